@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+// Swiftlet: every target of the system, and no package dependency.
+//
+// SWIFTLET_FREESTANDING=1 selects the kernel and the user programs (riscv64-none-none-eabi, with Linker/toolset.json);
+// without it the same sources of NetStack, Drivers and FileSystem are built for the host, with the host tools and the tests.
+// The Makefile sets it; nobody else needs to.
+
+import PackageDescription
+
+let freestanding = Context.environment["SWIFTLET_FREESTANDING"] != nil
+let root = Context.packageDirectory
+
+let common: [SwiftSetting] = [
+    .enableExperimentalFeature("Lifetimes"),
+    .swiftLanguageMode(.v6),
+]
+let embedded: [SwiftSetting] = common + [.enableExperimentalFeature("Embedded")]
+let settings = freestanding ? embedded : common
+
+func link(with script: String, _ extra: String...) -> [LinkerSetting] {
+    [.unsafeFlags((["-T", "\(root)/Linker/\(script)"] + extra).flatMap { ["-Xlinker", $0] })]
+}
+
+// Rooms that run in the kernel and on the host alike.
+var targets: [Target] = [
+    .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
+    .target(name: "NetStack", path: "NetStack", swiftSettings: settings),
+    .target(name: "Drivers", dependencies: ["NetStack"], path: "Drivers", swiftSettings: settings),
+    .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem", swiftSettings: settings),
+]
+var products: [Product] = []
+
+// User programs: one file each in User/Programs. The name is what the shell calls it.
+let programs = ["init", "echo"]
+
+func module(of program: String) -> String {
+    "Program" + program.prefix(1).uppercased() + program.dropFirst()
+}
+
+if freestanding {
+    targets += [
+        .target(name: "Machine", path: "Kernel/Machine", exclude: ["User"]),
+        .executableTarget(
+            name: "Kernel", dependencies: ["Machine", "SystemInterface", "NetStack", "Drivers", "FileSystem"],
+            path: "Kernel", exclude: ["Machine", "FileSystem", "Interface"],
+            swiftSettings: embedded, linkerSettings: link(with: "kernel.ld", "--emit-relocs")),  // Tools/kernel-image reads the relocations
+        .target(name: "UserMachine", path: "Kernel/Machine/User"),
+        .target(
+            name: "UserLibrary", dependencies: ["UserMachine", "SystemInterface"], path: "User/Library",
+            swiftSettings: embedded),
+    ]
+    products.append(.executable(name: "swiftlet", targets: ["Kernel"]))
+    for program in programs {
+        targets.append(
+            .executableTarget(
+                name: module(of: program), dependencies: ["UserLibrary"], path: "User/Programs",
+                exclude: programs.filter { $0 != program }.map { "\($0).swift" },
+                swiftSettings: embedded, linkerSettings: link(with: "user.ld")))
+        products.append(.executable(name: program, targets: [module(of: program)]))
+    }
+} else {
+    targets += [
+        .executableTarget(name: "mkfs", dependencies: ["FileSystem"], path: "Tools/mkfs", swiftSettings: common),
+        .executableTarget(name: "kernel-image", path: "Tools/kernel-image", swiftSettings: common),
+        .testTarget(name: "NetStackTests", dependencies: ["NetStack"], path: "Tests/NetStackTests", swiftSettings: common),
+        .testTarget(
+            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),
+        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/FileSystemTests", swiftSettings: common),
+        .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
+    ]
+}
+
+let package = Package(name: "Swiftlet", products: products, targets: targets)

@@ -1,0 +1,16 @@
+// What the interrupt handler of a VirtIO device holds: nothing of the driver, so it needs no lock.
+
+/// One per device, copied out of the driver at start.
+public struct VirtIOInterrupt<Acknowledger: VirtIOAcknowledger, Memory: DMA> {
+    let acknowledger: Acknowledger
+    let mask: VirtqueueInterruptMask<Memory>
+
+    /// Lowers the device's interrupt line and says why it was up; empty when it was not this device.
+    /// - Parameter masking: also ask the device for silence until the driver, in a thread, has drained the queue and re-armed.
+    @inline(__always)
+    public func acknowledge(masking: Bool) -> VirtIOInterruptCause {
+        let cause = acknowledger.acknowledge()
+        if masking, cause.contains(.queue) { mask.set(masked: true) }
+        return cause
+    }
+}

@@ -1,0 +1,144 @@
+// What every VirtIO device offers, whatever bus it sits on, and the start-up that every driver goes through (VirtIO 1.2, section 3.1).
+//
+// Promise: a device that cannot be driven is told so (FAILED) and refused with a reason; nothing here traps or waits for ever.
+
+/// Why a device is not driven.
+public enum VirtIOError: Error {
+    case notVirtIO, unknownVersion, noDevice, wrongDevice, resetTimedOut, notModern, featuresRefused
+    case missingFeature, queueUnavailable, queueInUse, queueTooSmall, queueUnreachable, noMemory, needsReset, badConfiguration
+
+    public var message: StaticString {
+        switch self {
+        case .notVirtIO: "no VirtIO magic value at this address"
+        case .unknownVersion: "neither a legacy (1) nor a modern (2) VirtIO device"
+        case .noDevice: "an empty VirtIO slot"
+        case .wrongDevice: "another kind of VirtIO device than this driver drives"
+        case .resetTimedOut: "the device did not finish its reset"
+        case .notModern: "a modern VirtIO device that does not offer VERSION_1"
+        case .featuresRefused: "the device refused our choice of features"
+        case .missingFeature: "the device lacks a feature that this driver needs"
+        case .queueUnavailable: "the device lacks a queue that this driver needs"
+        case .queueInUse: "a queue of the device is in use already"
+        case .queueTooSmall: "a queue of the device is too small, or its size is no power of two"
+        case .queueUnreachable: "queue memory lies where a legacy device cannot reach it"
+        case .noMemory: "no memory for the queues of the device"
+        case .needsReset: "the device failed while starting"
+        case .badConfiguration: "the device's configuration makes no sense or keeps changing"
+        }
+    }
+}
+
+/// Device kinds (section 5).
+public enum VirtIODeviceType {
+    public static let network: UInt32 = 1
+    public static let block: UInt32 = 2
+}
+
+/// Bits of the device status field (section 2.1).
+public enum VirtIOStatus {
+    public static let acknowledge: UInt32 = 1
+    public static let driver: UInt32 = 2
+    public static let driverOK: UInt32 = 4
+    public static let featuresOK: UInt32 = 8
+    public static let needsReset: UInt32 = 64
+    public static let failed: UInt32 = 128
+}
+
+/// Features of every device kind (section 6).
+public enum VirtIOFeature {
+    public static let anyLayout: UInt64 = 1 << 27
+    public static let version1: UInt64 = 1 << 32
+}
+
+/// Why a device interrupted (section 4.2.2, InterruptStatus).
+public struct VirtIOInterruptCause: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    public static let queue = VirtIOInterruptCause(rawValue: 1)
+    public static let configuration = VirtIOInterruptCause(rawValue: 2)
+}
+
+/// The interrupt side of a transport: all that a handler touches, no lock needed.
+public protocol VirtIOAcknowledger {
+    /// Says why the device interrupted and makes it lower its line.
+    func acknowledge() -> VirtIOInterruptCause
+}
+
+/// The register side of a VirtIO device on some bus. One per device, owned by its driver.
+public protocol VirtIOTransport {
+    associatedtype Acknowledger: VirtIOAcknowledger
+    var acknowledger: Acknowledger { get }
+    /// The kind of device, `VirtIODeviceType`.
+    var deviceType: UInt32 { get }
+    /// A device of before VirtIO 1.0: contiguous queues by page number, no FEATURES_OK, no VERSION_1.
+    var isLegacy: Bool { get }
+    /// The device status field; writing 0 resets.
+    var status: UInt32 { get nonmutating set }
+    func readDeviceFeatures() -> UInt64
+    func writeDriverFeatures(_ features: UInt64)
+
+    /// The greatest size of a queue, 0 when there is no such queue.
+    func queueCapacity(_ queue: UInt16) -> UInt32
+    func isQueueInUse(_ queue: UInt16) -> Bool
+    /// Tells the device where a queue lies; false when it cannot be told (legacy: beyond 2^44).
+    func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool
+    func notify(_ queue: UInt16)
+
+    /// Changes whenever the configuration does; constant 0 on a legacy device, which has no such thing.
+    var configurationGeneration: UInt32 { get }
+    /// Configuration by byte offset; what the device lacks reads as anything.
+    func configuration8(_ offset: Int) -> UInt8
+    func configuration16(_ offset: Int) -> UInt16
+    func configuration32(_ offset: Int) -> UInt32
+}
+
+extension VirtIOTransport {
+    /// Reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (section 3.1.1, steps 1 to 6). Returns the features both sides agreed on.
+    /// - Parameters:
+    ///   - wanted: what the driver can use; VERSION_1 is added here.
+    ///   - required: what it cannot do without.
+    public func negotiate(_ type: UInt32, wanted: UInt64, required: UInt64 = 0) throws(VirtIOError) -> UInt64 {
+        guard deviceType != 0 else { throw .noDevice }
+        guard deviceType == type else { throw .wrongDevice }
+        status = 0
+        var patience = 100_000
+        while status != 0 {  // section 4.2.3.1: the reset is done when the status reads 0
+            patience -= 1
+            guard patience > 0 else { throw .resetTimedOut }
+        }
+        status = VirtIOStatus.acknowledge
+        status |= VirtIOStatus.driver
+        let offered = readDeviceFeatures()
+        guard isLegacy || offered & VirtIOFeature.version1 != 0 else { throw refuse(.notModern) }
+        let accepted = offered & (wanted | (isLegacy ? 0 : VirtIOFeature.version1))
+        guard accepted & required == required else { throw refuse(.missingFeature) }
+        writeDriverFeatures(accepted)
+        if !isLegacy {
+            status |= VirtIOStatus.featuresOK
+            guard status & VirtIOStatus.featuresOK != 0 else { throw refuse(.featuresRefused) }
+        }
+        return accepted
+    }
+
+    /// DRIVER_OK: the device is live from here on (step 8).
+    public func goLive() throws(VirtIOError) {
+        status |= VirtIOStatus.driverOK
+        guard status & (VirtIOStatus.needsReset | VirtIOStatus.failed) == 0 else { throw refuse(.needsReset) }
+    }
+
+    /// Tells the device that we give it up; returns the reason for throwing.
+    public func refuse(_ reason: VirtIOError) -> VirtIOError {
+        status |= VirtIOStatus.failed
+        return reason
+    }
+
+    /// Reads several configuration fields as of one moment (section 2.5.1): `read` may run more than once.
+    public func consistently<Value>(_ read: (Self) -> Value) throws(VirtIOError) -> Value {
+        for _ in 0..<16 {
+            let before = configurationGeneration
+            let value = read(self)
+            if configurationGeneration == before { return value }
+        }
+        throw refuse(.badConfiguration)
+    }
+}

@@ -1,0 +1,204 @@
+// One split virtqueue (VirtIO 1.2, section 2.7): descriptor table, available ring, used ring.
+//
+// Promise: a chain is added whole or not at all; what the device says in the used ring is checked against what it was given, and a
+// false id, length or index is counted, never followed. The driver's own book-keeping never reads back what the device could have changed.
+// Layout: contiguous, used ring on the next page, as a legacy device wants it and a modern one accepts.
+
+/// What a device gave back.
+public struct UsedChain {
+    /// The first descriptor of the chain: its name while the device held it.
+    public let head: UInt16
+    /// Bytes the device says it wrote; at most what was writable.
+    public let length: UInt32
+    /// The device claimed more than was writable; `length` is cut to that.
+    public let isLengthFalse: Bool
+    /// Descriptors in the chain.
+    public let count: UInt16
+}
+
+/// A chain being built: `startChain`, `append` as often as promised, `submit`.
+public struct VirtqueueChain {
+    public let head: UInt16
+    let count: UInt16
+    var remaining: UInt16
+    var writable: UInt32 = 0
+}
+
+public struct Virtqueue<Memory: DMA>: ~Copyable {
+    /// The greatest queue size used; a device that offers more gets this.
+    public static var greatestSize: Int { 256 }
+
+    let memory: Memory
+    let index: UInt16
+    /// Entries, a power of two.
+    public let size: UInt16
+    let descriptors, available, used: UnsafeMutableRawPointer
+
+    // Private book-keeping, by descriptor.
+    var next: InlineArray<256, UInt16>  // free list, and links of chains that are out
+    var chainCount: InlineArray<256, UInt16>  // by head: descriptors of a chain that the device holds, else 0
+    var chainWritable: InlineArray<256, UInt32>
+    var freeHead: UInt16 = 0
+    public private(set) var freeCount: UInt16
+    var availableIndex: UInt16 = 0
+    var lastUsed: UInt16 = 0
+
+    /// Used elements whose id named nothing that the device held.
+    public private(set) var badUsedIDs = 0
+    /// Used elements that claimed more bytes than were writable.
+    public private(set) var badUsedLengths = 0
+    /// The device moved used.idx by more than it was given: nothing it says is believed any more.
+    public private(set) var isBroken = false
+
+    /// Allocates the rings and tells the device. Between FEATURES_OK and DRIVER_OK.
+    public init<Transport: VirtIOTransport>(_ index: UInt16, of transport: Transport, in memory: Memory) throws(VirtIOError) {
+        let capacity = transport.queueCapacity(index)
+        guard capacity != 0 else { throw transport.refuse(.queueUnavailable) }
+        guard !transport.isQueueInUse(index) else { throw transport.refuse(.queueInUse) }
+        // A legacy device over PCI fixes the size; over MMIO, and every modern one, takes any power of two up to its greatest.
+        let size = min(capacity, UInt32(Self.greatestSize))
+        guard size >= 2, size & (size - 1) == 0 else { throw transport.refuse(.queueTooSmall) }
+        let entries = Int(size)
+        let availableOffset = 16 * entries
+        let usedOffset = (availableOffset + 6 + 2 * entries + 4095) & ~4095
+        let byteCount = (usedOffset + 6 + 8 * entries + 4095) & ~4095
+        guard let base = memory.allocate(byteCount: byteCount) else { throw transport.refuse(.noMemory) }
+
+        guard transport.enableQueue(
+            index, size: UInt16(size), descriptors: memory.deviceAddress(of: base),
+            available: memory.deviceAddress(of: base + availableOffset), used: memory.deviceAddress(of: base + usedOffset))
+        else { throw transport.refuse(.queueUnreachable) }
+
+        self.memory = memory
+        self.index = index
+        self.size = UInt16(size)
+        descriptors = base
+        available = base + availableOffset
+        used = base + usedOffset
+        freeCount = UInt16(size)
+        next = InlineArray(repeating: 0)
+        chainCount = InlineArray(repeating: 0)
+        chainWritable = InlineArray(repeating: 0)
+        for i in 0..<entries { next[i] = UInt16(truncatingIfNeeded: (i + 1) & (entries - 1)) }
+    }
+
+    // MARK: Driver to device
+
+    /// Reserves a chain of so many descriptors; nil when fewer are free. All of them must then be appended, and the chain submitted.
+    @inline(__always)
+    public mutating func startChain(count: UInt16) -> VirtqueueChain? {
+        guard count > 0, count <= freeCount, !isBroken else { return nil }
+        freeCount &-= count
+        return VirtqueueChain(head: freeHead, count: count, remaining: count)
+    }
+
+    /// Writes the next descriptor. Those that the device writes come after those that it reads (section 2.7.4.2).
+    /// - Returns: its number.
+    @inline(__always) @discardableResult
+    public mutating func append(_ address: UInt64, byteCount: UInt32, _ direction: DMADirection, to chain: inout VirtqueueChain) -> UInt16 {
+        precondition(chain.remaining > 0)
+        chain.remaining &-= 1
+        let number = freeHead
+        freeHead = next[Int(number)]
+        let entry = descriptors + 16 &* Int(number)
+        var flags: UInt64 = chain.remaining > 0 ? 1 : 0  // VIRTQ_DESC_F_NEXT
+        if direction == .deviceWrites {
+            flags |= 2  // VIRTQ_DESC_F_WRITE
+            chain.writable &+= byteCount
+        }
+        memory.store64(address, entry)
+        memory.store64(UInt64(byteCount) | flags << 32 | UInt64(freeHead) << 48, entry + 8)
+        return number
+    }
+
+    /// Puts a finished chain into the available ring; the device may take it at once, and is told by `kick`.
+    @inline(__always)
+    public mutating func submit(_ chain: VirtqueueChain) {
+        precondition(chain.remaining == 0)
+        chainCount[Int(chain.head)] = chain.count
+        chainWritable[Int(chain.head)] = chain.writable
+        memory.store16(chain.head, available + 4 + 2 &* Int(availableIndex & (size &- 1)))
+        availableIndex &+= 1
+        memory.orderStores()  // the entry before the index that publishes it
+        memory.store16(availableIndex, available + 2)
+    }
+
+    /// Notifies the device of what was submitted, unless it said that it looks by itself (used.flags NO_NOTIFY).
+    @inline(__always)
+    public func kick<Transport: VirtIOTransport>(_ transport: Transport) {
+        memory.orderAll()  // avail.idx before used.flags is read, and before the device register is written
+        if memory.load16(used) & 1 == 0 { transport.notify(index) }
+    }
+
+    // MARK: Device to driver
+
+    /// Whether the device has given something back that was not taken yet.
+    @inline(__always)
+    public var hasUsed: Bool { memory.load16(used + 2) != lastUsed && !isBroken }
+
+    /// Takes the next chain that the device is done with, and frees its descriptors.
+    @inline(__always)
+    public mutating func popUsed() -> UsedChain? {
+        while true {
+            let published = memory.load16(used + 2)
+            guard published != lastUsed, !isBroken else { return nil }
+            guard published &- lastUsed <= size else {
+                isBroken = true
+                return nil
+            }
+            memory.orderLoads()  // the index before the entry it publishes
+            let element = used + 4 + 8 &* Int(lastUsed & (size &- 1))
+            let id = memory.load32(element)
+            let length = memory.load32(element + 4)
+            lastUsed &+= 1
+            guard id < UInt32(size), chainCount[Int(id)] != 0 else {
+                badUsedIDs += 1
+                continue
+            }
+            return release(UInt16(truncatingIfNeeded: id), length)
+        }
+    }
+
+    @inline(__always)
+    private mutating func release(_ head: UInt16, _ claimed: UInt32) -> UsedChain {
+        let count = chainCount[Int(head)]
+        let writable = chainWritable[Int(head)]
+        chainCount[Int(head)] = 0
+        var last = head
+        var left = count
+        while left > 1 {
+            last = next[Int(last)]
+            left &-= 1
+        }
+        next[Int(last)] = freeHead
+        freeHead = head
+        freeCount &+= count
+        if claimed > writable { badUsedLengths += 1 }
+        return UsedChain(head: head, length: min(claimed, writable), isLengthFalse: claimed > writable, count: count)
+    }
+
+    /// The descriptor after this one in a chain; good until the next `startChain`.
+    public func descriptor(after number: UInt16) -> UInt16 { next[Int(number)] }
+
+    // MARK: Interrupts
+
+    /// Where the interrupt handler may set NO_INTERRUPT.
+    public var interruptMask: VirtqueueInterruptMask<Memory> { VirtqueueInterruptMask(memory: memory, flags: available) }
+
+    /// Lets the device interrupt again, and looks once more.
+    /// - Returns: true when something arrived meanwhile, perhaps without an interrupt: drain again.
+    public mutating func unmaskInterrupts() -> Bool {
+        interruptMask.set(masked: false)
+        memory.orderAll()  // the flag before the last look
+        return hasUsed
+    }
+}
+
+/// The avail.flags word of one queue: a hint to the device, single stores, usable without a lock.
+public struct VirtqueueInterruptMask<Memory: DMA> {
+    let memory: Memory
+    let flags: UnsafeMutableRawPointer
+
+    @inline(__always)
+    public func set(masked: Bool) { memory.store16(masked ? 1 : 0, flags) }  // VIRTQ_AVAIL_F_NO_INTERRUPT
+}

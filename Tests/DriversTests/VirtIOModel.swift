@@ -1,0 +1,240 @@
+// A small VirtIO device behind MMIO registers, legacy or modern: it really walks the rings in the device's copy of memory, complains
+// about drivers that break the rules, and breaks the rules itself on demand.
+
+import Drivers
+import Testing
+
+/// A false used element, once.
+enum Fault {
+    case usedID(UInt32), usedLength(UInt32), usedIndexJump(UInt16)
+}
+
+class VirtIOModel {
+    struct Queue {
+        var capacity: UInt32 = 0
+        var size: UInt32 = 0
+        var isReady = false
+        var descriptors: UInt64 = 0, available: UInt64 = 0, used: UInt64 = 0
+        var lastAvailable: UInt16 = 0
+        var usedIndex: UInt16 = 0
+        var notifications = 0
+    }
+    struct Segment {
+        let bytes: UnsafeMutableRawBufferPointer
+        let isWritable: Bool
+    }
+
+    let memory: TestMemory
+    let isLegacy: Bool
+    let deviceID: UInt32
+    var magic: UInt32 = 0x7472_6976
+    var features: UInt64
+    var driverFeatures: UInt64 = 0
+    var refusesFeatures = false
+    var neverResets = false
+    var status: UInt32 = 0
+    var statusHistory: [UInt32] = []
+    var queues: [Queue]
+    var configuration: [UInt8]
+    var generation: UInt32 = 0
+    /// Runs at each configuration read, for changes in mid-read.
+    var onConfigurationRead: (() -> Void)?
+    var interruptStatus: UInt32 = 0
+    var interrupts = 0
+    /// Work waits until `run`; else it is done at the notification.
+    var isPaused = false
+    /// used.flags: ask the driver not to notify.
+    var wantsNoNotifications = false { didSet { for i in queues.indices { writeUsedFlags(i) } } }
+    var faults: [Fault] = []
+    var complaints: [String] = []
+    private var deviceFeaturesSel: UInt32 = 0, driverFeaturesSel: UInt32 = 0, queueSel = 0, pageSize: UInt32 = 0
+
+    init(_ memory: TestMemory, id: UInt32, isLegacy: Bool, features: UInt64, capacities: [UInt32], configuration: [UInt8]) {
+        self.memory = memory
+        self.isLegacy = isLegacy
+        deviceID = id
+        self.features = features | (isLegacy ? 0 : 1 << 32)
+        queues = capacities.map { Queue(capacity: $0) }
+        self.configuration = configuration
+    }
+
+    /// What the device does with a chain. Returns the bytes it wrote, or nil to leave the chain in the ring for now.
+    func process(_ queue: Int, _ chain: [Segment]) -> UInt32? { 0 }
+
+    // MARK: Registers
+
+    func load32(_ offset: Int) -> UInt32 {
+        switch offset {
+        case 0x000: return magic
+        case 0x004: return isLegacy ? 1 : 2
+        case 0x008: return deviceID
+        case 0x00c: return 0x554d_4551
+        case 0x010: return deviceFeaturesSel == 0 ? UInt32(truncatingIfNeeded: features) : UInt32(features >> 32)
+        case 0x034: return queueSel < queues.count ? queues[queueSel].capacity : 0
+        case 0x040: return isLegacy && queues[queueSel].isReady ? UInt32(queues[queueSel].descriptors / 4096) : 0
+        case 0x044: return !isLegacy && queues[queueSel].isReady ? 1 : 0
+        case 0x060: return interruptStatus
+        case 0x070: return status
+        case 0x0fc: return generation
+        case 0x100...:
+            return (0..<4).reduce(0) { $0 | UInt32(load8(offset + $1)) << UInt32(8 * $1) }
+        default:
+            complaints.append("read of register \(offset)")
+            return 0
+        }
+    }
+
+    func load8(_ offset: Int) -> UInt8 {
+        guard offset >= 0x100 else {
+            complaints.append("byte read of register \(offset)")
+            return 0
+        }
+        onConfigurationRead?()
+        return offset - 0x100 < configuration.count ? configuration[offset - 0x100] : 0xff
+    }
+
+    func store32(_ value: UInt32, _ offset: Int) {
+        switch offset {
+        case 0x014: deviceFeaturesSel = value
+        case 0x020:
+            if driverFeaturesSel == 0 {
+                driverFeatures = driverFeatures & ~0xffff_ffff | UInt64(value)
+            } else {
+                driverFeatures = driverFeatures & 0xffff_ffff | UInt64(value) << 32
+            }
+        case 0x024: driverFeaturesSel = value
+        case 0x028 where isLegacy: pageSize = value
+        case 0x030: queueSel = Int(value)
+        case 0x038: queues[queueSel].size = value
+        case 0x03c where isLegacy: if value != 4096 { complaints.append("QueueAlign \(value)") }
+        case 0x040 where isLegacy: enableLegacy(value)
+        case 0x044 where !isLegacy: queues[queueSel].isReady = value == 1
+        case 0x050: notify(Int(value))
+        case 0x064: interruptStatus &= ~value
+        case 0x070: writeStatus(value)
+        case 0x080 where !isLegacy: setLow(&queues[queueSel].descriptors, value)
+        case 0x084 where !isLegacy: setHigh(&queues[queueSel].descriptors, value)
+        case 0x090 where !isLegacy: setLow(&queues[queueSel].available, value)
+        case 0x094 where !isLegacy: setHigh(&queues[queueSel].available, value)
+        case 0x0a0 where !isLegacy: setLow(&queues[queueSel].used, value)
+        case 0x0a4 where !isLegacy: setHigh(&queues[queueSel].used, value)
+        default: complaints.append("write of \(value) to register \(offset)")
+        }
+    }
+
+    private func setLow(_ address: inout UInt64, _ value: UInt32) { address = address & ~0xffff_ffff | UInt64(value) }
+    private func setHigh(_ address: inout UInt64, _ value: UInt32) { address = address & 0xffff_ffff | UInt64(value) << 32 }
+
+    private func enableLegacy(_ page: UInt32) {
+        let size = UInt64(queues[queueSel].size), base = UInt64(page) * UInt64(pageSize)
+        queues[queueSel].descriptors = base
+        queues[queueSel].available = base + 16 * size
+        queues[queueSel].used = (base + 18 * size + 6 + 4095) & ~4095
+        queues[queueSel].isReady = page != 0
+    }
+
+    private func writeStatus(_ value: UInt32) {
+        statusHistory.append(value)
+        if value == 0 {
+            if neverResets { return }
+            for i in queues.indices { queues[i] = Queue(capacity: queues[i].capacity) }
+            (driverFeatures, interruptStatus, status) = (0, 0, 0)
+            return
+        }
+        if driverFeatures & ~features != 0 { complaints.append("features taken that were not offered") }
+        status = value
+        if refusesFeatures { status &= ~8 }
+    }
+
+    // MARK: Rings
+
+    private func at(_ address: UInt64, _ count: Int) -> UnsafeMutableRawPointer? {
+        guard let pointer = memory.deviceSide(address, count) else {
+            complaints.append("address \(address) is not DMA memory")
+            return nil
+        }
+        return pointer
+    }
+
+    private func notify(_ queue: Int) {
+        queues[queue].notifications += 1
+        if status & 4 == 0 { complaints.append("notification before DRIVER_OK") }
+        if !isPaused { run(queue) }
+    }
+
+    private func writeUsedFlags(_ i: Int) {
+        if queues[i].isReady { at(queues[i].used, 2)?.storeBytes(of: wantsNoNotifications ? 1 : 0, as: UInt16.self) }
+    }
+
+    /// Chains the driver offers that the device has not taken.
+    func pending(_ i: Int) -> Int {
+        guard queues[i].isReady, let index = at(queues[i].available + 2, 2) else { return 0 }
+        return Int(index.load(as: UInt16.self) &- queues[i].lastAvailable)
+    }
+
+    /// Works on everything in the available ring of a queue.
+    func run(_ i: Int) {
+        while pending(i) > 0 {
+            if pending(i) > Int(queues[i].size) { complaints.append("avail.idx ran ahead of the ring"); return }
+            guard runOne(i) else { return }
+        }
+    }
+
+    private func runOne(_ i: Int) -> Bool {
+        let queue = queues[i]
+        let slot = UInt64(queue.lastAvailable) % UInt64(queue.size)
+        guard let head = at(queue.available + 4 + 2 * slot, 2)?.load(as: UInt16.self) else { return false }
+        var chain: [Segment] = []
+        var number = head
+        while true {
+            guard chain.count < Int(queue.size), UInt32(number) < queue.size,
+                let entry = at(queue.descriptors + 16 * UInt64(number), 16)
+            else { complaints.append("a chain that does not end"); return false }
+            let address = entry.load(as: UInt64.self), length = Int(entry.load(fromByteOffset: 8, as: UInt32.self))
+            let flags = entry.load(fromByteOffset: 12, as: UInt16.self)
+            guard let bytes = at(address, length) else { return false }
+            if flags & 2 == 0, chain.last?.isWritable == true { complaints.append("readable after writable") }
+            chain.append(Segment(bytes: .init(start: bytes, count: length), isWritable: flags & 2 != 0))
+            if flags & 1 == 0 { break }
+            number = entry.load(fromByteOffset: 14, as: UInt16.self)
+        }
+        guard let written = process(i, chain) else { return false }
+        queues[i].lastAvailable &+= 1
+        push(i, UInt32(head), written)
+        return true
+    }
+
+    private func push(_ i: Int, _ head: UInt32, _ written: UInt32) {
+        var (id, length, step) = (head, written, UInt16(1))
+        if !faults.isEmpty {
+            switch faults.removeFirst() {
+            case .usedID(let false_): id = false_
+            case .usedLength(let false_): length = false_
+            case .usedIndexJump(let jump): step = jump
+            }
+        }
+        let slot = UInt64(queues[i].usedIndex) % UInt64(queues[i].size)
+        at(queues[i].used + 4 + 8 * slot, 8)?.storeBytes(of: UInt64(id) | UInt64(length) << 32, as: UInt64.self)
+        queues[i].usedIndex &+= step
+        at(queues[i].used + 2, 2)?.storeBytes(of: queues[i].usedIndex, as: UInt16.self)
+        if at(queues[i].available, 2)?.load(as: UInt16.self) == 0 {
+            interruptStatus |= 1
+            interrupts += 1
+        }
+    }
+
+    /// Pushes an element that nobody asked for.
+    func pushStray(_ i: Int, id: UInt32, length: UInt32) { push(i, id, length) }
+}
+
+struct TestRegisters: Registers {
+    let model: VirtIOModel
+    func load8(_ offset: Int) -> UInt8 { model.load8(offset) }
+    func load16(_ offset: Int) -> UInt16 { UInt16(model.load8(offset)) | UInt16(model.load8(offset + 1)) << 8 }
+    func load32(_ offset: Int) -> UInt32 { model.load32(offset) }
+    func load64(_ offset: Int) -> UInt64 { fatalError("VirtIO has no 64-bit registers") }
+    func store8(_ value: UInt8, _ offset: Int) { fatalError("no byte writes") }
+    func store16(_ value: UInt16, _ offset: Int) { fatalError("no 16-bit writes") }
+    func store32(_ value: UInt32, _ offset: Int) { model.store32(value, offset) }
+    func store64(_ value: UInt64, _ offset: Int) { fatalError("VirtIO has no 64-bit registers") }
+}

@@ -34,10 +34,10 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
     public let size: UInt16
     let descriptors, available, used: UnsafeMutableRawPointer
 
-    // Private book-keeping, by descriptor.
-    var next: InlineArray<256, UInt16>  // free list, and links of chains that are out
-    var chainCount: InlineArray<256, UInt16>  // by head: descriptors of a chain that the device holds, else 0
-    var chainWritable: InlineArray<256, UInt32>
+    // Private book-keeping, by descriptor; the device never learns where it lies. Every index is checked against `size` where it enters.
+    let next: UnsafeMutablePointer<UInt16>  // free list, and links of chains that are out
+    let chainCount: UnsafeMutablePointer<UInt16>  // by head: descriptors of a chain that the device holds, else 0
+    let chainWritable: UnsafeMutablePointer<UInt32>  // by head: bytes that the device may write
     var freeHead: UInt16 = 0
     public private(set) var freeCount: UInt16
     var availableIndex: UInt16 = 0
@@ -62,7 +62,9 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
         let availableOffset = 16 * entries
         let usedOffset = (availableOffset + 6 + 2 * entries + 4095) & ~4095
         let byteCount = (usedOffset + 6 + 8 * entries + 4095) & ~4095
-        guard let base = memory.allocate(byteCount: byteCount) else { throw transport.refuse(.noMemory) }
+        guard let base = memory.allocate(byteCount: byteCount),
+            let own = memory.allocate(byteCount: 8 * entries)
+        else { throw transport.refuse(.noMemory) }
 
         guard transport.enableQueue(
             index, size: UInt16(size), descriptors: memory.deviceAddress(of: base),
@@ -76,9 +78,9 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
         available = base + availableOffset
         used = base + usedOffset
         freeCount = UInt16(size)
-        next = InlineArray(repeating: 0)
-        chainCount = InlineArray(repeating: 0)
-        chainWritable = InlineArray(repeating: 0)
+        chainWritable = own.bindMemory(to: UInt32.self, capacity: entries)
+        next = (own + 4 * entries).bindMemory(to: UInt16.self, capacity: entries)
+        chainCount = (own + 6 * entries).bindMemory(to: UInt16.self, capacity: entries)
         for i in 0..<entries { next[i] = UInt16(truncatingIfNeeded: (i + 1) & (entries - 1)) }
     }
 

@@ -1,0 +1,175 @@
+// Which Ethernet address an IPv4 neighbour has (RFC 826; RFC 1122, 2.3.2): a fixed table with aging, and the packets that wait for answers.
+//
+// Promise: at most one request a second for each neighbour; a bounded number of packets wait for a bounded time; what was not asked for is
+// not learned. The cache sends nothing itself: it says what is to be sent.
+
+/// Times in nanoseconds, and bounds.
+public enum ARPLimit {
+    /// How long an answer is believed without a look.
+    public static var reachableTime: UInt64 { 60_000_000_000 }
+    /// Between requests for one neighbour (RFC 1122, 2.3.2.1: at most one a second).
+    public static var requestInterval: UInt64 { 1_000_000_000 }
+    public static var requests: Int { 3 }
+    /// Packets that wait for one neighbour.
+    public static var waiting: Int { 4 }
+}
+
+/// One per neighbour.
+struct ARPEntry: ~Copyable {
+    enum State {
+        case free
+        /// Asked, not answered; packets wait.
+        case incomplete
+        /// Confirmed; until `deadline` no question is asked.
+        case reachable
+        /// Used although its time is over, while we ask again.
+        case probing
+    }
+
+    var state = State.free
+    var requestsSent = 0
+    var address = IPv4Address.any
+    var hardware = EthernetAddress.zero
+    /// Reachable: end of belief. Incomplete and probing: the next request, or giving up.
+    var deadline: UInt64 = 0
+    var lastUse: UInt64 = 0
+    var waiting = PacketQueue()
+}
+
+/// What to do with a packet for a neighbour.
+enum ARPAnswer {
+    case known(EthernetAddress)
+    /// Send it, and a request too, to this neighbour alone.
+    case knownButAsk(EthernetAddress)
+    /// Wait; and send a request when this says so.
+    case unknown(ask: Bool)
+    /// Every entry is busy asking for somebody.
+    case full
+}
+
+public struct ARPCache: ~Copyable {
+    public static var capacity: Int { 32 }
+
+    var entries = InlineArray<32, ARPEntry> { _ in ARPEntry() }
+    var lastFound = 0
+    /// When `tick` is due; never: .max.
+    private(set) var nextDeadline = UInt64.max
+
+    @inline(__always)
+    mutating func find(_ address: IPv4Address) -> Int? {
+        if entries[lastFound].address == address, entries[lastFound].state != .free { return lastFound }
+        for i in 0..<Self.capacity where entries[i].address == address && entries[i].state != .free {
+            lastFound = i
+            return i
+        }
+        return nil
+    }
+
+    /// The neighbour's address as the cache has it, without asking.
+    public mutating func lookUp(_ address: IPv4Address) -> EthernetAddress? {
+        guard let i = find(address), entries[i].state != .incomplete else { return nil }
+        return entries[i].hardware
+    }
+
+    /// Where to send a packet for a neighbour. Unknown ones get an entry, where packets can wait.
+    @inline(__always)
+    mutating func resolve(_ address: IPv4Address, now: UInt64) -> ARPAnswer {
+        guard let i = find(address) else { return begin(address, now: now) }
+        entries[i].lastUse = now
+        switch entries[i].state {
+        case .reachable:
+            if now < entries[i].deadline { return .known(entries[i].hardware) }
+            entries[i].state = .probing
+            ask(i, now: now, count: 1)
+            return .knownButAsk(entries[i].hardware)
+        case .probing: return .known(entries[i].hardware)
+        case .incomplete, .free: return .unknown(ask: false)
+        }
+    }
+
+    private mutating func begin(_ address: IPv4Address, now: UInt64) -> ARPAnswer {
+        guard let i = place() else { return .full }
+        entries[i].state = .incomplete
+        entries[i].address = address
+        entries[i].lastUse = now
+        ask(i, now: now, count: 1)
+        lastFound = i
+        return .unknown(ask: true)
+    }
+
+    private mutating func ask(_ i: Int, now: UInt64, count: Int) {
+        entries[i].requestsSent = count
+        entries[i].deadline = now &+ ARPLimit.requestInterval
+        nextDeadline = min(nextDeadline, entries[i].deadline)
+    }
+
+    /// A free entry, or else the one of the known neighbours that was not used for longest.
+    private mutating func place() -> Int? {
+        var best: Int?
+        for i in 0..<Self.capacity {
+            if entries[i].state == .free { return i }
+            guard entries[i].state != .incomplete else { continue }
+            if let known = best, entries[known].lastUse <= entries[i].lastUse { continue }
+            best = i
+        }
+        return best
+    }
+
+    /// Lets a packet wait for an address that `resolve` called unknown. Gives back one for which there is no more room: the oldest.
+    mutating func wait(_ packet: consuming Packet, for address: IPv4Address) -> Packet? {
+        guard let i = find(address), entries[i].state == .incomplete else { return packet }
+        entries[i].waiting.append(packet)
+        return entries[i].waiting.count > ARPLimit.waiting ? entries[i].waiting.removeFirst() : nil
+    }
+
+    /// Somebody says who has an address. Known neighbours are refreshed; new ones are learned when `mayLearn`.
+    /// - Returns: whether it was of use.
+    mutating func confirm(_ address: IPv4Address, _ hardware: EthernetAddress, mayLearn: Bool, now: UInt64) -> Bool {
+        let found: Int?
+        if let i = find(address) { found = i } else { found = mayLearn ? place() : nil }
+        guard let i = found else { return false }
+        if entries[i].address != address || entries[i].state == .free { entries[i].lastUse = now }
+        entries[i].address = address
+        entries[i].hardware = hardware
+        entries[i].state = .reachable
+        entries[i].deadline = now &+ ARPLimit.reachableTime
+        return true
+    }
+
+    /// The next packet that waited for an address and now need not.
+    mutating func nextReady(_ address: IPv4Address) -> Packet? {
+        guard let i = find(address), entries[i].state == .reachable else { return nil }
+        return entries[i].waiting.removeFirst()
+    }
+
+    /// What time brings.
+    enum Event {
+        /// Ask again: everybody, or (probing) this neighbour alone.
+        case ask(IPv4Address, EthernetAddress?)
+        /// Given up; so many packets that waited are dropped.
+        case failed(IPv4Address, dropped: Int)
+    }
+
+    /// The next thing that is due; call until nil.
+    mutating func tick(now: UInt64) -> Event? {
+        guard now >= nextDeadline else { return nil }
+        for i in 0..<Self.capacity where entries[i].state == .incomplete || entries[i].state == .probing {
+            guard now >= entries[i].deadline else { continue }
+            let address = entries[i].address
+            if entries[i].requestsSent >= ARPLimit.requests {
+                let dropped = entries[i].waiting.count
+                entries[i].waiting.removeAll()
+                entries[i].state = .free
+                return .failed(address, dropped: dropped)
+            }
+            let neighbour = entries[i].state == .probing ? entries[i].hardware : nil
+            ask(i, now: now, count: entries[i].requestsSent + 1)
+            return .ask(address, neighbour)
+        }
+        nextDeadline = .max
+        for i in 0..<Self.capacity where entries[i].state == .incomplete || entries[i].state == .probing {
+            nextDeadline = min(nextDeadline, entries[i].deadline)
+        }
+        return nil
+    }
+}

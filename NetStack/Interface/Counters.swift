@@ -1,0 +1,66 @@
+// Counters a user can see: traffic, and one for each reason why a packet was dropped.
+
+/// Why a packet went no further.
+public enum DropReason: Int, Sendable {
+    case frameTooShort, frameNotForUs, unknownEtherType
+    case arpMalformed, arpUnsolicited, arpConflict, arpQueueFull, arpTimedOut, arpTableFull
+    case ipTooShort, ipBadVersion, ipBadHeaderLength, ipBadTotalLength, ipBadChecksum, ipBadSource, ipNotForUs
+    case ipUnicastInBroadcastFrame, ipFragment, ipUnknownProtocol
+    case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
+    case udpNoSocket
+    case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, loopbackFull
+
+    public static var count: Int { DropReason.loopbackFull.rawValue + 1 }
+
+    /// What a user reads.
+    public var name: StaticString {
+        switch self {
+        case .frameTooShort: "frame too short"
+        case .frameNotForUs: "frame for another station"
+        case .unknownEtherType: "unknown EtherType"
+        case .arpMalformed: "malformed ARP message"
+        case .arpUnsolicited: "ARP reply nobody asked for"
+        case .arpConflict: "another station claims our address"
+        case .arpQueueFull: "too many packets waiting for ARP"
+        case .arpTimedOut: "no answer to ARP"
+        case .arpTableFull: "ARP table full"
+        case .ipTooShort: "IP header incomplete"
+        case .ipBadVersion: "IP version not 4"
+        case .ipBadHeaderLength: "bad IP header length"
+        case .ipBadTotalLength: "bad IP total length"
+        case .ipBadChecksum: "bad IP header checksum"
+        case .ipBadSource: "impossible IP source address"
+        case .ipNotForUs: "IP packet for another host"
+        case .ipUnicastInBroadcastFrame: "IP unicast in a broadcast frame"
+        case .ipFragment: "IP fragment"
+        case .ipUnknownProtocol: "unknown IP protocol"
+        case .icmpTooShort: "ICMP message incomplete"
+        case .icmpBadChecksum: "bad ICMP checksum"
+        case .icmpUnknownType: "unknown ICMP type"
+        case .icmpEchoToBroadcast: "ICMP echo request to a broadcast address"
+        case .icmpUnexpectedReply: "ICMP reply nobody waits for"
+        case .udpNoSocket: "UDP port without a socket"
+        case .noRoute: "no route to destination"
+        case .noInterfaceAddress: "interface has no address"
+        case .tooLarge: "packet larger than the MTU"
+        case .noPacket: "no free packet"
+        case .transmitRingFull: "transmit ring full"
+        case .loopbackFull: "loopback queue full"
+        }
+    }
+}
+
+/// One set per interface.
+public struct InterfaceCounters {
+    public var packetsIn: UInt64 = 0
+    public var packetsOut: UInt64 = 0
+    /// Ethernet header included.
+    public var bytesIn: UInt64 = 0
+    public var bytesOut: UInt64 = 0
+    var drops = InlineArray<40, UInt64>(repeating: 0)
+
+    public init() {}
+
+    public subscript(reason: DropReason) -> UInt64 { drops[reason.rawValue] }
+    mutating func count(_ reason: DropReason) { drops[reason.rawValue] &+= 1 }
+}

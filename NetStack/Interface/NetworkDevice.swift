@@ -1,0 +1,37 @@
+// What the stack knows of a network card, whatever it is: one protocol, used by ownership of packets.
+
+/// What a device does so that the stack need not. Negotiated with the hardware, never assumed; what is missing is done in software.
+public struct NetworkCapabilities: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    /// Fills in transport checksums of what is sent.
+    public static let checksumOut = NetworkCapabilities(rawValue: 1)
+    /// Says which received transport checksums it has verified.
+    public static let checksumIn = NetworkCapabilities(rawValue: 2)
+    /// Cuts large segments itself.
+    public static let segmentation = NetworkCapabilities(rawValue: 4)
+    /// Spreads a received frame over several buffers.
+    public static let mergedBuffers = NetworkCapabilities(rawValue: 8)
+}
+
+/// A network card. One per card, owned by its `NetworkInterface`.
+public protocol NetworkDevice: ~Copyable {
+    var hardwareAddress: EthernetAddress { get }
+    /// The most bytes a frame carries after its Ethernet header.
+    var mtu: Int { get }
+    var capabilities: NetworkCapabilities { get }
+    /// Whether frames can get through at the moment, as far as the device knows.
+    var isLinkUp: Bool { get }
+
+    /// Queues a frame (from its Ethernet header on). Gives it back when the ring is full; nil means that the device has it.
+    mutating func transmit(_ frame: consuming Packet) -> Packet?
+    /// Makes sure the device works on what was queued. One call for a batch.
+    mutating func flush()
+    /// The next received frame (from its Ethernet header on); nil when there is none at the moment.
+    mutating func receive() -> Packet?
+    /// Frees frames that the device has sent, and refills what it receives into. Called regularly.
+    mutating func reclaim()
+    /// Lets the device interrupt for received frames again, then looks once more.
+    /// - Returns: true when something arrived meanwhile, perhaps without an interrupt: drain again.
+    mutating func rearm() -> Bool
+}

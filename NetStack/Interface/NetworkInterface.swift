@@ -1,0 +1,138 @@
+// One network interface: a device, its addresses, its neighbours and its counters. Frames in, frames out, ARP.
+
+public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
+    public var device: Device
+    /// Ours; 0.0.0.0 as long as there is none.
+    public internal(set) var address = IPv4Address.any
+    /// Bits of `address` that are the network's, 0 to 32.
+    public internal(set) var prefixLength = 0
+    /// The router for everything else, if there is one.
+    public internal(set) var gateway: IPv4Address?
+    public internal(set) var counters = InterfaceCounters()
+    public internal(set) var neighbours = ARPCache()
+    var mask: UInt32 = 0
+    let hardware: EthernetAddress
+    let mtu: Int
+
+    init(_ device: consuming Device) {
+        hardware = device.hardwareAddress
+        mtu = device.mtu
+        self.device = device
+    }
+
+    mutating func configure(_ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
+        self.address = address
+        self.prefixLength = min(32, max(0, prefixLength))
+        self.gateway = gateway
+        mask = self.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - self.prefixLength)
+    }
+
+    @inline(__always)
+    var hasAddress: Bool { address != .any }
+
+    /// Whether an address is on this network.
+    @inline(__always)
+    func isDirect(_ other: IPv4Address) -> Bool { hasAddress && (other.bits ^ address.bits) & mask == 0 }
+
+    /// The limited broadcast, or this network's own.
+    @inline(__always)
+    func isBroadcast(_ other: IPv4Address) -> Bool {
+        other.isBroadcast || (hasAddress && prefixLength < 31 && other.bits == address.bits | ~mask)
+    }
+
+    // MARK: Out
+
+    /// Sends an IPv4 packet to a neighbour, at once or when its Ethernet address is known.
+    @inline(__always)
+    mutating func send(_ packet: consuming Packet, to neighbour: IPv4Address, pool: PacketPool, now: UInt64) {
+        switch neighbours.resolve(neighbour, now: now) {
+        case .known(let hardware): transmit(packet, to: hardware, type: EtherType.ipv4)
+        case .knownButAsk(let hardware):
+            transmit(packet, to: hardware, type: EtherType.ipv4)
+            request(neighbour, from: hardware, pool: pool)
+        case .unknown(let ask):
+            if let dropped = neighbours.wait(packet, for: neighbour) {
+                counters.count(.arpQueueFull)
+                _ = consume dropped
+            }
+            if ask { request(neighbour, from: nil, pool: pool) }
+        case .full: counters.count(.arpTableFull)
+        }
+    }
+
+    /// Puts the Ethernet header on and gives the frame to the device.
+    @inline(__always)
+    mutating func transmit(_ packet: consuming Packet, to destination: EthernetAddress, type: UInt16) {
+        guard packet.prepend(EthernetHeader.byteCount) else { return counters.count(.tooLarge) }
+        var bytes = packet.mutableBytes
+        EthernetHeader(destination: destination, source: hardware, type: type).emit(to: &bytes)
+        let count = packet.count
+        if device.transmit(packet) != nil {
+            counters.count(.transmitRingFull)
+        } else {
+            counters.packetsOut &+= 1
+            counters.bytesOut &+= UInt64(count)
+        }
+    }
+
+    /// Asks who has an address: everybody, or one neighbour that had it (RFC 1122, 2.3.2.1, unicast poll).
+    private mutating func request(_ wanted: IPv4Address, from neighbour: EthernetAddress?, pool: PacketPool) {
+        guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return counters.count(.noPacket) }
+        var bytes = packet.mutableBytes
+        ARPMessage(
+            operation: .request, senderHardware: hardware, senderProtocol: address, targetHardware: .zero, targetProtocol: wanted
+        ).emit(to: &bytes)
+        transmit(packet, to: neighbour ?? .broadcast, type: EtherType.arp)
+    }
+
+    // MARK: ARP
+
+    /// Takes an ARP message (the frame without its Ethernet header), and answers it in its own buffer when it asks for us.
+    mutating func inputARP(_ packet: consuming Packet, now: UInt64) {
+        guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else {
+            return counters.count(.arpMalformed)
+        }
+        guard hasAddress else { return counters.count(.noInterfaceAddress) }
+        guard message.senderProtocol != address else {
+            if message.senderHardware != hardware { counters.count(.arpConflict) }
+            return
+        }
+        let asksForUs = message.operation == .request && message.targetProtocol == address
+        if message.senderProtocol.isUnicast, isDirect(message.senderProtocol), !isBroadcast(message.senderProtocol) {
+            let wasOfUse = neighbours.confirm(
+                message.senderProtocol, message.senderHardware, mayLearn: asksForUs, now: now)
+            if wasOfUse { sendWaiting(for: message.senderProtocol, at: message.senderHardware) }
+            if !wasOfUse, message.operation == .reply { counters.count(.arpUnsolicited) }
+        } else if message.senderProtocol != .any {  // 0.0.0.0 probes for conflicts (RFC 5227) and is answered
+            return counters.count(.arpMalformed)
+        }
+        if asksForUs { reply(to: message, in: packet) }
+    }
+
+    private mutating func sendWaiting(for neighbour: IPv4Address, at hardware: EthernetAddress) {
+        while let packet = neighbours.nextReady(neighbour) { transmit(packet, to: hardware, type: EtherType.ipv4) }
+    }
+
+    private mutating func reply(to request: ARPMessage, in packet: consuming Packet) {
+        packet.resize(to: ARPMessage.byteCount)
+        var bytes = packet.mutableBytes
+        ARPMessage(
+            operation: .reply, senderHardware: hardware, senderProtocol: address,
+            targetHardware: request.senderHardware, targetProtocol: request.senderProtocol
+        ).emit(to: &bytes)
+        transmit(packet, to: request.senderHardware, type: EtherType.arp)
+    }
+
+    /// Asks again, and gives up. Returns a neighbour that did not answer; call until nil.
+    mutating func tick(pool: PacketPool, now: UInt64) -> IPv4Address? {
+        while let event = neighbours.tick(now: now) {
+            switch event {
+            case .ask(let wanted, let neighbour): request(wanted, from: neighbour, pool: pool)
+            case .failed(let neighbour, let dropped):
+                for _ in 0..<dropped { counters.count(.arpTimedOut) }
+                return neighbour
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,56 @@
+// Ethernet and IPv4 addresses as numbers that compare in one instruction.
+
+/// A 48-bit Ethernet address.
+public struct EthernetAddress: Equatable, Sendable {
+    /// The bytes as they lie in memory, the first one lowest: loads and stores need no swap.
+    @usableFromInline let bits: UInt64
+
+    @inline(__always) init(bits: UInt64) { self.bits = bits & 0xffff_ffff_ffff }
+
+    public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8, _ e: UInt8, _ f: UInt8) {
+        let low = UInt64(a) | UInt64(b) << 8 | UInt64(c) << 16
+        bits = low | UInt64(d) << 24 | UInt64(e) << 32 | UInt64(f) << 40
+    }
+
+    @inline(__always) init(_ bytes: RawSpan, at offset: Int) {
+        bits = UInt64(bytes.native32(offset)) | UInt64(bytes.native16(offset &+ 4)) << 32
+    }
+
+    /// A locally administered unicast address made of random bits, for a device without one of its own (IEEE 802: bit 1 set, bit 0 clear).
+    public static func random(_ random: UInt64) -> EthernetAddress { EthernetAddress(bits: random & ~1 | 2) }
+
+    /// Byte 0 to 5 in the order of transmission.
+    public subscript(index: Int) -> UInt8 { index >= 0 && index < 6 ? UInt8(truncatingIfNeeded: bits >> (8 * UInt64(index))) : 0 }
+
+    public static let broadcast = EthernetAddress(bits: 0xffff_ffff_ffff)
+    public static let zero = EthernetAddress(bits: 0)
+    @inline(__always) public var isBroadcast: Bool { bits == 0xffff_ffff_ffff }
+    /// Group addresses, broadcast among them.
+    @inline(__always) public var isMulticast: Bool { bits & 1 != 0 }
+    /// Fit to be somebody's: neither a group nor zero.
+    @inline(__always) public var isUnicast: Bool { !isMulticast && bits != 0 }
+}
+
+/// An IPv4 address.
+public struct IPv4Address: Equatable, Hashable, Sendable {
+    /// Host order: 10.0.2.2 is 0x0a000202.
+    public let bits: UInt32
+
+    @inline(__always) public init(bits: UInt32) { self.bits = bits }
+
+    public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
+        bits = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
+    }
+
+    public static let any = IPv4Address(bits: 0)
+    public static let broadcast = IPv4Address(bits: 0xffff_ffff)
+    public static let loopback = IPv4Address(bits: 0x7f00_0001)
+    @inline(__always) public var isLoopback: Bool { bits >> 24 == 127 }
+    /// 224.0.0.0/4.
+    @inline(__always) public var isMulticast: Bool { bits >> 28 == 14 }
+    @inline(__always) public var isBroadcast: Bool { bits == 0xffff_ffff }
+    /// 0.0.0.0/8: "this network" (RFC 1122, 3.2.1.3), never a peer.
+    @inline(__always) public var isThisNetwork: Bool { bits >> 24 == 0 }
+    /// May be the source of a packet on a wire: no group, broadcast, loopback, 0/8 or 240/4 address.
+    @inline(__always) public var isUnicast: Bool { bits >> 29 != 7 && !isLoopback && !isThisNetwork }
+}

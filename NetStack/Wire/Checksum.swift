@@ -1,0 +1,77 @@
+// The Internet checksum: RFC 1071, with the incremental update of RFC 1624.
+//
+// One's-complement sums do not care about byte order (RFC 1071, 2(B)), so the bytes are added in the order of memory, eight at a time,
+// and swapped once at the end. Sums over several pieces: every piece but the last has an even length.
+
+/// A running one's-complement sum.
+public struct Checksum {
+    var sum: UInt64
+
+    public init() { sum = 0 }
+
+    /// Adds the bytes from `offset` up to `end`.
+    @inline(__always)
+    public mutating func add(_ bytes: RawSpan, from offset: Int = 0, to end: Int) {
+        precondition(offset >= 0 && offset <= end && end <= bytes.byteCount)
+        var at = offset
+        while at &+ 8 <= end {
+            add(word: bytes.native64(at))
+            at &+= 8
+        }
+        if at &+ 4 <= end {
+            add(word: UInt64(bytes.native32(at)))
+            at &+= 4
+        }
+        if at &+ 2 <= end {
+            add(word: UInt64(bytes.native16(at)))
+            at &+= 2
+        }
+        if at < end { add(word: UInt64(UInt16(littleEndian: UInt16(bytes.byte(at))))) }  // as if a zero byte followed
+    }
+
+    /// Adds a 16-bit field given in host order.
+    @inline(__always)
+    public mutating func add(_ value: UInt16) { add(word: UInt64(value.bigEndian)) }
+
+    /// Adds a 32-bit field given in host order.
+    @inline(__always)
+    public mutating func add(_ value: UInt32) { add(word: UInt64(value.bigEndian)) }
+
+    /// With the carry back in at the low end: at 64 bits as at 16.
+    @inline(__always)
+    private mutating func add(word: UInt64) {
+        let (partial, carry) = sum.addingReportingOverflow(word)
+        sum = partial &+ (carry ? 1 : 0)
+    }
+
+    /// The sum in 16 bits, host order: 0xffff when the bytes included a right checksum.
+    @inline(__always)
+    public var folded: UInt16 {
+        var s = (sum & 0xffff_ffff) &+ (sum >> 32)
+        s = (s & 0xffff) &+ (s >> 16)
+        s = (s & 0xffff) &+ (s >> 16)
+        s = (s & 0xffff) &+ (s >> 16)
+        return UInt16(bigEndian: UInt16(truncatingIfNeeded: s))
+    }
+
+    /// What goes into the checksum field, host order.
+    @inline(__always)
+    public var value: UInt16 { ~folded }
+
+    /// Whether bytes that include their checksum field are whole.
+    @inline(__always)
+    public static func isRight(_ bytes: RawSpan, from offset: Int = 0, to end: Int) -> Bool {
+        var checksum = Checksum()
+        checksum.add(bytes, from: offset, to: end)
+        return checksum.folded == 0xffff
+    }
+
+    /// The checksum after one 16-bit field changed (RFC 1624, equation 3: HC' = ~(~HC + ~m + m')). All in host order.
+    @inline(__always)
+    public static func update(_ checksum: UInt16, from old: UInt16, to new: UInt16) -> UInt16 {
+        var s = UInt32(~checksum) &+ UInt32(~old) &+ UInt32(new)
+        s = (s & 0xffff) &+ (s >> 16)
+        s = (s & 0xffff) &+ (s >> 16)
+        return ~UInt16(truncatingIfNeeded: s)
+    }
+}

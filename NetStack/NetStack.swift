@@ -1,0 +1,145 @@
+// The stack as one value: interfaces, echo requests, loopback. No clock, no globals, no hardware; time and randomness are arguments.
+//
+// Promise: every packet given to it is passed on or dropped under a counted reason. Used under a lock of the caller's, in thread context:
+// a thread calls `poll` when a device interrupted or `nextDeadline` has come; system calls call the rest. Instants and durations are
+// nanoseconds of a clock that never goes back.
+
+/// What `poll` found.
+public struct PollResult {
+    /// The budget ran out: poll again soon; devices are not re-armed.
+    public let hasMore: Bool
+    /// Echo slots that completed: bit i is slot i, for waking exactly those who wait.
+    public let completedEchoes: UInt32
+    /// When to poll even without an interrupt; .max: never.
+    public let nextDeadline: UInt64
+}
+
+public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
+    public static var interfaceLimit: Int { 4 }
+    /// Slots of echo requests: 0 up to this.
+    public static var echoLimit: Int { EchoTable.capacity }
+    /// Bytes of memory that `init` wants, for the tables.
+    public static var memoryNeeded: Int { MemoryLayout<NetworkInterface<Device>>.stride * interfaceLimit }
+
+    public let pool: PacketPool
+    let table: UnsafeMutablePointer<NetworkInterface<Device>>
+    public private(set) var interfaceCount = 0
+    /// Traffic to ourselves, and what was dropped before an interface was chosen.
+    public internal(set) var loopbackCounters = InterfaceCounters()
+    var loopback = PacketQueue()
+    var echoes: EchoTable
+    var identification: UInt16
+
+    /// Where a packet from ourselves came in, as an interface number.
+    static var loopbackIndex: Int { -1 }
+    static var loopbackLimit: Int { 64 }
+
+    /// - Parameters:
+    ///   - pool: where packets come from; also the pool of the devices.
+    ///   - memory: `memoryNeeded` bytes, aligned to 16, that live as long as the stack.
+    ///   - seed: random; identifiers are made of it.
+    public init(pool: PacketPool, memory: UnsafeMutableRawPointer, seed: UInt64) {
+        self.pool = pool
+        table = memory.bindMemory(to: NetworkInterface<Device>.self, capacity: Self.interfaceLimit)
+        echoes = EchoTable(random: seed)
+        identification = UInt16(truncatingIfNeeded: seed >> 16)
+    }
+
+    deinit { table.deinitialize(count: interfaceCount) }
+
+    // MARK: Interfaces
+
+    /// Adds a device. Returns the interface's number, nil when there are four already.
+    public mutating func addInterface(_ device: consuming Device) -> Int? {
+        guard interfaceCount < Self.interfaceLimit else { return nil }
+        (table + interfaceCount).initialize(to: NetworkInterface(device))
+        interfaceCount += 1
+        return interfaceCount - 1
+    }
+
+    /// Gives an interface its address. 0.0.0.0 takes it away.
+    public mutating func configure(_ index: Int, address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
+        guard index >= 0, index < interfaceCount else { return }
+        table[index].configure(address, prefixLength: prefixLength, gateway: gateway)
+    }
+
+    /// Looks at an interface, or works on its device.
+    public mutating func withInterface<Result>(_ index: Int, _ body: (inout NetworkInterface<Device>) -> Result) -> Result? {
+        guard index >= 0, index < interfaceCount else { return nil }
+        return body(&table[index])
+    }
+
+    @inline(__always)
+    mutating func drop(_ reason: DropReason, at interface: Int) {
+        if interface >= 0 { table[interface].counters.count(reason) } else { loopbackCounters.count(reason) }
+    }
+
+    // MARK: Running
+
+    /// Drains all receive rings, re-arms their interrupts and looks once more, and does what time brings.
+    /// - Parameter budget: frames to take at most, so that one call is bounded.
+    public mutating func poll(now: UInt64, budget: Int) -> PollResult {
+        var left = budget
+        var hasMore = false
+        for i in 0..<interfaceCount {
+            table[i].device.reclaim()
+            repeat {
+                while left > 0, let frame = table[i].device.receive() {
+                    left -= 1
+                    input(frame, at: i, now: now)
+                }
+                if left <= 0 {
+                    hasMore = true
+                    break
+                }
+                table[i].device.reclaim()
+            } while table[i].device.rearm()
+        }
+        drainLoopback(now: now)
+        tick(now: now)
+        flush()
+        return PollResult(hasMore: hasMore, completedEchoes: takeCompletedEchoes(), nextDeadline: nextDeadline)
+    }
+
+    /// When `poll` has something to do even without an interrupt; .max: never.
+    public var nextDeadline: UInt64 {
+        var deadline = echoes.nextDeadline
+        for i in 0..<interfaceCount { deadline = min(deadline, table[i].neighbours.nextDeadline) }
+        return deadline
+    }
+
+    private mutating func tick(now: UInt64) {
+        for i in 0..<interfaceCount {
+            while let silent = table[i].tick(pool: pool, now: now) { echoes.fail(nextHop: silent, .hostUnreachable) }
+        }
+        echoes.tick(now: now)
+    }
+
+    /// Makes the devices work on what was queued.
+    mutating func flush() {
+        for i in 0..<interfaceCount { table[i].device.flush() }
+    }
+
+    mutating func drainLoopback(now: UInt64) {
+        while let packet = loopback.removeFirst() {
+            loopbackCounters.packetsIn &+= 1
+            loopbackCounters.bytesIn &+= UInt64(packet.count)
+            inputIPv4(packet, at: Self.loopbackIndex, wasBroadcast: false, now: now)
+        }
+    }
+
+    /// Takes one frame, from its Ethernet header on.
+    @inline(__always)
+    mutating func input(_ frame: consuming Packet, at i: Int, now: UInt64) {
+        table[i].counters.packetsIn &+= 1
+        table[i].counters.bytesIn &+= UInt64(frame.count)
+        guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: i) }
+        guard header.destination == table[i].hardware || header.destination.isMulticast else { return drop(.frameNotForUs, at: i) }
+        frame.trimFront(EthernetHeader.byteCount)
+        switch header.type {
+        case EtherType.ipv4: inputIPv4(frame, at: i, wasBroadcast: header.destination.isMulticast, now: now)
+        case EtherType.arp: table[i].inputARP(frame, now: now)
+        default: drop(.unknownEtherType, at: i)
+        }
+    }
+}

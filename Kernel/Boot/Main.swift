@@ -1,2 +1,81 @@
+// Start-up, in order. boot.S comes here on the boot stack, in the upper half, with the boot page table and interrupts off.
+
+import Drivers
 import Machine
-@c(kernel_main) func kernelMain() { while read_time() < 100 {} }
+import SystemInterface
+
+/// Where boot.S enters.
+@main enum Kernel {
+    static func main() { startUp() }
+}
+
+private func startUp() -> Never {
+    let machine = MachineDescription(bootHart: boot_hart_number(), tree: PhysicalAddress(boot_device_tree().uint))
+    Clock.start(frequency: machine.timebase)
+
+    Pages.start(from: machine.freeMemory, to: PhysicalAddress(machine.ram.upperBound))
+    KernelSpace.start(ram: machine.ram)
+    startConsole(machine)
+    let megabytes = UInt64((machine.ram.upperBound - machine.ram.lowerBound) >> 20)
+    let plural: StaticString = machine.hartCount == 1 ? "" : "s"
+    kprint("Swiftlet on \(machine.hartCount) hart\(plural), \(megabytes) MiB\n")
+
+    Harts.prepare(count: machine.hartCount, hasSstc: machine.hasSstc) { machine.hart($0) }
+    startInterrupts(machine)
+    ProcessTable.start()
+    OpenFiles.start()
+    Pipes.start()
+    Power.start(testDevice: machine.testDevice.map { MappedRegisters(base: KernelSpace.mapDevice($0, bytes: 4)) })
+    startVirtIO(machine)
+    Network.start(machine)
+
+    Harts.enter()
+    Harts.startOthers()
+    Family.startInit()
+    start_idle(this_hart().pointee.idle_stack)
+}
+
+private func startConsole(_ machine: borrowing MachineDescription) {
+    guard let node = machine.console, let region = node.region() else { return }
+    let base = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount))
+    Console.start(UART16550(MappedRegisters(base: base), registerShift: Int(node["reg-shift"]?.be32(0) ?? 0)))
+}
+
+private func startInterrupts(_ machine: borrowing MachineDescription) {
+    guard let node = machine.plic, let region = node.region(),
+        let context = machine.tree.supervisorContext(ofHart: machine.hart(0), in: node)
+    else { panic("the device tree names no PLIC that interrupts the boot hart") }
+    // Only what is needed up to our context: the whole window may be 64 MiB.
+    let size = min(UInt(region.byteCount), UInt(PLIC<MappedRegisters>.windowSize(contexts: context)))
+    let base = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
+    let sources = min(node["riscv,ndev"]?.be32(0) ?? 127, PLIC<MappedRegisters>.sourceLimit - 1) + 1
+    Interrupts.start(PLIC(MappedRegisters(base: base)), context: context, sources: sources)
+    if let source = machine.console?.interrupt() { Interrupts.route(source.number, to: .console) }
+}
+
+/// Looks into every virtio-mmio slot and takes over the devices that we have drivers for. A device that cannot be driven is
+/// named and left alone.
+private func startVirtIO(_ machine: borrowing MachineDescription) {
+    var index = 0
+    while let node = machine.tree.node(compatible: "virtio,mmio", index) {
+        index += 1
+        guard let region = node.region(), let source = node.interrupt() else { continue }
+        let base = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount))
+        do throws(VirtIOError) {
+            let transport = try VirtIOMMIO(MappedRegisters(base: base))
+            switch transport.deviceType {
+            case VirtIODeviceType.block where !Disk.isPresent:
+                Disk.start(try DiskDriver(transport, in: KernelDMA()))
+                Interrupts.route(source.number, to: .disk)
+            case VirtIODeviceType.network:
+                try Network.add(transport, source: source.number)
+            default:
+                kprint("virtio device of type \(transport.deviceType) at \(hex: region.address): no driver\n")
+            }
+        } catch .noDevice {
+            continue  // an empty slot
+        } catch {
+            kprint("virtio device at \(hex: region.address): \(error.message)\n")
+        }
+    }
+}

@@ -1,11 +1,102 @@
+# The first instructions of a hart. Firmware enters with paging and interrupts off, a0 = hart number.
+# A boot page table of two gigapages (identity for the jump, upper half to stay) carries us until Swift has built the real one.
+
+#define KBASE_SHIFT_ENTRY 256           // root entry of KBASE = 0xffffffc000000000
+#define PTE_BOOT 0xcf                   // D A X W R V: everything, for the boot only
+
 .section .text.boot, "ax"
 .globl _start
-_start:
-  lla sp, boot_stack_top
-  call kernel_main
-1: wfi
-  j 1b
+_start:                                 # the boot hart: a1 = device tree (physical)
+    csrw sie, zero
+    lla t0, kernel_bss_start            # clear the kernel's variables, boot table and stack included
+    lla t1, kernel_bss_end
+1:  sd zero, 0(t0)
+    addi t0, t0, 8
+    bltu t0, t1, 1b
+    lla t0, boot_root
+    lla t1, _start                      # the gigabyte we run in, from where we are: not a constant of this machine
+    srli t1, t1, 30
+    slli t2, t1, 28                     # its page-table entry
+    ori t2, t2, PTE_BOOT
+    slli t3, t1, 3
+    add t3, t3, t0
+    sd t2, 0(t3)                        # identity
+    li t4, KBASE_SHIFT_ENTRY * 8
+    add t3, t3, t4
+    sd t2, 0(t3)                        # upper half
+    srli t1, a1, 30                     # the device tree may lie in another gigabyte
+    slli t2, t1, 28
+    ori t2, t2, PTE_BOOT
+    slli t3, t1, 3
+    add t3, t3, t0
+    add t3, t3, t4
+    sd t2, 0(t3)
+    lla t0, boot_arguments
+    sd a0, 0(t0)
+    sd a1, 8(t0)
+    jal t6, enable_paging
+    lla sp, boot_stack_top
+    lla tp, boot_hart
+    li s0, 0                            # the end of every backtrace
+    call main                           # Kernel/Boot/Main.swift
+1:  wfi
+    j 1b
+
+# Turns paging on with the boot table and returns to t6, in the upper half.
+enable_paging:
+    lla t0, boot_root
+    srli t0, t0, 12
+    li t1, 8 << 60                      # satp.MODE = Sv39
+    or t0, t0, t1
+    li t1, -1
+    slli t1, t1, 38                     # KBASE
+    lla t2, 1f
+    add t2, t2, t1
+    csrw stvec, t2                      # where the fetch after the switch lands, if it traps
+    add t6, t6, t1
+    sfence.vma
+    csrw satp, t0
+    sfence.vma
+    jr t2
+.balign 4
+1:  jr t6
+
+.globl secondary_entry
+secondary_entry:                        # another hart: a1 = its struct hart (virtual)
+    csrw sie, zero
+    mv tp, a1
+    jal t6, enable_paging
+    lla t0, kernel_satp                 # the boot table knows no stacks: take the real one first
+    ld t0, 0(t0)
+    sfence.vma
+    csrw satp, t0
+    sfence.vma
+    ld sp, 16(tp)
+    li s0, 0
+    call secondary_main
+1:  wfi
+    j 1b
+
+.globl start_idle
+start_idle:
+    mv sp, a0
+    li s0, 0
+    call idle_main
+    unimp
+
 .bss
-.balign 16
-.space 8192
+.balign 4096
+boot_root:
+    .space 4096
+    .space 16384
+.globl boot_stack_top
 boot_stack_top:
+.globl boot_hart
+boot_hart:
+    .space 64
+.globl boot_arguments
+boot_arguments:
+    .space 16
+.globl kernel_satp
+kernel_satp:
+    .space 8

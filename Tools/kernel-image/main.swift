@@ -1,1 +1,96 @@
-print("placeholder")
+// kernel-image IN OUT: finishes the linked kernel.
+//
+// 1. The guard: fails, and names the callers, if the image holds what the kernel must not have: reference counting and a heap
+//    (DESIGN.md, "No reference counting in the kernel"), or lazy initialisation of globals, which could deadlock in a trap.
+// 2. Writes the table of function names that backtraces are printed with into the image (Kernel/Trap/Backtrace.swift reads it).
+
+import Foundation
+
+let forbidden: Set<String> = [
+    "swift_retain", "swift_release", "swift_allocObject", "swift_once", "swift_beginAccess",
+    "malloc", "posix_memalign", "aligned_alloc", "free",
+]
+
+func fail(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("kernel-image: \(message)\n".utf8))
+    exit(1)
+}
+
+let arguments = CommandLine.arguments.dropFirst()
+if arguments.contains("--help") {
+    print(
+        """
+        usage: kernel-image LINKED-KERNEL OUTPUT
+        Checks that the kernel holds no reference counting and no heap, writes the symbol table for backtraces into it, and
+        saves it as OUTPUT. Exit status 0 when the image is good.
+        """)
+    exit(0)
+}
+guard arguments.count == 2 else { fail("usage: kernel-image LINKED-KERNEL OUTPUT (--help says more)") }
+let (input, output) = (arguments.first!, arguments.last!)
+guard var image = FileManager.default.contents(atPath: input) else { fail("\(input): cannot be read") }
+
+let elf: ELFImage
+do { elf = try ELFImage(image) } catch { fail("\(input): \(error)") }
+
+// The guard.
+let present = elf.symbols.filter { forbidden.contains($0.name) && $0.isDefined }
+if !present.isEmpty {
+    var report = "the kernel must do without these:\n"
+    for symbol in present {
+        let callers = Set(elf.references(to: symbol.address).compactMap { elf.function(at: $0)?.name }).sorted()
+        report += "  \(symbol.name), pulled in by:\n"
+        report += demangle(callers).map { "    \($0)\n" }.joined()
+    }
+    fail(report + "Classes, Array, String, escaping closures and globals with computed initial values do this.")
+}
+
+// The names.
+guard let start = elf.address(of: "kernel_start"), let textEnd = elf.address(of: "kernel_text_end"),
+    let tableStart = elf.address(of: "kernel_symbols"), let tableEnd = elf.address(of: "kernel_symbols_end"),
+    let fileOffset = elf.fileOffset(of: tableStart)
+else { fail("\(input): kernel_start, kernel_text_end or kernel_symbols is missing: not linked with Linker/kernel.ld?") }
+
+let functions = elf.functions.filter { $0.address >= start && $0.address < textEnd }
+let names = demangle(functions.map(\.name)).map { $0.utf8.prefix(100) }
+var table = Data()
+@MainActor func append(_ value: UInt32) { table.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }) }
+append(UInt32(functions.count))
+var nameOffset = 4 + 8 * functions.count
+for (function, name) in zip(functions, names) {
+    append(UInt32(function.address - start))
+    append(UInt32(nameOffset))
+    nameOffset += name.count + 1
+}
+for name in names {
+    table.append(contentsOf: name)
+    table.append(0)
+}
+guard table.count <= Int(tableEnd - tableStart) else {
+    fail("the names need \(table.count) bytes, Linker/kernel.ld keeps \(tableEnd - tableStart) for them: enlarge kernel_symbols there")
+}
+image.replaceSubrange(fileOffset..<fileOffset + table.count, with: table)
+do {
+    try image.write(to: URL(fileURLWithPath: output), options: .atomic)
+} catch {
+    fail("\(output): \(error.localizedDescription)")
+}
+
+/// Swift's names as people write them, through the toolchain's swift-demangle.
+func demangle(_ names: [String]) -> [String] {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["swift", "demangle", "--simplified"]
+    let (toTool, fromTool) = (Pipe(), Pipe())
+    process.standardInput = toTool
+    process.standardOutput = fromTool
+    guard (try? process.run()) != nil else { return names }
+    DispatchQueue.global().async {
+        toTool.fileHandleForWriting.write(Data((names.joined(separator: "\n") + "\n").utf8))
+        toTool.fileHandleForWriting.closeFile()
+    }
+    let text = String(decoding: fromTool.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    return lines.count >= names.count ? Array(lines.prefix(names.count)) : names
+}

@@ -1,5 +1,173 @@
+// What Swift cannot say: control registers, fences, firmware calls, volatile device access, and the structures that assembly
+// and Swift share. Everything here is an instruction or two; what is longer stands in the .S files beside it.
 #ifndef MACHINE_H
 #define MACHINE_H
 #include <stdint.h>
-static inline uint64_t read_time(void) { uint64_t v; __asm__ volatile("csrr %0, time" : "=r"(v)); return v; }
+#include <stddef.h>
+
+#define MACHINE_INLINE __attribute__((always_inline)) static inline
+
+/// The registers of an interrupted program, x1 to x31 in order, then what the trap added. Offsets are used in trap.S.
+struct trap_frame {
+    uint64_t ra, sp, gp, tp, t0, t1, t2, s0, s1;
+    uint64_t a0, a1, a2, a3, a4, a5, a6, a7;
+    uint64_t s2, s3, s4, s5, s6, s7, s8, s9, s10, s11;
+    uint64_t t3, t4, t5, t6;
+    uint64_t sepc;     // offset 248
+    uint64_t sstatus;  // 256
+    uint64_t hart;     // 264: struct hart *, for the way in from user mode
+    uint64_t scause;   // 272: filled in for traps from the kernel, for its report
+    uint64_t stval;    // 280
+};
+
+/// What a thread keeps while it does not run: the registers a called function must preserve. Offsets are used in switch.S.
+struct thread_context {
+    uint64_t ra, sp, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11;
+};
+
+/// One per hart; the kernel's tp points at it. Offsets are used in boot.S and trap.S.
+struct hart {
+    uint64_t scratch;          // 0: one register, for the first instructions of a trap
+    uint64_t emergency_stack;  // 8: top of the stack that reports a stack overflow
+    uint64_t idle_stack;       // 16: top of the idle thread's stack
+    uint64_t id;               // 24: the hart's number in the device tree
+    uint64_t index;            // 32: 0 … number of harts - 1
+    void *_Nullable current;   // 40: the running thread
+};
+
+/// What firmware answers: an SBI error number (0: success, negative: failed) and a value.
+struct sbi_result { int64_t error; int64_t value; };
+
+// --- Control and status registers (RISC-V privileged specification, chapter "Supervisor-Level ISA")
+
+#define MACHINE_READ_CSR(name) \
+    MACHINE_INLINE uint64_t read_##name(void) { uint64_t v; __asm__ volatile("csrr %0, " #name : "=r"(v)); return v; }
+#define MACHINE_WRITE_CSR(name) \
+    MACHINE_INLINE void write_##name(uint64_t v) { __asm__ volatile("csrw " #name ", %0" :: "r"(v) : "memory"); }
+
+MACHINE_READ_CSR(time)
+MACHINE_READ_CSR(scause)
+MACHINE_READ_CSR(stval)
+MACHINE_READ_CSR(sepc)
+MACHINE_READ_CSR(sstatus)
+MACHINE_WRITE_CSR(sstatus)
+MACHINE_WRITE_CSR(stvec)
+MACHINE_WRITE_CSR(sie)
+MACHINE_WRITE_CSR(sscratch)
+MACHINE_WRITE_CSR(scounteren)
+
+/// Sets the time (timebase ticks) of the next timer interrupt; only where the hart has Sstc (CSR 0x14d, stimecmp).
+MACHINE_INLINE void write_stimecmp(uint64_t v) { __asm__ volatile("csrw 0x14d, %0" :: "r"(v)); }
+
+/// Clears the software interrupt that another hart sent (sip.SSIP).
+MACHINE_INLINE void clear_software_interrupt(void) { __asm__ volatile("csrci sip, 2" ::: "memory"); }
+
+/// Turns interrupts off on this hart; returns sstatus.SIE as it was (2 or 0), for interrupts_restore.
+MACHINE_INLINE uint64_t interrupts_disable(void) {
+    uint64_t v; __asm__ volatile("csrrci %0, sstatus, 2" : "=r"(v) :: "memory"); return v & 2;
+}
+/// Turns interrupts on again if `previous` says that they were.
+MACHINE_INLINE void interrupts_restore(uint64_t previous) { __asm__ volatile("csrs sstatus, %0" :: "r"(previous) : "memory"); }
+MACHINE_INLINE void interrupts_enable(void) { __asm__ volatile("csrsi sstatus, 2" ::: "memory"); }
+
+/// Waits for an interrupt; also returns for one that is pending while interrupts are off.
+MACHINE_INLINE void wait_for_interrupt(void) { __asm__ volatile("wfi" ::: "memory"); }
+/// Tells the hart that it spins (Zihintpause; a no-op elsewhere).
+MACHINE_INLINE void spin_pause(void) { __asm__ volatile(".4byte 0x0100000f" ::: "memory"); }
+
+/// Switches the address space and forgets what the old one cached.
+MACHINE_INLINE void write_satp(uint64_t v) { __asm__ volatile("csrw satp, %0\n\tsfence.vma" :: "r"(v) : "memory"); }
+MACHINE_INLINE void flush_page(uint64_t address) { __asm__ volatile("sfence.vma %0, zero" :: "r"(address) : "memory"); }
+MACHINE_INLINE void flush_all_pages(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
+/// Makes stores to code visible to this hart's instruction fetches.
+MACHINE_INLINE void fence_instructions(void) { __asm__ volatile("fence.i" ::: "memory"); }
+/// Orders memory and device accesses, both ways.
+MACHINE_INLINE void fence_io(void) { __asm__ volatile("fence iorw, iorw" ::: "memory"); }
+
+/// This hart's structure. Read anew after anything that may switch threads: a thread may come back on another hart.
+MACHINE_INLINE struct hart *_Nonnull this_hart(void) { struct hart *h; __asm__ volatile("mv %0, tp" : "=r"(h)); return h; }
+MACHINE_INLINE void set_this_hart(struct hart *_Nonnull h) { __asm__ volatile("mv tp, %0" :: "r"(h)); }
+MACHINE_INLINE uint64_t frame_pointer(void) { uint64_t v; __asm__ volatile("mv %0, s0" : "=r"(v)); return v; }
+
+/// The same pointer, which the compiler from here on takes for one it knows nothing about: two critical sections of a lock must
+/// each read the state anew.
+MACHINE_INLINE void *_Nonnull launder(void *_Nonnull p) { __asm__ volatile("" : "+r"(p) :: "memory"); return p; }
+
+// --- Device registers: one access each, in program order
+
+MACHINE_INLINE uint8_t mmio_read8(uint64_t a) { return *(volatile uint8_t *)a; }
+MACHINE_INLINE uint16_t mmio_read16(uint64_t a) { return *(volatile uint16_t *)a; }
+MACHINE_INLINE uint32_t mmio_read32(uint64_t a) { return *(volatile uint32_t *)a; }
+MACHINE_INLINE void mmio_write8(uint64_t a, uint8_t v) { *(volatile uint8_t *)a = v; }
+MACHINE_INLINE void mmio_write16(uint64_t a, uint16_t v) { *(volatile uint16_t *)a = v; }
+MACHINE_INLINE void mmio_write32(uint64_t a, uint32_t v) { *(volatile uint32_t *)a = v; }
+
+// --- Firmware (RISC-V SBI specification 1.0: function in a6, extension in a7)
+
+MACHINE_INLINE struct sbi_result sbi_call(uint64_t extension, uint64_t function, uint64_t x0, uint64_t x1, uint64_t x2) {
+    register uint64_t a0 __asm__("a0") = x0;
+    register uint64_t a1 __asm__("a1") = x1;
+    register uint64_t a2 __asm__("a2") = x2;
+    register uint64_t a6 __asm__("a6") = function;
+    register uint64_t a7 __asm__("a7") = extension;
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a6), "r"(a7) : "memory");
+    return (struct sbi_result){ (int64_t)a0, (int64_t)a1 };
+}
+
+// --- Assembly (memory.S, switch.S, trap.S)
+
+/// Clears the 4096 bytes at a page-aligned address.
+void page_clear(uint64_t page);
+/// Copies 4096 bytes between page-aligned addresses.
+void page_copy(uint64_t to, uint64_t from);
+/// Copies between kernel and user memory, either way; returns the bytes that were not copied because user memory faulted
+/// (0: all done). The caller has checked that the user range lies below the user limit.
+uint64_t copy_user(uint64_t to, uint64_t from, uint64_t count);
+/// Copies a NUL-terminated string of at most `limit` bytes with its NUL from user memory; returns its length without the NUL,
+/// `limit` if there is no NUL among them, or -1 if user memory faulted.
+int64_t copy_user_string(uint64_t to, uint64_t from, uint64_t limit);
+/// Saves the running thread's registers in `from` and goes on where `to` was saved.
+void context_switch(struct thread_context *_Nonnull from, struct thread_context *_Nonnull to);
+/// Goes to user mode with these registers. Does not return; interrupts are off.
+void return_to_user(struct trap_frame *_Nonnull frame) __attribute__((noreturn));
+/// Where every trap enters (stvec).
+void trap_entry(void);
+/// The first code of a new thread: calls thread_main.
+void thread_start(void);
+/// Leaves the boot stack for the stack whose top is given, and calls idle_main there.
+void start_idle(uint64_t stack_top) __attribute__((noreturn));
+/// Where firmware starts the other harts: a0 = hart number, a1 = struct hart * (virtual).
+void secondary_entry(void);
+
+#define MACHINE_SYMBOL(name) \
+    extern char name[]; MACHINE_INLINE uint64_t address_of_##name(void) { return (uint64_t)name; }
+
+MACHINE_SYMBOL(kernel_start)
+MACHINE_SYMBOL(kernel_text_end)
+MACHINE_SYMBOL(kernel_rodata_end)
+MACHINE_SYMBOL(kernel_end)
+MACHINE_SYMBOL(kernel_symbols)
+MACHINE_SYMBOL(kernel_symbols_end)
+MACHINE_SYMBOL(user_copy_words)
+MACHINE_SYMBOL(user_copy_bytes)
+MACHINE_SYMBOL(user_copy_string)
+MACHINE_SYMBOL(user_copy_end)
+MACHINE_SYMBOL(user_copy_retry)
+MACHINE_SYMBOL(user_copy_failed)
+MACHINE_SYMBOL(user_string_failed)
+MACHINE_SYMBOL(boot_stack_top)
+
+MACHINE_INLINE uint64_t address_of_trap_entry(void) { return (uint64_t)&trap_entry; }
+MACHINE_INLINE uint64_t address_of_secondary_entry(void) { return (uint64_t)&secondary_entry; }
+MACHINE_INLINE uint64_t address_of_thread_start(void) { return (uint64_t)&thread_start; }
+
+/// What firmware gave the boot hart: its number, and the physical address of the device tree.
+extern uint64_t boot_arguments[2];
+MACHINE_INLINE uint64_t boot_hart_number(void) { return boot_arguments[0]; }
+MACHINE_INLINE uint64_t boot_device_tree(void) { return boot_arguments[1]; }
+
+/// The kernel's own page table as a satp value; secondary harts load it in boot.S.
+extern uint64_t kernel_satp;
+MACHINE_INLINE uint64_t read_kernel_satp(void) { return kernel_satp; }
+MACHINE_INLINE void set_kernel_satp(uint64_t v) { kernel_satp = v; }
 #endif

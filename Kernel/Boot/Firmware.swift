@@ -1,0 +1,26 @@
+// What firmware does for us: the RISC-V SBI specification 1.0 (extension numbers as there).
+
+import Machine
+
+enum Firmware {
+    private enum Extension {
+        static let time: UInt64 = 0x5449_4d45
+        static let interProcessorInterrupt: UInt64 = 0x73_5049
+        static let hartState: UInt64 = 0x48_534d
+        static let systemReset: UInt64 = 0x5352_5354
+    }
+
+    /// Sets the next timer interrupt (timebase ticks), on a hart without Sstc.
+    static func setTimer(_ deadline: UInt64) { _ = sbi_call(Extension.time, 0, deadline, 0, 0) }
+
+    /// Raises a software interrupt on a hart, by its number in the device tree.
+    static func interrupt(hart: UInt64) { _ = sbi_call(Extension.interProcessorInterrupt, 0, 1, hart, 0) }
+
+    /// Starts a hart at a physical address with `argument` in a1; false if firmware refuses.
+    static func start(hart: UInt64, at address: PhysicalAddress, argument: UInt64) -> Bool {
+        sbi_call(Extension.hartState, 0, hart, UInt64(address.rawValue), argument).error == 0
+    }
+
+    /// Powers the machine off; does not return where firmware can.
+    static func shutDown(failed: Bool) { _ = sbi_call(Extension.systemReset, 0, 0, failed ? 1 : 0, 0) }
+}

@@ -1,0 +1,96 @@
+// What the kernel says: kprint("text \(number) \(hex: address)\n"). The text is put together in a fixed buffer, without a heap,
+// and goes to the console in one piece.
+
+/// A message of at most 240 bytes; what is longer is cut.
+struct KernelMessage: ExpressibleByStringInterpolation {
+    typealias StringLiteralType = StaticString
+
+    private(set) var bytes = [240 of UInt8](repeating: 0)
+    private(set) var count = 0
+
+    init(stringLiteral value: StaticString) { append(value) }
+    init(stringInterpolation: StringInterpolation) { self = stringInterpolation.message }
+    private init() {}
+
+    mutating func append(byte: UInt8) {
+        guard count < 240 else { return }
+        bytes[count] = byte
+        count += 1
+    }
+
+    mutating func append(_ text: StaticString) {
+        for index in 0..<text.utf8CodeUnitCount { append(byte: text.utf8Start[index]) }
+    }
+
+    mutating func append(decimal value: UInt64) {
+        var digits = [20 of UInt8](repeating: 0)
+        var count = 0
+        var rest = value
+        repeat {
+            digits[count] = UInt8(truncatingIfNeeded: rest % 10) + 48
+            rest /= 10
+            count += 1
+        } while rest > 0
+        while count > 0 {
+            count -= 1
+            append(byte: digits[count])
+        }
+    }
+
+    mutating func append(hex value: UInt64, digits: Int) {
+        var shift = max(4 * digits, 64 - value.leadingZeroBitCount)
+        shift = max((shift + 3) / 4 * 4, 4)
+        while shift > 0 {
+            shift -= 4
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
+            append(byte: digit < 10 ? digit + 48 : digit + 87)
+        }
+    }
+
+    struct StringInterpolation: StringInterpolationProtocol {
+        typealias StringLiteralType = StaticString
+        fileprivate var message = KernelMessage()
+
+        init(literalCapacity: Int, interpolationCount: Int) {}
+
+        mutating func appendLiteral(_ literal: StaticString) { message.append(literal) }
+        mutating func appendInterpolation(_ text: StaticString) { message.append(text) }
+        mutating func appendInterpolation(_ value: Int) {
+            if value < 0 { message.append(byte: 45) }
+            message.append(decimal: UInt64(value.magnitude))
+        }
+        mutating func appendInterpolation(_ value: Int32) { appendInterpolation(Int(value)) }
+        mutating func appendInterpolation(_ value: UInt64) { message.append(decimal: value) }
+        mutating func appendInterpolation(_ value: UInt32) { message.append(decimal: UInt64(value)) }
+        mutating func appendInterpolation(_ value: UInt16) { message.append(decimal: UInt64(value)) }
+        mutating func appendInterpolation(_ value: UInt8) { message.append(decimal: UInt64(value)) }
+        /// In hexadecimal with 0x, with at least so many digits.
+        mutating func appendInterpolation(hex value: UInt64, digits: Int = 1) {
+            message.append("0x")
+            message.append(hex: value, digits: digits)
+        }
+        mutating func appendInterpolation(hex value: UInt, digits: Int = 1) {
+            appendInterpolation(hex: UInt64(value), digits: digits)
+        }
+        mutating func appendInterpolation(_ name: ProcessName) {
+            for index in 0..<16 {
+                guard name[index] != 0 else { return }
+                message.append(byte: name[index])
+            }
+        }
+        /// Bytes up to a NUL.
+        mutating func appendInterpolation(_ text: UnsafePointer<UInt8>) {
+            var text = text
+            while text.pointee != 0 {
+                message.append(byte: text.pointee)
+                text += 1
+            }
+        }
+    }
+}
+
+/// Prints on the console, whole, whatever other harts print meanwhile.
+@inline(never)
+func kprint(_ message: KernelMessage) {
+    Console.print(message)
+}

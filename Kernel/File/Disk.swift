@@ -1,0 +1,136 @@
+// The disk under the file system: virtio-blk, many requests at a time, each caller asleep until its own are done.
+
+import Drivers
+import FileSystem
+import Machine
+import SystemInterface
+
+typealias DiskDriver = VirtIOBlock<VirtIOMMIO<MappedRegisters>, KernelDMA>
+
+/// What one caller waits for: lies on its stack while the requests are under way.
+private struct Transfer: ~Copyable {
+    var requestsLeft = 0
+    var failed = false
+    var waiter = WaitQueue()
+}
+
+private struct DiskState {
+    /// Made once, when the disk is found.
+    var driver: UnsafeMutablePointer<DiskDriver>?
+    /// By token: whose request it is.
+    var owners = [256 of UnsafeMutablePointer<Transfer>?](repeating: nil)
+}
+
+enum Disk {
+    nonisolated(unsafe) private static var state = SpinLock(DiskState())
+    nonisolated(unsafe) private static var interruptSide: VirtIOInterrupt<VirtIOMMIO<MappedRegisters>.Acknowledger, KernelDMA>?
+    nonisolated(unsafe) private static var capacity: UInt64 = 0
+    nonisolated(unsafe) private static var canFlush = false
+    nonisolated(unsafe) private static var segmentLimit = 1
+    /// Callers that found the queue full.
+    nonisolated(unsafe) private static var roomWaiters = WaitQueue()
+
+    static var isPresent: Bool { capacity > 0 }
+
+    /// Takes over the machine's first disk.
+    static func start(_ driver: consuming DiskDriver) {
+        capacity = driver.capacity
+        canFlush = driver.canFlush
+        segmentLimit = driver.segmentLimit
+        interruptSide = driver.interrupt
+        let place = bootTable(DiskDriver.self, 1)
+        place.initialize(to: consume driver)
+        state.withLock { $0.driver = place }
+    }
+
+    /// 1024-byte blocks.
+    static var blockCount: UInt32 { UInt32(clamping: capacity / 2) }
+
+    static func interrupt() {
+        _ = interruptSide?.acknowledge(masking: false)
+        collect()
+    }
+
+    /// Marks what the device has finished, and wakes whose requests are all done. The wake-up happens under the lock: the
+    /// transfer lies on the sleeper's stack, and it looks at it under the lock too.
+    private static func collect() {
+        let any = state.withLock { state in
+            var any = false
+            while let completion = state.driver?.pointee.completed() {
+                any = true
+                let index = Int(completion.token.index)
+                guard let owner = state.owners[index] else { continue }
+                state.owners[index] = nil
+                if completion.status != .done { owner.pointee.failed = true }
+                owner.pointee.requestsLeft -= 1
+                if owner.pointee.requestsLeft == 0 { owner.pointee.waiter.wakeAll() }
+            }
+            return any
+        }
+        if any { roomWaiters.wakeAll() }
+    }
+
+    /// Moves a set of blocks; returns when all have been moved.
+    fileprivate static func move(
+        _ operation: BlockOperation, _ count: Int, _ request: (Int) -> BlockRequest
+    ) throws(SystemError) {
+        var transfer = Transfer()
+        let failed = withUnsafeMutablePointer(to: &transfer) { transfer in
+            var done = 0
+            var refused = false
+            while done < count, !refused {
+                // Neighbours on the disk travel in one request.
+                var run = 1
+                let first = request(done).block
+                while done + run < count, run < segmentLimit, request(done + run).block == first &+ UInt32(run) { run += 1 }
+                refused = !submit(operation, sector: UInt64(first) * 2, segments: run, for: transfer) { index in
+                    BlockSegment(request(done + index).memory, byteCount: blockSize)
+                }
+                done += run
+            }
+            transfer.pointee.waiter.waitUninterrupted { state.withLock { _ in transfer.pointee.requestsLeft == 0 } }
+            return refused || transfer.pointee.failed
+        }
+        if failed {
+            kprint("disk: a request failed\n")
+            throw .inputOutput
+        }
+    }
+
+    /// Puts one request into the queue, waiting for room; false if the driver refuses it.
+    private static func submit(
+        _ operation: BlockOperation, sector: UInt64, segments: Int, for transfer: UnsafeMutablePointer<Transfer>,
+        _ segment: (Int) -> BlockSegment
+    ) -> Bool {
+        var accepted = false
+        roomWaiters.waitUninterrupted {
+            state.withLock { state in
+                do throws(BlockError) {
+                    let token = try state.driver?.pointee.submit(operation, sector: sector, segmentCount: segments, segment: segment)
+                    guard let token = token ?? nil else { return false }
+                    state.owners[Int(token.index)] = transfer
+                    transfer.pointee.requestsLeft += 1
+                    accepted = true
+                } catch {
+                    kprint("disk: \(error.message)\n")
+                }
+                return true
+            }
+        }
+        return accepted
+    }
+
+    fileprivate static func flush() throws(SystemError) {
+        guard canFlush else { return }
+        try move(.flush, 1) { _ in BlockRequest(block: 0, memory: UnsafeMutableRawPointer(bitPattern: 8).unsafelyUnwrapped) }
+    }
+}
+
+/// The disk as the file system sees it.
+struct KernelDisk: BlockDevice {
+    var blockCount: UInt32 { Disk.blockCount }
+
+    func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) { try Disk.move(.read, count, request) }
+    func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) { try Disk.move(.write, count, request) }
+    func flush() throws(SystemError) { try Disk.flush() }
+}

@@ -1,0 +1,159 @@
+# The way into the kernel and out of it.
+#
+# In user mode sscratch holds the address of the thread's trap frame, which lies at the top of its kernel stack; in the kernel
+# it holds 0. In the kernel tp points at this hart's struct hart.
+# A kernel stack fills the upper half of a 32 KiB slot whose lower half is not mapped: bit 14 of a stack address is 1
+# (Kernel/Memory/KernelStacks.swift). So an overflow is seen here before the frame is pushed.
+
+#define FRAME_SIZE 288
+#define STACK_BIT 14
+
+.macro SAVE_REGISTERS                   # all but sp
+    sd ra, 0(sp)
+    sd gp, 16(sp)
+    sd tp, 24(sp)
+    sd t0, 32(sp)
+    sd t1, 40(sp)
+    sd t2, 48(sp)
+    sd s0, 56(sp)
+    sd s1, 64(sp)
+    sd a0, 72(sp)
+    sd a1, 80(sp)
+    sd a2, 88(sp)
+    sd a3, 96(sp)
+    sd a4, 104(sp)
+    sd a5, 112(sp)
+    sd a6, 120(sp)
+    sd a7, 128(sp)
+    sd s2, 136(sp)
+    sd s3, 144(sp)
+    sd s4, 152(sp)
+    sd s5, 160(sp)
+    sd s6, 168(sp)
+    sd s7, 176(sp)
+    sd s8, 184(sp)
+    sd s9, 192(sp)
+    sd s10, 200(sp)
+    sd s11, 208(sp)
+    sd t3, 216(sp)
+    sd t4, 224(sp)
+    sd t5, 232(sp)
+    sd t6, 240(sp)
+.endm
+
+.macro RESTORE_REGISTERS                # all but sp and tp; sp last, by the user
+    ld ra, 0(sp)
+    ld gp, 16(sp)
+    ld t0, 32(sp)
+    ld t1, 40(sp)
+    ld t2, 48(sp)
+    ld s0, 56(sp)
+    ld s1, 64(sp)
+    ld a0, 72(sp)
+    ld a1, 80(sp)
+    ld a2, 88(sp)
+    ld a3, 96(sp)
+    ld a4, 104(sp)
+    ld a5, 112(sp)
+    ld a6, 120(sp)
+    ld a7, 128(sp)
+    ld s2, 136(sp)
+    ld s3, 144(sp)
+    ld s4, 152(sp)
+    ld s5, 160(sp)
+    ld s6, 168(sp)
+    ld s7, 176(sp)
+    ld s8, 184(sp)
+    ld s9, 192(sp)
+    ld s10, 200(sp)
+    ld s11, 208(sp)
+    ld t3, 216(sp)
+    ld t4, 224(sp)
+    ld t5, 232(sp)
+    ld t6, 240(sp)
+.endm
+
+.text
+.balign 4
+.globl trap_entry
+trap_entry:
+    csrrw sp, sscratch, sp
+    beqz sp, from_kernel
+
+    SAVE_REGISTERS
+    csrrw t0, sscratch, zero            # the user's sp
+    csrr t1, sepc
+    csrr t2, sstatus
+    sd t0, 8(sp)
+    sd t1, 248(sp)
+    sd t2, 256(sp)
+    ld tp, 264(sp)
+    mv a0, sp
+    li s0, 0                            # the user's frames are not ours to walk
+    call user_trap
+    mv a0, sp
+    # falls through
+
+.globl return_to_user
+return_to_user:                         # a0 = frame, interrupts off
+    mv sp, a0
+    sd tp, 264(sp)
+    ld t0, 248(sp)
+    ld t1, 256(sp)
+    csrw sscratch, sp
+    csrw sepc, t0
+    csrw sstatus, t1
+    ld tp, 24(sp)
+    RESTORE_REGISTERS
+    ld sp, 8(sp)
+    sret
+
+from_kernel:
+    csrrw sp, sscratch, sp              # sp as it was, sscratch 0 again
+    sd t0, 0(tp)                        # struct hart.scratch: one register to work with
+    addi t0, sp, -FRAME_SIZE
+    srli t0, t0, STACK_BIT
+    andi t0, t0, 1
+    beqz t0, stack_overflow
+    ld t0, 0(tp)
+    addi sp, sp, -FRAME_SIZE
+    SAVE_REGISTERS
+    addi t0, sp, FRAME_SIZE
+    sd t0, 8(sp)
+    csrr t1, sepc
+    csrr t2, sstatus
+    csrr t3, scause
+    csrr t4, stval
+    sd t1, 248(sp)
+    sd t2, 256(sp)
+    sd t3, 272(sp)
+    sd t4, 280(sp)
+    mv a0, sp
+    call kernel_trap
+    ld t1, 248(sp)
+    ld t2, 256(sp)
+    csrw sepc, t1
+    csrw sstatus, t2
+    RESTORE_REGISTERS
+    addi sp, sp, FRAME_SIZE
+    sret
+
+stack_overflow:                         # never returns: report on a stack of this hart's own
+    ld t0, 8(tp)
+    addi t0, t0, -FRAME_SIZE
+    sd sp, 8(t0)
+    mv sp, t0
+    ld t0, 0(tp)
+    SAVE_REGISTERS
+    csrr t1, sepc
+    csrr t2, sstatus
+    csrr t3, scause
+    csrr t4, stval
+    sd t1, 248(sp)
+    sd t2, 256(sp)
+    sd t3, 272(sp)
+    sd t4, 280(sp)
+    mv a0, sp
+    call kernel_stack_overflow
+1:  wfi
+    j 1b

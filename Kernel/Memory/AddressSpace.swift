@@ -1,0 +1,208 @@
+// A process's memory: its page table, its break, and what a page that is not there means.
+//
+// Pages below the break are mapped at once (exec, eager sbrk) or on first touch (lazy sbrk). fork shares all of them; a store
+// to a shared page gets a copy. The table belongs to one thread, which runs on one hart at a time and flushes what it changes;
+// a hart that takes the thread over flushes everything.
+
+import Machine
+import SystemInterface
+
+/// What an access wants.
+enum Access {
+    case read, write, execute
+}
+
+struct AddressSpace: ~Copyable {
+    /// The root table; the upper half is the kernel's.
+    let table: PageTable
+    /// The break: the first address that is not the process's, as sbrk tells it. Need not be page-aligned.
+    var size: UInt = 0
+    /// The page below the stack, which nobody may touch; nothing is ever mapped there.
+    var guardPage: UInt = 0
+
+    /// An empty space.
+    init() throws(SystemError) {
+        guard let root = Pages.allocateCleared() else { throw .noMemory }
+        table = PageTable(address: root)
+        KernelSpace.copyUpperHalf(to: table)
+    }
+
+    /// Gives every page and table back. The caller no longer runs on this table.
+    deinit {
+        for index in 0..<256 {
+            let entry = table.entries[index]
+            if entry.isValid { Self.releaseTable(PageTable(address: entry.address), level: 1) }
+        }
+        Pages.release(table.address)
+    }
+
+    private static func releaseTable(_ table: PageTable, level: Int) {
+        var entry = table.entries
+        let end = entry + 512
+        while entry < end {
+            if entry.pointee.isValid {
+                if level == 0 {
+                    Pages.release(entry.pointee.address)
+                } else {
+                    releaseTable(PageTable(address: entry.pointee.address), level: level - 1)
+                }
+            }
+            entry += 1
+        }
+        Pages.release(table.address)
+    }
+
+    /// Maps a cleared page at a page-aligned user address that has none, with these rights besides reading; returns it.
+    func mapCleared(_ address: UInt, _ rights: UInt64) throws(SystemError) -> PhysicalAddress {
+        guard let page = Pages.allocateCleared() else { throw .noMemory }
+        guard let entry = table.makeEntry(for: address) else {
+            Pages.release(page)
+            throw .noMemory
+        }
+        entry.pointee = PageTableEntry(page, PageTableEntry.userRead | rights)
+        return page
+    }
+
+    // MARK: The break
+
+    /// Moves the break up by `bytes` and maps the pages at once; on failure nothing has changed.
+    mutating func growEagerly(by bytes: UInt) throws(SystemError) {
+        let old = size
+        guard bytes <= userLimit, old + bytes <= userLimit else { throw .noMemory }
+        // More than there is cannot be had: do not try page by page.
+        guard Int(bytes / pageSize) <= Pages.freeCount else { throw .noMemory }
+        var page = pageCeiling(old)
+        let end = pageCeiling(old + bytes)
+        while page < end {
+            do throws(SystemError) {
+                // A page can be there already: touched lazily before the break shrank to the middle of it.
+                if page != guardPage, table.entry(for: page)?.pointee.isValid != true {
+                    _ = try mapCleared(page, PageTableEntry.write)
+                }
+            } catch {
+                unmap(from: pageCeiling(old), to: page)
+                throw error
+            }
+            page += pageSize
+        }
+        size = old + bytes
+    }
+
+    /// Moves the break up by `bytes`; pages come when they are touched.
+    mutating func growLazily(by bytes: UInt) throws(SystemError) {
+        guard bytes <= userLimit, size + bytes <= userLimit else { throw .noMemory }
+        size += bytes
+    }
+
+    /// Moves the break down and gives the pages above it back.
+    mutating func shrink(by bytes: UInt) {
+        let old = size
+        size = old - bytes
+        unmap(from: pageCeiling(size), to: pageCeiling(old))
+        flush_all_pages()
+    }
+
+    private func unmap(from start: UInt, to end: UInt) {
+        var address = start
+        while address < end {
+            // Absent tables are skipped whole: a sparse heap of 256 GiB is quick to shrink.
+            let upper = table.entries[PageTable.index(address, level: 2)]
+            guard upper.isValid else {
+                address = (address | (1 << 30 - 1)) + 1
+                continue
+            }
+            let middle = PageTable(address: upper.address).entries[PageTable.index(address, level: 1)]
+            guard middle.isValid else {
+                address = (address | (1 << 21 - 1)) + 1
+                continue
+            }
+            let entry = PageTable(address: middle.address).entries + PageTable.index(address, level: 0)
+            if entry.pointee.isValid {
+                Pages.release(entry.pointee.address)
+                entry.pointee = PageTableEntry(rawValue: 0)
+            }
+            address += pageSize
+        }
+    }
+
+    // MARK: Faults
+
+    /// Serves a fault at a user address: a lazy page is mapped, a shared one copied. Throws when the access is not allowed
+    /// (badAddress) or memory is exhausted (noMemory).
+    func serveFault(at address: UInt, _ access: Access) throws(SystemError) {
+        guard address < userLimit else { throw .badAddress }
+        let page = pageFloor(address)
+        if let entry = table.entry(for: page), entry.pointee.isValid {
+            switch access {
+            case .write where entry.pointee.has(PageTableEntry.copyOnWrite):
+                try unshare(entry)
+            case .write where entry.pointee.has(PageTableEntry.write | PageTableEntry.user),
+                .read where entry.pointee.has(PageTableEntry.user),
+                .execute where entry.pointee.has(PageTableEntry.execute | PageTableEntry.user):
+                break  // a stale cached translation: flushing is all it needs
+            default:
+                throw .badAddress
+            }
+        } else {
+            guard address < size, page != guardPage, access != .execute else { throw .badAddress }
+            _ = try mapCleared(page, PageTableEntry.write)
+        }
+        flush_page(UInt64(page))
+    }
+
+    private func unshare(_ entry: UnsafeMutablePointer<PageTableEntry>) throws(SystemError) {
+        let shared = entry.pointee.address
+        let flags = (entry.pointee.rawValue & 0x3ff | PageTableEntry.write) & ~PageTableEntry.copyOnWrite
+        if Pages.isUnshared(shared) {
+            entry.pointee = PageTableEntry(shared, flags)
+        } else {
+            guard let copy = Pages.allocate() else { throw .noMemory }
+            page_copy(UInt64(copy.virtual), UInt64(shared.virtual))
+            entry.pointee = PageTableEntry(copy, flags)
+            Pages.release(shared)
+        }
+    }
+
+    // MARK: fork
+
+    /// A copy that shares every page; the writable ones become copy-on-write on both sides. `self` is the running space.
+    func fork() throws(SystemError) -> AddressSpace {
+        var child = try AddressSpace()
+        child.size = size
+        child.guardPage = guardPage
+        for index in 0..<256 {
+            let entry = table.entries[index]
+            guard entry.isValid else { continue }
+            try Self.share(PageTable(address: entry.address), into: child.table.entries + index, level: 1)
+        }
+        flush_all_pages()
+        return child
+    }
+
+    /// Copies a table below the root. On failure what was copied hangs below `slot` and goes with the child.
+    private static func share(
+        _ table: PageTable, into slot: UnsafeMutablePointer<PageTableEntry>, level: Int
+    ) throws(SystemError) {
+        guard let page = Pages.allocateCleared() else { throw .noMemory }
+        slot.pointee = PageTableEntry(page, PageTableEntry.valid)
+        var from = table.entries
+        let end = from + 512
+        var to = PageTable(address: page).entries
+        while from < end {
+            let entry = from.pointee
+            if entry.isValid {
+                if level == 0 {
+                    if entry.has(PageTableEntry.write) {
+                        from.pointee.rawValue = entry.rawValue & ~PageTableEntry.write | PageTableEntry.copyOnWrite
+                    }
+                    Pages.retain(entry.address)
+                    to.pointee = from.pointee
+                } else {
+                    try share(PageTable(address: entry.address), into: to, level: level - 1)
+                }
+            }
+            from += 1
+            to += 1
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// The kernel's own address space: the upper half of every other one. Built once, before the second hart starts; after that no
+// entry changes, so no hart ever has to be told.
+//
+// No page is both writable and executable: text is read and execute, constants read, everything else read and write.
+
+import Machine
+
+/// The satp value of the kernel's table.
+var kernelSatp: UInt64 { read_kernel_satp() }
+
+enum KernelSpace {
+    nonisolated(unsafe) private static var root = PageTable(address: PhysicalAddress(0))
+
+    /// Maps RAM (whole megapages around `ram`) and the kernel image, and leaves the boot table.
+    static func start(ram: Range<UInt>) {
+        guard let page = Pages.allocateCleared() else { panic("no memory for the kernel's page table") }
+        root = PageTable(address: page)
+        let image = (address_of_kernel_start().uint - kernelBase)..<(address_of_kernel_end().uint - kernelBase)
+        var address = ram.lowerBound & ~(megapageSize - 1)
+        while address < ram.upperBound {
+            if address + megapageSize > image.lowerBound && address < image.upperBound {
+                mapImagePart(from: address)
+            } else {
+                map(PhysicalAddress(address), level: 1, PageTableEntry.write)
+            }
+            address += megapageSize
+        }
+        set_kernel_satp(root.satp)
+        write_satp(root.satp)
+    }
+
+    /// Makes device registers visible in the direct map; returns where. Only during start-up.
+    static func mapDevice(_ address: PhysicalAddress, bytes: UInt) -> UInt {
+        guard bytes > 0, address.rawValue < directMapLimit, bytes <= directMapLimit - address.rawValue else {
+            panic("device registers out of the direct map's reach")
+        }
+        var page = pageFloor(address.rawValue)
+        let end = address.rawValue + bytes
+        while page < end {
+            if page % megapageSize == 0 && end - page >= megapageSize {
+                map(PhysicalAddress(page), level: 1, PageTableEntry.write)
+                page += megapageSize
+            } else {
+                map(PhysicalAddress(page), level: 0, PageTableEntry.write)
+                page += pageSize
+            }
+        }
+        flush_all_pages()
+        return address.virtual
+    }
+
+    /// Maps one page of a kernel stack.
+    static func mapStackPage(_ page: PhysicalAddress, at address: UInt) {
+        guard let entry = root.makeEntry(for: address) else { panic("no memory for a kernel stack") }
+        entry.pointee = PageTableEntry(page, PageTableEntry.kernelRead | PageTableEntry.write)
+    }
+
+    /// Writes the upper half into a new address space's root.
+    static func copyUpperHalf(to table: PageTable) {
+        // Only a handful of the 256 entries is used; a new root is clear.
+        var index = 256
+        while index < 512 {
+            let entry = root.entries[index]
+            if entry.isValid { table.entries[index] = entry }
+            index += 1
+        }
+    }
+
+    private static func mapImagePart(from start: UInt) {
+        var address = start
+        while address < start + megapageSize {
+            let virtual = UInt64(address + kernelBase)
+            let flags: UInt64
+            if virtual < address_of_kernel_start() || virtual >= address_of_kernel_rodata_end() {
+                flags = PageTableEntry.write
+            } else {
+                flags = virtual < address_of_kernel_text_end() ? PageTableEntry.execute : 0
+            }
+            map(PhysicalAddress(address), level: 0, flags)
+            address += pageSize
+        }
+    }
+
+    private static func map(_ address: PhysicalAddress, level: Int, _ flags: UInt64) {
+        guard let entry = root.makeEntry(for: address.virtual, level: level) else {
+            panic("no memory for the kernel's page table")
+        }
+        // A larger leaf that is there already maps the same address with the same rights.
+        if !entry.pointee.isValid { entry.pointee = PageTableEntry(address, PageTableEntry.kernelRead | flags) }
+    }
+}
+
+extension UInt64 {
+    /// The same number as the machine's word.
+    var uint: UInt { UInt(truncatingIfNeeded: self) }
+}

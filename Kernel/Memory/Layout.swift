@@ -1,0 +1,42 @@
+// Where things are: addresses, page sizes, and the two halves of every address space.
+//
+//   0 … userLimit                           the user's
+//   kernelBase + physical address           all memory and devices, for the kernel (the direct map; the kernel image in it)
+//   stackRegion …                           kernel stacks, each with a hole below it
+//
+// The upper half is the same in every address space; its pages are global.
+
+/// Bytes of a page and of the larger leaves of Sv39.
+let pageSize: UInt = 4096
+let megapageSize: UInt = 2 << 20
+
+/// virtual = physical + kernelBase in the direct map. Linker/kernel.ld has the same number.
+let kernelBase: UInt = 0xffff_ffc0_0000_0000
+
+/// Where the kernel stacks begin: the upper half of the upper half, so the direct map reaches 128 GiB of physical addresses.
+let stackRegion: UInt = 0xffff_ffe0_0000_0000
+let directMapLimit: UInt = stackRegion - kernelBase
+
+/// User addresses and system-call arguments lie below it (ABI.md).
+let userLimit: UInt = 0x3f_ffff_e000
+
+/// An address on the memory bus: RAM or a device register.
+struct PhysicalAddress: Equatable {
+    let rawValue: UInt
+
+    init(_ rawValue: UInt) { self.rawValue = rawValue }
+
+    /// Where the kernel sees it.
+    var virtual: UInt { rawValue &+ kernelBase }
+    var pointer: UnsafeMutableRawPointer { UnsafeMutableRawPointer(bitPattern: virtual).unsafelyUnwrapped }
+
+    /// The physical address behind a pointer into the direct map (not a kernel stack, not user memory).
+    init(directMapped address: UInt) { self.rawValue = address &- kernelBase }
+    init(_ pointer: UnsafeRawPointer) { self.init(directMapped: UInt(bitPattern: pointer)) }
+
+    static func + (address: PhysicalAddress, offset: UInt) -> PhysicalAddress { PhysicalAddress(address.rawValue &+ offset) }
+}
+
+/// Rounds down or up to a whole page. Rounding up wraps at the end of the address space: check before.
+func pageFloor(_ address: UInt) -> UInt { address & ~(pageSize - 1) }
+func pageCeiling(_ address: UInt) -> UInt { (address &+ (pageSize - 1)) & ~(pageSize - 1) }

@@ -1,0 +1,70 @@
+// Sv39 page tables (RISC-V privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System"): entries and the walk.
+
+/// A page-table entry.
+struct PageTableEntry {
+    var rawValue: UInt64
+
+    static let valid: UInt64 = 1 << 0
+    static let read: UInt64 = 1 << 1
+    static let write: UInt64 = 1 << 2
+    static let execute: UInt64 = 1 << 3
+    static let user: UInt64 = 1 << 4
+    static let global: UInt64 = 1 << 5
+    static let accessed: UInt64 = 1 << 6
+    static let dirty: UInt64 = 1 << 7
+    /// For software: the page is shared, and a store gets a copy of its own.
+    static let copyOnWrite: UInt64 = 1 << 8
+
+    /// Accessed and dirty are set at once: no hart has to trap to set them.
+    static let userRead = valid | read | user | accessed | dirty
+    static let kernelRead = valid | read | global | accessed | dirty
+
+    init(rawValue: UInt64) { self.rawValue = rawValue }
+    init(_ address: PhysicalAddress, _ flags: UInt64) { rawValue = UInt64(address.rawValue >> 12) << 10 | flags }
+
+    var isValid: Bool { rawValue & Self.valid != 0 }
+    var isLeaf: Bool { rawValue & (Self.read | Self.write | Self.execute) != 0 }
+    func has(_ flags: UInt64) -> Bool { rawValue & flags == flags }
+    var address: PhysicalAddress { PhysicalAddress(UInt(rawValue >> 10 & 0xfff_ffff_ffff) << 12) }
+}
+
+/// A page of 512 entries.
+struct PageTable {
+    let address: PhysicalAddress
+    var entries: UnsafeMutablePointer<PageTableEntry> { address.pointer.assumingMemoryBound(to: PageTableEntry.self) }
+
+    /// The index into the table of a level (2: root) for an address.
+    static func index(_ address: UInt, level: Int) -> Int { Int(address >> (12 + 9 * UInt(level)) & 511) }
+
+    /// The entry that maps the 4 KiB page at `address`, or would; nil if a table on the way is absent (or a larger leaf).
+    func entry(for address: UInt) -> UnsafeMutablePointer<PageTableEntry>? {
+        var table = self
+        var level = 2
+        while level > 0 {
+            let entry = table.entries[PageTable.index(address, level: level)]
+            guard entry.isValid, !entry.isLeaf else { return nil }
+            table = PageTable(address: entry.address)
+            level -= 1
+        }
+        return table.entries + PageTable.index(address, level: 0)
+    }
+
+    /// The same, but makes the tables on the way; nil when memory is exhausted.
+    func makeEntry(for address: UInt, level leafLevel: Int = 0) -> UnsafeMutablePointer<PageTableEntry>? {
+        var table = self
+        var level = 2
+        while level > leafLevel {
+            let entry = table.entries + PageTable.index(address, level: level)
+            if !entry.pointee.isValid {
+                guard let page = Pages.allocateCleared() else { return nil }
+                entry.pointee = PageTableEntry(page, PageTableEntry.valid)
+            }
+            table = PageTable(address: entry.pointee.address)
+            level -= 1
+        }
+        return table.entries + PageTable.index(address, level: leafLevel)
+    }
+
+    /// What satp holds to use this root: Sv39, address space 0.
+    var satp: UInt64 { 8 << 60 | UInt64(address.rawValue >> 12) }
+}

@@ -1,0 +1,163 @@
+// Parents and children: fork, exit, wait, kill (xv6 book, chapters 1 and 7). A parent's zombies are in a list of their own, so
+// wait looks at none that lives.
+
+import FileSystem
+import Machine
+import Synchronization
+import SystemInterface
+
+/// Guards the family fields of all processes.
+nonisolated(unsafe) private var family = SpinLock(())
+
+enum Family {
+    nonisolated(unsafe) private static var firstProcess: ProcessRef?
+
+    /// Makes the first process. Its first steps are the kernel's: mount the disk, then execute /init.
+    static func startInit() {
+        guard let process = ProcessTable.take() else { panic("no process slot for init") }
+        process.pointee.setName("init")
+        process.pointee.threadMain = {
+            FileStore.mount()
+            current.pointee.workingDirectory = FileStore.root()
+            do throws(SystemError) {
+                try Exec.startInit()
+            } catch {
+                kprint("cannot execute /init: \(error.message)\n")
+                panic("the disk holds no /init that runs: `make fs-reset` makes a fresh one")
+            }
+        }
+        firstProcess = process
+        Scheduler.makeRunnable(process)
+    }
+
+    /// A copy of the running process; returns the child's pid.
+    static func fork() throws(SystemError) -> Int32 {
+        let parent = current
+        let space = try parent.pointee.space!.fork()
+        guard let child = ProcessTable.take() else { throw .tryAgain }
+        child.pointee.satp = space.table.satp
+        child.pointee.space = consume space
+        child.pointee.frame.pointee = parent.pointee.frame.pointee
+        child.pointee.frame.pointee.a0 = 0
+        child.pointee.name = parent.pointee.name
+        child.pointee.lastHart = Int(this_hart().pointee.index)
+        child.pointee.files.copy(from: parent.pointee.files)
+        child.pointee.workingDirectory = parent.pointee.workingDirectory
+        if let directory = child.pointee.workingDirectory { FileStore.system.retain(directory) }
+        let pid = child.pointee.pid
+        family.withLock { _ in adopt(child, by: parent) }
+        Scheduler.makeRunnable(child)
+        return pid
+    }
+
+    /// Ends the running process. Its children go to init; its parent is told.
+    static func exit(status: Int32) -> Never {
+        let process = current
+        if process == firstProcess { panic("init ended") }
+        process.pointee.files.closeAll()
+        if let directory = process.pointee.workingDirectory.take() { FileStore.system.release(directory) }
+        // Leave the user memory before it is given back.
+        process.pointee.satp = kernelSatp
+        write_satp(kernelSatp)
+        process.pointee.space = nil
+        _ = interrupts_disable()
+        let initProcess = firstProcess.unsafelyUnwrapped
+        let (parent, orphanedZombies): (ProcessRef, Bool) = family.withLock { _ in
+            while let child = process.pointee.firstChild {
+                disown(child)
+                adopt(child, by: initProcess)
+            }
+            var moved = false
+            while let zombie = process.pointee.firstZombie {
+                process.pointee.firstZombie = zombie.pointee.nextSibling
+                zombie.pointee.parent = initProcess
+                zombie.pointee.nextSibling = initProcess.pointee.firstZombie
+                initProcess.pointee.firstZombie = zombie
+                moved = true
+            }
+            let parent = process.pointee.parent.unsafelyUnwrapped
+            disown(process)
+            process.pointee.exitStatus = status
+            process.pointee.state.store(ThreadState.zombie, ordering: .relaxed)
+            process.pointee.nextSibling = parent.pointee.firstZombie
+            parent.pointee.firstZombie = process
+            process.pointee.parent = parent
+            return (parent, moved)
+        }
+        if orphanedZombies { initProcess.pointee.childExit.wakeAll() }
+        // Should the parent be gone by now, whoever has its slot wakes once for nothing.
+        parent.pointee.childExit.wakeAll()
+        Scheduler.leave()
+    }
+
+    /// Waits for a child to end; stores its status at `address` unless that is 0; returns its pid.
+    static func wait(statusAt address: UserAddress) throws(SystemError) -> Int32 {
+        let process = current
+        return try process.pointee.childExit.wait { () throws(SystemError) -> Int32? in
+            let (zombie, childless): (ProcessRef?, Bool) = family.withLock { _ in
+                (process.pointee.firstZombie, process.pointee.firstChild == nil)
+            }
+            guard let zombie else {
+                if childless { throw .noChild }
+                return nil
+            }
+            // Only this process takes zombies out of its list, so the zombie stays while its status is copied.
+            if address.rawValue != 0 { try address.store(zombie.pointee.exitStatus) }
+            family.withLock { _ in unlinkZombie(zombie, of: process) }
+            let pid = zombie.pointee.pid
+            // It is still on its stack for the last instructions of its switch.
+            while zombie.pointee.onHart.load(ordering: .acquiring) != 0 { spin_pause() }
+            ProcessTable.release(zombie)
+            return pid
+        }
+    }
+
+    /// Marks a process to end at its next return to user mode, and wakes it if it sleeps.
+    static func kill(_ pid: Int32) throws(SystemError) {
+        guard let process = ProcessTable.find(pid) else { throw .noSuchProcess }
+        process.pointee.killed.store(true, ordering: .sequentiallyConsistent)
+        Scheduler.wake(process)
+    }
+
+    // MARK: Lists (under the family lock)
+
+    private static func adopt(_ child: ProcessRef, by parent: ProcessRef) {
+        child.pointee.parent = parent
+        child.pointee.previousSibling = nil
+        child.pointee.nextSibling = parent.pointee.firstChild
+        parent.pointee.firstChild?.pointee.previousSibling = child
+        parent.pointee.firstChild = child
+    }
+
+    /// Takes a child that lives out of its parent's list.
+    private static func disown(_ child: ProcessRef) {
+        let next = child.pointee.nextSibling
+        let previous = child.pointee.previousSibling
+        if let previous {
+            previous.pointee.nextSibling = next
+        } else {
+            child.pointee.parent?.pointee.firstChild = next
+        }
+        next?.pointee.previousSibling = previous
+        child.pointee.parent = nil
+        child.pointee.nextSibling = nil
+        child.pointee.previousSibling = nil
+    }
+
+    private static func unlinkZombie(_ zombie: ProcessRef, of parent: ProcessRef) {
+        if parent.pointee.firstZombie == zombie {
+            parent.pointee.firstZombie = zombie.pointee.nextSibling
+        } else {
+            var before = parent.pointee.firstZombie
+            while let one = before {
+                if one.pointee.nextSibling == zombie {
+                    one.pointee.nextSibling = zombie.pointee.nextSibling
+                    break
+                }
+                before = one.pointee.nextSibling
+            }
+        }
+        zombie.pointee.parent = nil
+        zombie.pointee.nextSibling = nil
+    }
+}

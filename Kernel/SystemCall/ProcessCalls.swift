@@ -1,0 +1,55 @@
+// System calls about processes and memory. fork, exit, wait are Family's own.
+
+import FileSystem
+import Machine
+import SystemInterface
+
+enum ProcessCalls {
+    static func kill(_ pid: Int32) throws(SystemError) -> Int {
+        try Family.kill(pid)
+        return 0
+    }
+
+    static func exec(path: UserAddress, arguments: UserAddress) throws(SystemError) -> Int {
+        try withPath(path) { (path) throws(SystemError) in try Exec.run(path: path, arguments: arguments) }
+    }
+
+    /// sbrk: moves the break by `bytes` and returns the old one. Type 2 with a growing break is lazy; everything else reserves.
+    static func moveBreak(by bytes: Int32, type: Int32) throws(SystemError) -> Int {
+        let process = current
+        let old = process.pointee.space!.size
+        if bytes >= 0 {
+            if type == 2 {
+                try process.pointee.space!.growLazily(by: UInt(bytes))
+            } else {
+                try process.pointee.space!.growEagerly(by: UInt(bytes))
+            }
+        } else if UInt(bytes.magnitude) <= old {
+            process.pointee.space!.shrink(by: UInt(bytes.magnitude))
+        }
+        return Int(old)
+    }
+
+    /// Sleeps for so many tenths of a second, as uptime counts them.
+    static func sleep(ticks: Int32) throws(SystemError) -> Int {
+        guard ticks > 0 else { return 0 }
+        let wakeTime = Clock.ticks(atUptime: Clock.uptime + UInt64(ticks))
+        var queue = WaitQueue()
+        do throws(SystemError) {
+            _ = try queue.wait(until: wakeTime) { () throws(SystemError) -> Bool? in nil }
+        } catch {
+            guard error == .timedOut else { throw error }
+        }
+        return 0
+    }
+
+    /// Powers the machine off; everything written is on the disk already.
+    static func halt(code: Int32) throws(SystemError) -> Int {
+        do throws(SystemError) {
+            try FileStore.system.synchronize()
+        } catch {
+            kprint("halt: the disk cannot be synchronised: \(error.message)\n")
+        }
+        Power.off(code: code)
+    }
+}

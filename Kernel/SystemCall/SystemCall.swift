@@ -1,0 +1,93 @@
+// From a number in a7 to a function (ABI.md has the whole contract). Arguments are in a0 to a5; the result goes to a0, and when
+// that is -1 the error number to a1.
+
+import FileSystem
+import Machine
+import SystemInterface
+
+enum SystemCall {
+    /// Serves the system call in a frame. Interrupts are on.
+    static func dispatch(_ frame: UnsafeMutablePointer<trap_frame>) {
+        do throws(SystemError) {
+            frame.pointee.a0 = UInt64(bitPattern: Int64(try serve(Arguments(frame))))
+        } catch {
+            frame.pointee.a0 = UInt64(bitPattern: -1)
+            frame.pointee.a1 = UInt64(UInt32(bitPattern: error.rawValue))
+        }
+    }
+
+    /// One call, one line. exit does not return.
+    private static func serve(_ arguments: Arguments) throws(SystemError) -> Int {
+        switch SystemCallNumber(rawValue: arguments.number) {
+        case .fork: Int(try Family.fork())
+        case .exit: Family.exit(status: arguments.int(0))
+        case .wait: Int(try Family.wait(statusAt: arguments.address(0)))
+        case .pipe: try FileCalls.pipe(descriptorsAt: arguments.address(0))
+        case .read: try FileCalls.read(arguments.int(0), to: arguments.address(1), count: arguments.int(2))
+        case .kill: try ProcessCalls.kill(arguments.int(0))
+        case .exec: try ProcessCalls.exec(path: arguments.address(0), arguments: arguments.address(1))
+        case .fstat: try FileCalls.status(arguments.int(0), to: arguments.address(1))
+        case .chdir: try FileCalls.changeDirectory(arguments.address(0))
+        case .dup: try FileCalls.duplicate(arguments.int(0))
+        case .getpid: Int(current.pointee.pid)
+        case .sbrk: try ProcessCalls.moveBreak(by: arguments.int(0), type: arguments.int(1))
+        case .sleep: try ProcessCalls.sleep(ticks: arguments.int(0))
+        case .uptime: Int(truncatingIfNeeded: Clock.uptime)
+        case .open: try FileCalls.open(arguments.address(0), flags: arguments.int(1))
+        case .write: try FileCalls.write(arguments.int(0), from: arguments.address(1), count: arguments.int(2))
+        case .mknod: try FileCalls.makeNode(arguments.address(0), major: arguments.int(1), minor: arguments.int(2))
+        case .unlink: try FileCalls.unlink(arguments.address(0))
+        case .link: try FileCalls.link(arguments.address(0), as: arguments.address(1))
+        case .mkdir: try FileCalls.makeDirectory(arguments.address(0))
+        case .close: try FileCalls.close(arguments.int(0))
+        case .ping:
+            try NetworkCalls.ping(
+                address: arguments.int(0), payload: arguments.int(1), milliseconds: arguments.int(2),
+                reply: arguments.address(3))
+        case .halt: try ProcessCalls.halt(code: arguments.int(0))
+        case nil: try unknown(arguments.number)
+        }
+    }
+
+    private static func unknown(_ number: UInt64) throws(SystemError) -> Int {
+        kprint("\(current.pointee.pid) \(current.pointee.name): unknown sys call \(Int(truncatingIfNeeded: number))\n")
+        throw .noSuchCall
+    }
+}
+
+/// The argument registers of a call.
+struct Arguments {
+    private let frame: UnsafeMutablePointer<trap_frame>
+
+    init(_ frame: UnsafeMutablePointer<trap_frame>) { self.frame = frame }
+
+    var number: UInt64 { frame.pointee.a7 }
+
+    private func raw(_ index: Int) -> UInt64 {
+        switch index {
+        case 0: frame.pointee.a0
+        case 1: frame.pointee.a1
+        case 2: frame.pointee.a2
+        default: frame.pointee.a3
+        }
+    }
+
+    /// An int: the low 32 bits.
+    @inline(__always)
+    func int(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: raw(index)) }
+
+    /// A pointer, as unchecked as it came.
+    @inline(__always)
+    func address(_ index: Int) -> UserAddress { UserAddress(raw(index)) }
+}
+
+/// Calls `body` with a path copied in from user memory.
+func withPath<Result>(
+    _ address: UserAddress, _ body: (borrowing Span<UInt8>) throws(SystemError) -> Result
+) throws(SystemError) -> Result {
+    var path = [128 of UInt8](repeating: 0)  // Limit.path
+    let length = try withUnsafeMutablePointer(to: &path) { (path) throws(SystemError) in
+        try address.copyString(to: UnsafeMutableRawPointer(path).assumingMemoryBound(to: UInt8.self), limit: Limit.path)
+    }
+    return try body(path.span.extracting(first: length))
+}

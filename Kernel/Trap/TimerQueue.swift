@@ -1,0 +1,126 @@
+// Threads that want to be woken at a time. Each hart keeps those that fell asleep on it in a binary heap, the earliest on top,
+// and sets its own timer for it: no hart waits for another's lock on the way to sleep.
+
+import Machine
+
+private struct Heap {
+    var count = 0
+    var threads = [80 of ProcessRef?](repeating: nil)  // more places than there are threads
+
+    func deadline(_ index: Int) -> UInt64 { threads[index].unsafelyUnwrapped.pointee.deadline }
+
+    mutating func place(_ thread: ProcessRef, at index: Int) {
+        threads[index] = thread
+        thread.pointee.timerIndex = index
+    }
+
+    mutating func insert(_ thread: ProcessRef) {
+        place(thread, at: count)
+        count += 1
+        rise(from: count - 1)
+    }
+
+    mutating func remove(at index: Int) {
+        count -= 1
+        guard let last = threads[count] else { return }
+        threads[count] = nil
+        guard index < count else { return }
+        place(last, at: index)
+        rise(from: index)
+        sink(from: last.pointee.timerIndex)
+    }
+
+    private mutating func rise(from start: Int) {
+        var index = start
+        while index > 0, deadline(index) < deadline((index - 1) / 2) {
+            exchange(index, (index - 1) / 2)
+            index = (index - 1) / 2
+        }
+    }
+
+    private mutating func sink(from start: Int) {
+        var index = start
+        while true {
+            var earliest = index
+            let left = 2 * index + 1
+            let right = left + 1
+            if left < count, deadline(left) < deadline(earliest) { earliest = left }
+            if right < count, deadline(right) < deadline(earliest) { earliest = right }
+            guard earliest != index else { return }
+            exchange(index, earliest)
+            index = earliest
+        }
+    }
+
+    private mutating func exchange(_ a: Int, _ b: Int) {
+        let thread = threads[a].unsafelyUnwrapped
+        place(threads[b].unsafelyUnwrapped, at: a)
+        place(thread, at: b)
+    }
+}
+
+/// One per hart.
+struct HartTimers: ~Copyable {
+    fileprivate var heap = SpinLock(Heap())
+    init() {}
+}
+
+enum TimerQueue {
+    nonisolated(unsafe) private static var timers = UnsafeMutablePointer<HartTimers>(bitPattern: 8).unsafelyUnwrapped
+
+    static func start(harts: Int, table: UnsafeMutablePointer<HartTimers>) {
+        timers = table
+        for index in 0..<harts { (table + index).initialize(to: HartTimers()) }
+    }
+
+    /// Wakes the running thread at `deadline` (timebase ticks), unless it cancels before.
+    static func wake(_ thread: ProcessRef, at deadline: UInt64) {
+        let interrupts = interrupts_disable()
+        let hart = Int(this_hart().pointee.index)
+        timers[hart].heap.withLock { heap in
+            // One timer a thread, and fewer threads than places.
+            thread.pointee.deadline = deadline
+            thread.pointee.timerHart = hart
+            heap.insert(thread)
+        }
+        arm()
+        interrupts_restore(interrupts)
+    }
+
+    /// Forgets the running thread's timer if it has not fired.
+    static func cancel(_ thread: ProcessRef) {
+        let hart = thread.pointee.timerHart
+        guard hart >= 0 else { return }
+        timers[hart].heap.withLock { heap in
+            guard thread.pointee.timerHart >= 0 else { return }
+            heap.remove(at: thread.pointee.timerIndex)
+            thread.pointee.timerHart = -1
+        }
+    }
+
+    /// The timer interrupt: wakes all whose time has come on this hart, ends the running thread's turn if it is over, and sets the
+    /// timer for what comes next.
+    static func expire() {
+        let hart = Int(this_hart().pointee.index)
+        while true {
+            let now = Clock.ticks
+            let due: ProcessRef? = timers[hart].heap.withLock { heap in
+                guard heap.count > 0, heap.deadline(0) <= now, let thread = heap.threads[0] else { return nil }
+                heap.remove(at: 0)
+                thread.pointee.timerHart = -1
+                return thread
+            }
+            guard let due else { break }
+            Scheduler.wake(due)
+        }
+        Scheduler.tick()
+        arm()
+    }
+
+    /// Sets this hart's timer: the end of the running thread's turn or the first sleeper, whichever comes first.
+    static func arm() {
+        let hart = Int(this_hart().pointee.index)
+        let first = timers[hart].heap.withLock { $0.count > 0 ? $0.deadline(0) : UInt64.max }
+        Harts.setTimer(min(first, Scheduler.harts[hart].sliceEnd))
+    }
+}

@@ -1,0 +1,115 @@
+// Just enough of ELF64, little-endian (System V ABI, chapters 4 and 5): sections, symbols, relocations.
+
+import Foundation
+
+struct ELFError: Error, CustomStringConvertible {
+    let description: String
+}
+
+struct ELFImage {
+    struct Symbol {
+        let name: String
+        let address: UInt64
+        let isFunction: Bool
+        let isDefined: Bool
+    }
+
+    private struct Section {
+        let type: UInt32
+        let address: UInt64
+        let offset: Int
+        let size: Int
+        let link: Int
+        let flags: UInt64
+    }
+
+    private let data: Data
+    private let sections: [Section]
+    let symbols: [Symbol]
+    /// Functions in address order, one a place.
+    let functions: [Symbol]
+    /// Symbol table entries by index, for relocations.
+    private let addressesByIndex: [UInt64]
+
+    init(_ data: Data) throws {
+        self.data = data
+        guard data.count > 64, data.prefix(4) == Data([0x7f, 0x45, 0x4c, 0x46]), data[4] == 2, data[5] == 1 else {
+            throw ELFError(description: "not a 64-bit little-endian ELF file")
+        }
+        func number<T: FixedWidthInteger>(_ type: T.Type, _ offset: Int) throws -> T {
+            guard offset >= 0, offset + MemoryLayout<T>.size <= data.count else {
+                throw ELFError(description: "the ELF file is cut short")
+            }
+            return data.withUnsafeBytes { T(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: T.self)) }
+        }
+        func text(_ offset: Int) -> String {
+            guard offset < data.count else { return "" }
+            return String(decoding: data[offset...].prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let table = Int(try number(UInt64.self, 40))
+        let count = Int(try number(UInt16.self, 60))
+        var sections: [Section] = []
+        for index in 0..<count {
+            let header = table + 64 * index
+            sections.append(
+                Section(
+                    type: try number(UInt32.self, header + 4), address: try number(UInt64.self, header + 16),
+                    offset: Int(try number(UInt64.self, header + 24)), size: Int(try number(UInt64.self, header + 32)),
+                    link: Int(try number(UInt32.self, header + 40)), flags: try number(UInt64.self, header + 8)))
+        }
+        self.sections = sections
+        guard let symbolTable = sections.first(where: { $0.type == 2 }), symbolTable.link < sections.count else {
+            throw ELFError(description: "the ELF file has no symbol table")
+        }
+        let strings = sections[symbolTable.link].offset
+        var symbols: [Symbol] = []
+        var addresses: [UInt64] = []
+        for index in 0..<(symbolTable.size / 24) {
+            let entry = symbolTable.offset + 24 * index
+            let name = text(strings + Int(try number(UInt32.self, entry)))
+            let info = try number(UInt8.self, entry + 4)
+            let section = try number(UInt16.self, entry + 6)
+            let address = try number(UInt64.self, entry + 8)
+            addresses.append(address)
+            let inText = section != 0 && Int(section) < sections.count && sections[Int(section)].flags & 4 != 0
+            // Assembly labels have no type; local ones (.L…, $x) are no functions.
+            let isFunction = inText && (info & 15 == 2 || info & 15 == 0) && !name.isEmpty && !name.hasPrefix(".L")
+                && !name.hasPrefix("$x") && !name.hasPrefix("$d")
+            symbols.append(Symbol(name: name, address: address, isFunction: isFunction, isDefined: section != 0))
+        }
+        self.symbols = symbols
+        addressesByIndex = addresses
+        var last: UInt64?
+        functions = symbols.filter(\.isFunction).sorted { $0.address < $1.address }.filter { symbol in
+            defer { last = symbol.address }
+            return symbol.address != last
+        }
+    }
+
+    func address(of name: String) -> UInt64? { symbols.first { $0.name == name }?.address }
+
+    /// Where in the file the byte at an address is.
+    func fileOffset(of address: UInt64) -> Int? {
+        sections.first { $0.type == 1 && $0.flags & 2 != 0 && $0.address <= address && address < $0.address + UInt64($0.size) }
+            .map { $0.offset + Int(address - $0.address) }
+    }
+
+    /// The function that an address lies in.
+    func function(at address: UInt64) -> Symbol? { functions.last { $0.address <= address } }
+
+    /// Addresses in the program whose relocations name a symbol at `target` (the linker keeps them: --emit-relocs).
+    func references(to target: UInt64) -> [UInt64] {
+        var found: [UInt64] = []
+        for section in sections where section.type == 4 {
+            for index in 0..<(section.size / 24) {
+                let entry = section.offset + 24 * index
+                let (offset, info): (UInt64, UInt64) = data.withUnsafeBytes {
+                    ($0.loadUnaligned(fromByteOffset: entry, as: UInt64.self), $0.loadUnaligned(fromByteOffset: entry + 8, as: UInt64.self))
+                }
+                let symbol = Int(info >> 32)
+                if symbol < addressesByIndex.count, addressesByIndex[symbol] == target, offset != 0 { found.append(offset) }
+            }
+        }
+        return found
+    }
+}

@@ -31,7 +31,7 @@ var targets: [Target] = [
 var products: [Product] = []
 
 // User programs: one file each in User/Programs. The name is what the shell calls it.
-let programs = ["init", "echo"]
+let programs = ["cat", "echo", "grep", "halt", "init", "kill", "ln", "ls", "mkdir", "ping", "rm", "sh", "wc"]
 
 func module(of program: String) -> String {
     "Program" + program.prefix(1).uppercased() + program.dropFirst()
@@ -39,12 +39,13 @@ func module(of program: String) -> String {
 
 if freestanding {
     targets += [
-        .target(name: "Machine", path: "Kernel/Machine", exclude: ["User"]),
+        .target(name: "Machine", dependencies: ["MachineMemory"], path: "Kernel/Machine", exclude: ["User", "Memory"]),
+        .target(name: "MachineMemory", path: "Kernel/Machine/Memory"),
         .executableTarget(
             name: "Kernel", dependencies: ["Machine", "SystemInterface", "NetStack", "Drivers", "FileSystem"],
             path: "Kernel", exclude: ["Machine", "FileSystem", "Interface"],
             swiftSettings: embedded, linkerSettings: link(with: "kernel.ld", "--emit-relocs")),  // Tools/kernel-image reads the relocations
-        .target(name: "UserMachine", path: "Kernel/Machine/User"),
+        .target(name: "UserMachine", dependencies: ["MachineMemory"], path: "Kernel/Machine/User"),
         .target(
             name: "UserLibrary", dependencies: ["UserMachine", "SystemInterface"], path: "User/Library",
             swiftSettings: embedded),

@@ -33,7 +33,15 @@ enum ProcessCalls {
     /// Sleeps for so many tenths of a second, as uptime counts them.
     static func sleep(ticks: Int32) throws(SystemError) -> Int {
         guard ticks > 0 else { return 0 }
-        let wakeTime = Clock.ticks(atUptime: Clock.uptime + UInt64(ticks))
+        return try sleep(until: Clock.ticks(atUptime: Clock.uptime + UInt64(ticks)))
+    }
+
+    /// nanosleep: sleeps at least so long.
+    static func sleep(nanoseconds: UInt64) throws(SystemError) -> Int {
+        try sleep(until: Clock.ticks(atNanoseconds: Clock.nanoseconds &+ min(nanoseconds, 1 << 62)))
+    }
+
+    private static func sleep(until wakeTime: UInt64) throws(SystemError) -> Int {
         var queue = WaitQueue()
         do throws(SystemError) {
             _ = try queue.wait(until: wakeTime) { () throws(SystemError) -> Bool? in nil }

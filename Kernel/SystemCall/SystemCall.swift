@@ -45,6 +45,8 @@ enum SystemCall {
                 address: arguments.int(0), payload: arguments.int(1), milliseconds: arguments.int(2),
                 reply: arguments.address(3))
         case .halt: try ProcessCalls.halt(code: arguments.int(0))
+        case .nanosleep: try ProcessCalls.sleep(nanoseconds: arguments.word(0))
+        case .clock: Int(truncatingIfNeeded: Clock.nanoseconds)
         case nil: try unknown(arguments.number)
         }
     }
@@ -75,6 +77,10 @@ struct Arguments {
     /// An int: the low 32 bits.
     @inline(__always)
     func int(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: raw(index)) }
+
+    /// All 64 bits.
+    @inline(__always)
+    func word(_ index: Int) -> UInt64 { raw(index) }
 
     /// A pointer, as unchecked as it came.
     @inline(__always)

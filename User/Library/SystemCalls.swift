@@ -1,4 +1,132 @@
-public import UserMachine
-@inline(__always) public func writeRaw(_ fd: Int, _ p: UnsafeRawPointer, _ n: Int) -> Int {
-    Int(system_call(16, UInt64(fd), UInt64(UInt(bitPattern: p)), UInt64(n), 0, 0, 0).value)
+// The system calls, as functions that throw what went wrong. The one place in a user program that executes `ecall`.
+// What each call does: Kernel/Interface/SystemCallNumber.swift and Kernel/SystemCall.
+
+public import SystemInterface
+import UserMachine
+
+/// An open file of this process.
+public struct Descriptor: Equatable, Sendable {
+    public let rawValue: Int32
+    public init(_ rawValue: Int32) { self.rawValue = rawValue }
+
+    public static let standardInput = Descriptor(0)
+    public static let standardOutput = Descriptor(1)
+    public static let standardError = Descriptor(2)
+}
+
+@inline(__always)
+private func call(
+    _ number: SystemCallNumber, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0
+) throws(SystemError) -> Int {
+    let result = system_call(number.rawValue, a, b, c, d)
+    if result.value == -1 { throw SystemError(rawValue: Int32(truncatingIfNeeded: result.error)) }
+    return Int(result.value)
+}
+
+@inline(__always)
+private func word(_ value: Int32) -> UInt64 { UInt64(bitPattern: Int64(value)) }
+@inline(__always)
+private func word(_ pointer: UnsafeRawPointer?) -> UInt64 { UInt64(UInt(bitPattern: pointer)) }
+
+/// The system calls by xv6's names.
+public enum System {
+    // MARK: Processes
+
+    /// 0 in the child, the child's pid in the parent.
+    public static func fork() throws(SystemError) -> Int32 { Int32(try call(.fork)) }
+
+    public static func exit(_ status: Int32) -> Never {
+        _ = system_call(SystemCallNumber.exit.rawValue, word(status), 0, 0, 0)
+        fatalError()
+    }
+
+    /// Waits for any child to end.
+    public static func wait() throws(SystemError) -> (pid: Int32, status: Int32) {
+        var status: Int32 = 0
+        let pid = try withUnsafeMutablePointer(to: &status) { (status) throws(SystemError) in try call(.wait, word(status)) }
+        return (Int32(pid), status)
+    }
+
+    public static func kill(_ pid: Int32) throws(SystemError) { _ = try call(.kill, word(pid)) }
+
+    /// Replaces this program; returns only by throwing. `arguments` ends with nil.
+    public static func exec(_ path: CString, _ arguments: UnsafePointer<UnsafePointer<UInt8>?>) throws(SystemError) {
+        _ = try call(.exec, word(path.start), word(arguments))
+    }
+
+    public static var pid: Int32 { Int32(truncatingIfNeeded: system_call(SystemCallNumber.getpid.rawValue, 0, 0, 0, 0).value) }
+
+    /// Moves the break by `bytes`, reserving what it grows by; returns the old break.
+    public static func moveBreak(by bytes: Int32) throws(SystemError) -> UInt { UInt(bitPattern: try call(.sbrk, word(bytes), 1)) }
+
+    public static func sleep(nanoseconds: UInt64) throws(SystemError) { _ = try call(.nanosleep, nanoseconds) }
+
+    /// Nanoseconds since boot.
+    public static var clock: UInt64 {
+        UInt64(bitPattern: system_call(SystemCallNumber.clock.rawValue, 0, 0, 0, 0).value)
+    }
+
+    /// Powers the machine off.
+    public static func halt(_ code: Int32) throws(SystemError) { _ = try call(.halt, word(code)) }
+
+    // MARK: Files
+
+    public static func open(_ path: CString, _ flags: OpenFlags = []) throws(SystemError) -> Descriptor {
+        Descriptor(Int32(try call(.open, word(path.start), UInt64(flags.rawValue))))
+    }
+
+    public static func close(_ file: Descriptor) throws(SystemError) { _ = try call(.close, word(file.rawValue)) }
+
+    /// Reads what there is, up to the buffer's size; 0 at the end.
+    public static func read(_ file: Descriptor, _ buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+        try call(.read, word(file.rawValue), word(buffer.baseAddress), UInt64(buffer.count))
+    }
+
+    public static func write(_ file: Descriptor, _ buffer: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        try call(.write, word(file.rawValue), word(buffer.baseAddress), UInt64(buffer.count))
+    }
+
+    public static func pipe() throws(SystemError) -> (read: Descriptor, write: Descriptor) {
+        var ends: (Int32, Int32) = (0, 0)
+        _ = try withUnsafeMutablePointer(to: &ends) { (ends) throws(SystemError) in try call(.pipe, word(ends)) }
+        return (Descriptor(ends.0), Descriptor(ends.1))
+    }
+
+    /// Another descriptor, the lowest free one, for the same open file.
+    public static func duplicate(_ file: Descriptor) throws(SystemError) -> Descriptor {
+        Descriptor(Int32(try call(.dup, word(file.rawValue))))
+    }
+
+    public static func status(_ file: Descriptor) throws(SystemError) -> FileStatus {
+        var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        _ = try withUnsafeMutablePointer(to: &words) { (words) throws(SystemError) in
+            try call(.fstat, word(file.rawValue), word(words))
+        }
+        return FileStatus(
+            device: Int32(truncatingIfNeeded: words.0), inode: UInt32(truncatingIfNeeded: words.0 >> 32),
+            type: Int16(truncatingIfNeeded: words.1), linkCount: Int16(truncatingIfNeeded: words.1 >> 16), size: words.2)
+    }
+
+    public static func changeDirectory(_ path: CString) throws(SystemError) { _ = try call(.chdir, word(path.start)) }
+    public static func makeDirectory(_ path: CString) throws(SystemError) { _ = try call(.mkdir, word(path.start)) }
+    public static func unlink(_ path: CString) throws(SystemError) { _ = try call(.unlink, word(path.start)) }
+
+    public static func makeNode(_ path: CString, major: Int16, minor: Int16) throws(SystemError) {
+        _ = try call(.mknod, word(path.start), word(Int32(major)), word(Int32(minor)))
+    }
+
+    public static func link(_ old: CString, as new: CString) throws(SystemError) {
+        _ = try call(.link, word(old.start), word(new.start))
+    }
+
+    // MARK: Network
+
+    /// Sends one echo request and waits for its reply. `address` is in host order.
+    public static func ping(_ address: UInt32, payload: Int32, milliseconds: Int32) throws(SystemError) -> PingReply {
+        var reply = PingReply()
+        _ = try withUnsafeMutablePointer(to: &reply) { (reply) throws(SystemError) in
+            try call(.ping, UInt64(address), word(payload), word(milliseconds), word(reply))
+        }
+        return reply
+    }
 }

@@ -1,4 +1,4 @@
-// What Swift cannot say in a user program: the ecall instruction. See Kernel/Interface for the numbers.
+// What Swift cannot say in a user program: the ecall instruction, and where the arguments are.
 #ifndef USER_MACHINE_H
 #define USER_MACHINE_H
 #include <stdint.h>
@@ -6,19 +6,21 @@
 /// What a system call returns: `value` is a0; when it is -1, `error` (a1) is the error number.
 struct SystemCallResult { int64_t value; int64_t error; };
 
-__attribute__((always_inline)) static inline struct SystemCallResult system_call(uint64_t number, uint64_t x0, uint64_t x1, uint64_t x2,
-                                                  uint64_t x3, uint64_t x4, uint64_t x5) {
+__attribute__((always_inline)) static inline struct SystemCallResult system_call(
+    uint64_t number, uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3) {
     register uint64_t a7 __asm__("a7") = number;
     register uint64_t a0 __asm__("a0") = x0;
     register uint64_t a1 __asm__("a1") = x1;
     register uint64_t a2 __asm__("a2") = x2;
     register uint64_t a3 __asm__("a3") = x3;
-    register uint64_t a4 __asm__("a4") = x4;
-    register uint64_t a5 __asm__("a5") = x5;
-    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a4), "r"(a5), "r"(a7) : "memory");
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a7) : "memory");
     return (struct SystemCallResult){ (int64_t)a0, (int64_t)a1 };
 }
 
-/// The first address after the program's own data: where the heap begins is the break, never below this.
-extern char program_end[];
+/// argc and argv, as start.S found them.
+extern uint64_t program_arguments[2];
+__attribute__((always_inline)) static inline uint64_t program_argument_count(void) { return program_arguments[0]; }
+__attribute__((always_inline)) static inline const uint8_t *const *program_argument_vector(void) {
+    return (const uint8_t *const *)program_arguments[1];
+}
 #endif

@@ -1,0 +1,116 @@
+# The memory routines that compiled code calls, in the kernel and in user programs: by words, with unaligned loads and stores
+# where the pointers do not agree.
+
+.text
+
+# Copies 64 bytes from a1 to a0 and moves both on.
+.macro COPY_64
+    ld t0, 0(a1)
+    ld t1, 8(a1)
+    ld t2, 16(a1)
+    ld t3, 24(a1)
+    ld t4, 32(a1)
+    ld t5, 40(a1)
+    ld a4, 48(a1)
+    ld a5, 56(a1)
+    sd t0, 0(a0)
+    sd t1, 8(a0)
+    sd t2, 16(a0)
+    sd t3, 24(a0)
+    sd t4, 32(a0)
+    sd t5, 40(a0)
+    sd a4, 48(a0)
+    sd a5, 56(a0)
+    addi a1, a1, 64
+    addi a0, a0, 64
+.endm
+
+.globl memcpy
+memcpy:                                 # a0 = to, a1 = from, a2 = count; returns to
+    mv a7, a0
+    li a6, 64
+2:  bltu a2, a6, 3f
+    COPY_64
+    addi a2, a2, -64
+    j 2b
+3:  li a6, 8
+4:  bltu a2, a6, 5f
+    ld t0, 0(a1)
+    sd t0, 0(a0)
+    addi a1, a1, 8
+    addi a0, a0, 8
+    addi a2, a2, -8
+    j 4b
+5:  beqz a2, 7f
+6:  lbu t0, 0(a1)
+    sb t0, 0(a0)
+    addi a1, a1, 1
+    addi a0, a0, 1
+    addi a2, a2, -1
+    bnez a2, 6b
+7:  mv a0, a7
+    ret
+
+.globl memmove
+memmove:                                # as memcpy, and the ranges may overlap
+    sub t0, a0, a1
+    bgeu t0, a2, memcpy                 # forward is safe unless `to` lies inside `from`'s range
+    add t1, a0, a2
+    add a1, a1, a2
+    li a6, 8
+1:  bltu a2, a6, 2f
+    ld t0, -8(a1)
+    sd t0, -8(t1)
+    addi a1, a1, -8
+    addi t1, t1, -8
+    addi a2, a2, -8
+    j 1b
+2:  beqz a2, 4f
+3:  lbu t0, -1(a1)
+    sb t0, -1(t1)
+    addi a1, a1, -1
+    addi t1, t1, -1
+    addi a2, a2, -1
+    bnez a2, 3b
+4:  ret
+
+.globl memset
+memset:                                 # a0 = to, a1 = byte, a2 = count; returns to
+    mv t1, a0
+    andi a1, a1, 0xff
+    slli t0, a1, 8
+    or a1, a1, t0
+    slli t0, a1, 16
+    or a1, a1, t0
+    slli t0, a1, 32
+    or a1, a1, t0
+    li a6, 32
+1:  bltu a2, a6, 2f
+    sd a1, 0(t1)
+    sd a1, 8(t1)
+    sd a1, 16(t1)
+    sd a1, 24(t1)
+    addi t1, t1, 32
+    addi a2, a2, -32
+    j 1b
+2:  beqz a2, 4f
+3:  sb a1, 0(t1)
+    addi t1, t1, 1
+    addi a2, a2, -1
+    bnez a2, 3b
+4:  ret
+
+.globl memcmp
+memcmp:                                 # a0, a1, a2 = count; the difference of the first unlike bytes
+    beqz a2, 2f
+1:  lbu t0, 0(a0)
+    lbu t1, 0(a1)
+    bne t0, t1, 3f
+    addi a0, a0, 1
+    addi a1, a1, 1
+    addi a2, a2, -1
+    bnez a2, 1b
+2:  li a0, 0
+    ret
+3:  sub a0, t0, t1
+    ret

@@ -1,0 +1,85 @@
+// Text made of pieces: "\(name): \(count) bytes". Bytes in an array; nothing here knows Unicode, so a program stays small.
+
+public import SystemInterface
+
+/// Bytes to be printed. Made from a literal with interpolations.
+public struct Text: ExpressibleByStringInterpolation {
+    public var bytes: [UInt8] = []
+
+    public init() {}
+    public init(stringLiteral value: StaticString) { append(value) }
+    public init(stringInterpolation: StringInterpolation) { bytes = stringInterpolation.text.bytes }
+
+    public mutating func append(_ text: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    public mutating func append(_ text: CString) { bytes.append(contentsOf: text.bytes) }
+
+    /// Appends a number, with spaces (or zeros) before it up to `width`.
+    public mutating func append(_ value: UInt64, width: Int = 0, zeros: Bool = false) {
+        var digits: InlineArray<20, UInt8> = .init(repeating: 0)
+        var count = 0
+        var rest = value
+        repeat {
+            digits[count] = UInt8(truncatingIfNeeded: rest % 10) + 48
+            rest /= 10
+            count += 1
+        } while rest > 0
+        for _ in 0..<max(0, width - count) { bytes.append(zeros ? 48 : 32) }
+        while count > 0 {
+            count -= 1
+            bytes.append(digits[count])
+        }
+    }
+
+    public struct StringInterpolation: StringInterpolationProtocol {
+        public typealias StringLiteralType = StaticString
+        fileprivate var text = Text()
+
+        public init(literalCapacity: Int, interpolationCount: Int) {
+            text.bytes.reserveCapacity(literalCapacity + 8 * interpolationCount)
+        }
+
+        public mutating func appendLiteral(_ literal: StaticString) { text.append(literal) }
+        public mutating func appendInterpolation(_ value: StaticString) { text.append(value) }
+        public mutating func appendInterpolation(_ value: CString) { text.append(value) }
+        public mutating func appendInterpolation(_ value: Text) { text.bytes.append(contentsOf: value.bytes) }
+        public mutating func appendInterpolation(_ value: SystemError) { text.append(value.message) }
+
+        public mutating func appendInterpolation(_ value: Int, width: Int = 0) {
+            if value < 0 { text.bytes.append(45) }
+            text.append(UInt64(value.magnitude), width: width)
+        }
+        public mutating func appendInterpolation(_ value: Int32) { appendInterpolation(Int(value)) }
+        public mutating func appendInterpolation(_ value: UInt64, width: Int = 0) { text.append(value, width: width) }
+        public mutating func appendInterpolation(_ value: UInt32) { text.append(UInt64(value)) }
+        public mutating func appendInterpolation(_ value: UInt16) { text.append(UInt64(value)) }
+        public mutating func appendInterpolation(_ value: UInt8) { text.append(UInt64(value)) }
+
+        /// One byte as a character.
+        public mutating func appendInterpolation(character: UInt8) { text.bytes.append(character) }
+
+        /// Bytes as characters, padded with spaces on the right.
+        public mutating func appendInterpolation(_ bytes: UnsafeBufferPointer<UInt8>, width: Int) {
+            text.bytes.append(contentsOf: bytes)
+            for _ in 0..<max(0, width - bytes.count) { text.bytes.append(32) }
+        }
+
+        /// Nanoseconds as milliseconds with three decimals: 0.412.
+        public mutating func appendInterpolation(milliseconds nanoseconds: UInt64) {
+            let microseconds = (nanoseconds + 500) / 1000
+            text.append(microseconds / 1000)
+            text.bytes.append(46)
+            text.append(microseconds % 1000, width: 3, zeros: true)
+        }
+
+        /// An IPv4 address in host order.
+        public mutating func appendInterpolation(address: UInt32) {
+            for shift in stride(from: UInt32(24), through: 0, by: -8) {
+                text.append(UInt64(address >> shift & 255))
+                if shift > 0 { text.bytes.append(46) }
+            }
+        }
+    }
+}

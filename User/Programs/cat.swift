@@ -1,0 +1,25 @@
+// cat: copies files to standard output.
+
+import SystemInterface
+import UserLibrary
+
+@main enum Cat: Program {
+    static let usage: StaticString = """
+        usage: cat [file ...]
+        Copies the files, or standard input, to standard output.
+        """
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        arguments.takeOptions(usage) { _, _ in false }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        return forEachFile(arguments) { (file, _) throws(SystemError) in
+            while true {
+                let count = try readPiece(file, into: &buffer)
+                if count == 0 { return }
+                buffer.withUnsafeBufferPointer { standardOutput.write(UnsafeBufferPointer(rebasing: $0[..<count])) }
+                if standardOutput.failed { fail("writing failed") }
+            }
+        }
+    }
+}

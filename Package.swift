@@ -61,12 +61,16 @@ if freestanding {
     }
 } else {
     targets += [
-        .executableTarget(name: "mkfs", dependencies: ["FileSystem"], path: "Tools/mkfs", swiftSettings: common),
+        .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: common),
+        .executableTarget(
+            name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
         .executableTarget(name: "kernel-image", path: "Tools/kernel-image", swiftSettings: common),
         .testTarget(name: "NetStackTests", dependencies: ["NetStack"], path: "Tests/NetStackTests", swiftSettings: common),
         .testTarget(
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),
-        .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/FileSystemTests", swiftSettings: common),
+        .testTarget(
+            name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tests/FileSystemTests",
+            swiftSettings: common),
         .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
     ]
 }

@@ -30,7 +30,8 @@ var targets: [Target] = [
 ]
 var products: [Product] = []
 
-// User programs: one file each in User/Programs. The name is what the shell calls it.
+// User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
+let folders = ["sh"]
 let programs = ["cat", "echo", "grep", "halt", "init", "kill", "ln", "ls", "mkdir", "ping", "rm", "sh", "wc"]
 
 func module(of program: String) -> String {
@@ -52,10 +53,12 @@ if freestanding {
     ]
     products.append(.executable(name: "swiftlet", targets: ["Kernel"]))
     for program in programs {
+        let isFolder = folders.contains(program)
         targets.append(
             .executableTarget(
-                name: module(of: program), dependencies: ["UserLibrary"], path: "User/Programs",
-                exclude: programs.filter { $0 != program }.map { "\($0).swift" },
+                name: module(of: program), dependencies: ["UserLibrary"],
+                path: isFolder ? "User/Programs/\(program)" : "User/Programs",
+                exclude: isFolder ? [] : programs.filter { $0 != program }.map { folders.contains($0) ? $0 : "\($0).swift" },
                 swiftSettings: embedded, linkerSettings: link(with: "user.ld")))
         products.append(.executable(name: program, targets: [module(of: program)]))
     }

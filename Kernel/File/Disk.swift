@@ -74,24 +74,41 @@ enum Disk {
     fileprivate static func move(
         _ operation: BlockOperation, _ count: Int, _ request: (Int) -> BlockRequest
     ) throws(SystemError) {
-        var transfer = Transfer()
-        let failed = withUnsafeMutablePointer(to: &transfer) { transfer in
+        try perform { transfer in
             var done = 0
-            var refused = false
-            while done < count, !refused {
+            while done < count {
                 // Neighbours on the disk travel in one request.
                 var run = 1
                 let first = request(done).block
                 while done + run < count, run < segmentLimit, request(done + run).block == first &+ UInt32(run) { run += 1 }
-                refused = !submit(operation, sector: UInt64(first) * 2, segments: run, for: transfer) { index in
+                let accepted = submit(operation, sector: UInt64(first) * 2, segments: run, for: transfer) { index in
                     BlockSegment(request(done + index).memory, byteCount: blockSize)
                 }
+                guard accepted else { return false }
                 done += run
             }
-            transfer.pointee.waiter.waitUninterrupted { state.withLock { _ in transfer.pointee.requestsLeft == 0 } }
-            return refused || transfer.pointee.failed
+            return true
         }
-        if failed {
+    }
+
+    fileprivate static func flush() throws(SystemError) {
+        guard canFlush else { return }
+        try perform { transfer in
+            submit(.flush, sector: 0, segments: 0, for: transfer) { _ in
+                BlockSegment(UnsafeMutableRawPointer(transfer), byteCount: 0)
+            }
+        }
+    }
+
+    /// Submits requests through `submitAll`, which returns false if the driver refused one, and waits for those submitted.
+    private static func perform(_ submitAll: (UnsafeMutablePointer<Transfer>) -> Bool) throws(SystemError) {
+        var transfer = Transfer()
+        let succeeded = withUnsafeMutablePointer(to: &transfer) { transfer in
+            let accepted = submitAll(transfer)
+            transfer.pointee.waiter.waitUninterrupted { state.withLock { _ in transfer.pointee.requestsLeft == 0 } }
+            return accepted && !transfer.pointee.failed
+        }
+        guard succeeded else {
             kprint("disk: a request failed\n")
             throw .inputOutput
         }
@@ -118,11 +135,6 @@ enum Disk {
             }
         }
         return accepted
-    }
-
-    fileprivate static func flush() throws(SystemError) {
-        guard canFlush else { return }
-        try move(.flush, 1) { _ in BlockRequest(block: 0, memory: UnsafeMutableRawPointer(bitPattern: 8).unsafelyUnwrapped) }
     }
 }
 

@@ -38,7 +38,7 @@ enum ProcessCalls {
 
     /// nanosleep: sleeps at least so long.
     static func sleep(nanoseconds: UInt64) throws(SystemError) -> Int {
-        try sleep(until: Clock.ticks(atNanoseconds: Clock.nanoseconds &+ min(nanoseconds, 1 << 62)))
+        try sleep(until: Clock.ticks(nanosecondsFromNow: nanoseconds))
     }
 
     private static func sleep(until wakeTime: UInt64) throws(SystemError) -> Int {

@@ -14,7 +14,7 @@ enum Backtrace {
     /// Prints `pc` if it is not 0, then the return addresses up the stack.
     static func print(pc: UInt64, framePointer: UInt64) {
         Panic.say("backtrace, innermost first:\n")
-        if pc != 0 { printLine(pc) }
+        if pc != 0 { printLine(pc, isReturnAddress: false) }
         var frame = framePointer
         for _ in 0..<depth {
             // A frame pointer lies in the kernel's half, aligned; the return address and the caller's frame pointer below it.
@@ -22,7 +22,7 @@ enum Backtrace {
             let words = UnsafePointer<UInt64>(bitPattern: frame.uint).unsafelyUnwrapped
             let returnAddress = words[-1]
             guard isText(returnAddress) else { return }
-            printLine(returnAddress)
+            printLine(returnAddress, isReturnAddress: true)
             guard words[-2] > frame else { return }
             frame = words[-2]
         }
@@ -38,8 +38,9 @@ enum Backtrace {
         return address >= address_of_kernel_rodata_end() && address < address_of_kernel_end()
     }
 
-    private static func printLine(_ address: UInt64) {
-        guard isText(address), let (name, start) = symbol(address) else {
+    /// A call that does not return may be a function's last instruction: its return address lies in the next function.
+    private static func printLine(_ address: UInt64, isReturnAddress: Bool) {
+        guard isText(address), let (name, start) = symbol(address - (isReturnAddress ? 1 : 0)) else {
             Panic.say("  \(hex: address, digits: 16)\n")
             return
         }

@@ -8,11 +8,14 @@ enum Clock {
     nonisolated(unsafe) private static var bootTime: UInt64 = 0
     /// Nanoseconds a timebase tick, as a 32.32 fixed-point number.
     nonisolated(unsafe) private static var nanosecondsPerTick: UInt64 = 100 << 32
+    /// The inverse, rounded up.
+    nonisolated(unsafe) private static var ticksPerNanosecond: UInt64 = 0
 
     static func start(frequency: UInt64) {
         self.frequency = frequency
         bootTime = read_time()
-        nanosecondsPerTick = UInt64(1_000_000_000 << 32 / UInt128(frequency))
+        nanosecondsPerTick = (1_000_000_000 << 32) / frequency
+        ticksPerNanosecond = (frequency << 32) / 1_000_000_000 + 1
     }
 
     /// Now, in timebase ticks.
@@ -24,15 +27,18 @@ enum Clock {
         return product.high << 32 | product.low >> 32
     }
 
-    /// The timebase time of an instant given in nanoseconds since boot.
-    static func ticks(atNanoseconds nanoseconds: UInt64) -> UInt64 {
-        // Rounded up by a tick, so that a sleeper never wakes before its time.
-        let (high, low) = nanoseconds.multipliedFullWidth(by: frequency)
-        let (quotient, _) = UInt64(1_000_000_000).dividingFullWidth((min(high, 999_999_999), low))
-        return bootTime &+ quotient &+ 1
+    /// The timebase time that lies so many nanoseconds ahead: not earlier, and later by less than a part in ten million.
+    static func ticks(nanosecondsFromNow nanoseconds: UInt64) -> UInt64 {
+        let product = nanoseconds.multipliedFullWidth(by: ticksPerNanosecond)
+        guard product.high < 1 << 31 else { return .max }
+        return ticks &+ (product.high << 32 | product.low >> 32) &+ 1
     }
 
-    static func ticks(milliseconds: UInt64) -> UInt64 { milliseconds * (frequency / 1000) }
+    /// The timebase time of an instant in nanoseconds since boot; now, if it has passed.
+    static func ticks(atNanoseconds instant: UInt64) -> UInt64 {
+        let now = nanoseconds
+        return instant > now ? ticks(nanosecondsFromNow: instant - now) : ticks
+    }
 
     /// xv6's clock: ten ticks a second since boot.
     static var uptime: UInt64 { (ticks &- bootTime) / (frequency / 10) }

@@ -2,12 +2,11 @@
 
 /// A string as the system knows it. It does not own its bytes: arguments live as long as the program, literals for ever; of
 /// others the maker says.
-public struct CString: ExpressibleByStringLiteral {
+public struct CString: ExpressibleByStringLiteral, Equatable {
     /// The first byte; a NUL follows the last.
     public let start: UnsafePointer<UInt8>
 
     public init(_ start: UnsafePointer<UInt8>) { self.start = start }
-    public init(_ literal: StaticString) { start = literal.utf8Start }
     public init(stringLiteral literal: StaticString) { start = literal.utf8Start }
 
     /// Bytes without the NUL.
@@ -28,10 +27,6 @@ public struct CString: ExpressibleByStringLiteral {
         }
         return false
     }
-
-    public static func == (a: CString, b: StaticString) -> Bool { a == CString(b) }
-
-    public static func ~= (pattern: StaticString, value: CString) -> Bool { value == pattern }
 
     public func hasPrefix(_ prefix: StaticString) -> Bool {
         for index in 0..<prefix.utf8CodeUnitCount where start[index] != prefix.utf8Start[index] { return false }

@@ -7,10 +7,10 @@ public struct Text: ExpressibleByStringInterpolation {
     public var bytes: [UInt8] = []
 
     public init() {}
-    public init(stringLiteral value: StaticString) { append(value) }
+    public init(stringLiteral value: StaticString) { append(literal: value) }
     public init(stringInterpolation: StringInterpolation) { bytes = stringInterpolation.text.bytes }
 
-    public mutating func append(_ text: StaticString) {
+    fileprivate mutating func append(literal text: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
@@ -41,11 +41,11 @@ public struct Text: ExpressibleByStringInterpolation {
             text.bytes.reserveCapacity(literalCapacity + 8 * interpolationCount)
         }
 
-        public mutating func appendLiteral(_ literal: StaticString) { text.append(literal) }
-        public mutating func appendInterpolation(_ value: StaticString) { text.append(value) }
+        public mutating func appendLiteral(_ literal: StaticString) { text.append(literal: literal) }
+        public mutating func appendInterpolation(_ value: StaticString) { text.append(literal: value) }
         public mutating func appendInterpolation(_ value: CString) { text.append(value) }
         public mutating func appendInterpolation(_ value: Text) { text.bytes.append(contentsOf: value.bytes) }
-        public mutating func appendInterpolation(_ value: SystemError) { text.append(value.message) }
+        public mutating func appendInterpolation(_ value: SystemError) { text.append(literal: value.message) }
 
         public mutating func appendInterpolation(_ value: Int, width: Int = 0) {
             if value < 0 { text.bytes.append(45) }

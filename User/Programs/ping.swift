@@ -1,0 +1,119 @@
+// ping: asks a host whether it is there (ICMP echo, RFC 792).
+
+import SystemInterface
+import UserLibrary
+
+@main enum Ping: Program {
+    static let usage: StaticString = """
+        usage: ping [-c count] [-i seconds] [-s size] [-W seconds] address
+        Sends ICMP echo requests to an IPv4 address and prints the replies. Exit status 0 if anything came back.
+          -c count     stop after so many requests (else until killed)
+          -i seconds   between two requests; 1 if not given, 0.001 is allowed
+          -s size      bytes of payload, 56 if not given
+          -W seconds   how long to wait for a reply; 1 if not given
+        """
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        var count = Int.max
+        var interval: UInt64 = 1_000_000_000
+        var limit: UInt64 = 1_000_000_000
+        var size = 56
+        arguments.takeOptions(usage, withValue: "ciWs") { letter, value in
+            switch letter {
+            case UInt8(ascii: "c"):
+                guard let number = value.number, number > 0 else { return false }
+                count = number
+            case UInt8(ascii: "s"):
+                guard let number = value.number, number >= 0, number <= 65507 else { return false }
+                size = number
+            case UInt8(ascii: "i"):
+                guard let time = value.nanoseconds else { return false }
+                interval = time
+            case UInt8(ascii: "W"):
+                guard let time = value.nanoseconds, time >= 1_000_000 else { return false }
+                limit = time
+            default: return false
+            }
+            return true
+        }
+        guard arguments.count == 1 else { Arguments.refuse("one address is wanted", usage) }
+        guard let address = parseAddress(arguments[0]) else {
+            fail("\(arguments[0]): not an IPv4 address such as 10.0.2.2")
+        }
+        let milliseconds = Int32(min(limit / 1_000_000, UInt64(Int32.max)))
+        return ping(address, count: count, interval: interval, size: size, milliseconds: milliseconds)
+    }
+
+    private static func ping(_ address: UInt32, count: Int, interval: UInt64, size: Int, milliseconds: Int32) -> Int32 {
+        print("PING \(address: address): \(size) data bytes")
+        var times = Statistics()
+        var sent = 0
+        while sent < count {
+            let start = System.clock
+            sent += 1
+            do throws(SystemError) {
+                let reply = try System.ping(address, payload: Int32(size), milliseconds: milliseconds)
+                times.add(reply.roundTripNanoseconds)
+                print("\(reply.bytes) bytes from \(address: address): icmp_seq=\(reply.sequence) ttl=\(reply.ttl) time=\(milliseconds: reply.roundTripNanoseconds) ms")
+            } catch .timedOut {
+                print("no answer yet for icmp_seq=\(sent)")
+            } catch .hostUnreachable {
+                print("from \(address: address): icmp_seq=\(sent) host unreachable")
+            } catch {
+                complain("\(address: address): \(error)")
+                if error != .noBufferSpace { break }
+            }
+            let passed = System.clock - start
+            if sent < count, passed < interval {
+                do throws(SystemError) { try System.sleep(nanoseconds: interval - passed) } catch { break }
+            }
+        }
+        let lost = (sent - times.count) * 100 / max(sent, 1)
+        print("\n--- \(address: address) ping statistics ---")
+        print("\(sent) packets transmitted, \(times.count) received, \(lost)% packet loss")
+        if times.count > 0 {
+            print("rtt min/avg/max/mdev = \(milliseconds: times.least)/\(milliseconds: times.average)/\(milliseconds: times.greatest)/\(milliseconds: times.deviation) ms")
+        }
+        return times.count > 0 ? 0 : 1
+    }
+}
+
+/// Round-trip times in nanoseconds, summed up.
+struct Statistics {
+    private(set) var count = 0
+    private(set) var least = UInt64.max
+    private(set) var greatest: UInt64 = 0
+    private var sum: UInt64 = 0
+    /// Of squares of microseconds: it does not overflow within a lifetime of pings.
+    private var squares: UInt64 = 0
+
+    mutating func add(_ time: UInt64) {
+        count += 1
+        least = min(least, time)
+        greatest = max(greatest, time)
+        sum += time
+        let microseconds = time / 1000
+        squares += microseconds * microseconds
+    }
+
+    var average: UInt64 { sum / UInt64(max(count, 1)) }
+
+    /// The root of the mean squared distance from the average.
+    var deviation: UInt64 {
+        let mean = average / 1000
+        let meanOfSquares = squares / UInt64(max(count, 1))
+        let variance = meanOfSquares > mean * mean ? meanOfSquares - mean * mean : 0
+        return squareRoot(variance) * 1000
+    }
+
+    private func squareRoot(_ value: UInt64) -> UInt64 {
+        var root: UInt64 = 0
+        var bit: UInt64 = 1 << 31
+        while bit > 0 {
+            if (root + bit) * (root + bit) <= value { root += bit }
+            bit >>= 1
+        }
+        return root
+    }
+}

@@ -1,0 +1,214 @@
+// How the shell carries out what it has parsed: processes, pipes, redirections, and the commands that it must do itself.
+
+import SystemInterface
+import UserLibrary
+
+enum Execution {
+    /// Carries a command out and returns its exit status.
+    static func run(_ command: Command) -> Int32 {
+        switch command {
+        case .nothing:
+            return 0
+        case .sequence(let first, let second):
+            _ = run(first)
+            return run(second)
+        case .conditional(let first, let second, let onSuccess):
+            let status = run(first)
+            return (status == 0) == onSuccess ? run(second) : status
+        case .background(let inner):
+            guard let child = start({ run(inner) }) else { return 1 }
+            Shell.backgroundStarted(child)
+            return 0
+        case .group(let inner, let redirections):
+            return wait(for: start { redirect(redirections) ? run(inner) : 1 })
+        case .pipe(let first, let second):
+            return runPipe(first, second)
+        case .simple(let words, let redirections):
+            if redirections.isEmpty, let status = runBuiltIn(words) { return status }
+            return wait(for: start { redirect(redirections) ? (words.isEmpty ? 0 : execute(words)) : 1 })
+        }
+    }
+
+    /// Starts a process that runs `body`; nil, with a complaint, if there cannot be one.
+    private static func start(_ body: () -> Int32) -> Int32? {
+        standardOutput.flush()
+        do throws(SystemError) {
+            let child = try System.fork()
+            if child == 0 { end(body()) }
+            return child
+        } catch {
+            complain("no new process: \(error)")
+            return nil
+        }
+    }
+
+    /// Waits for a child; background processes that end meanwhile are noted.
+    private static func wait(for child: Int32?) -> Int32 {
+        guard let child else { return 1 }
+        while true {
+            do throws(SystemError) {
+                let (pid, status) = try System.wait()
+                if pid == child { return status }
+                Shell.backgroundEnded(pid)
+            } catch {
+                return 1
+            }
+        }
+    }
+
+    private static func runPipe(_ first: Command, _ second: Command) -> Int32 {
+        do throws(SystemError) {
+            let ends = try System.pipe()
+            let writer = start {
+                connect(ends.write, to: .standardOutput, closing: ends.read)
+                return run(first)
+            }
+            let reader = start {
+                connect(ends.read, to: .standardInput, closing: ends.write)
+                return run(second)
+            }
+            try System.close(ends.read)
+            try System.close(ends.write)
+            // The reader may end first; the pipeline has ended when both have. Its status is the last one's.
+            var status: Int32 = reader == nil ? 1 : 0
+            var left = (writer == nil ? 0 : 1) + (reader == nil ? 0 : 1)
+            while left > 0 {
+                let (pid, result) = try System.wait()
+                if pid == reader { status = result }
+                if pid == reader || pid == writer { left -= 1 } else { Shell.backgroundEnded(pid) }
+            }
+            return status
+        } catch {
+            complain("pipe: \(error)")
+            return 1
+        }
+    }
+
+    /// Makes `file` the descriptor `target`, in a child.
+    private static func connect(_ file: Descriptor, to target: Descriptor, closing other: Descriptor) {
+        do throws(SystemError) {
+            try System.close(other)
+            try System.close(target)
+            _ = try System.duplicate(file)
+            try System.close(file)
+        } catch {
+            fail("pipe: \(error)")
+        }
+    }
+
+    private static func redirect(_ redirections: [Redirection]) -> Bool {
+        for redirection in redirections {
+            do throws(SystemError) {
+                try redirect(redirection)
+            } catch {
+                redirection.file.withUnsafeBufferPointer { complain("\(CString($0.baseAddress!)): \(error)") }
+                return false
+            }
+        }
+        return true
+    }
+
+    private static func redirect(_ redirection: Redirection) throws(SystemError) {
+        let target: Descriptor = redirection.kind == .input ? .standardInput : .standardOutput
+        try redirection.file.withUnsafeBufferPointer { (file) throws(SystemError) in
+            let name = CString(file.baseAddress!)
+            let opened: Descriptor
+            switch redirection.kind {
+            case .input: opened = try System.open(name)
+            case .output: opened = try System.open(name, [.writeOnly, .create, .truncate])
+            case .append:
+                opened = try System.open(name, [.readWrite, .create])
+                try skipToEnd(opened)
+            }
+            try System.close(target)
+            _ = try System.duplicate(opened)
+            try System.close(opened)
+        }
+    }
+
+    /// There is no seek: the end is reached by reading.
+    private static func skipToEnd(_ file: Descriptor) throws(SystemError) {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while try readPiece(file, into: &buffer) > 0 {}
+    }
+
+    /// Becomes the program that the words name; returns only with a complaint: 127 if there is none, 126 if it does not run.
+    private static func execute(_ words: [Word]) -> Int32 {
+        var arguments: [UnsafePointer<UInt8>?] = []
+        // The words live on in this array until exec has copied them.
+        for word in words { arguments.append(word.withUnsafeBufferPointer { $0.baseAddress }) }
+        arguments.append(nil)
+        let name = CString(arguments[0]!)
+        do throws(SystemError) {
+            try execute(name, arguments)
+        } catch .noSuchFile where !name.bytes.contains(UInt8(ascii: "/")) {
+            // Programs live in the root; the working directory comes first.
+            var path: [UInt8] = [UInt8(ascii: "/")]
+            path += words[0]
+            do throws(SystemError) {
+                try path.withUnsafeBufferPointer { (path) throws(SystemError) in
+                    try execute(CString(path.baseAddress!), arguments)
+                }
+            } catch .noSuchFile {
+                complain("\(name): no such program (ls / lists them)")
+                return 127
+            } catch {
+                complain("\(name): \(error)")
+            }
+        } catch {
+            complain("\(name): \(error)")
+            return error == .noSuchFile ? 127 : 126
+        }
+        return 126
+    }
+
+    private static func execute(_ path: CString, _ arguments: [UnsafePointer<UInt8>?]) throws(SystemError) {
+        try arguments.withUnsafeBufferPointer { (arguments) throws(SystemError) in
+            try System.exec(path, arguments.baseAddress!)
+        }
+    }
+
+    // MARK: Commands of the shell's own
+
+    /// Runs a command that changes the shell itself; nil if it is none.
+    private static func runBuiltIn(_ words: [Word]) -> Int32? {
+        words[0].withUnsafeBufferPointer { first -> Int32? in
+            switch CString(first.baseAddress!) {
+            case "cd": return changeDirectory(words)
+            case "exit": return exit(words)
+            case "wait":
+                Shell.waitForBackground()
+                return 0
+            default: return nil
+            }
+        }
+    }
+
+    private static func changeDirectory(_ words: [Word]) -> Int32 {
+        guard words.count <= 2 else {
+            complain("cd: one directory is wanted")
+            return 2
+        }
+        let target: Word = words.count == 2 ? words[1] : [UInt8(ascii: "/"), 0]
+        return target.withUnsafeBufferPointer { target in
+            let name = CString(target.baseAddress!)
+            do throws(SystemError) {
+                try System.changeDirectory(name)
+                return 0
+            } catch {
+                complain("cd: \(name): \(error)")
+                return 1
+            }
+        }
+    }
+
+    private static func exit(_ words: [Word]) -> Int32 {
+        guard words.count > 1 else { end(Shell.lastStatus) }
+        let number = words[1].withUnsafeBufferPointer { CString($0.baseAddress!).number }
+        guard words.count == 2, let number, number >= 0, number <= Int(Int32.max) else {
+            complain("exit: the status is a number")
+            return 2
+        }
+        end(Int32(number))
+    }
+}

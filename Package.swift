@@ -67,7 +67,9 @@ if freestanding {
         .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: common),
         .executableTarget(
             name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
-        .executableTarget(name: "kernel-image", path: "Tools/kernel-image", swiftSettings: common),
+        .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
+        .executableTarget(name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common),
+        .executableTarget(name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common),
         .testTarget(name: "NetStackTests", dependencies: ["NetStack"], path: "Tests/NetStackTests", swiftSettings: common),
         .testTarget(
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),

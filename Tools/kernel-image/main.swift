@@ -4,6 +4,7 @@
 //    (DESIGN.md, "No reference counting in the kernel"), or lazy initialisation of globals, which could deadlock in a trap.
 // 2. Writes the table of function names that backtraces are printed with into the image (Kernel/Trap/Backtrace.swift reads it).
 
+import ELF
 import Foundation
 
 let forbidden: Set<String> = [

@@ -2,16 +2,17 @@
 
 import Foundation
 
-struct ELFError: Error, CustomStringConvertible {
-    let description: String
+public struct ELFError: Error, CustomStringConvertible {
+    public let description: String
 }
 
-struct ELFImage {
-    struct Symbol {
-        let name: String
-        let address: UInt64
-        let isFunction: Bool
-        let isDefined: Bool
+/// A linked program, read only as far as it makes sense.
+public struct ELFImage {
+    public struct Symbol {
+        public let name: String
+        public let address: UInt64
+        public let isFunction: Bool
+        public let isDefined: Bool
     }
 
     private struct Section {
@@ -25,13 +26,13 @@ struct ELFImage {
 
     private let data: Data
     private let sections: [Section]
-    let symbols: [Symbol]
+    public let symbols: [Symbol]
     /// Functions in address order, one a place.
-    let functions: [Symbol]
+    public let functions: [Symbol]
     /// Symbol table entries by index, for relocations.
     private let addressesByIndex: [UInt64]
 
-    init(_ data: Data) throws {
+    public init(_ data: Data) throws {
         self.data = data
         guard data.count > 64, data.prefix(4) == Data([0x7f, 0x45, 0x4c, 0x46]), data[4] == 2, data[5] == 1 else {
             throw ELFError(description: "not a 64-bit little-endian ELF file")
@@ -86,19 +87,40 @@ struct ELFImage {
         }
     }
 
-    func address(of name: String) -> UInt64? { symbols.first { $0.name == name }?.address }
+    public func address(of name: String) -> UInt64? { symbols.first { $0.name == name }?.address }
 
     /// Where in the file the byte at an address is.
-    func fileOffset(of address: UInt64) -> Int? {
+    public func fileOffset(of address: UInt64) -> Int? {
         sections.first { $0.type == 1 && $0.flags & 2 != 0 && $0.address <= address && address < $0.address + UInt64($0.size) }
             .map { $0.offset + Int(address - $0.address) }
     }
 
     /// The function that an address lies in.
-    func function(at address: UInt64) -> Symbol? { functions.last { $0.address <= address } }
+    public func function(at address: UInt64) -> Symbol? { functions.last { $0.address <= address } }
+
+    /// The file up to the end of what is loaded, with no section headers: all that exec looks at.
+    public func trimmed() throws -> Data {
+        func number<T: FixedWidthInteger>(_ type: T.Type, _ offset: Int) throws -> T {
+            guard offset >= 0, offset + MemoryLayout<T>.size <= data.count else {
+                throw ELFError(description: "the ELF file is cut short")
+            }
+            return data.withUnsafeBytes { T(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: T.self)) }
+        }
+        let table = Int(try number(UInt64.self, 32))
+        let count = Int(try number(UInt16.self, 56))
+        var end = table + 56 * count
+        for index in 0..<count where try number(UInt32.self, table + 56 * index) == 1 {
+            end = max(end, Int(try number(UInt64.self, table + 56 * index + 8) + number(UInt64.self, table + 56 * index + 32)))
+        }
+        guard end <= data.count else { throw ELFError(description: "the ELF file is cut short") }
+        var result = Data(data.prefix(end))
+        result.replaceSubrange(40..<48, with: Data(count: 8))  // e_shoff
+        result.replaceSubrange(58..<64, with: Data(count: 6))  // e_shentsize, e_shnum, e_shstrndx
+        return result
+    }
 
     /// Addresses in the program whose relocations name a symbol at `target` (the linker keeps them: --emit-relocs).
-    func references(to target: UInt64) -> [UInt64] {
+    public func references(to target: UInt64) -> [UInt64] {
         var found: [UInt64] = []
         for section in sections where section.type == 4 {
             for index in 0..<(section.size / 24) {

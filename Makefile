@@ -1,0 +1,78 @@
+# A thin front on SwiftPM and QEMU. `make help` lists what there is.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+Q := $(if $(V),,@)
+
+# Options of every target that starts a machine; qemu/start says what each means.
+CPUS ?= 3
+MEM ?= 128M
+NET ?= user
+NIC ?= virtio
+PCAP ?=
+QEMUFLAGS ?=
+export CPUS MEM NET NIC PCAP QEMUFLAGS V
+
+PROGRAMS := $(shell sed -n 's/^let programs = \[\(.*\)\]/\1/p' Package.swift | tr -d '",')
+FREESTANDING := build/freestanding
+TOOLS := build/tools
+SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
+	--toolset Linker/toolset.json --scratch-path $(FREESTANDING)
+SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
+# SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
+QUIETLY := qemu/quietly
+
+.PHONY: all qemu qemu-gdb test clean help doctor fs-reset kernel programs tools image toolchain
+
+##@ Build
+all: kernel image ## build/swiftlet.elf and build/fs.img (the default)
+
+toolchain:
+	@qemu/tools ensure swift
+
+# SwiftPM does not see changes of the toolset and of linker scripts.
+$(FREESTANDING)/.linker: $(wildcard Linker/*)
+	@rm -rf $(FREESTANDING) && mkdir -p $(FREESTANDING) && touch $@
+
+tools: | toolchain
+	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product mkfs
+	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product kernel-image
+	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product program-image
+
+programs: $(FREESTANDING)/.linker | toolchain
+	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_FREESTANDING)
+
+kernel: programs tools
+	$(Q)$(TOOLS)/release/kernel-image $(FREESTANDING)/release/swiftlet build/swiftlet.elf
+
+image: programs tools
+	$(Q)$(TOOLS)/release/program-image build/programs $(addprefix $(FREESTANDING)/release/,$(PROGRAMS))
+	$(Q)if [ -f build/fs.img ]; then \
+		$(TOOLS)/release/mkfs --update build/fs.img README=README.md $(addprefix build/programs/,$(PROGRAMS)); \
+	else \
+		$(TOOLS)/release/mkfs build/fs.img README=README.md $(addprefix build/programs/,$(PROGRAMS)); \
+	fi
+
+clean: ## remove everything that was built, the disk image included
+	rm -rf build .build
+
+fs-reset: ## forget what the guest wrote: the next start makes a fresh disk image
+	rm -f build/fs.img
+
+##@ Run
+qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user NIC=virtio PCAP=1 QEMUFLAGS=... V=1)
+	@qemu/start
+
+qemu-gdb: all ## boot stopped, waiting for gdb; prints the line to start gdb with
+	@qemu/start --gdb
+
+##@ Check
+test: all ## every test that can run on this machine; says which cannot, and why
+	@qemu/tools ensure swift qemu opensbi tshark
+	swift test --scratch-path build/host
+
+doctor: ## what is installed, and how to install what is not
+	@qemu/tools doctor
+
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -120,8 +120,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
 
     deinit {
         transport.status = 0  // the device lets go of all buffers
-        received.deinitialize(count: Int(receiveQueue.size))
-        sent.deinitialize(count: Int(transmitQueue.size))
+        for i in 0..<Int(receiveQueue.size) { received[i] = nil }
+        for i in 0..<Int(transmitQueue.size) { sent[i] = nil }
     }
 
     /// What the interrupt handler holds; it masks the receive queue.

@@ -19,7 +19,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Slots of echo requests: 0 up to this.
     public static var echoLimit: Int { EchoTable.capacity }
     /// Bytes of memory that `init` wants, for the tables.
-    public static var memoryNeeded: Int { MemoryLayout<NetworkInterface<Device>>.stride * interfaceLimit }
+    public static var memoryNeeded: Int {
+        (MemoryLayout<NetworkInterface<Device>>.stride + ARPCache.memoryNeeded) * interfaceLimit
+    }
 
     public let pool: PacketPool
     let table: UnsafeMutablePointer<NetworkInterface<Device>>
@@ -45,14 +47,18 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         identification = UInt16(truncatingIfNeeded: seed >> 16)
     }
 
-    deinit { table.deinitialize(count: interfaceCount) }
+    deinit {
+        for i in 0..<interfaceCount { _ = (table + i).move() }  // deinitialize(count:) crashes the Embedded compiler
+    }
 
     // MARK: Interfaces
 
     /// Adds a device. Returns the interface's number, nil when there are four already.
     public mutating func addInterface(_ device: consuming Device) -> Int? {
         guard interfaceCount < Self.interfaceLimit else { return nil }
-        (table + interfaceCount).initialize(to: NetworkInterface(device))
+        let afterTable = UnsafeMutableRawPointer(table + Self.interfaceLimit)
+        (table + interfaceCount).initialize(
+            to: NetworkInterface(device, memory: afterTable + interfaceCount * ARPCache.memoryNeeded))
         interfaceCount += 1
         return interfaceCount - 1
     }

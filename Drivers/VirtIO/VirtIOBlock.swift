@@ -119,13 +119,14 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     /// Starts a request over scattered memory.
     /// - Parameters:
     ///   - sector: the first, in units of 512 bytes; ignored by a flush.
-    ///   - segmentCount: 0 for a flush, else 1 to `segmentLimit`.
+    ///   - segmentCount: 1 to `segmentLimit`; ignored by a flush, which has none.
     ///   - segment: gives segment 0, 1, …, in the order of the disk; called twice for each.
     /// - Returns: nil when the queue is full: wait for a completion and try again.
     public mutating func submit(
         _ operation: BlockOperation, sector: UInt64, segmentCount: Int, segment: (Int) -> BlockSegment
     ) throws(BlockError) -> BlockToken? {
         guard !queue.isBroken else { throw .deviceBroken }
+        let segmentCount = operation == .flush ? 0 : segmentCount
         try check(operation, sector, segmentCount, segment)
         guard var chain = queue.startChain(count: UInt16(segmentCount + 2)) else { return nil }
         let slot = slots + 32 * Int(chain.head)

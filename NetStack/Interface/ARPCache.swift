@@ -50,10 +50,23 @@ enum ARPAnswer {
 public struct ARPCache: ~Copyable {
     public static var capacity: Int { 32 }
 
-    var entries = InlineArray<32, ARPEntry> { _ in ARPEntry() }
+    /// Bytes of memory that `init` wants.
+    static var memoryNeeded: Int { MemoryLayout<ARPEntry>.stride * capacity }
+
+    /// In memory of its own: an InlineArray whose elements have a deinit crashes the Embedded compiler.
+    let entries: UnsafeMutablePointer<ARPEntry>
     var lastFound = 0
     /// When `tick` is due; never: .max.
     private(set) var nextDeadline = UInt64.max
+
+    init(memory: UnsafeMutableRawPointer) {
+        entries = memory.bindMemory(to: ARPEntry.self, capacity: Self.capacity)
+        for i in 0..<Self.capacity { (entries + i).initialize(to: ARPEntry()) }
+    }
+
+    deinit {
+        for i in 0..<Self.capacity { _ = (entries + i).move() }
+    }
 
     @inline(__always)
     mutating func find(_ address: IPv4Address) -> Int? {

@@ -9,12 +9,14 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// The router for everything else, if there is one.
     public internal(set) var gateway: IPv4Address?
     public internal(set) var counters = InterfaceCounters()
-    public internal(set) var neighbours = ARPCache()
+    public internal(set) var neighbours: ARPCache
     var mask: UInt32 = 0
     let hardware: EthernetAddress
     let mtu: Int
 
-    init(_ device: consuming Device) {
+    /// - Parameter memory: `ARPCache.memoryNeeded` bytes.
+    init(_ device: consuming Device, memory: UnsafeMutableRawPointer) {
+        neighbours = ARPCache(memory: memory)
         hardware = device.hardwareAddress
         mtu = device.mtu
         self.device = device

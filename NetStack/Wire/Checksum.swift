@@ -1,6 +1,6 @@
 // The Internet checksum: RFC 1071, with the incremental update of RFC 1624.
 //
-// One's-complement sums do not care about byte order (RFC 1071, 2(B)), so the bytes are added in the order of memory, eight at a time,
+// One's-complement sums do not care about byte order (RFC 1071, 2(B)), so the bytes are added in the order of memory, 32 at a turn,
 // and swapped once at the end. Sums over several pieces: every piece but the last has an even length.
 
 /// A running one's-complement sum.
@@ -13,20 +13,36 @@ public struct Checksum {
     @inline(__always)
     public mutating func add(_ bytes: RawSpan, from offset: Int = 0, to end: Int) {
         precondition(offset >= 0 && offset <= end && end <= bytes.byteCount)
-        var at = offset
-        while at &+ 8 <= end {
-            add(word: bytes.native64(at))
-            at &+= 8
+        guard offset < end else { return }
+        // Safe: from here on every access lies between offset and end, which were checked.
+        bytes.withUnsafeBytes { raw in add(raw.baseAddress.unsafelyUnwrapped + offset, byteCount: end &- offset) }
+    }
+
+    @inline(__always)
+    private mutating func add(_ start: UnsafeRawPointer, byteCount: Int) {
+        var at = start, left = byteCount
+        while left >= 32 {
+            add(word: at.loadUnaligned(as: UInt64.self))
+            add(word: at.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            add(word: at.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+            add(word: at.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
+            at += 32
+            left &-= 32
         }
-        if at &+ 4 <= end {
-            add(word: UInt64(bytes.native32(at)))
-            at &+= 4
+        while left >= 8 {
+            add(word: at.loadUnaligned(as: UInt64.self))
+            at += 8
+            left &-= 8
         }
-        if at &+ 2 <= end {
-            add(word: UInt64(bytes.native16(at)))
-            at &+= 2
+        if left & 4 != 0 {
+            add(word: UInt64(at.loadUnaligned(as: UInt32.self)))
+            at += 4
         }
-        if at < end { add(word: UInt64(UInt16(littleEndian: UInt16(bytes.byte(at))))) }  // as if a zero byte followed
+        if left & 2 != 0 {
+            add(word: UInt64(at.loadUnaligned(as: UInt16.self)))
+            at += 2
+        }
+        if left & 1 != 0 { add(word: UInt64(UInt16(littleEndian: UInt16(at.load(as: UInt8.self))))) }  // as if a zero byte followed
     }
 
     /// Adds a 16-bit field given in host order.

@@ -130,6 +130,9 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
             try disk.submit(.read, sector: 0, segmentCount: 99) { _ in BlockSegment(buffer, byteCount: 512) }
         }
         #expect(model.pending(0) == 0)
+        let flush = try disk.submit(.flush, sector: .max, buffer, byteCount: 1)  // sector and segment of a flush mean nothing
+        #expect(flush != nil)
+        check(disk.completed()?.status == .done)
     }
 
     @Test func fullQueueTakesNoMoreAndRecovers() throws {

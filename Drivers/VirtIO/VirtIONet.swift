@@ -1,0 +1,239 @@
+// The VirtIO network device (VirtIO 1.2, section 5.1): one receive and one transmit queue.
+//
+// Promise: packets are never copied; what the device holds is owned here and comes back when it is done, or is dropped with the driver. The
+// receive ring is kept filled as far as the pool allows. Transmit interrupts are off: sent packets are collected when there is
+// reason to look. Lengths and ids from the device are checked. Used under a lock; the handler uses `interrupt` alone.
+
+import NetStack
+
+/// Counted trouble, beside what the queues count.
+public struct VirtIONetCounters {
+    /// Frames too short or of a length that the buffer cannot hold.
+    public var badLengths: UInt64 = 0
+    /// Times the receive ring could not be filled because the pool was empty.
+    public var emptyPool: UInt64 = 0
+    /// Notifications given: each is a trip to the device.
+    public var kicks: UInt64 = 0
+}
+
+/// How a frame and the header before it become descriptors.
+struct VirtIONetLayout<Memory: DMA> {
+    let memory: Memory
+    /// Bytes of virtio_net_hdr in front of a frame: 12, on a legacy device without merged buffers 10.
+    let headerLength: Int
+    /// 2 when header and frame want a descriptor each: a legacy device without ANY_LAYOUT.
+    let descriptorsPerPacket: UInt16
+
+    @inline(__always)
+    func append(
+        _ header: UnsafeMutableRawPointer, frameCount: Int, _ direction: DMADirection,
+        to chain: inout VirtqueueChain, of queue: inout Virtqueue<Memory>
+    ) {
+        memory.giveToDevice(header, byteCount: headerLength + frameCount, direction)
+        let address = memory.deviceAddress(of: header)
+        if descriptorsPerPacket == 1 {
+            queue.append(address, byteCount: UInt32(truncatingIfNeeded: headerLength + frameCount), direction, to: &chain)
+        } else {
+            queue.append(address, byteCount: UInt32(truncatingIfNeeded: headerLength), direction, to: &chain)
+            queue.append(
+                address + UInt64(headerLength), byteCount: UInt32(truncatingIfNeeded: frameCount), direction, to: &chain)
+        }
+    }
+}
+
+public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
+    /// Feature bits (section 5.1.3). Offloads are left alone until the stack knows what to do with them.
+    enum Feature {
+        static var mac: UInt64 { 1 << 5 }
+        static var status: UInt64 { 1 << 16 }
+    }
+    static var receiveIndex: UInt16 { 0 }
+    static var transmitIndex: UInt16 { 1 }
+
+    let transport: Transport
+    let memory: Memory
+    let pool: PacketPool
+    var receiveQueue: Virtqueue<Memory>
+    var transmitQueue: Virtqueue<Memory>
+    /// What the device holds, by first descriptor.
+    let received: UnsafeMutablePointer<Packet?>
+    let sent: UnsafeMutablePointer<Packet?>
+    let layout: VirtIONetLayout<Memory>
+    /// Buffers that the device has for receiving, and how many it should have.
+    var posted = 0
+    let wanted: Int
+    var hasUnkicked = false
+
+    public let hardwareAddress: EthernetAddress
+    public private(set) var isLinkUp: Bool
+    let hasStatus: Bool
+    public private(set) var counters = VirtIONetCounters()
+
+    /// Brings the device up and fills its receive ring.
+    /// - Parameters:
+    ///   - pool: in memory that `memory` can reach; enough for `receiveBuffers` and what is on its way out.
+    ///   - receiveBuffers: how many packets may wait in the device.
+    ///   - random: makes a hardware address where the device has none.
+    public init(
+        _ transport: Transport, in memory: Memory, pool: PacketPool, receiveBuffers: Int = 128, random: UInt64
+    ) throws(VirtIOError) {
+        let features = try transport.negotiate(
+            VirtIODeviceType.network, wanted: Feature.mac | Feature.status | VirtIOFeature.anyLayout)
+        let receiveQueue = try Virtqueue(Self.receiveIndex, of: transport, in: memory)
+        let transmitQueue = try Virtqueue(Self.transmitIndex, of: transport, in: memory)
+        guard let received = memory.allocate(byteCount: 8 * Int(receiveQueue.size)),
+            let sent = memory.allocate(byteCount: 8 * Int(transmitQueue.size))
+        else { throw transport.refuse(.noMemory) }
+        let configuration: (low: UInt32, high: UInt16, status: UInt16) = try transport.consistently { device in
+            // Byte fields are read as bytes (section 4.2.2.2).
+            var low: UInt32 = 0
+            for i in 0..<4 { low |= UInt32(device.configuration8(i)) << UInt32(8 * i) }
+            let high = UInt16(device.configuration8(4)) | UInt16(device.configuration8(5)) << 8
+            return (low, high, features & Feature.status != 0 ? device.configuration16(6) : 1)
+        }
+        try transport.goLive()
+
+        let needsOwnHeader = transport.isLegacy && features & VirtIOFeature.anyLayout == 0
+        layout = VirtIONetLayout(
+            memory: memory, headerLength: transport.isLegacy ? 10 : 12, descriptorsPerPacket: needsOwnHeader ? 2 : 1)
+        wanted = max(1, min(receiveBuffers, Int(receiveQueue.size) / (needsOwnHeader ? 2 : 1)))
+        hasStatus = features & Feature.status != 0
+        isLinkUp = configuration.status & 1 != 0
+        let a = configuration.low, b = configuration.high
+        hardwareAddress =
+            features & Feature.mac != 0
+            ? EthernetAddress(
+                UInt8(a & 255), UInt8(a >> 8 & 255), UInt8(a >> 16 & 255), UInt8(a >> 24), UInt8(b & 255), UInt8(b >> 8))
+            : .random(random)
+        self.received = received.bindMemory(to: Packet?.self, capacity: Int(receiveQueue.size))
+        self.sent = sent.bindMemory(to: Packet?.self, capacity: Int(transmitQueue.size))
+        for i in 0..<Int(receiveQueue.size) { (self.received + i).initialize(to: nil) }
+        for i in 0..<Int(transmitQueue.size) { (self.sent + i).initialize(to: nil) }
+        self.transport = transport
+        self.memory = memory
+        self.pool = pool
+        self.receiveQueue = receiveQueue
+        self.transmitQueue = transmitQueue
+        self.transmitQueue.interruptMask.set(masked: true)
+        refill()
+    }
+
+    deinit {
+        transport.status = 0  // the device lets go of all buffers
+        for i in 0..<Int(receiveQueue.size) { received[i] = nil }
+        for i in 0..<Int(transmitQueue.size) { sent[i] = nil }
+    }
+
+    /// What the interrupt handler holds; it masks the receive queue.
+    public var interrupt: VirtIOInterrupt<Transport.Acknowledger, Memory> {
+        VirtIOInterrupt(acknowledger: transport.acknowledger, mask: receiveQueue.interruptMask)
+    }
+
+    /// To be called, in thread context, after an interrupt with `.configuration` among its causes.
+    public mutating func configurationChanged() {
+        if hasStatus { isLinkUp = transport.configuration16(6) & 1 != 0 }
+    }
+
+    /// Counted misbehaviour of the device.
+    public var badUsedIDs: Int { receiveQueue.badUsedIDs + transmitQueue.badUsedIDs }
+    public var isBroken: Bool { receiveQueue.isBroken || transmitQueue.isBroken }
+
+    /// Gives the device buffers to receive into, as many as it lacks.
+    mutating func refill() {
+        guard posted < wanted else { return }
+        var didPost = false
+        while posted < wanted {
+            guard let packet = pool.take() else {
+                counters.emptyPool += 1
+                break
+            }
+            guard post(packet) else { break }
+            didPost = true
+        }
+        if didPost { kick(transmit: false) }
+    }
+
+    private mutating func post(_ packet: consuming Packet) -> Bool {
+        let layout = layout
+        guard var chain = receiveQueue.startChain(count: layout.descriptorsPerPacket) else { return false }
+        let header = packet.firstByte - layout.headerLength
+        layout.append(header, frameCount: Packet.capacity, .deviceWrites, to: &chain, of: &receiveQueue)
+        received[Int(chain.head)] = consume packet
+        receiveQueue.submit(chain)
+        posted += 1
+        return true
+    }
+
+    private mutating func kick(transmit: Bool) {
+        counters.kicks &+= 1
+        if transmit { transmitQueue.kick(transport) } else { receiveQueue.kick(transport) }
+    }
+
+    /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked at.
+    @inline(__always)
+    private mutating func collectSent() {
+        while let used = transmitQueue.popUsed() { sent[Int(used.head)] = nil }
+    }
+}
+
+extension VirtIONet: NetworkDevice {
+    public var mtu: Int { 1500 }
+    public var capabilities: NetworkCapabilities { [] }
+
+    @inline(__always)
+    public mutating func transmit(_ frame: consuming Packet) -> Packet? {
+        let layout = layout
+        if transmitQueue.freeCount < layout.descriptorsPerPacket { collectSent() }
+        let frameCount = frame.count
+        guard frameCount <= Packet.capacity, frame.headroom >= layout.headerLength,
+            var chain = transmitQueue.startChain(count: layout.descriptorsPerPacket)
+        else { return frame }
+        let header = frame.firstByte - layout.headerLength
+        // struct virtio_net_hdr: no flags, no segmentation. Safe: the headroom was looked at.
+        header.storeBytes(of: 0, as: UInt64.self)
+        if layout.headerLength == 12 {
+            header.storeBytes(of: 0, toByteOffset: 8, as: UInt32.self)
+        } else {
+            header.storeBytes(of: 0, toByteOffset: 8, as: UInt16.self)
+        }
+        layout.append(header, frameCount: frameCount, .deviceReads, to: &chain, of: &transmitQueue)
+        sent[Int(chain.head)] = consume frame
+        transmitQueue.submit(chain)
+        hasUnkicked = true
+        return nil
+    }
+
+    @inline(__always)
+    public mutating func flush() {
+        guard hasUnkicked else { return }
+        hasUnkicked = false
+        kick(transmit: true)
+    }
+
+    @inline(__always)
+    public mutating func receive() -> Packet? {
+        while let used = receiveQueue.popUsed() {
+            posted -= 1
+            guard var packet = received[Int(used.head)].take() else { continue }
+            let length = Int(used.length)
+            memory.takeFromDevice(packet.firstByte - layout.headerLength, byteCount: length, .deviceWrites)
+            guard !used.isLengthFalse, length >= layout.headerLength + EthernetHeader.byteCount,
+                packet.resize(to: length - layout.headerLength)
+            else {
+                counters.badLengths += 1
+                continue
+            }
+            return packet
+        }
+        return nil
+    }
+
+    @inline(__always)
+    public mutating func reclaim() {
+        collectSent()
+        refill()
+    }
+
+    @inline(__always)
+    public mutating func rearm() -> Bool { receiveQueue.unmaskInterrupts() }
+}

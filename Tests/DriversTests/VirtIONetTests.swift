@@ -1,0 +1,332 @@
+// The network driver against the model: legacy and modern, rings that wrap, full rings, lies, interrupts; and no packet lost on the way.
+
+import Drivers
+import NetStack
+import Testing
+
+/// A network card: frames that the driver sends collect in `sent`; frames in `toDeliver` go out as fast as there are buffers.
+final class NetModel: VirtIOModel {
+    var sent: [[UInt8]] = []
+    var toDeliver: [[UInt8]] = []
+    let headerLength: Int
+    var wantsOwnHeader: Bool { isLegacy && driverFeatures & 1 << 27 == 0 }
+
+    init(_ memory: TestMemory, isLegacy: Bool, features: UInt64 = 1 << 5 | 1 << 16 | 1 << 27, capacity: UInt32 = 256) {
+        headerLength = isLegacy ? 10 : 12
+        super.init(
+            memory, id: 1, isLegacy: isLegacy, features: features, capacities: [capacity, capacity],
+            configuration: [0x52, 0x54, 0, 0x73, 0x77, 0x66, 1, 0])
+    }
+
+    override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
+        if wantsOwnHeader, chain.first?.bytes.count != headerLength || chain.count != 2 { complaints.append("header not alone") }
+        if queue == 1 {
+            if chain.contains(where: \.isWritable) { complaints.append("writable transmit descriptor") }
+            let bytes = chain.flatMap { Array($0.bytes) }
+            if bytes.count < headerLength { complaints.append("no header"); return 0 }
+            if bytes.prefix(headerLength).contains(where: { $0 != 0 }) { complaints.append("header not zero") }
+            sent.append(Array(bytes.dropFirst(headerLength)))
+            return 0
+        }
+        guard !toDeliver.isEmpty else { return nil }
+        var bytes = [UInt8](repeating: 0, count: headerLength) + toDeliver.removeFirst()
+        if !isLegacy { bytes[10] = 1 }
+        let count = UInt32(bytes.count)
+        for segment in chain {
+            if !segment.isWritable { complaints.append("readable receive descriptor") }
+            let part = min(bytes.count, segment.bytes.count)
+            segment.bytes.copyBytes(from: bytes.prefix(part))
+            bytes.removeFirst(part)
+        }
+        if !bytes.isEmpty { complaints.append("receive buffer too small") }
+        return count
+    }
+
+    func deliver(_ frames: [[UInt8]]) {
+        toDeliver += frames
+        run(0)
+    }
+}
+
+typealias TestNet = VirtIONet<VirtIOMMIO<TestRegisters>, TestDMA>
+
+func frame(_ count: Int, _ seed: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ seed) } }
+
+func copy(_ packet: borrowing Packet) -> [UInt8] {
+    let bytes = packet.bytes
+    return (0..<packet.count).map { bytes.byte($0) }
+}
+
+func copied(_ packet: borrowing Packet?) -> [UInt8]? {
+    switch packet {
+    case .some(let packet): copy(packet)
+    case .none: nil
+    }
+}
+
+/// Which of the kinds of device that this driver meets.
+enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
+
+@Suite struct VirtIONetTests {
+    let memory = TestMemory()
+    let pool: PacketPool
+
+    init() {
+        let bytes = 513 * PacketPool.bufferSize
+        pool = PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
+    }
+
+    func model(_ kind: Kind, capacity: UInt32 = 256) -> NetModel {
+        NetModel(
+            memory, isLegacy: kind != .modern, features: 1 << 5 | 1 << 16 | (kind == .legacyWithoutLayout ? 0 : 1 << 27),
+            capacity: capacity)
+    }
+
+    func start(_ model: NetModel, receiveBuffers: Int = 64) throws -> TestNet {
+        try VirtIONet(
+            VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool, receiveBuffers: receiveBuffers,
+            random: 0x1122_3344_5566_7788)
+    }
+
+    func packet(_ bytes: [UInt8]) -> Packet {
+        var packet = pool.take()!
+        packet.resize(to: bytes.count)
+        var span = packet.mutableBytes
+        for (i, byte) in bytes.enumerated() { span.setByte(byte, i) }
+        return packet
+    }
+
+    @Test(arguments: Kind.allCases) func startsAndFillsTheReceiveRing(kind: Kind) throws {
+        let model = model(kind)
+        do {
+            let net = try start(model)
+            check(net.hardwareAddress == EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66))
+            check(net.isLinkUp)
+            #expect(model.pending(0) == 64)
+            #expect(pool.freeCount == 512 - 64)
+            #expect(model.complaints == [])
+        }
+        #expect(model.status == 0)
+        #expect(pool.freeCount == 512)
+    }
+
+    @Test func deviceWithoutAnAddressGetsALocalOne() throws {
+        let net = try start(NetModel(memory, isLegacy: false, features: 0))
+        check(net.hardwareAddress.isUnicast && net.hardwareAddress[0] & 2 == 2)
+        check(net.isLinkUp)
+    }
+
+    @Test func linkStatusFollowsTheConfiguration() throws {
+        let model = model(.modern)
+        var net = try start(model)
+        model.configuration[6] = 0
+        net.configurationChanged()
+        check(!net.isLinkUp)
+    }
+
+    @Test(arguments: Kind.allCases) func framesOfEverySizeArriveWhole(kind: Kind) throws {
+        let model = model(kind)
+        var net = try start(model)
+        for size in [14, 15, 42, 60, 61, 98, 590, 1513, 1514] {
+            model.deliver([frame(size, size)])
+            let packet = net.receive()
+            check(copied(packet) == frame(size, size), "\(size) bytes")
+            net.reclaim()
+        }
+        #expect(model.complaints == [])
+    }
+
+    @Test(arguments: Kind.allCases) func framesOfEverySizeLeaveWhole(kind: Kind) throws {
+        let model = model(kind)
+        var net = try start(model)
+        for size in [14, 42, 98, 1513, 1514] {
+            check(net.transmit(packet(frame(size, size))) == nil)
+            net.flush()
+            #expect(model.sent.last == frame(size, size))
+        }
+        net.reclaim()
+        #expect(pool.freeCount == 512 - 64)
+        #expect(model.complaints == [])
+    }
+
+    @Test(arguments: Kind.allCases) func indexesWrapAndNoPacketLeaks(kind: Kind) throws {
+        let model = model(kind, capacity: 16)
+        do {
+            var net = try start(model)
+            for i in 0..<70_000 {
+                model.deliver([frame(20, i)])
+                guard let packet = net.receive() else {
+                    Issue.record("receive ring stalled at frame \(i)")
+                    return
+                }
+                let byte = copy(packet)[5]
+                if byte != UInt8(truncatingIfNeeded: 35 &+ i) { Issue.record("frame \(i) is another") }
+                let back = net.transmit(packet)
+                guard back == nil else {
+                    Issue.record("transmit ring stalled at frame \(i)")
+                    return
+                }
+                net.flush()
+                guard model.sent.count == 1 else {
+                    Issue.record("frame \(i) was not sent")
+                    return
+                }
+                model.sent.removeAll()
+                net.reclaim()
+            }
+            #expect(model.complaints == [])
+        }
+        #expect(pool.freeCount == 512)
+    }
+
+    @Test func fullTransmitRingGivesThePacketBackAndRecovers() throws {
+        let model = model(.modern, capacity: 8)
+        do {
+            var net = try start(model)
+            model.isPaused = true
+            for i in 0..<8 { check(net.transmit(packet(frame(60, i))) == nil) }
+            let back = net.transmit(packet(frame(60, 99)))
+            check(copied(back) == frame(60, 99))
+            net.flush()
+            model.run(1)
+            #expect(model.sent == (0..<8).map { frame(60, $0) })
+            check(net.transmit(packet(frame(60, 100))) == nil)
+            net.flush()
+            #expect(model.complaints == [])
+        }
+        #expect(pool.freeCount == 512)
+    }
+
+    @Test func burstBeyondTheRingGoesOnAfterRefilling() throws {
+        let model = model(.legacy)
+        var net = try start(model)
+        model.deliver((0..<200).map { frame(60, $0) })
+        #expect(model.toDeliver.count == 136)
+        var seen = 0
+        for _ in 0..<10 {
+            while let packet = net.receive() {
+                check(copy(packet) == frame(60, seen))
+                seen += 1
+            }
+            net.reclaim()
+        }
+        #expect(seen == 200)
+    }
+
+    @Test func emptyPoolStarvesTheRingOnlyForAsLongAsItIsEmpty() throws {
+        let model = model(.modern)
+        var net = try start(model)
+        var held = PacketQueue()
+        while let packet = pool.take() { held.append(packet) }
+        model.deliver((0..<64).map { frame(60, $0) })
+        while let packet = net.receive() { held.append(packet) }
+        net.reclaim()
+        #expect(model.pending(0) == 0)
+        held.removeAll()
+        net.reclaim()
+        #expect(model.pending(0) == 64)
+        check(net.counters.emptyPool >= 1)
+    }
+
+    @Test func falseLengthsAndIDsAreCountedAndNothingLeaks() throws {
+        let model = model(.modern)
+        do {
+            var net = try start(model)
+            for fault: Fault in [.usedLength(0xffff_ffff), .usedLength(0), .usedLength(25), .usedID(999), .usedID(0xffff_0001)] {
+                model.faults = [fault]
+                model.deliver([frame(60, 1)])
+                let packet = net.receive()
+                check(packet == nil)
+                net.reclaim()
+            }
+            check(net.counters.badLengths == 3)
+            check(net.badUsedIDs == 2)
+            model.deliver([frame(60, 2)])
+            let packet = net.receive()
+            check(copied(packet) == frame(60, 2))
+            model.faults = [.usedIndexJump(5000)]
+            model.deliver([frame(60, 3)])
+            check(net.receive() == nil)
+            check(net.isBroken)
+            check(!net.rearm())
+        }
+        #expect(pool.freeCount == 512)
+    }
+
+    @Test func oneInterruptServesABurstAndNoneIsLost() throws {
+        let model = model(.legacy)
+        var net = try start(model)
+        let handler = net.interrupt
+        check(!net.rearm())
+        model.deliver([frame(60, 0)])
+        #expect(model.interrupts == 1)
+        #expect(handler.acknowledge(masking: true) == .queue)
+        model.deliver((1..<20).map { frame(60, $0) })
+        #expect(model.interrupts == 1)
+        var seen = 0
+        while net.receive() != nil { seen += 1 }
+        model.deliver([frame(60, 20)])  // after the last look, before the interrupt is back
+        check(net.rearm())
+        while net.receive() != nil { seen += 1 }
+        check(!net.rearm())
+        #expect(seen == 21)
+        model.deliver([frame(60, 21)])
+        #expect(model.interrupts == 2)
+    }
+
+    @Test func sendingRaisesNoInterruptAndABatchIsOneNotification() throws {
+        let model = model(.modern)
+        var net = try start(model)
+        for i in 0..<10 { check(net.transmit(packet(frame(60, i))) == nil) }
+        #expect(model.queues[1].notifications == 0)
+        net.flush()
+        net.flush()
+        #expect(model.queues[1].notifications == 1)
+        #expect(model.sent.count == 10)
+        #expect(model.interrupts == 0)
+    }
+
+    @Test func noNotificationWhenTheDeviceLooksByItself() throws {
+        let model = model(.modern)
+        var net = try start(model)
+        model.wantsNoNotifications = true
+        check(net.transmit(packet(frame(60, 1))) == nil)
+        net.flush()
+        #expect(model.queues[1].notifications == 0)
+        model.run(1)
+        #expect(model.sent.count == 1)
+    }
+
+    @Test(arguments: Kind.allCases) func wholeStackAnswersARPAndPingThroughTheDriver(kind: Kind) throws {
+        let model = model(kind)
+        do {
+            let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded, alignment: 16)
+            var stack = NetStack<TestNet>(pool: pool, memory: tables, seed: 1)
+            _ = stack.addInterface(try start(model))
+            stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
+            model.deliver([arpRequest])
+            #expect(!stack.poll(now: 1, budget: 64).hasMore)
+            #expect(model.sent.count == 1)
+            for i in 0..<1000 {
+                model.deliver([echoRequest])
+                _ = stack.poll(now: UInt64(i), budget: 64)
+            }
+            #expect(model.sent.count == 1001)
+            #expect(model.sent.allSatisfy { $0.prefix(6).elementsEqual([0x52, 0x55, 0x0a, 0, 2, 2]) })
+            #expect(model.sent[1000][34] == 0)
+            #expect(model.complaints == [])
+        }
+        #expect(pool.freeCount == 512)
+    }
+
+    let arpRequest: [UInt8] = [
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x55, 0x0a, 0, 2, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
+        0x52, 0x55, 0x0a, 0, 2, 2, 10, 0, 2, 2, 0, 0, 0, 0, 0, 0, 10, 0, 2, 15,
+    ]
+    /// 10.0.2.2 to 10.0.2.15, no payload.
+    let echoRequest: [UInt8] = [
+        0x52, 0x54, 0, 0x73, 0x77, 0x66, 0x52, 0x55, 0x0a, 0, 2, 2, 8, 0,
+        0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0x62, 0xd0, 10, 0, 2, 2, 10, 0, 2, 15,
+        8, 0, 0xf7, 0xfe, 0, 0, 0, 1,
+    ]
+}

@@ -1,0 +1,173 @@
+// What the tests of the stack share: memory, packets of literal bytes, a card whose wire is an array, randomness from a seed.
+
+import Testing
+
+@testable import NetStack
+
+/// `#expect` cannot take apart an expression on a noncopyable value; this takes the result alone.
+func check(_ condition: Bool, _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(condition, comment, sourceLocation: sourceLocation)
+}
+
+func hex(_ text: String) -> [UInt8] {
+    let digits = text.filter { !$0.isWhitespace }.compactMap { UInt8(String($0), radix: 16) }
+    return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+}
+
+func withBytes<Result>(_ bytes: [UInt8], _ body: (RawSpan) -> Result) -> Result { body(bytes.span.bytes) }
+
+/// The bytes that an emitter writes over a buffer full of 0x5a.
+func emitted(_ count: Int, _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {
+    emitted(over: [UInt8](repeating: 0x5a, count: count), body)
+}
+
+func emitted(over start: [UInt8], _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {
+    var bytes = start
+    bytes.withUnsafeMutableBytes { raw in
+        var span = MutableRawSpan(_unsafeBytes: raw)
+        body(&span)
+    }
+    return bytes
+}
+
+func copy(_ packet: borrowing Packet) -> [UInt8] {
+    let bytes = packet.bytes
+    return (0..<packet.count).map { bytes.byte($0) }
+}
+
+/// A pool of so many packets. Its memory is never given back: packets may outlive everything else in a test.
+final class TestPool {
+    let memory: UnsafeMutableRawPointer
+    let pool: PacketPool
+
+    init(_ count: Int = 64) {
+        let bytes = (count + 1) * PacketPool.bufferSize
+        memory = .allocate(byteCount: bytes, alignment: 4096)
+        pool = PacketPool(memory: memory, byteCount: bytes)!
+    }
+
+    func packet(_ bytes: [UInt8]) -> Packet? {
+        guard var packet = pool.take(), packet.resize(to: bytes.count) else { return nil }
+        var span = packet.mutableBytes
+        for (i, byte) in bytes.enumerated() { span.setByte(byte, i) }
+        return packet
+    }
+}
+
+/// What a `TestCard` is connected to.
+final class TestWire {
+    var incoming: [[UInt8]] = []
+    var outgoing: [[UInt8]] = []
+    /// Frames that `transmit` takes until `sent` are collected.
+    var ringSize = Int.max
+    var isArmed = false
+    var flushes = 0
+    /// Frames that arrive only just before the driver's last look.
+    var late: [[UInt8]] = []
+
+    func takeOutgoing() -> [[UInt8]] {
+        defer { outgoing = [] }
+        return outgoing
+    }
+}
+
+struct TestCard: NetworkDevice, ~Copyable {
+    let wire: TestWire
+    let pool: TestPool
+    let hardwareAddress: EthernetAddress
+    var mtu: Int { 1500 }
+    var capabilities: NetworkCapabilities { [] }
+    var isLinkUp: Bool { true }
+
+    mutating func transmit(_ frame: consuming Packet) -> Packet? {
+        guard wire.outgoing.count < wire.ringSize else { return frame }
+        wire.outgoing.append(copy(frame))
+        return nil
+    }
+    mutating func flush() { wire.flushes += 1 }
+    mutating func receive() -> Packet? {
+        guard !wire.incoming.isEmpty else { return nil }
+        return pool.packet(wire.incoming.removeFirst())
+    }
+    mutating func reclaim() {}
+    mutating func rearm() -> Bool {
+        wire.isArmed = true
+        if let frame = wire.late.popLast() { wire.incoming.append(frame) }
+        return !wire.incoming.isEmpty
+    }
+}
+
+typealias TestStack = NetStack<TestCard>
+
+/// The guest of the captures: 10.0.2.15, 52:54:00:73:77:66. Its peer: 10.0.2.2, 52:55:0a:00:02:02.
+let guestAddress = IPv4Address(10, 0, 2, 15)
+let peerAddress = IPv4Address(10, 0, 2, 2)
+let guestHardware = EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66)
+let peerHardware = EthernetAddress(0x52, 0x55, 0x0a, 0, 2, 2)
+
+/// A stack with one card, and what is around it.
+final class TestHost {
+    let pool: TestPool
+    let wire = TestWire()
+    let tables: UnsafeMutableRawPointer
+    var stack: TestStack
+
+    init(
+        _ address: IPv4Address = guestAddress, _ hardware: EthernetAddress = guestHardware, gateway: IPv4Address? = peerAddress,
+        packets: Int = 64, seed: UInt64 = 0x1234_5678
+    ) {
+        pool = TestPool(packets)
+        tables = .allocate(byteCount: TestStack.memoryNeeded, alignment: 16)
+        stack = NetStack(pool: pool.pool, memory: tables, seed: seed)
+        _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
+        stack.configure(0, address: address, prefixLength: 24, gateway: gateway)
+    }
+
+    /// Delivers frames and returns what goes out.
+    func deliver(_ frames: [UInt8]..., at now: UInt64 = 0) -> [[UInt8]] {
+        wire.incoming += frames
+        _ = stack.poll(now: now, budget: 1000)
+        return wire.takeOutgoing()
+    }
+
+    func drops(_ reason: DropReason) -> UInt64 { stack.withInterface(0) { $0.counters[reason] }! }
+    func learn(now: UInt64 = 0) {
+        _ = stack.withInterface(0) { $0.neighbours.confirm(peerAddress, peerHardware, mayLearn: true, now: now) }
+    }
+}
+
+let second: UInt64 = 1_000_000_000
+
+/// A small repeatable source of randomness (SplitMix64).
+struct SeededRandom: RandomNumberGenerator {
+    var state: UInt64
+    init(seed: UInt64) { state = seed }
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+}
+
+/// Captured between two Linux hosts (6.12), one veth pair.
+enum Captured {
+    static let arpRequest = hex("ffffffffffff 525400737766 0806 0001080006040001 525400737766 0a00020f 000000000000 0a000202")
+    static let arpReply = hex("525400737766 52550a000202 0806 0001080006040002 52550a000202 0a000202 525400737766 0a00020f")
+    static let echoRequest = hex(
+        """
+        52550a000202 525400737766 0800 4500005414d1400040010dc80a00020f0a000202 0800578726ac0001
+        07fd006b00000000ab90070000000000101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334353637
+        """)
+    static let echoReply = hex(
+        """
+        525400737766 52550a000202 0800 45000054333b000040012f5e0a0002020a00020f 00005f8726ac0001
+        07fd006b00000000ab90070000000000101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334353637
+        """)
+    static let portUnreachable = hex(
+        """
+        525400737766 52550a000202 0800 45c0003e333c000040012eb30a0002020a00020f 0303084c00000000
+        450000220dc74000401114f40a00020f0a000202988d0009000e183068656c6c6f0a
+        """)
+}

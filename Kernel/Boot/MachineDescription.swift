@@ -64,6 +64,9 @@ struct MachineDescription: ~Copyable {
     /// The device tree's number of hart `index`; 0 is the boot hart.
     func hart(_ index: Int) -> UInt64 { hartIDs[index] }
 
+    /// Eight random bytes from firmware; the time where it gives none.
+    var randomSeed: UInt64 { tree.randomSeed?.number(0, cells: 2) ?? read_time() }
+
     /// The 16550 that stdout-path names, or else the first one.
     var console: DeviceTreeNode? {
         if let path = tree.standardOutputPath, let node = tree.node(path: path), node.isCompatible(with: "ns16550a") { return node }

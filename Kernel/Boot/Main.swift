@@ -26,6 +26,7 @@ private func startUp() -> Never {
     OpenFiles.start()
     Pipes.start()
     Power.start(testDevice: machine.testDevice.map { MappedRegisters(base: KernelSpace.mapDevice($0, bytes: 4)) })
+    Network.prepare(machine)
     startVirtIO(machine)
     Network.start(machine)
 

@@ -38,8 +38,7 @@ struct KernelMessage: ExpressibleByStringInterpolation {
     }
 
     mutating func append(hex value: UInt64, digits: Int) {
-        var shift = max(4 * digits, 64 - value.leadingZeroBitCount)
-        shift = max((shift + 3) / 4 * 4, 4)
+        var shift = (max(4 * digits, 64 - value.leadingZeroBitCount) + 3) / 4 * 4
         while shift > 0 {
             shift -= 4
             let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
@@ -72,6 +71,8 @@ struct KernelMessage: ExpressibleByStringInterpolation {
         mutating func appendInterpolation(hex value: UInt, digits: Int = 1) {
             appendInterpolation(hex: UInt64(value), digits: digits)
         }
+        /// Two hexadecimal digits.
+        mutating func appendInterpolation(hexByte value: UInt8) { message.append(hex: UInt64(value), digits: 2) }
         mutating func appendInterpolation(_ name: ProcessName) {
             for index in 0..<16 {
                 guard name[index] != 0 else { return }

@@ -1,7 +1,7 @@
 // What the ping system call tells.
 
 /// The answer to one echo request. Three 64-bit words for the program: round trip, bytes, and sequence | TTL << 32.
-public struct PingReply: Sendable {
+public struct PingReply: Sendable, BitwiseCopyable {
     /// From the request leaving to the reply arriving.
     public var roundTripNanoseconds: UInt64
     /// ICMP bytes of the reply: 8 of header and the payload.

@@ -71,6 +71,7 @@ enum Exec {
         fence_instructions()
         process.pointee.space = consume space
         setName(of: process, path)
+        process.pointee.pingSequence = 0
         let frame = process.pointee.frame
         frame.pointee.sepc = entry
         frame.pointee.sp = UInt64(stackPointer)

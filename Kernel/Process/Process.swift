@@ -73,6 +73,8 @@ struct Process: ~Copyable {
     var satp: UInt64 = kernelSatp
     var files = DescriptorTable()
     var workingDirectory: InodeReference?
+    /// Echo requests that it has sent: each program counts its own from 1.
+    var pingSequence: UInt16 = 0
 
     init(stackTop: UInt, isKernelThread: Bool = false, threadMain: (@convention(c) () -> Void)? = nil) {
         self.stackTop = stackTop

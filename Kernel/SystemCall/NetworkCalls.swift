@@ -1,4 +1,20 @@
+// System calls of the network.
+
+import NetStack
 import SystemInterface
+
 enum NetworkCalls {
-    static func ping(address: Int32, payload: Int32, milliseconds: Int32, reply: UserAddress) throws(SystemError) -> Int { throw .networkDown }
+    /// ping: one echo request and its reply (SystemCallNumber.ping has the contract).
+    static func ping(address: Int32, payload: Int32, milliseconds: Int32, reply: UserAddress) throws(SystemError) -> Int {
+        guard payload >= 0, milliseconds > 0 else { throw .invalidArgument }
+        current.pointee.pingSequence &+= 1
+        let answer = try Network.ping(
+            IPv4Address(bits: UInt32(bitPattern: address)), payload: Int(payload), sequence: current.pointee.pingSequence,
+            timeout: UInt64(milliseconds) * 1_000_000)
+        try reply.store(
+            PingReply(
+                roundTripNanoseconds: answer.roundTrip, bytes: answer.byteCount, sequence: answer.sequence,
+                ttl: answer.timeToLive))
+        return 0
+    }
 }

@@ -31,6 +31,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var loopback = PacketQueue()
     var echoes: EchoTable
     var identification: UInt16
+    /// When to look again at a device that had no packets to receive into.
+    var starvedDeadline = UInt64.max
+    static var starvedInterval: UInt64 { 10_000_000 }
 
     /// Where a packet from ourselves came in, as an interface number.
     static var loopbackIndex: Int { -1 }
@@ -87,6 +90,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public mutating func poll(now: UInt64, budget: Int) -> PollResult {
         var left = budget
         var hasMore = false
+        starvedDeadline = .max
         for i in 0..<interfaceCount {
             table[i].device.reclaim()
             repeat {
@@ -100,6 +104,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
                 }
                 table[i].device.reclaim()
             } while table[i].device.rearm()
+            if table[i].device.isStarved { starvedDeadline = now &+ Self.starvedInterval }
         }
         drainLoopback(now: now)
         tick(now: now)
@@ -109,7 +114,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// When `poll` has something to do even without an interrupt; .max: never.
     public var nextDeadline: UInt64 {
-        var deadline = echoes.nextDeadline
+        var deadline = min(echoes.nextDeadline, starvedDeadline)
         for i in 0..<interfaceCount { deadline = min(deadline, table[i].neighbours.nextDeadline) }
         return deadline
     }

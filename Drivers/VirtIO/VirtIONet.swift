@@ -179,6 +179,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
 extension VirtIONet: NetworkDevice {
     public var mtu: Int { 1500 }
     public var capabilities: NetworkCapabilities { [] }
+    public var isStarved: Bool { posted == 0 && !receiveQueue.isBroken }
 
     @inline(__always)
     public mutating func transmit(_ frame: consuming Packet) -> Packet? {

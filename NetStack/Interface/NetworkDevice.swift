@@ -23,6 +23,9 @@ public protocol NetworkDevice: ~Copyable {
     /// Whether frames can get through at the moment, as far as the device knows.
     var isLinkUp: Bool { get }
 
+    /// Whether it cannot receive because there were no free packets: it wants `reclaim` soon, without an interrupt to say so.
+    var isStarved: Bool { get }
+
     /// Queues a frame (from its Ethernet header on). Gives it back when the ring is full; nil means that the device has it.
     mutating func transmit(_ frame: consuming Packet) -> Packet?
     /// Makes sure the device works on what was queued. One call for a batch.

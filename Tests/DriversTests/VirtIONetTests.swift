@@ -297,6 +297,24 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         #expect(model.sent.count == 1)
     }
 
+    @Test func stackLooksAgainAtACardThatRanOutOfPackets() throws {
+        let model = model(.modern)
+        let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded, alignment: 16)
+        var stack = NetStack<TestNet>(pool: pool, memory: tables, seed: 1)
+        _ = stack.addInterface(try start(model, receiveBuffers: 4))
+        var held = PacketQueue()
+        while let packet = pool.take() { held.append(packet) }
+        // The card's four packets go out as waiting frames would: the ring runs dry.
+        _ = stack.withInterface(0) { interface in
+            model.deliver((0..<4).map { frame(60, $0) })
+            while let packet = interface.device.receive() { held.append(packet) }
+        }
+        #expect(stack.poll(now: 5, budget: 64).nextDeadline == 10_000_005)
+        held.removeAll()
+        #expect(stack.poll(now: 10_000_005, budget: 64).nextDeadline == .max)
+        #expect(model.pending(0) == 4)
+    }
+
     @Test(arguments: Kind.allCases) func wholeStackAnswersARPAndPingThroughTheDriver(kind: Kind) throws {
         let model = model(kind)
         do {

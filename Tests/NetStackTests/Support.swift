@@ -78,6 +78,7 @@ struct TestCard: NetworkDevice, ~Copyable {
     var mtu: Int { 1500 }
     var capabilities: NetworkCapabilities { [] }
     var isLinkUp: Bool { true }
+    var isStarved: Bool { false }
 
     mutating func transmit(_ frame: consuming Packet) -> Packet? {
         guard wire.outgoing.count < wire.ringSize else { return frame }

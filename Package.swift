@@ -70,6 +70,7 @@ if freestanding {
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
         .executableTarget(name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common),
         .executableTarget(name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common),
+        .executableTarget(name: "fsck", dependencies: ["FileSystem", "DiskImage"], path: "Tools/fsck", swiftSettings: common),
         .testTarget(name: "NetStackTests", dependencies: ["NetStack"], path: "Tests/NetStackTests", swiftSettings: common),
         .testTarget(
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),

@@ -38,6 +38,7 @@ tools: | toolchain
 	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product mkfs
 	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product kernel-image
 	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product program-image
+	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product fsck
 
 programs: $(FREESTANDING)/.linker | toolchain
 	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_FREESTANDING)

@@ -10,10 +10,11 @@ enum Execution {
         case .nothing:
             return 0
         case .sequence(let first, let second):
-            _ = run(first)
+            Shell.lastStatus = run(first)
             return run(second)
         case .conditional(let first, let second, let onSuccess):
             let status = run(first)
+            Shell.lastStatus = status
             return (status == 0) == onSuccess ? run(second) : status
         case .background(let inner):
             guard let child = start({ run(inner) }) else { return 1 }
@@ -24,8 +25,9 @@ enum Execution {
         case .pipe(let first, let second):
             return runPipe(first, second)
         case .simple(let words, let redirections):
-            if redirections.isEmpty, let status = runBuiltIn(words) { return status }
-            return wait(for: start { redirect(redirections) ? (words.isEmpty ? 0 : execute(words)) : 1 })
+            let arguments = words.map { $0.expanded(lastStatus: Shell.lastStatus) }
+            if redirections.isEmpty, let status = runBuiltIn(arguments) { return status }
+            return wait(for: start { redirect(redirections) ? (arguments.isEmpty ? 0 : execute(arguments)) : 1 })
         }
     }
 
@@ -98,22 +100,23 @@ enum Execution {
 
     private static func redirect(_ redirections: [Redirection]) -> Bool {
         for redirection in redirections {
+            let file = redirection.file.expanded(lastStatus: Shell.lastStatus)
             do throws(SystemError) {
-                try redirect(redirection)
+                try redirect(redirection.kind, file)
             } catch {
-                redirection.file.withUnsafeBufferPointer { complain("\(CString($0.baseAddress!)): \(error)") }
+                file.withUnsafeBufferPointer { complain("\(CString($0.baseAddress!)): \(error)") }
                 return false
             }
         }
         return true
     }
 
-    private static func redirect(_ redirection: Redirection) throws(SystemError) {
-        let target: Descriptor = redirection.kind == .input ? .standardInput : .standardOutput
-        try redirection.file.withUnsafeBufferPointer { (file) throws(SystemError) in
+    private static func redirect(_ kind: Redirection.Kind, _ file: [UInt8]) throws(SystemError) {
+        let target: Descriptor = kind == .input ? .standardInput : .standardOutput
+        try file.withUnsafeBufferPointer { (file) throws(SystemError) in
             let name = CString(file.baseAddress!)
             let opened: Descriptor
-            switch redirection.kind {
+            switch kind {
             case .input: opened = try System.open(name)
             case .output: opened = try System.open(name, [.writeOnly, .create, .truncate])
             case .append:
@@ -133,7 +136,7 @@ enum Execution {
     }
 
     /// Becomes the program that the words name; returns only with a complaint: 127 if there is none, 126 if it does not run.
-    private static func execute(_ words: [Word]) -> Int32 {
+    private static func execute(_ words: [[UInt8]]) -> Int32 {
         var arguments: [UnsafePointer<UInt8>?] = []
         // The words live on in this array until exec has copied them.
         for word in words { arguments.append(word.withUnsafeBufferPointer { $0.baseAddress }) }
@@ -171,7 +174,7 @@ enum Execution {
     // MARK: Commands of the shell's own
 
     /// Runs a command that changes the shell itself; nil if it is none.
-    private static func runBuiltIn(_ words: [Word]) -> Int32? {
+    private static func runBuiltIn(_ words: [[UInt8]]) -> Int32? {
         words[0].withUnsafeBufferPointer { first -> Int32? in
             switch CString(first.baseAddress!) {
             case "cd": return changeDirectory(words)
@@ -184,12 +187,12 @@ enum Execution {
         }
     }
 
-    private static func changeDirectory(_ words: [Word]) -> Int32 {
+    private static func changeDirectory(_ words: [[UInt8]]) -> Int32 {
         guard words.count <= 2 else {
             complain("cd: one directory is wanted")
             return 2
         }
-        let target: Word = words.count == 2 ? words[1] : [UInt8(ascii: "/"), 0]
+        let target: [UInt8] = words.count == 2 ? words[1] : [UInt8(ascii: "/"), 0]
         return target.withUnsafeBufferPointer { target in
             let name = CString(target.baseAddress!)
             do throws(SystemError) {
@@ -202,7 +205,7 @@ enum Execution {
         }
     }
 
-    private static func exit(_ words: [Word]) -> Int32 {
+    private static func exit(_ words: [[UInt8]]) -> Int32 {
         guard words.count > 1 else { end(Shell.lastStatus) }
         let number = words[1].withUnsafeBufferPointer { CString($0.baseAddress!).number }
         guard words.count == 2, let number, number >= 0, number <= Int(Int32.max) else {

@@ -14,7 +14,8 @@ import UserLibrary
         Its own commands: cd [directory], exit [status], wait (for what runs without waiting).
         """
 
-    nonisolated(unsafe) private(set) static var lastStatus: Int32 = 0
+    /// What $? stands for.
+    nonisolated(unsafe) static var lastStatus: Int32 = 0
     nonisolated(unsafe) private static var background: [Int32] = []
 
     static func run(_ arguments: Arguments) -> Int32 {
@@ -57,7 +58,7 @@ import UserLibrary
 
     private static func runLine(_ line: [UInt8]) {
         do throws(SyntaxError) {
-            let command = try Parser.parse(line, lastStatus: lastStatus)
+            let command = try Parser.parse(line)
             if case .nothing = command { return }
             lastStatus = Execution.run(command)
         } catch {

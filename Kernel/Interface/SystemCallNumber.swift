@@ -17,4 +17,9 @@ public enum SystemCallNumber: UInt64, Sendable {
     case nanosleep = 25
     /// clock(): nanoseconds since boot.
     case clock = 26
+    /// set_group(pid, group): puts this process (pid 0) or a child of it into a process group, its own if group is 0. Children
+    /// are born into their parent's group. 0, or -1 with noSuchProcess.
+    case setGroup = 40
+    /// foreground(group): the group that ^C on the console ends; 0: none, then ^C only ends the line. 0.
+    case foreground = 41
 }

@@ -40,6 +40,7 @@ enum Family {
         child.pointee.frame.pointee = parent.pointee.frame.pointee
         child.pointee.frame.pointee.a0 = 0
         child.pointee.name = parent.pointee.name
+        child.pointee.group = parent.pointee.group
         child.pointee.lastHart = Int(this_hart().pointee.index)
         child.pointee.files.copy(from: parent.pointee.files)
         child.pointee.workingDirectory = parent.pointee.workingDirectory
@@ -117,6 +118,27 @@ enum Family {
         guard let process = ProcessTable.find(pid) else { throw .noSuchProcess }
         process.pointee.killed.store(true, ordering: .sequentiallyConsistent)
         Scheduler.wake(process)
+    }
+
+    // MARK: Groups
+
+    /// Puts the running process (pid 0) or one of its children into a group; group 0 names the process itself.
+    static func setGroup(of pid: Int32, to group: Int32) throws(SystemError) {
+        let process = current
+        let target = pid == 0 ? process : ProcessTable.find(pid)
+        guard let target, target == process || family.withLock({ _ in target.pointee.parent == process }) else {
+            throw .noSuchProcess
+        }
+        target.pointee.group = group == 0 ? target.pointee.pid : group
+    }
+
+    /// Ends every process of a group, as kill does. From the console's interrupt.
+    static func interrupt(group: Int32) {
+        ProcessTable.forEach { process in
+            guard process.pointee.group == group, process != firstProcess else { return }
+            process.pointee.killed.store(true, ordering: .sequentiallyConsistent)
+            Scheduler.wake(process)
+        }
     }
 
     // MARK: Lists (under the family lock)

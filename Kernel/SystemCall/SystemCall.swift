@@ -47,6 +47,8 @@ enum SystemCall {
         case .halt: try ProcessCalls.halt(code: arguments.int(0))
         case .nanosleep: try ProcessCalls.sleep(nanoseconds: arguments.word(0))
         case .clock: Int(truncatingIfNeeded: Clock.nanoseconds)
+        case .setGroup: try ProcessCalls.setGroup(of: arguments.int(0), to: arguments.int(1))
+        case .foreground: ProcessCalls.setForeground(arguments.int(0))
         case nil: try unknown(arguments.number)
         }
     }

@@ -53,9 +53,28 @@ let transports = ["legacy": "", "modern": "-global virtio-mmio.force-legacy=fals
         guest.type("typed ahead\n\u{04}")
         try guest.wait(for: "typed ahead\ntyped ahead\n$ ")
         guest.type("\u{10}")
-        try guest.wait(for: "sleep  sh\n")
+        try guest.wait(for: "1 sleep  init\n2 ")  // sh may run or sleep at this moment
+        try guest.wait(for: " sh\n")
         guest.type("\n")
         try guest.wait(for: "$ ")
+        try guest.halt()
+    }
+
+    @Test func controlCEndsTheForegroundProgramAndItsPipeline() throws {
+        let guest = try Guest()
+        try guest.waitForShell()
+        guest.type("ping 10.0.2.77\n")  // a silent network
+        try guest.wait(for: "PING 10.0.2.77: 56 data bytes\n")
+        guest.type("\u{03}")
+        try guest.wait(for: "^C\n$ ")
+        guest.type("ping -i 0.01 10.0.2.2 | cat | grep from; echo not reached\n")
+        try guest.wait(for: "icmp_seq=")
+        guest.type("\u{03}")
+        try guest.wait(for: "^C\n")
+        #expect(!(try guest.wait(for: "$ ")).contains("not reached"))
+        guest.type("half a line\u{03}")
+        try guest.wait(for: "half a line^C\n$ ")
+        #expect(try guest.run("echo still here") == "still here")
         try guest.halt()
     }
 

@@ -50,6 +50,12 @@ import Testing
         #expect(try guest.exitStatus() == 1)
     }
 
+    @Test func hartWithoutTheNeededExtensionsGetsAClearLine() throws {
+        let guest = try Guest(["QEMUFLAGS": "-cpu rv64,zba=false,zbb=false,zbs=false"])
+        try guest.wait(for: "must have the extensions Zba, Zbb and Zbs")
+        _ = try guest.exitStatus()
+    }
+
     @Test(arguments: [
         (["CPUS": "9"], "CPUS=9: a number of harts from 1 to 8 is wanted"),
         (["NET": "carrier-pigeon"], "there is no such network; known are: user"),

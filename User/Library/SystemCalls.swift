@@ -66,6 +66,14 @@ public enum System {
         UInt64(bitPattern: system_call(SystemCallNumber.clock.rawValue, 0, 0, 0, 0).value)
     }
 
+    /// Puts this process (pid 0) or a child into a group; group 0 names the process itself.
+    public static func setGroup(of pid: Int32, to group: Int32) throws(SystemError) {
+        _ = try call(.setGroup, word(pid), word(group))
+    }
+
+    /// Names the group that ^C ends; 0: none.
+    public static func setForeground(_ group: Int32) { _ = system_call(SystemCallNumber.foreground.rawValue, word(group), 0, 0, 0) }
+
     /// Powers the machine off.
     public static func halt(_ code: Int32) throws(SystemError) { _ = try call(.halt, word(code)) }
 

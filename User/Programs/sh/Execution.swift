@@ -4,6 +4,22 @@ import SystemInterface
 import UserLibrary
 
 enum Execution {
+    /// The exit status of a process that was killed (ABI.md, wait).
+    private static let killedStatus: Int32 = -1
+    /// The group of the job that an interactive shell runs in the foreground; 0 before its first process.
+    nonisolated(unsafe) private static var jobGroup: Int32 = 0
+    /// Only the interactive shell itself makes groups; its children stay in the one that they were born into.
+    nonisolated(unsafe) private static var makesGroups = false
+
+    /// Carries out a whole line. For an interactive shell, ^C ends it until it is done.
+    static func runJob(_ command: Command, isInteractive: Bool) -> Int32 {
+        makesGroups = isInteractive
+        jobGroup = 0
+        let status = run(command)
+        if isInteractive { System.setForeground(0) }
+        return status
+    }
+
     /// Carries a command out and returns its exit status.
     static func run(_ command: Command) -> Int32 {
         switch command {
@@ -11,13 +27,14 @@ enum Execution {
             return 0
         case .sequence(let first, let second):
             Shell.lastStatus = run(first)
-            return run(second)
+            // What was interrupted does not go on with its next command.
+            return Shell.lastStatus == killedStatus ? killedStatus : run(second)
         case .conditional(let first, let second, let onSuccess):
             let status = run(first)
             Shell.lastStatus = status
             return (status == 0) == onSuccess ? run(second) : status
         case .background(let inner):
-            guard let child = start({ run(inner) }) else { return 1 }
+            guard let child = start({ run(inner) }, inForeground: false) else { return 1 }
             Shell.backgroundStarted(child)
             return 0
         case .group(let inner, let redirections):
@@ -32,16 +49,29 @@ enum Execution {
     }
 
     /// Starts a process that runs `body`; nil, with a complaint, if there cannot be one.
-    private static func start(_ body: () -> Int32) -> Int32? {
+    private static func start(_ body: () -> Int32, inForeground: Bool = true) -> Int32? {
         standardOutput.flush()
         do throws(SystemError) {
             let child = try System.fork()
-            if child == 0 { end(body()) }
+            if makesGroups { joinGroup(child, inForeground: inForeground) }
+            if child == 0 {
+                makesGroups = false
+                end(body())
+            }
             return child
         } catch {
             complain("no new process: \(error)")
             return nil
         }
+    }
+
+    /// Puts a new process into the job's group, or a group of its own if it is not waited for. Parent and child both do it: who
+    /// comes first is not known. It fails only if the child has ended.
+    private static func joinGroup(_ child: Int32, inForeground: Bool) {
+        do throws(SystemError) { try System.setGroup(of: child, to: inForeground ? jobGroup : 0) } catch {}
+        guard inForeground else { return }
+        if jobGroup == 0 { jobGroup = child == 0 ? System.pid : child }
+        System.setForeground(jobGroup)
     }
 
     /// Waits for a child; background processes that end meanwhile are noted.

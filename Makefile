@@ -35,10 +35,7 @@ $(FREESTANDING)/.linker: $(wildcard Linker/*)
 	@rm -rf $(FREESTANDING) && mkdir -p $(FREESTANDING) && touch $@
 
 tools: | toolchain
-	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product mkfs
-	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product kernel-image
-	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product program-image
-	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product fsck
+	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS)
 
 programs: $(FREESTANDING)/.linker | toolchain
 	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_FREESTANDING)

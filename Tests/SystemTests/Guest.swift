@@ -120,6 +120,17 @@ final class Guest: @unchecked Sendable {
         return String(output.dropFirst())
     }
 
+    /// Asks QEMU's monitor, which shares the terminal (Ctrl-A C switches), and returns its answer.
+    func monitor(_ command: String) throws -> String {
+        type("\u{01}c\n")
+        try wait(for: "(qemu) \n(qemu) ")
+        type(command + "\n")
+        try wait(for: "\n")
+        let answer = try wait(for: "(qemu) ")
+        type("\u{01}c")
+        return answer
+    }
+
     /// Waits until QEMU ends; returns its exit status.
     func exitStatus(seconds: TimeInterval = patience) throws -> Int32 {
         let deadline = Date(timeIntervalSinceNow: seconds)

@@ -15,6 +15,18 @@ import Testing
         }
     }
 
+    @Test func noPageInUseIsWritableAndExecutable() throws {
+        let guest = try Guest(["CPUS": "1"])
+        try guest.waitForShell()
+        let mappings = try guest.monitor("info mem").split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count == 4 }
+        let rights = mappings.map { $0[3] }.filter { $0.hasPrefix("r") || $0.hasPrefix("-") }
+        #expect(rights.filter { $0.hasPrefix("r-x") }.count >= 1)
+        #expect(rights.filter { $0.hasPrefix("rw-") }.count > 64)
+        #expect(rights.filter { $0.contains("w") && $0.contains("x") }.isEmpty)
+        #expect(try guest.run("echo on") == "on")
+        try guest.halt()
+    }
+
     /// Type and flags of each program header.
     private func programHeaders(_ image: Data) -> [(UInt32, UInt32)] {
         image.withUnsafeBytes { bytes in

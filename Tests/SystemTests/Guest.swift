@@ -131,6 +131,13 @@ final class Guest: @unchecked Sendable {
         return answer
     }
 
+    /// Lets the guest run on for so many seconds, then ends QEMU as a power failure would.
+    func cutPower(after seconds: TimeInterval) {
+        Thread.sleep(forTimeInterval: seconds)
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
     /// Waits until QEMU ends; returns its exit status.
     func exitStatus(seconds: TimeInterval = patience) throws -> Int32 {
         let deadline = Date(timeIntervalSinceNow: seconds)

@@ -16,6 +16,8 @@ let common: [SwiftSetting] = [
 ]
 let embedded: [SwiftSetting] = common + [.enableExperimentalFeature("Embedded")]
 let settings = freestanding ? embedded : common
+// Host code that tests run millions of times: optimised in debug builds too, so that thousands of power cuts take seconds.
+let fast: [SwiftSetting] = common + [.unsafeFlags(["-O", "-cross-module-optimization"])]
 
 func link(with script: String, _ extra: String...) -> [LinkerSetting] {
     [.unsafeFlags((["-T", "\(root)/Linker/\(script)"] + extra).flatMap { ["-Xlinker", $0] })]
@@ -26,7 +28,8 @@ var targets: [Target] = [
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
     .target(name: "NetStack", path: "NetStack", swiftSettings: settings),
     .target(name: "Drivers", dependencies: ["NetStack"], path: "Drivers", swiftSettings: settings),
-    .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem", swiftSettings: settings),
+    .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem",
+        swiftSettings: freestanding ? embedded : fast),
 ]
 var products: [Product] = []
 
@@ -64,7 +67,7 @@ if freestanding {
     }
 } else {
     targets += [
-        .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: common),
+        .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: fast),
         .executableTarget(
             name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
@@ -76,7 +79,7 @@ if freestanding {
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),
         .testTarget(
             name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tests/FileSystemTests",
-            swiftSettings: common),
+            swiftSettings: fast),
         .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
     ]
 }

@@ -24,6 +24,8 @@ public struct DiskLayout: Equatable, Sendable {
     /// What the largest single step of an operation may change (Log.swift); a smaller log is refused.
     public static let fewestLogBlocks: UInt32 = 12
 
+    /// A directory has 65536 entries at most, where the blocks of a file do not set a lower limit; so a search is never long.
+    static let mostDirectoryBytes: UInt32 = 1 << 20
     static let inodesPerBlock: UInt32 = 16
     static let inodeSize = 64
     static let bitsPerBlock: UInt32 = 8192

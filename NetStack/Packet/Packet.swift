@@ -9,6 +9,7 @@ enum PacketField {
     static var pool: Int { 8 }
     static var start: Int { 16 }  // UInt32, offset of the first byte
     static var end: Int { 20 }  // UInt32, offset after the last byte
+    static var source: Int { 24 }  // UInt64, of a datagram in a socket's queue: address << 16 | port
     static var firstByte: Int { 64 }
 }
 

@@ -78,7 +78,7 @@ if freestanding {
         .testTarget(
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),
         .testTarget(
-            name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tests/FileSystemTests",
+            name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"], path: "Tests/FileSystemTests",
             swiftSettings: fast),
         .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
     ]

@@ -203,6 +203,9 @@ enum Console {
         return done
     }
 
+    /// Whether a line waits.
+    static var isReadable: Bool { input.withLock { $0.read != $0.committed } }
+
     // MARK: Interrupt
 
     /// The UART interrupts: takes what was typed, echoes it, and sends what waits.
@@ -221,7 +224,10 @@ enum Console {
             return outputSize - (output.tail &- output.head) >= 128
         }
         if room { writers.wakeAll() }
-        if wakeReaders { readers.wakeAll() }
+        if wakeReaders {
+            readers.wakeAll()
+            Poll.changed()
+        }
         if listProcesses { ProcessTable.printList() }
     }
 

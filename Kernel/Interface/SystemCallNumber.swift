@@ -22,4 +22,25 @@ public enum SystemCallNumber: UInt64, Sendable {
     case setGroup = 40
     /// foreground(group): the group that ^C on the console ends; 0: none, then ^C only ends the line. 0.
     case foreground = 41
+    /// socket(): a UDP socket's descriptor. Names are words: SocketName.
+    case socket = 42
+    /// bind(fd, name): address 0.0.0.0 is any of ours, port 0 a free one. Or -1 with addressInUse, addressNotAvailable.
+    case bind = 43
+    /// connect(fd, name): names the peer for send, and lets nobody else's datagrams in. Port 0 forgets it.
+    case connect = 44
+    /// sendto(fd, bytes, count, name): one datagram; name 0 is the connected peer. count, or -1 with messageTooLong,
+    /// networkUnreachable, networkDown, accessDenied (a broadcast without the option), destinationRequired, noBufferSpace, or
+    /// what ICMP said of an earlier one (connectionRefused, hostUnreachable).
+    case sendto = 45
+    /// recvfrom(fd, buffer, count, name*): waits for a datagram and copies it, cut at count bytes; its sender goes to name*
+    /// unless that is 0. Bytes copied, or -1 with timedOut (see setsockopt), interrupted, or what ICMP said.
+    case recvfrom = 46
+    /// getsockname(fd, name*) and getpeername(fd, name*): 0, or -1 with notConnected.
+    case getsockname = 47
+    case getpeername = 48
+    /// setsockopt(fd, option, value): SocketOption. 0, or -1 with invalidArgument.
+    case setsockopt = 49
+    /// poll(entries, count, milliseconds): waits until one of the descriptors can be read, or the time has passed (negative:
+    /// for ever). How many entries tell something.
+    case poll = 50
 }

@@ -19,7 +19,7 @@ public struct Packet: ~Copyable {
 
     /// Where a frame starts in a buffer: 2 mod 4, so that what follows an Ethernet header is aligned, and behind it room for headers
     /// of a device (`headroom`).
-    public static var frameOffset: Int { 114 }
+    public static var frameOffset: Int { 142 }
     /// Bytes a fresh packet can take at most.
     public static var capacity: Int { PacketPool.bufferSize - frameOffset }
 

@@ -161,6 +161,10 @@ import Testing
             #expect(try receive(host, client)?.payload == [3])
         }
         #expect(host.wire.takeOutgoing().isEmpty)
+        // A port that nobody has: the error comes back the same way.
+        try host.stack.connectSocket(client, to: SocketAddress(guestAddress, 9))
+        try send(host, [4], from: client)
+        #expect(throws: SocketError.refused) { try receive(host, client) == nil }
     }
 
     @Test func broadcastMustBeAllowedAndGoesToAll() throws {

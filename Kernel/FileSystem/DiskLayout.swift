@@ -55,6 +55,9 @@ public struct DiskLayout: Equatable, Sendable {
     /// Bytes a file may have.
     public var mostFileBytes: UInt64 { UInt64(mostFileBlocks) * UInt64(blockSize) }
 
+    /// Blocks of memory for one bit an inode.
+    var inodeMapBlocks: Int { Int((inodeCount - 1) / Self.bitsPerBlock) + 1 }
+
     func isData(_ block: UInt32) -> Bool { block >= dataStart && block < size }
 
     /// Reads and checks a superblock.

@@ -17,8 +17,8 @@ enum PacketField {
 public struct Packet: ~Copyable {
     @usableFromInline let buffer: UnsafeMutableRawPointer
 
-    /// Where a frame starts in a buffer: 2 mod 4, so that what follows an Ethernet header is aligned, and behind it room for headers
-    /// of a device (`headroom`).
+    /// Where a fresh packet's bytes start: 2 mod 4, so that what follows an Ethernet header is aligned, and with room before them
+    /// for all that can be put in front: UDP, IPv4, an ICMP error about them with its own IPv4 header, Ethernet, a device's header.
     public static var frameOffset: Int { 142 }
     /// Bytes a fresh packet can take at most.
     public static var capacity: Int { PacketPool.bufferSize - frameOffset }

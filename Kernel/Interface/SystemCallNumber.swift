@@ -17,4 +17,11 @@ public enum SystemCallNumber: UInt64, Sendable {
     case nanosleep = 25
     /// clock(): nanoseconds since boot.
     case clock = 26
+    /// processes(records, count): writes a ProcessRecord for each of the first `count` processes and returns how many there are,
+    /// which may be more. Or -1 with badAddress, or invalidArgument for a negative count.
+    case processes = 27
+    /// resources(counts): writes a SystemResources. 0, or -1 with badAddress.
+    case resources = 28
+    /// wallClock(): nanoseconds since 1970-01-01 00:00 UTC; or -1 with noSuchDevice, on a machine that does not know the time.
+    case wallClock = 29
 }

@@ -112,11 +112,19 @@ enum Family {
         }
     }
 
-    /// Marks a process to end at its next return to user mode, and wakes it if it sleeps.
+    /// Marks a process to end at its next return to user mode, and wakes it if it sleeps. The first process cannot be killed:
+    /// without it the system ends.
     static func kill(_ pid: Int32) throws(SystemError) {
-        guard let process = ProcessTable.find(pid) else { throw .noSuchProcess }
-        process.pointee.killed.store(true, ordering: .sequentiallyConsistent)
+        guard pid != firstProcess?.pointee.pid else { throw .notPermitted }
+        guard let process = ProcessTable.markKilled(pid) else { throw .noSuchProcess }
+        // Whoever is about to sleep looks for the mark after it has said so: it sees the mark, or this sees it asleep.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
         Scheduler.wake(process)
+    }
+
+    /// The parent's pid; 0 for the first process.
+    static func parent(of process: ProcessRef) -> Int32 {
+        family.withLock { _ in process.pointee.parent?.pointee.pid ?? 0 }
     }
 
     // MARK: Lists (under the family lock)

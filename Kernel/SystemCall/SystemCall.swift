@@ -47,6 +47,9 @@ enum SystemCall {
         case .halt: try ProcessCalls.halt(code: arguments.int(0))
         case .nanosleep: try ProcessCalls.sleep(nanoseconds: arguments.word(0))
         case .clock: Int(truncatingIfNeeded: Clock.nanoseconds)
+        case .processes: try StatusCalls.processes(to: arguments.address(0), count: arguments.int(1))
+        case .resources: try StatusCalls.resources(to: arguments.address(0))
+        case .wallClock: try StatusCalls.wallClock()
         case nil: try unknown(arguments.number)
         }
     }

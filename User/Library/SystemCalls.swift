@@ -69,6 +69,21 @@ public enum System {
     /// Powers the machine off.
     public static func halt(_ code: Int32) throws(SystemError) { _ = try call(.halt, word(code)) }
 
+    /// Fills `records` with what the kernel knows of the processes; returns how many there are, perhaps more than fit.
+    public static func processes(_ records: UnsafeMutableBufferPointer<ProcessRecord>) throws(SystemError) -> Int {
+        try call(.processes, word(records.baseAddress), UInt64(records.count))
+    }
+
+    /// What there is of memory, disk and tables, and what of it is free.
+    public static func resources() throws(SystemError) -> SystemResources {
+        var counts = SystemResources()
+        _ = try withUnsafeMutablePointer(to: &counts) { (counts) throws(SystemError) in try call(.resources, word(counts)) }
+        return counts
+    }
+
+    /// Nanoseconds since 1970-01-01 00:00 UTC.
+    public static func wallClock() throws(SystemError) -> UInt64 { UInt64(try call(.wallClock)) }
+
     // MARK: Files
 
     public static func open(_ path: CString, _ flags: OpenFlags = []) throws(SystemError) -> Descriptor {

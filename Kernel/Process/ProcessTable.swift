@@ -59,14 +59,13 @@ enum ProcessTable {
         }
     }
 
-    /// Marks the live process with this pid as killed and returns it; nil if there is none. Under the lock that gives pids out,
+    /// Marks the process with this pid as killed and returns it; nil if there is none. A zombie counts, as in xv6. Under the lock that gives pids out,
     /// so the mark cannot hit whoever gets the slot next.
     static func markKilled(_ pid: Int32) -> ProcessRef? {
         guard pid > 0 else { return nil }
         return free.withLock { _ in
             for index in 0..<Limit.processes where slots[index].pid == pid {
-                let state = slots[index].state.load(ordering: .acquiring)
-                guard state != ThreadState.unused && state != ThreadState.zombie else { return nil }
+                guard slots[index].state.load(ordering: .acquiring) != ThreadState.unused else { return nil }
                 slots[index].killed.store(true, ordering: .sequentiallyConsistent)
                 return slots + index
             }

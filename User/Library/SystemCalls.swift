@@ -30,6 +30,15 @@ private func word(_ pointer: UnsafeRawPointer?) -> UInt64 { UInt64(UInt(bitPatte
 
 /// The system calls by xv6's names.
 public enum System {
+    /// Any number with any arguments, for tests: a0, and a1, which is the error number when a0 is -1.
+    public static func raw(_ number: UInt64, _ a: UInt, _ b: UInt, _ c: UInt, _ d: UInt) -> (value: Int, error: SystemError) {
+        let result = system_call(number, UInt64(a), UInt64(b), UInt64(c), UInt64(d))
+        return (Int(result.value), SystemError(rawValue: Int32(truncatingIfNeeded: result.error)))
+    }
+
+    /// Any number with all registers: x1 to x31 (but sp) are loaded from here and stored back after the call. For tests.
+    public static func raw(registers: UnsafeMutablePointer<UInt64>) { system_call_registers(registers) }
+
     // MARK: Processes
 
     /// 0 in the child, the child's pid in the parent.

@@ -22,6 +22,7 @@ private func startUp() -> Never {
 
     Harts.prepare(count: machine.hartCount, hasSstc: machine.hasSstc) { machine.hart($0) }
     startInterrupts(machine)
+    readWallClock(machine)
     ProcessTable.start()
     OpenFiles.start()
     Pipes.start()
@@ -52,6 +53,14 @@ private func startInterrupts(_ machine: borrowing MachineDescription) {
     let sources = min(node["riscv,ndev"]?.be32(0) ?? 127, PLIC<MappedRegisters>.sourceLimit - 1) + 1
     Interrupts.start(PLIC(MappedRegisters(base: base)), context: context, sources: sources)
     if let source = machine.console?.interrupt() { Interrupts.route(source.number, to: .console) }
+}
+
+/// The clock of the board tells the time of day once; from then on the timebase counts.
+private func readWallClock(_ machine: borrowing MachineDescription) {
+    guard let region = machine.tree.node(compatible: "google,goldfish-rtc")?.region() else { return }
+    let size = UInt(GoldfishRTC<MappedRegisters>.windowSize)
+    let base = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
+    Clock.setWallClock(GoldfishRTC(MappedRegisters(base: base)).read())
 }
 
 /// Looks into every virtio-mmio slot and takes over the devices that we have drivers for. A device that cannot be driven is

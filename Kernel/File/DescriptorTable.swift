@@ -34,6 +34,13 @@ struct DescriptorTable {
         }
     }
 
+    /// Descriptors in use.
+    var count: Int {
+        var count = 0
+        for index in 0..<16 where files[index] != nil { count += 1 }
+        return count
+    }
+
     mutating func closeAll() {
         for index in 0..<16 {
             if let file = files[index].take() { OpenFiles.release(file) }

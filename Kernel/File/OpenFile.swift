@@ -97,8 +97,16 @@ struct OpenFile: ~Copyable {
     }
 }
 
+private struct FreeFiles {
+    var first: OpenFileRef?
+    var count = 0
+}
+
 enum OpenFiles {
-    nonisolated(unsafe) private static var free = SpinLock<OpenFileRef?>(nil)
+    nonisolated(unsafe) private static var free = SpinLock(FreeFiles())
+
+    /// Open files in use.
+    static var used: Int { Limit.openFiles - free.withLock { $0.count } }
 
     static func start() {
         let table = bootTable(OpenFile.self, Limit.openFiles)
@@ -111,8 +119,9 @@ enum OpenFiles {
     /// An open file with one reference.
     static func make(_ kind: FileKind, readable: Bool, writable: Bool) throws(SystemError) -> OpenFileRef {
         let file: OpenFileRef? = free.withLock { free in
-            let file = free
-            if let file { free = file.pointee.next }
+            guard let file = free.first else { return nil }
+            free.first = file.pointee.next
+            free.count -= 1
             return file
         }
         guard let file else { throw .tooManyFilesInSystem }
@@ -146,8 +155,9 @@ enum OpenFiles {
 
     private static func giveBack(_ file: OpenFileRef) {
         free.withLock { free in
-            file.pointee.next = free
-            free = file
+            file.pointee.next = free.first
+            free.first = file
+            free.count += 1
         }
     }
 }

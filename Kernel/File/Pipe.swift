@@ -103,8 +103,8 @@ struct Pipe: ~Copyable {
 }
 
 enum Pipes {
-    /// Every open file could be the end of a pipe: as many as pairs of open files.
-    private static let count = Limit.openFiles / 2
+    /// Every open file could be the last end of a pipe of its own.
+    private static let count = Limit.openFiles
     nonisolated(unsafe) private static var free = SpinLock<PipeRef?>(nil)
 
     static func start() {

@@ -17,8 +17,8 @@ struct AddressSpace: ~Copyable {
     let table: PageTable
     /// The break: the first address that is not the process's, as sbrk tells it. Need not be page-aligned.
     var size: UInt = 0
-    /// The page below the stack, which nobody may touch; nothing is ever mapped there.
-    var guardPage: UInt = 0
+    /// The page below the stack, which nobody may touch: nothing is mapped there while the break lies above it.
+    var guardPage: UInt = .max
 
     /// An empty space.
     init() throws(SystemError) {
@@ -98,30 +98,37 @@ struct AddressSpace: ~Copyable {
     mutating func shrink(by bytes: UInt) {
         let old = size
         size = old - bytes
+        // A heap that grows again from below the stack is all one piece.
+        if size <= guardPage { guardPage = .max }
         unmap(from: pageCeiling(size), to: pageCeiling(old))
         flush_all_pages()
     }
 
+    /// Gives back the pages of a range, and the tables that it fills whole. What is absent is skipped, table by table: a sparse
+    /// heap of 256 GiB is quick to shrink.
     private func unmap(from start: UInt, to end: UInt) {
         var address = start
         while address < end {
-            // Absent tables are skipped whole: a sparse heap of 256 GiB is quick to shrink.
-            let upper = table.entries[PageTable.index(address, level: 2)]
-            guard upper.isValid else {
-                address = (address | (1 << 30 - 1)) + 1
-                continue
+            var table = table
+            var level = 2
+            var entry = table.entries + PageTable.index(address, level: 2)
+            var span: UInt = 1 << 30
+            // Down to the largest piece that lies in the range as a whole.
+            while level > 0, entry.pointee.isValid, address % span != 0 || end - address < span {
+                table = PageTable(address: entry.pointee.address)
+                level -= 1
+                span >>= 9
+                entry = table.entries + PageTable.index(address, level: level)
             }
-            let middle = PageTable(address: upper.address).entries[PageTable.index(address, level: 1)]
-            guard middle.isValid else {
-                address = (address | (1 << 21 - 1)) + 1
-                continue
-            }
-            let entry = PageTable(address: middle.address).entries + PageTable.index(address, level: 0)
             if entry.pointee.isValid {
-                Pages.release(entry.pointee.address)
+                if level == 0 {
+                    Pages.release(entry.pointee.address)
+                } else {
+                    Self.releaseTable(PageTable(address: entry.pointee.address), level: level - 1)
+                }
                 entry.pointee = PageTableEntry(rawValue: 0)
             }
-            address += pageSize
+            address = (address | (span - 1)) + 1
         }
     }
 

@@ -113,10 +113,13 @@ enum Family {
         }
     }
 
-    /// Marks a process to end at its next return to user mode, and wakes it if it sleeps.
+    /// Marks a process to end at its next return to user mode, and wakes it if it sleeps. The first process cannot be killed:
+    /// without it the system ends.
     static func kill(_ pid: Int32) throws(SystemError) {
-        guard let process = ProcessTable.find(pid) else { throw .noSuchProcess }
-        process.pointee.killed.store(true, ordering: .sequentiallyConsistent)
+        guard pid != firstProcess?.pointee.pid else { throw .notPermitted }
+        guard let process = ProcessTable.markKilled(pid) else { throw .noSuchProcess }
+        // Whoever is about to sleep looks for the mark after it has said so: it sees the mark, or this sees it asleep.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
         Scheduler.wake(process)
     }
 
@@ -125,11 +128,14 @@ enum Family {
     /// Puts the running process (pid 0) or one of its children into a group; group 0 names the process itself.
     static func setGroup(of pid: Int32, to group: Int32) throws(SystemError) {
         let process = current
-        let target = pid == 0 ? process : ProcessTable.find(pid)
-        guard let target, target == process || family.withLock({ _ in target.pointee.parent == process }) else {
-            throw .noSuchProcess
+        let found = family.withLock { _ in
+            var target: ProcessRef? = pid == 0 ? process : process.pointee.firstChild
+            while let one = target, pid != 0, one.pointee.pid != pid { target = one.pointee.nextSibling }
+            guard let target else { return false }
+            target.pointee.group = group == 0 ? target.pointee.pid : group
+            return true
         }
-        target.pointee.group = group == 0 ? target.pointee.pid : group
+        guard found else { throw .noSuchProcess }
     }
 
     /// Ends every process of a group, as kill does. From the console's interrupt.
@@ -139,6 +145,11 @@ enum Family {
             process.pointee.killed.store(true, ordering: .sequentiallyConsistent)
             Scheduler.wake(process)
         }
+    }
+
+    /// The parent's pid; 0 for the first process.
+    static func parent(of process: ProcessRef) -> Int32 {
+        family.withLock { _ in process.pointee.parent?.pointee.pid ?? 0 }
     }
 
     // MARK: Lists (under the family lock)

@@ -96,6 +96,16 @@ struct Process: ~Copyable {
         context.sp = UInt64(UInt(bitPattern: frame))
     }
 
+    /// The 16 bytes of the name as two words, little-endian.
+    var nameWords: (UInt64, UInt64) {
+        var words: (UInt64, UInt64) = (0, 0)
+        for index in 0..<8 {
+            words.0 |= UInt64(name[index]) << UInt64(8 * index)
+            words.1 |= UInt64(name[8 + index]) << UInt64(8 * index)
+        }
+        return words
+    }
+
     mutating func setName(_ text: StaticString) {
         name = ProcessName(repeating: 0)
         for index in 0..<min(15, text.utf8CodeUnitCount) { name[index] = text.utf8Start[index] }

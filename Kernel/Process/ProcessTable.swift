@@ -8,6 +8,7 @@ import SystemInterface
 private struct FreeSlots {
     var first: ProcessRef?
     var nextPid: Int32 = 1
+    var count = 0
 }
 
 enum ProcessTable {
@@ -22,9 +23,12 @@ enum ProcessTable {
             free.withLock { free in
                 slots[index].next = free.first
                 free.first = slots + index
+                free.count += 1
             }
         }
     }
+
+    static var freeCount: Int { free.withLock { $0.count } }
 
     /// A slot with a fresh pid, a fresh context and nothing else; nil when all are taken. Its state stays `unused` until the
     /// caller makes it runnable.
@@ -32,12 +36,13 @@ enum ProcessTable {
         let process: ProcessRef? = free.withLock { free in
             guard let process = free.first else { return nil }
             free.first = process.pointee.next
+            free.count -= 1
+            process.pointee.killed.store(false, ordering: .relaxed)
             process.pointee.pid = free.nextPid
             free.nextPid = free.nextPid == .max ? 2 : free.nextPid + 1
             return process
         }
         guard let process else { return nil }
-        process.pointee.killed.store(false, ordering: .relaxed)
         process.pointee.exitStatus = 0
         process.pointee.resetContext()
         return process
@@ -45,22 +50,40 @@ enum ProcessTable {
 
     /// Gives a slot back. Its memory, files and family ties are gone already.
     static func release(_ process: ProcessRef) {
-        process.pointee.pid = 0
         process.pointee.state.store(ThreadState.unused, ordering: .releasing)
         free.withLock { free in
+            process.pointee.pid = 0
+            free.count += 1
             process.pointee.next = free.first
             free.first = process
         }
     }
 
-    /// The live process with this pid.
-    static func find(_ pid: Int32) -> ProcessRef? {
+    /// Marks the process with this pid as killed and returns it; nil if there is none. A zombie counts, as in xv6. Under the lock that gives pids out,
+    /// so the mark cannot hit whoever gets the slot next.
+    static func markKilled(_ pid: Int32) -> ProcessRef? {
         guard pid > 0 else { return nil }
-        for index in 0..<Limit.processes where slots[index].pid == pid {
-            let state = slots[index].state.load(ordering: .acquiring)
-            if state != ThreadState.unused && state != ThreadState.zombie { return slots + index }
+        return free.withLock { _ in
+            for index in 0..<Limit.processes where slots[index].pid == pid {
+                guard slots[index].state.load(ordering: .acquiring) != ThreadState.unused else { return nil }
+                slots[index].killed.store(true, ordering: .sequentiallyConsistent)
+                return slots + index
+            }
+            return nil
         }
-        return nil
+    }
+
+    /// What is known of the process in slot `index`, 0 to 63; nil if there is none. A snapshot, outdated when it returns.
+    static func record(_ index: Int) -> ProcessRecord? {
+        let process = slots + index
+        let pid = process.pointee.pid
+        guard pid != 0 else { return nil }
+        return ProcessRecord(
+            pid: pid, parent: Family.parent(of: process),
+            state: ProcessState(threadState: process.pointee.state.load(ordering: .relaxed)),
+            isKilled: process.pointee.killed.load(ordering: .relaxed), hart: process.pointee.lastHart,
+            openFiles: process.pointee.files.count, memory: UInt64(process.pointee.space?.size ?? 0),
+            name: process.pointee.nameWords)
     }
 
     /// Calls `body` with every live process. They may come and go meanwhile.
@@ -85,15 +108,28 @@ enum ProcessTable {
         kprint("\n")
         for index in 0..<Limit.processes where slots[index].pid != 0 {
             let state: StaticString =
-                switch slots[index].state.load(ordering: .relaxed) {
-                case ThreadState.running, ThreadState.preparing: "run   "
-                case ThreadState.sleeping: "sleep "
-                case ThreadState.runnable: "runble"
-                case ThreadState.zombie: "zombie"
-                default: "new   "
+                switch ProcessState(threadState: slots[index].state.load(ordering: .relaxed)) {
+                case .running: "run   "
+                case .sleeping: "sleep "
+                case .runnable: "runble"
+                case .zombie: "zombie"
+                case .new: "new   "
                 }
             kprint("\(slots[index].pid) \(state) \(slots[index].name)\n")
         }
+    }
+}
+
+extension ProcessState {
+    fileprivate init(threadState: UInt8) {
+        self =
+            switch threadState {
+            case ThreadState.running, ThreadState.preparing: .running
+            case ThreadState.sleeping: .sleeping
+            case ThreadState.runnable: .runnable
+            case ThreadState.zombie: .zombie
+            default: .new
+            }
     }
 }
 

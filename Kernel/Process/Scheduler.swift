@@ -58,7 +58,7 @@ enum Scheduler {
     private static var slice: UInt64 { Clock.frequency / 100 }
 
     nonisolated(unsafe) private(set) static var harts = UnsafeMutablePointer<HartState>(bitPattern: 8).unsafelyUnwrapped
-    nonisolated(unsafe) private static var hartCount = 0
+    nonisolated(unsafe) private(set) static var hartCount = 0
     /// Bit n: hart n sleeps in wfi, or is about to.
     private static let idle = Atomic<UInt32>(0)
 

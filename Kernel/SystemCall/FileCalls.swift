@@ -4,6 +4,9 @@ import FileSystem
 import SystemInterface
 
 enum FileCalls {
+    /// Device numbers that may be opened, whether or not there is a driver: xv6's NDEV.
+    private static let majors: Range<Int16> = 0..<10
+
     private static func file(_ descriptor: Int32) throws(SystemError) -> OpenFileRef {
         guard let file = current.pointee.files[descriptor] else { throw .badDescriptor }
         return file
@@ -21,13 +24,14 @@ enum FileCalls {
 
     static func open(_ path: UserAddress, flags: Int32) throws(SystemError) -> Int {
         let flags = OpenFlags(rawValue: UInt32(bitPattern: flags))
+        // What is to be emptied is not emptied in vain.
+        if flags.contains(.truncate), current.pointee.files.count == Limit.openFilesPerProcess { throw .tooManyFiles }
         let opened = try withPath(path) { (path) throws(SystemError) in
             try FileStore.system.open(path, flags, from: workingDirectory)
         }
         let kind: FileKind = opened.type == .device ? .device(opened.inode, major: opened.major) : .inode(opened.inode)
         do throws(SystemError) {
-            // As in xv6, a device without a driver opens, and fails when it is read or written.
-            guard opened.type != .device || (0..<10).contains(opened.major) else { throw .noSuchDevice }
+            guard opened.type != .device || Self.majors.contains(opened.major) else { throw .noSuchDevice }
             let file = try OpenFiles.make(kind, readable: flags.readable, writable: flags.writable)
             return try add(file)
         } catch {

@@ -11,12 +11,21 @@ enum Clock {
     /// The inverse, rounded up.
     nonisolated(unsafe) private static var ticksPerNanosecond: UInt64 = 0
 
+    /// The wall clock at boot, in nanoseconds since 1970 (UTC); nil if nothing told.
+    nonisolated(unsafe) private static var wallClockAtBoot: UInt64?
+
     static func start(frequency: UInt64) {
         self.frequency = frequency
         bootTime = read_time()
         nanosecondsPerTick = (1_000_000_000 << 32) / frequency
         ticksPerNanosecond = (frequency << 32) / 1_000_000_000 + 1
     }
+
+    /// Tells the time of day, in nanoseconds since 1970. Once, during start-up.
+    static func setWallClock(_ now: UInt64) { wallClockAtBoot = now &- nanoseconds }
+
+    /// Nanoseconds since 1970-01-01 00:00 UTC.
+    static var wallClock: UInt64? { wallClockAtBoot.map { $0 &+ nanoseconds } }
 
     /// Now, in timebase ticks.
     static var ticks: UInt64 { read_time() }

@@ -32,6 +32,11 @@ public struct Arguments {
 
     fileprivate static var count: Int { Int(program_argument_count()) }
 
+    /// argv as exec made it: so many pointers as `count` says and one for the program, and a NULL.
+    public static var vector: UnsafePointer<UnsafePointer<UInt8>?> {
+        UnsafeRawPointer(program_argument_vector()!).assumingMemoryBound(to: UnsafePointer<UInt8>?.self)
+    }
+
     /// The name that the program was called by.
     public static var program: CString { count > 0 ? all[0] : CString("?") }
 

@@ -30,6 +30,15 @@ private func word(_ pointer: UnsafeRawPointer?) -> UInt64 { UInt64(UInt(bitPatte
 
 /// The system calls by xv6's names.
 public enum System {
+    /// Any number with any arguments, for tests: a0, and a1, which is the error number when a0 is -1.
+    public static func raw(_ number: UInt64, _ a: UInt, _ b: UInt, _ c: UInt, _ d: UInt) -> (value: Int, error: SystemError) {
+        let result = system_call(number, UInt64(a), UInt64(b), UInt64(c), UInt64(d))
+        return (Int(result.value), SystemError(rawValue: Int32(truncatingIfNeeded: result.error)))
+    }
+
+    /// Any number with all registers: x1 to x31 (but sp) are loaded from here and stored back after the call. For tests.
+    public static func raw(registers: UnsafeMutablePointer<UInt64>) { system_call_registers(registers) }
+
     // MARK: Processes
 
     /// 0 in the child, the child's pid in the parent.
@@ -76,6 +85,21 @@ public enum System {
 
     /// Powers the machine off.
     public static func halt(_ code: Int32) throws(SystemError) { _ = try call(.halt, word(code)) }
+
+    /// Fills `records` with what the kernel knows of the processes; returns how many there are, perhaps more than fit.
+    public static func processes(_ records: UnsafeMutableBufferPointer<ProcessRecord>) throws(SystemError) -> Int {
+        try call(.processes, word(records.baseAddress), UInt64(records.count))
+    }
+
+    /// What there is of memory, disk and tables, and what of it is free.
+    public static func resources() throws(SystemError) -> SystemResources {
+        var counts = SystemResources()
+        _ = try withUnsafeMutablePointer(to: &counts) { (counts) throws(SystemError) in try call(.resources, word(counts)) }
+        return counts
+    }
+
+    /// Nanoseconds since 1970-01-01 00:00 UTC.
+    public static func wallClock() throws(SystemError) -> UInt64 { UInt64(try call(.wallClock)) }
 
     // MARK: Files
 

@@ -33,6 +33,14 @@ public struct Text: ExpressibleByStringInterpolation {
         }
     }
 
+    /// Appends the lowest `digits` hexadecimal digits of a number.
+    public mutating func append(hex value: UInt64, digits: Int) {
+        for place in stride(from: digits - 1, through: 0, by: -1) {
+            let digit = UInt8(value >> UInt64(4 * place) & 15)
+            bytes.append(digit < 10 ? digit + 48 : digit + 87)
+        }
+    }
+
     public struct StringInterpolation: StringInterpolationProtocol {
         public typealias StringLiteralType = StaticString
         fileprivate var text = Text()
@@ -56,6 +64,13 @@ public struct Text: ExpressibleByStringInterpolation {
         public mutating func appendInterpolation(_ value: UInt32) { text.append(UInt64(value)) }
         public mutating func appendInterpolation(_ value: UInt16) { text.append(UInt64(value)) }
         public mutating func appendInterpolation(_ value: UInt8) { text.append(UInt64(value)) }
+
+        /// In hexadecimal with 0x, or without it and with so many digits.
+        public mutating func appendInterpolation(hex value: UInt64) {
+            text.append(literal: "0x")
+            text.append(hex: value, digits: max(1, (67 - value.leadingZeroBitCount) / 4))
+        }
+        public mutating func appendInterpolation(hex value: UInt64, digits: Int) { text.append(hex: value, digits: digits) }
 
         /// One byte as a character.
         public mutating func appendInterpolation(character: UInt8) { text.bytes.append(character) }

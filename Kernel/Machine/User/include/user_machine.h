@@ -17,10 +17,13 @@ __attribute__((always_inline)) static inline struct SystemCallResult system_call
     return (struct SystemCallResult){ (int64_t)a0, (int64_t)a1 };
 }
 
+/// Loads x1 to x31 (but sp) from an array of 32, executes ecall, and stores them back: for a test of what is preserved.
+void system_call_registers(uint64_t *_Nonnull registers);
+
 /// argc and argv, as start.S found them.
 extern uint64_t program_arguments[2];
 __attribute__((always_inline)) static inline uint64_t program_argument_count(void) { return program_arguments[0]; }
-__attribute__((always_inline)) static inline const uint8_t *const *program_argument_vector(void) {
-    return (const uint8_t *const *)program_arguments[1];
+__attribute__((always_inline)) static inline const uint8_t *_Nullable const *_Nullable program_argument_vector(void) {
+    return (const uint8_t *_Nullable const *_Nullable)program_arguments[1];
 }
 #endif

@@ -1,0 +1,40 @@
+// System calls that tell what the kernel knows: processes, memory, disk, tables, the time of day.
+
+import FileSystem
+import SystemInterface
+
+enum StatusCalls {
+    /// processes: SystemCallNumber has the contract.
+    static func processes(to address: UserAddress, count: Int32) throws(SystemError) -> Int {
+        guard count >= 0 else { throw .invalidArgument }
+        var found = 0
+        for index in 0..<Limit.processes {
+            guard let record = ProcessTable.record(index) else { continue }
+            if found < Int(count) { try (address + found * ProcessRecord.size).store(record) }
+            found += 1
+        }
+        return found
+    }
+
+    static func resources(to address: UserAddress) throws(SystemError) -> Int {
+        var counts = SystemResources()
+        counts.pages = UInt64(Pages.total)
+        counts.freePages = UInt64(Pages.freeCount)
+        let system = FileStore.system
+        counts.blocks = UInt64(system.layout.size - system.layout.dataStart)
+        counts.freeBlocks = UInt64(system.freeBlocks)
+        counts.inodes = UInt64(system.layout.inodeCount - 1)
+        counts.freeInodes = UInt64(system.freeInodes)
+        counts.inodesInUse = UInt64(system.inodesInUse)
+        counts.openFiles = UInt64(OpenFiles.used)
+        counts.freeProcesses = UInt64(ProcessTable.freeCount)
+        counts.harts = UInt64(Scheduler.hartCount)
+        try address.store(counts)
+        return 0
+    }
+
+    static func wallClock() throws(SystemError) -> Int {
+        guard let now = Clock.wallClock else { throw .noSuchDevice }
+        return Int(truncatingIfNeeded: now)
+    }
+}

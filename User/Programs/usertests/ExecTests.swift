@@ -1,0 +1,215 @@
+// exec: arguments, and what stays. What it makes of files: ImageTests.swift.
+
+import SystemInterface
+import UserLibrary
+
+enum ExecTests {
+    static var all: [Test] { [
+        Test("execarguments", arguments), Test("execargumentlimits", argumentLimits), Test("execbadargv", badArgv),
+        Test("execbadargv50000", slow: true, badArgv50000), Test("exececho", echo), Test("execkeeps", keeps),
+        Test("execname", name), Test("execfails", failsCleanly), Test("execstorm", slow: true, storm),
+    ] }
+
+    nonisolated(unsafe) static var lastOutcome = Outcome(value: 0, error: nil)
+
+    /// exec of one of our programs in the root; returns only if that fails, with `lastOutcome` set.
+    static func execute(_ words: [StaticString]) {
+        var path: [UInt8] = [UInt8(ascii: "/")]
+        let program = words[0]
+        for index in 0..<program.utf8CodeUnitCount { path.append(program.utf8Start[index]) }
+        path.append(0)
+        var pointers = words.map { at($0) }
+        pointers.append(0)
+        lastOutcome = path.withUnsafeBufferPointer { path in
+            pointers.withUnsafeBufferPointer { call(.exec, at(path.baseAddress!), at($0.baseAddress!)) }
+        }
+    }
+
+    /// This program, executed by a test as "usertests =exec STATUS [WORD ...]": checks what exec gave it.
+    static func beExecuted(_ arguments: Arguments) -> Int32 {
+        let vector = UInt(bitPattern: UnsafeRawPointer(Arguments.vector))
+        expect(vector % 16 == 0, "argv is 16-byte aligned")
+        let words = Arguments.vector
+        let count = arguments.count + 1
+        expect(words[count] == nil, "argv ends with NULL")
+        var above = vector + UInt(count + 1) * 8
+        for index in stride(from: count - 1, through: 0, by: -1) {
+            let string = at(words[index]!)
+            expect(string % 16 == 0, "each argument is 16-byte aligned")
+            expect(string >= above, "the arguments lie above argv, the first one highest")
+            above = string + UInt(CString(words[index]!).count) + 1
+        }
+        let end = (vector & ~(page - 1)) + page
+        expect(above <= end && end - above < 16, "the first argument ends where the stack begins")
+        expect(breakAddress == end, "the break is above the stack")
+        return Int32(arguments[1].number ?? 1)
+    }
+
+    static func arguments() {
+        inChild(42, "exec with three arguments") { execute(["usertests", "=exec", "42"]) }
+        inChild(1, "exec with 31 arguments") {
+            var words: [StaticString] = ["usertests", "=exec", "1"]
+            while words.count < 31 { words.append("word") }
+            execute(words)
+            exit(99)
+        }
+        inChild(2, "exec with empty arguments") { execute(["usertests", "=exec", "2", "", "", "x", "1234567890123456", "123456789012345"]) }
+    }
+
+    private static func withArguments(_ count: Int, length: Int, _ body: (UInt) -> Void) {
+        let string = memory(2 * page)
+        for index in 0..<length { string[index] = 0x61 }
+        string[length] = 0
+        let pointers = UnsafeMutableRawPointer(memory(page)).assumingMemoryBound(to: UInt.self)
+        for index in 0..<count { pointers[index] = at(string) }
+        pointers[count] = 0
+        body(at(pointers))
+    }
+
+    /// All arguments and their array fit one page, and there are at most 31.
+    static func argumentLimits() {
+        func run(_ count: Int, _ length: Int, _ fits: Bool) {
+            round = UInt(count * 10000 + length)
+            child {
+                withArguments(count, length: length) { argv in
+                    close(1)
+                    expect(Int(open("output", 0x201)), 1, "the lowest descriptor")
+                    let outcome = call(.exec, at("/echo"), argv)
+                    outcome.fails(.argumentsTooLong, "exec")
+                    exit(7)
+                }
+            }
+            // A program that finds its one page of stack full of arguments may die of it.
+            let status = waitStatus()
+            expect(fits ? status == 0 || status == -1 : status == 7, "exec with so many arguments (times 10000) of such a length")
+        }
+        run(31, 10, true)
+        run(32, 10, false)
+        run(31, 400, false)
+        run(31, 100, true)
+        run(31, 111, true)  // 31 × 112 + 256 = 3728
+        run(31, 127, false)  // 31 × 128 + 256 > 4096
+        run(1, 4079, true)  // 4080 + 16
+        run(1, 4080, false)
+        run(1, 4095, false)
+        run(1, 4096, false)
+        run(1, 5000, false)
+        run(2, 2015, true)  // 2 × 2016 + 32
+        run(2, 2047, false)
+        run(0, 0, true)
+        remove("output")
+    }
+
+    private static func badArgv(_ times: Int) {
+        let pointers = UnsafeMutableRawPointer(memory(page)).assumingMemoryBound(to: UInt.self)
+        let before = resourcesBefore()
+        for index in 0..<times {
+            round = UInt(index)
+            let wild = CallTests.wild[index % CallTests.wild.count]
+            if index & 1 == 0 {
+                call(.exec, at("/echo"), wild).fails(.badAddress, "exec with a bad argv")
+            } else {
+                pointers[0] = at("echo")
+                pointers[1] = wild
+                pointers[2] = 0
+                call(.exec, at("/echo"), at(pointers)).fails(.badAddress, "exec with a bad argument")
+            }
+        }
+        expect(Int(resources().freePages), Int(before.freePages), "free pages after it")
+    }
+
+    static func badArgv() { badArgv(500) }
+    static func badArgv50000() { badArgv(50_000) }
+
+    /// A program's output through a redirected descriptor.
+    static func echo() {
+        inChild(0, "echo") {
+            close(1)
+            expect(Int(open("file", 0x201)), 1, "the lowest descriptor")
+            execute(["echo", "OK", "then"])
+        }
+        let bytes = memory(page)
+        let file = open("file")
+        call(.read, file, at(bytes), 100).gives(8, "read of what echo printed")
+        expect(bytes[0] == 0x4f && bytes[1] == 0x4b && bytes[7] == 10, "what echo printed")
+        remove("file")
+    }
+
+    /// Open files and the working directory stay; memory does not.
+    static func keeps() {
+        call(.mkdir, at("directory")).gives(0, "mkdir")
+        inChild(0, "a program that writes to a file its caller opened, in its caller's directory") {
+            call(.chdir, at("directory")).gives(0, "chdir")
+            close(1)
+            expect(Int(open("file", 0x201)), 1, "the lowest descriptor")
+            _ = memory(1 << 20)
+            execute(["ls", "file"])
+        }
+        expect(stat("directory/file").size > 4, "the output of ls")
+        remove("directory/file")
+        remove("directory")
+    }
+
+    /// The process is called by the last component of the path, at most 15 bytes of it.
+    static func name() {
+        call(.link, at("/sh"), at("a-name-that-is-long")).gives(0, "link")
+        let records = UnsafeMutableRawPointer(memory(page)).assumingMemoryBound(to: ProcessRecord.self)
+        let pipe = PipeTests.make()
+        let pid = child {
+            close(0)
+            call(.dup, pipe.read).gives(0, "dup")
+            close(pipe.write)
+            exec(at(".//a-name-that-is-long"), with: at("x")).succeeds("exec")
+        }
+        pause(3)
+        let count = call(.processes, at(records), 64).succeeds("processes")
+        var found = false
+        for index in 0..<count where Int(records[index].pid) == pid {
+            found = true
+            for byte in 0..<15 { expect(records[index].nameByte(byte) == at("a-name-that-is-", byte), "the name") }
+            expect(records[index].nameByte(15) == 0, "the name's NUL")
+        }
+        expect(found, "the process is listed")
+        close(pipe.write)
+        expect(waitStatus(), 0, "a shell at the end of its input")
+        remove("a-name-that-is-long")
+    }
+
+    private static func at(_ text: StaticString, _ index: Int) -> UInt8 { text.utf8Start[index] }
+    private static func at(_ text: StaticString) -> UInt { UInt(bitPattern: text.utf8Start) }
+    private static func at(_ pointer: UnsafeRawPointer) -> UInt { UInt(bitPattern: pointer) }
+
+    /// An exec that fails leaves the old image intact.
+    static func failsCleanly() {
+        let bytes = memory(page)
+        bytes[5] = 55
+        makeFile("file", 100)
+        let before = resourcesBefore()
+        for _ in 0..<50 {
+            execute(["missing"])
+            lastOutcome.fails(.noSuchFile, "exec of nothing")
+            call(.exec, at("file"), at(bytes) + 64).fails(.badExecutable, "exec of a file that is no program")
+            call(.exec, at("."), at(bytes) + 64).fails(.badExecutable, "exec of a directory")
+            call(.exec, at("/console"), at(bytes) + 64).fails(.badExecutable, "exec of a device")
+        }
+        expect(Int(bytes[5]), 55, "the old image's memory")
+        expect(Int(resources().freePages), Int(before.freePages), "free pages after it")
+        expect(Int(resources().inodesInUse), Int(before.inodesInUse), "inodes in use after it")
+        remove("file")
+    }
+
+    /// Many processes that execute at the same time.
+    static func storm() {
+        for _ in 0..<6 {
+            child {
+                for index in 0..<15 {
+                    round = UInt(index)
+                    inChild(index, "a program that was executed") {
+                        execute(["usertests", "=exec", ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14"][index]])
+                    }
+                }
+            }
+        }
+        for _ in 0..<6 { expect(waitStatus(), 0, "an executing process") }
+    }
+}

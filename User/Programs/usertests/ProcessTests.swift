@@ -1,0 +1,266 @@
+// fork, exit, wait, kill.
+
+import SystemInterface
+import UserLibrary
+
+enum ProcessTests {
+    static var all: [Test] { [
+        Test("exitstatus", exitStatus), Test("exitwait", exitWait), Test("forkdata", forkData), Test("waitstatus", waitArguments),
+        Test("twochildren", twoChildren), Test("orphans", orphans), Test("zombies", zombies), Test("killsleeping", killSleeping),
+        Test("killspinning", killSpinning), Test("killblocked", killBlocked), Test("killself", killSelf),
+        Test("killzombie", killZombie), Test("killrandom", killRandom), Test("preempt", preempt), Test("proctable", processTable),
+        Test("forkbomb", slow: true, forkBomb), Test("forkstorm", slow: true, forkStorm),
+    ] }
+
+    /// All 32 bits of the status reach wait.
+    static func exitStatus() {
+        for status in [0, 1, -1, 255, 256, 0x7fff_ffff, -0x8000_0000, 0x1234_5678, -77] {
+            round = int(status)
+            inChild(status, "the status") { exit(status) }
+        }
+        round = nil
+        inChild(5, "the low 32 bits of the status") { exit(0x1_0000_0005) }
+    }
+
+    static func exitWait() {
+        for index in 0..<200 {
+            round = UInt(index)
+            inChild(index, "the status") { exit(index) }
+        }
+    }
+
+    /// fork gives 0 to the child and its pid to the parent; the child has the parent's memory, files and directory.
+    static func forkData() {
+        let bytes = memory(page)
+        bytes[0] = 1
+        makeFile("file", 100)
+        let file = open("file")
+        call(.mkdir, at("directory")).gives(0, "mkdir")
+        call(.chdir, at("directory")).gives(0, "chdir")
+        let own = call(.getpid).succeeds("getpid")
+        let pid = call(.fork).succeeds("fork")
+        if pid == 0 {
+            expect(call(.getpid).value != own, "the child's pid is another")
+            expect(bytes[0] == 1, "the child has the parent's memory")
+            call(.read, file, at(bytes), 10).gives(10, "the child has the parent's files")
+            close(open("../file"))
+            bytes[0] = 2
+            exit(call(.getpid).value & 0xff)
+        }
+        expect(waitStatus(), pid & 0xff, "fork gives the child's pid")
+        expect(bytes[0] == 1, "the parent's memory is its own")
+        call(.read, file, at(bytes), 1).gives(1, "read")
+        expect(Int(bytes[0]), 10, "parent and child share the offset of an open file")
+        call(.chdir, at("..")).gives(0, "chdir")
+        remove("directory")
+        remove("file")
+    }
+
+    /// The status pointer of wait: none, a bad one, one in the text.
+    static func waitArguments() {
+        let pid = child {}
+        call(.wait, 0).gives(pid, "wait(0)")
+        call(.wait, 0).fails(.noChild, "wait without children")
+        call(.wait, userLimit).fails(.noChild, "wait without children, to a bad address")
+        let second = child { exit(3) }
+        for address in [userLimit, 0, 1 << 63] where address != 0 {
+            call(.wait, address).fails(.badAddress, "wait to a bad address")
+        }
+        call(.wait, textAddress).fails(.badAddress, "wait to the text")
+        var status: Int32 = 0
+        withUnsafeMutablePointer(to: &status) { call(.wait, at($0)).gives(second, "wait again") }
+        expect(Int(status), 3, "the status of a child that was waited for again")
+    }
+
+    /// An address in this program's code.
+    static var textAddress: UInt { 64 }
+
+    static func twoChildren() {
+        for index in 0..<300 {
+            round = UInt(index)
+            let first = child {}
+            let second = child {}
+            let ended = call(.wait, 0).succeeds("wait")
+            let other = call(.wait, 0).succeeds("wait")
+            expect(ended + other == first + second && (ended == first || ended == second), "wait returns both children")
+            call(.wait, 0).fails(.noChild, "wait a third time")
+        }
+    }
+
+    /// Children whose parent is gone go to init.
+    static func orphans() {
+        for index in 0..<100 {
+            round = UInt(index)
+            inChild(0, "a child that leaves children") {
+                child { child {} }
+                child { call(.getpid).succeeds("getpid") }
+            }
+        }
+    }
+
+    /// Zombies, many at a time, and inherited by init.
+    static func zombies() {
+        inChild(0, "a child that leaves zombies") {
+            for _ in 0..<20 { child {} }
+            pause(2)
+        }
+        for _ in 0..<20 { child { exit(9) } }
+        pause(2)
+        for _ in 0..<20 { expect(waitStatus(), 9, "a zombie's status") }
+        call(.wait, 0).fails(.noChild, "wait when all are gone")
+    }
+
+    private static func killed(_ what: StaticString, _ delay: Int, _ body: () -> Void) {
+        let pid = child(body)
+        if delay > 0 { pause(delay) }
+        let start = call(.clock).value
+        call(.kill, UInt(pid)).gives(0, "kill")
+        expect(waitStatus(what), -1, what)
+        expect(call(.clock).value - start < 2_000_000_000, "a killed process is gone soon")
+    }
+
+    static func killSleeping() {
+        killed("a sleeping process", 1) { pause(10_000) }
+        killed("a process in nanosleep", 1) { call(.nanosleep, .max).succeeds("nanosleep") }
+        for _ in 0..<20 { killed("a process that is just started", 0) { pause(10_000) } }
+    }
+
+    static func killSpinning() {
+        for _ in 0..<3 { killed("a spinning process", 1) { while load(breakAddress - 1) != 0 || true {} } }
+        killed("a process that spins without calls", 1) { while true { _ = load(0) } }
+    }
+
+    static func killBlocked() {
+        let pipe = PipeTests.make()
+        let bytes = memory(2 * page)
+        killed("a process that reads from an empty pipe", 1) { _ = call(.read, pipe.read, at(bytes), 1) }
+        killed("a process that writes to a full pipe", 1) { while true { _ = call(.write, pipe.write, at(bytes), page) } }
+        killed("a process that waits for a child", 1) {
+            child { pause(15) }
+            call(.wait, 0).succeeds("wait")
+        }
+        killed("a process that reads from the console", 1) {
+            _ = call(.read, open("/console", 2), at(bytes), 10)
+        }
+        pause(15)  // the grandchild ends by itself
+    }
+
+    static func killSelf() {
+        dies("kill of oneself") {
+            call(.kill, UInt(call(.getpid).value)).gives(0, "kill")
+            exit(0)
+        }
+        // A process that is marked ends even if it was about to sleep.
+        dies("kill of oneself by a child") {
+            let own = UInt(call(.getpid).value)
+            child { call(.kill, own).gives(0, "kill") }
+            pause(10_000)
+        }
+    }
+
+    static func killZombie() {
+        let pid = child { exit(4) }
+        pause(1)
+        call(.kill, UInt(pid)).gives(0, "kill of a zombie")
+        expect(waitStatus(), 4, "a zombie's status after kill")
+        call(.kill, UInt(pid)).fails(.noSuchProcess, "kill of a process that is gone")
+        for pid in [0, -1, Int(Int32.min)] {
+            round = int(pid)
+            call(.kill, int(pid)).fails(.noSuchProcess, "kill of no process")
+        }
+    }
+
+    /// kill at random moments of fork, exec, exit, pipes and files.
+    static func killRandom() {
+        var random = Random(7)
+        for index in 0..<60 {
+            round = UInt(index)
+            let pid = child {
+                while true {
+                    child { _ = call(.exec, at("/echo"), at("")) }
+                    let file = call(.open, at("file"), 0x202)
+                    if file.error == nil {
+                        _ = call(.write, UInt(file.value), 0, 3000)
+                        close(UInt(file.value))
+                    }
+                    _ = call(.wait, 0)
+                }
+            }
+            call(.nanosleep, UInt(random.below(30_000_000))).gives(0, "nanosleep")
+            call(.kill, UInt(pid)).gives(0, "kill")
+            expect(waitStatus(), -1, "the status of a killed process")
+        }
+        remove("file")
+    }
+
+    /// Spinning processes on every hart do not keep others from running.
+    static func preempt() {
+        let count = Int(resources().harts) + 2
+        var pids: [Int] = []
+        for _ in 0..<count { pids.append(child { while true { _ = load(0) } }) }
+        let start = call(.clock).value
+        for _ in 0..<5 { inChild(0, "a child beside spinning processes") {} }
+        expect(call(.clock).value - start < 10_000_000_000, "five forks beside spinning processes take less than 10 s")
+        for pid in pids { call(.kill, UInt(pid)).gives(0, "kill") }
+        for _ in pids { expect(waitStatus(), -1, "the status of a killed process") }
+    }
+
+    /// fork until the table is full: all 64 slots are used, the error is tryAgain, and all come back.
+    static func processTable() {
+        var started = 0
+        let free = Int(resources().freeProcesses)
+        while true {
+            let fork = call(.fork)
+            if fork.value == 0 {
+                pause(10_000)
+                exit(0)
+            }
+            if fork.error != nil {
+                fork.fails(.tryAgain, "fork with a full table")
+                break
+            }
+            started += 1
+            expect(started <= 64, "no more than 64 processes")
+            children.append(fork.value)
+        }
+        expect(started, free, "children until the table is full")
+        for pid in children { call(.kill, UInt(pid)).gives(0, "kill") }
+        for _ in children { expect(waitStatus(), -1, "the status of a killed process") }
+    }
+    nonisolated(unsafe) private static var children: [Int] = []
+
+    /// Everyone forks for two seconds; then all end, and a fork works again.
+    static func forkBomb() {
+        let stop: StaticString = "stop"
+        let free = resources().freeProcesses
+        inChild(0, "the bomb") {
+            child {
+                while true {
+                    let file = call(.open, at(stop), 0)
+                    if file.error == nil { exit(0) }
+                    _ = call(.fork)
+                }
+            }
+            pause(20)
+            close(open(stop, 0x202))
+            pause(20)
+        }
+        while resources().freeProcesses < free { pause(1) }
+        inChild(0, "a child after the bomb") {}
+        remove(stop)
+    }
+
+    /// Many processes that fork and wait at the same time.
+    static func forkStorm() {
+        for _ in 0..<8 {
+            child {
+                for _ in 0..<100 {
+                    let fork = call(.fork)
+                    if fork.value == 0 { exit(0) }
+                    if fork.error == nil { waitStatus() }
+                }
+            }
+        }
+        for _ in 0..<8 { expect(waitStatus(), 0, "a forking process") }
+    }
+}

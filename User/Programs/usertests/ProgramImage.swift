@@ -1,0 +1,86 @@
+// ELF files made by hand, to see what exec makes of them.
+
+import SystemInterface
+import UserLibrary
+
+/// A program header (System V ABI, chapter 5).
+struct Segment {
+    var type: UInt32 = 1
+    /// 1 executable, 2 writable, 4 readable.
+    var flags: UInt32 = 5
+    var offset: UInt64 = 4096
+    var address: UInt64 = 0
+    var fileSize: UInt64 = 0
+    var memorySize: UInt64 = 0
+}
+
+/// Instructions that tests are made of.
+enum Code {
+    /// exit(a0).
+    static let exit: [UInt32] = [0x0020_0893, 0x0000_0073]  // li a7, 2; ecall
+    /// a0 = a number from -2048 to 2047.
+    static func load(_ value: Int) -> UInt32 { UInt32(truncatingIfNeeded: value) << 20 | 0x513 }  // li a0, value
+    static func exit(_ status: Int) -> [UInt32] { [load(status)] + exit }
+}
+
+/// A file in the making: 64 bytes of header, the program headers, and what else is put into it.
+struct ProgramImage {
+    var magic: UInt32 = 0x464c_457f
+    var entry: UInt64 = 0
+    var tableOffset: UInt64 = 64
+    var tableCount: UInt16?
+    var segments: [Segment] = []
+    /// What the file has from byte `codeOffset` on.
+    var code: [UInt32] = Code.exit(11)
+    var codeOffset = 4096
+    /// Where the file is cut; nil: after the code.
+    var length: Int?
+
+    /// One segment with the code, at an address.
+    init(at address: UInt64 = 0, entry: UInt64? = nil, _ code: [UInt32] = Code.exit(11)) {
+        self.code = code
+        self.entry = entry ?? address
+        segments = [Segment(address: address, fileSize: UInt64(code.count * 4), memorySize: UInt64(code.count * 4))]
+    }
+
+    /// Writes the file "image".
+    func write() {
+        let bytes = UnsafeMutableRawPointer(memory(4 * page))
+        bytes.storeBytes(of: magic, as: UInt32.self)
+        bytes.storeBytes(of: entry, toByteOffset: 24, as: UInt64.self)
+        bytes.storeBytes(of: tableOffset, toByteOffset: 32, as: UInt64.self)
+        bytes.storeBytes(of: tableCount ?? UInt16(segments.count), toByteOffset: 56, as: UInt16.self)
+        for (index, segment) in segments.enumerated() {
+            let header = bytes + 64 + index * 56
+            header.storeBytes(of: segment.type, as: UInt32.self)
+            header.storeBytes(of: segment.flags, toByteOffset: 4, as: UInt32.self)
+            header.storeBytes(of: segment.offset, toByteOffset: 8, as: UInt64.self)
+            header.storeBytes(of: segment.address, toByteOffset: 16, as: UInt64.self)
+            header.storeBytes(of: segment.fileSize, toByteOffset: 32, as: UInt64.self)
+            header.storeBytes(of: segment.memorySize, toByteOffset: 40, as: UInt64.self)
+        }
+        for (index, word) in code.enumerated() { bytes.storeBytes(of: word, toByteOffset: codeOffset + index * 4, as: UInt32.self) }
+        let count = length ?? codeOffset + code.count * 4
+        let file = open("image", 0x601)
+        call(.write, file, at(bytes), UInt(count)).gives(count, "writing a program")
+        close(file)
+    }
+
+    /// Writes the file and executes it in a child, which must end with this status.
+    func run(_ wanted: Int, _ what: StaticString) {
+        inChild(wanted, what) {
+            write()
+            exec(at("image"), with: at("image")).succeeds(what)
+        }
+    }
+
+    /// Writes the file; exec must fail and change nothing.
+    func isRefused(_ what: StaticString, _ error: SystemError = .badExecutable) {
+        inChild(0, what) {
+            write()
+            let before = resourcesBefore()
+            exec(at("image"), with: at("image")).fails(error, what)
+            expect(Int(resources().freePages), Int(before.freePages), "free pages after an exec that failed")
+        }
+    }
+}

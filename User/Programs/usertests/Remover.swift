@@ -1,0 +1,55 @@
+// Removes everything below a directory: what a test that failed has left.
+
+import SystemInterface
+import UserLibrary
+
+enum Remover {
+    /// Empties a directory, however deep it is.
+    static func empty(_ path: CString) {
+        var names = list(path)
+        while let name = names.popLast() {
+            var full = Array(path.bytes)
+            full.append(UInt8(ascii: "/"))
+            full += name
+            full.append(0)
+            full.withUnsafeBufferPointer { full in
+                let victim = CString(full.baseAddress!)
+                do throws(SystemError) {
+                    try System.unlink(victim)
+                } catch .directoryNotEmpty {
+                    emptyFromWithin(victim)
+                } catch {}
+            }
+        }
+    }
+
+    /// Paths are at most 127 bytes long: a deep tree is removed by a child that steps into it.
+    private static func emptyFromWithin(_ directory: CString) {
+        do throws(SystemError) {
+            let pid = try System.fork()
+            if pid == 0 {
+                do throws(SystemError) { try System.changeDirectory(directory) } catch { System.exit(1) }
+                empty(".")
+                System.exit(0)
+            }
+            while try System.wait().pid != pid {}
+            try System.unlink(directory)
+        } catch {}
+    }
+
+    private static func list(_ path: CString) -> [[UInt8]] {
+        var names: [[UInt8]] = []
+        do throws(SystemError) {
+            let directory = try System.open(path)
+            var entry = [UInt8](repeating: 0, count: 16)
+            while try readPiece(directory, into: &entry) == 16 {
+                if entry[0] == 0 && entry[1] == 0 { continue }
+                var name: [UInt8] = []
+                for index in 2..<16 where entry[index] != 0 { name.append(entry[index]) }
+                if name != [46], name != [46, 46] { names.append(name) }
+            }
+            try System.close(directory)
+        } catch {}
+        return names
+    }
+}

@@ -1,0 +1,181 @@
+// usertests: each rule of shared/ABI.md as a test with a name. Runs them one by one, each in a process of its own, and looks
+// afterwards whether every page, inode, open file and process slot came back.
+
+import SystemInterface
+import UserLibrary
+
+/// A rule of the system, and what proves it.
+struct Test {
+    let name: StaticString
+    /// Left out by -q.
+    let isSlow: Bool
+    let body: () -> Void
+
+    init(_ name: StaticString, slow: Bool = false, _ body: @escaping () -> Void) {
+        self.name = name
+        isSlow = slow
+        self.body = body
+    }
+}
+
+@main enum UserTests: Program {
+    static let usage: StaticString = """
+        usage: usertests [-q] [-l] [name ...]
+        Tests the system calls. Prints OK or FAILED for each test, and then whether all memory, files and processes came back.
+          -q    leaves the slow ones out
+          -l    only lists the names
+        Exit status 0 if ALL TESTS PASSED.
+        """
+
+    private static let directory: StaticString = "/usertests.tmp"
+
+    private static func allTests() -> [Test] {
+        CallTests.all + ProcessTests.all + MemoryTests.all + ExhaustionTests.all + ExecTests.all + ImageTests.all + PipeTests.all
+            + FileTests.all + DirectoryTests.all + DiskTests.all
+    }
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        if arguments.count > 0, arguments[0] == "=exec" { return ExecTests.beExecuted(arguments) }
+        var arguments = arguments
+        var (quick, listing) = (false, false)
+        arguments.takeOptions(usage) { letter, _ in
+            switch letter {
+            case UInt8(ascii: "q"): quick = true
+            case UInt8(ascii: "l"): listing = true
+            default: return false
+            }
+            return true
+        }
+        var tests = allTests()
+        if arguments.count > 0 { tests = named(arguments, among: tests) }
+        if quick { tests.removeAll { $0.isSlow } }
+        if listing {
+            for test in tests {
+                let mark: StaticString = test.isSlow ? " (slow)" : ""
+                print("\(test.name)\(mark)")
+            }
+            return 0
+        }
+        return runAll(tests)
+    }
+
+    private static func named(_ names: Arguments, among tests: [Test]) -> [Test] {
+        var chosen: [Test] = []
+        for index in 0..<names.count {
+            let found = tests.filter { CString(stringLiteral: $0.name) == names[index] }
+            if found.isEmpty { Arguments.refuse("there is no test \(names[index]): usertests -l lists them", usage) }
+            chosen += found
+        }
+        return chosen
+    }
+
+    private static func runAll(_ tests: [Test]) -> Int32 {
+        makeDirectory()
+        removeDirectory()
+        let before = Balance()
+        let start = System.clock
+        var failed = 0
+        for test in tests {
+            var line = Output(.standardOutput)
+            line.write("\(test.name): ")
+            line.flush()
+            makeDirectory()
+            let began = System.clock
+            let status = run(test)
+            let took = (System.clock - began) / 1_000_000
+            removeDirectory()
+            if status == 0 {
+                print("OK (\(took) ms)")
+            } else {
+                print("\(test.name): FAILED (status \(status))")
+                failed += 1
+            }
+        }
+        let seconds = (System.clock - start) / 1_000_000_000
+        let lost = before.differences()
+        print("\(tests.count) tests in \(seconds) s")
+        if failed > 0 { print("SOME TESTS FAILED: \(failed)") }
+        if !lost.bytes.isEmpty { print("NOT ALL CAME BACK:\(lost)") }
+        if failed == 0 && lost.bytes.isEmpty {
+            let verdict: Text = "ALL TESTS PASSED"
+            print(verdict)
+            return 0
+        }
+        return 1
+    }
+
+    /// The status that a test ended with: 0, 1 after a failure it has printed, -1 if it was killed.
+    private static func run(_ test: Test) -> Int32 {
+        standardOutput.flush()
+        do throws(SystemError) {
+            let pid = try System.fork()
+            if pid == 0 {
+                do throws(SystemError) { try System.changeDirectory(CString(stringLiteral: directory)) } catch {
+                    fail("\(directory): \(error)")
+                }
+                test.body()
+                end(0)
+            }
+            while true {
+                let (ended, status) = try System.wait()
+                if ended == pid { return status }
+            }
+        } catch {
+            complain("\(error)")
+            return 1
+        }
+    }
+
+    // MARK: The directory for the tests' files
+
+    private static func makeDirectory() {
+        do throws(SystemError) {
+            try System.makeDirectory(CString(stringLiteral: directory))
+        } catch .fileExists {
+            Remover.empty(CString(stringLiteral: directory))
+        } catch {
+            fail("\(directory): \(error)")
+        }
+    }
+
+    /// With what a failed test left in it.
+    private static func removeDirectory() {
+        Remover.empty(CString(stringLiteral: directory))
+        do throws(SystemError) { try System.unlink(CString(stringLiteral: directory)) } catch { complain("\(directory): \(error)") }
+    }
+}
+
+/// Counts of the system before the tests, to be compared with those after.
+private struct Balance {
+    private let counts: SystemResources
+    private let ownMemory: UInt
+
+    init() {
+        counts = resources()
+        ownMemory = breakAddress
+    }
+
+    /// What is not as it was. Orphans may still be on their way out: it waits for them a while.
+    func differences() -> Text {
+        var text = Text()
+        for attempt in 0..<50 {
+            text = Text()
+            var now = resources()
+            // What this program itself has grown by is not lost.
+            now.freePages += UInt64((breakAddress - ownMemory) / page)
+            compare("pages", counts.freePages, now.freePages, &text)
+            compare("blocks", counts.freeBlocks, now.freeBlocks, &text)
+            compare("inodes on disk", counts.freeInodes, now.freeInodes, &text)
+            compare("inodes in memory", now.inodesInUse, counts.inodesInUse, &text)
+            compare("open files", now.openFiles, counts.openFiles, &text)
+            compare("process slots", counts.freeProcesses, now.freeProcesses, &text)
+            if text.bytes.isEmpty || attempt == 49 { break }
+            pause(1)
+        }
+        return text
+    }
+
+    private func compare(_ what: StaticString, _ more: UInt64, _ less: UInt64, _ text: inout Text) {
+        if more != less { text = "\(text) \(Int(more) - Int(less)) \(what)" }
+    }
+}

@@ -11,7 +11,7 @@ NET ?= user
 NIC ?= virtio
 PCAP ?=
 QEMUFLAGS ?=
-export CPUS MEM NET NIC PCAP QEMUFLAGS V
+export CPUS MEM NET NIC PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK
 
 PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
 FREESTANDING := build/freestanding
@@ -22,7 +22,7 @@ SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb test clean help doctor fs-reset kernel programs tools image toolchain
+.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test clean help doctor fs-reset kernel programs tools image toolchain
 
 ##@ Build
 all: kernel image ## build/swiftlet.elf and build/fs.img (the default)
@@ -58,11 +58,20 @@ fs-reset: ## forget what the guest wrote: the next start makes a fresh disk imag
 	rm -f build/fs.img
 
 ##@ Run
-qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user NIC=virtio PCAP=1 QEMUFLAGS=... V=1)
+qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio PCAP=1 QEMUFLAGS=... V=1)
 	@qemu/start
 
 qemu-gdb: all ## boot stopped, waiting for gdb; prints the line to start gdb with
 	@qemu/start --gdb
+
+qemu-pair: all ## two guests on one bridge, in one terminal, without root
+	@qemu/pair
+
+net-up: ## a bridge br0 with tap0 and tap1, for NET=tap (root; UPLINK=eth0 adds a physical port)
+	@qemu/network up
+
+net-down: ## undo net-up
+	@qemu/network down
 
 ##@ Check
 test: all ## every test that can run on this machine; says which cannot, and why

@@ -74,6 +74,7 @@ if freestanding {
             name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
         .executableTarget(name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common),
+        .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common),
         .executableTarget(name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common),
         .executableTarget(name: "fsck", dependencies: ["FileSystem", "DiskImage"], path: "Tools/fsck", swiftSettings: common),
         .testTarget(name: "NetStackTests", dependencies: ["NetStack"], path: "Tests/NetStackTests", swiftSettings: common),

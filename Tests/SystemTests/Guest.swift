@@ -28,19 +28,22 @@ final class Guest: @unchecked Sendable {
     private var failed = false
 
     /// Boots. Options are those of qemu/start: "CPUS": "4" and so on.
-    /// - Parameter image: a disk image to use and change; else a fresh copy of build/fs.img.
-    init(_ options: [String: String] = [:], image: URL? = nil) throws {
+    /// - Parameters:
+    ///   - image: a disk image to use and change; else a fresh copy of build/fs.img.
+    ///   - script: what starts the machine, or several.
+    init(_ options: [String: String] = [:], image: URL? = nil, script: String = "qemu/start") throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let disk = image ?? folder.appendingPathComponent("fs.img")
         if image == nil {
             try FileManager.default.copyItem(at: projectFolder.appendingPathComponent("build/fs.img"), to: disk)
         }
-        process.executableURL = projectFolder.appendingPathComponent("qemu/start")
+        process.executableURL = projectFolder.appendingPathComponent(script)
         process.environment = ProcessInfo.processInfo.environment
-            .filter { !["CPUS", "MEM", "NET", "NIC", "PCAP", "QEMUFLAGS", "V", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
-            .merging(["FSIMG": disk.path, "PCAP": "1", "PCAPFILE": capture.path]) { $1 }
+            .filter { !["CPUS", "MEM", "NET", "NIC", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
+            .merging(["PCAP": "1", "FOLDER": folder.path]) { $1 }
             .merging(options) { $1 }
+        if image != nil { process.environment?["FSIMG"] = disk.path }
         let screen = Pipe()
         process.standardInput = keyboard
         process.standardOutput = screen

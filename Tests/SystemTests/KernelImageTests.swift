@@ -70,7 +70,7 @@ import Testing
 
     @Test(arguments: [
         (["CPUS": "9"], "CPUS=9: a number of harts from 1 to 8 is wanted"),
-        (["NET": "carrier-pigeon"], "there is no such network; known are: user"),
+        (["NET": "carrier-pigeon"], "there is no such network; known are: user, tap, socket"),
         (["NIC": "e1000"], "there is no such card; known are: virtio"),
     ]) func startRefusesUnknownOptionsAndListsTheKnown(options: [String: String], message: String) throws {
         let result = try runOnHost(["qemu/start", "--print"], environment: options)

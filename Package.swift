@@ -31,8 +31,8 @@ var targets: [Target] = [
 var products: [Product] = []
 
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
-let folders = ["sh", "usertests"]
-let programs = ["cat", "echo", "grep", "halt", "init", "kill", "ln", "ls", "mkdir", "ping", "rm", "sh", "usertests", "wc"]
+let folders = ["sh", "stress", "usertests", "wildcalls"]
+let programs = ["cat", "echo", "forktest", "grep", "halt", "init", "kill", "ln", "ls", "mkdir", "ping", "rm", "sh", "stress", "usertests", "wc", "wildcalls"]
 
 func module(of program: String) -> String {
     "Program" + program.prefix(1).uppercased() + program.dropFirst()

@@ -1,11 +1,10 @@
-// Removes everything below a directory: what a test that failed has left.
+// Removes everything below a directory: for tests, which leave nothing behind.
 
 import SystemInterface
-import UserLibrary
 
-enum Remover {
-    /// Empties a directory, however deep it is.
-    static func empty(_ path: CString) {
+public enum Remover {
+    /// Empties a directory, however deep it is. What cannot be removed stays.
+    public static func empty(_ path: CString) {
         var names = list(path)
         while let name = names.popLast() {
             var full = Array(path.bytes)

@@ -32,7 +32,7 @@ var products: [Product] = []
 
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
 let folders = ["sh", "stress", "usertests", "wildcalls"]
-let programs = ["cat", "echo", "forktest", "grep", "halt", "init", "kill", "ln", "ls", "mkdir", "ping", "rm", "sh", "stress", "usertests", "wc", "wildcalls"]
+let programs = ["cat", "cp", "date", "df", "echo", "find", "forktest", "free", "grep", "halt", "head", "hexdump", "init", "kill", "ln", "ls", "mkdir", "more", "mv", "ping", "ps", "rm", "sh", "sleep", "stress", "tail", "time", "touch", "uptime", "usertests", "wc", "wildcalls", "xargs"]
 
 func module(of program: String) -> String {
     "Program" + program.prefix(1).uppercased() + program.dropFirst()

@@ -7,10 +7,7 @@ public enum Remover {
     public static func empty(_ path: CString) {
         var names = list(path)
         while let name = names.popLast() {
-            var full = Array(path.bytes)
-            full.append(UInt8(ascii: "/"))
-            full += name
-            full.append(0)
+            let full = joinPath(path, name)
             full.withUnsafeBufferPointer { full in
                 let victim = CString(full.baseAddress!)
                 do throws(SystemError) {
@@ -40,13 +37,8 @@ public enum Remover {
         var names: [[UInt8]] = []
         do throws(SystemError) {
             let directory = try System.open(path)
-            var entry = [UInt8](repeating: 0, count: 16)
-            while try readPiece(directory, into: &entry) == 16 {
-                if entry[0] == 0 && entry[1] == 0 { continue }
-                var name: [UInt8] = []
-                for index in 2..<16 where entry[index] != 0 { name.append(entry[index]) }
-                if name != [46], name != [46, 46] { names.append(name) }
-            }
+            var reader = DirectoryReader(directory)
+            while let name = try reader.next() { names.append(name) }
             try System.close(directory)
         } catch {}
         return names

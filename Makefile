@@ -13,7 +13,7 @@ PCAP ?=
 QEMUFLAGS ?=
 export CPUS MEM NET NIC PCAP QEMUFLAGS V
 
-PROGRAMS := $(shell sed -n 's/^let programs = \[\(.*\)\]/\1/p' Package.swift | tr -d '",')
+PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
 FREESTANDING := build/freestanding
 TOOLS := build/tools
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
@@ -35,9 +35,7 @@ $(FREESTANDING)/.linker: $(wildcard Linker/*)
 	@rm -rf $(FREESTANDING) && mkdir -p $(FREESTANDING) && touch $@
 
 tools: | toolchain
-	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product mkfs
-	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product kernel-image
-	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS) --product program-image
+	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS)
 
 programs: $(FREESTANDING)/.linker | toolchain
 	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_FREESTANDING)

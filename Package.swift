@@ -16,6 +16,8 @@ let common: [SwiftSetting] = [
 ]
 let embedded: [SwiftSetting] = common + [.enableExperimentalFeature("Embedded")]
 let settings = freestanding ? embedded : common
+// Host code that tests run millions of times: optimised in debug builds too, so that thousands of power cuts take seconds.
+let fast: [SwiftSetting] = common + [.unsafeFlags(["-O", "-cross-module-optimization"])]
 
 func link(with script: String, _ extra: String...) -> [LinkerSetting] {
     [.unsafeFlags((["-T", "\(root)/Linker/\(script)"] + extra).flatMap { ["-Xlinker", $0] })]
@@ -26,13 +28,18 @@ var targets: [Target] = [
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
     .target(name: "NetStack", path: "NetStack", swiftSettings: settings),
     .target(name: "Drivers", dependencies: ["NetStack"], path: "Drivers", swiftSettings: settings),
-    .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem", swiftSettings: settings),
+    .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem",
+        swiftSettings: freestanding ? embedded : fast),
 ]
 var products: [Product] = []
 
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
 let folders = ["sh", "stress", "usertests", "wildcalls"]
-let programs = ["cat", "cp", "date", "df", "echo", "find", "forktest", "free", "grep", "halt", "head", "hexdump", "init", "kill", "ln", "ls", "mkdir", "more", "mv", "ping", "ps", "rm", "sh", "sleep", "stress", "tail", "time", "touch", "uptime", "usertests", "wc", "wildcalls", "xargs"]
+let programs = [
+    "cat", "cp", "date", "df", "echo", "find", "forktest", "free", "grep", "halt", "head", "hexdump", "init", "kill", "ln", "ls",
+    "mkdir", "more", "mv", "nc", "ping", "ps", "rm", "sh", "sleep", "stress", "tail", "time", "touch", "uptime", "usertests", "wc",
+    "wildcalls", "xargs",
+]
 
 func module(of program: String) -> String {
     "Program" + program.prefix(1).uppercased() + program.dropFirst()
@@ -64,7 +71,7 @@ if freestanding {
     }
 } else {
     targets += [
-        .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: common),
+        .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: fast),
         .executableTarget(
             name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
@@ -75,8 +82,8 @@ if freestanding {
         .testTarget(
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),
         .testTarget(
-            name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tests/FileSystemTests",
-            swiftSettings: common),
+            name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"], path: "Tests/FileSystemTests",
+            swiftSettings: fast),
         .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
     ]
 }

@@ -10,17 +10,21 @@ public struct PollResult {
     public let hasMore: Bool
     /// Echo slots that completed: bit i is slot i, for waking exactly those who wait.
     public let completedEchoes: UInt32
+    /// Sockets that became readable: bit i is socket i.
+    public let readySockets: UInt64
     /// When to poll even without an interrupt; .max: never.
     public let nextDeadline: UInt64
 }
 
 public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public static var interfaceLimit: Int { 4 }
+    /// Sockets are numbered from 0 up to this.
+    public static var socketLimit: Int { SocketTable.capacity }
     /// Slots of echo requests: 0 up to this.
     public static var echoLimit: Int { EchoTable.capacity }
     /// Bytes of memory that `init` wants, for the tables.
     public static var memoryNeeded: Int {
-        (MemoryLayout<NetworkInterface<Device>>.stride + ARPCache.memoryNeeded) * interfaceLimit
+        (MemoryLayout<NetworkInterface<Device>>.stride + ARPCache.memoryNeeded) * interfaceLimit + SocketTable.memoryNeeded
     }
 
     public let pool: PacketPool
@@ -30,6 +34,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public internal(set) var loopbackCounters = InterfaceCounters()
     var loopback = PacketQueue()
     var echoes: EchoTable
+    var sockets: SocketTable
+    var errorLimiter = ErrorLimiter()
     var identification: UInt16
     /// When to look again at a device that had no packets to receive into.
     var starvedDeadline = UInt64.max
@@ -47,6 +53,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         self.pool = pool
         table = memory.bindMemory(to: NetworkInterface<Device>.self, capacity: Self.interfaceLimit)
         echoes = EchoTable(random: seed)
+        let socketMemory = UnsafeMutableRawPointer(table + Self.interfaceLimit) + ARPCache.memoryNeeded * Self.interfaceLimit
+        sockets = SocketTable(memory: socketMemory, poolSize: pool.count, random: seed)
         identification = UInt16(truncatingIfNeeded: seed >> 16)
     }
 
@@ -109,7 +117,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         drainLoopback(now: now)
         tick(now: now)
         flush()
-        return PollResult(hasMore: hasMore, completedEchoes: takeCompletedEchoes(), nextDeadline: nextDeadline)
+        return PollResult(hasMore: hasMore, completedEchoes: takeCompletedEchoes(), readySockets: takeReadySockets(), nextDeadline: nextDeadline)
     }
 
     /// When `poll` has something to do even without an interrupt; .max: never.

@@ -4,6 +4,7 @@ import Machine
 
 enum Firmware {
     private enum Extension {
+        static let legacyConsolePutchar: UInt64 = 1
         static let time: UInt64 = 0x5449_4d45
         static let interProcessorInterrupt: UInt64 = 0x73_5049
         static let hartState: UInt64 = 0x48_534d
@@ -20,6 +21,9 @@ enum Firmware {
     static func start(hart: UInt64, at address: PhysicalAddress, argument: UInt64) -> Bool {
         sbi_call(Extension.hartState, 0, hart, UInt64(address.rawValue), argument).error == 0
     }
+
+    /// Prints a byte on firmware's console, for as long as we have none of our own.
+    static func print(_ byte: UInt8) { _ = sbi_call(Extension.legacyConsolePutchar, 0, UInt64(byte), 0, 0) }
 
     /// Powers the machine off; does not return where firmware can.
     static func shutDown(failed: Bool) { _ = sbi_call(Extension.systemReset, 0, 0, failed ? 1 : 0, 0) }

@@ -1,7 +1,7 @@
 // The console: device major 1. Output goes through a ring that the UART's interrupt empties; input is collected into lines.
 //
 // Line editing (ABI.md): CR reads as LF; ^H and DEL erase a character, ^U the line; ^D ends the file; ^P prints the process table;
-// what is typed ahead waits. A line has at most 128 bytes.
+// what is typed ahead waits. A line has at most 128 bytes. ^C ends the foreground program, which the shell names.
 
 import Drivers
 import Machine
@@ -57,9 +57,18 @@ private struct Output {
         }
     }
 
+    /// Before there is a UART, a panic is printed by firmware.
+    mutating func popToFirmware() {
+        Firmware.print(buffer[Int(head % outputSize)])
+        head &+= 1
+    }
+
     /// For the kernel's own messages, which do not sleep: waits for the UART until there is room.
     mutating func putWaiting(_ byte: UInt8) {
-        while isFull { pump() }
+        while isFull {
+            // Without a UART the oldest goes.
+            if port == nil { head &+= 1 } else { pump() }
+        }
         put(byte)
     }
 }
@@ -67,7 +76,11 @@ private struct Output {
 enum Console {
     static let major: Int16 = 1
 
+    /// The process group that ^C ends; 0 if there is none.
+    nonisolated(unsafe) static var foreground: Int32 = 0
+
     private enum Key {
+        static let interrupt: UInt8 = 0x03  // ^C
         static let endOfFile: UInt8 = 0x04  // ^D
         static let backspace: UInt8 = 0x08  // ^H
         static let processes: UInt8 = 0x10  // ^P
@@ -107,7 +120,9 @@ enum Console {
                 if message.bytes[index] == 10 { output.putWaiting(13) }
                 output.putWaiting(message.bytes[index])
             }
-            while output.head != output.tail, output.port != nil { output.pump() }
+            while output.head != output.tail {
+                if output.port != nil { output.pump() } else { output.popToFirmware() }
+            }
         }
     }
 
@@ -188,6 +203,9 @@ enum Console {
         return done
     }
 
+    /// Whether a line waits.
+    static var isReadable: Bool { input.withLock { $0.read != $0.committed } }
+
     // MARK: Interrupt
 
     /// The UART interrupts: takes what was typed, echoes it, and sends what waits.
@@ -197,6 +215,7 @@ enum Console {
         while let byte = output.withLock({ $0.port?.receive() ?? nil }) {
             switch byte {
             case Key.processes: listProcesses = true
+            case Key.interrupt: if interruptForeground() { wakeReaders = true }
             default: if type(byte) { wakeReaders = true }
             }
         }
@@ -205,8 +224,33 @@ enum Console {
             return outputSize - (output.tail &- output.head) >= 128
         }
         if room { writers.wakeAll() }
-        if wakeReaders { readers.wakeAll() }
+        if wakeReaders {
+            readers.wakeAll()
+            Poll.changed()
+        }
         if listProcesses { ProcessTable.printList() }
+    }
+
+    /// ^C: drops the line being typed and ends the foreground group. Without one, the reader gets an empty line, so that a
+    /// shell prompts anew; then this is true.
+    private static func interruptForeground() -> Bool {
+        let group = foreground
+        let readerGoesOn = input.withLock { input in
+            input.edit = input.committed
+            guard group == 0, !input.isFull else { return false }
+            input[input.edit] = 10
+            input.edit &+= 1
+            input.committed = input.edit
+            return true
+        }
+        output.withLock { output in
+            output.putWaiting(UInt8(ascii: "^"))
+            output.putWaiting(UInt8(ascii: "C"))
+            output.putWaiting(13)
+            output.putWaiting(10)
+        }
+        if group != 0 { Family.interrupt(group: group) }
+        return readerGoesOn
     }
 
     /// Edits the line; true if a reader may go on.

@@ -12,6 +12,7 @@ enum FileKind {
     case pipe(PipeRef, writeEnd: Bool)
     case inode(InodeReference)
     case device(InodeReference, major: Int16)
+    case socket(SocketFile)
 }
 
 struct OpenFile: ~Copyable {
@@ -35,6 +36,8 @@ struct OpenFile: ~Copyable {
         case .device(_, let major):
             guard major == Console.major else { throw .noSuchDevice }
             return try Console.read(to: destination, count: Int(count))
+        case .socket(let socket):
+            return try socket.receive(to: destination, count: max(0, Int(count))).count
         case .inode(let inode):
             offsetLock.lock()
             defer { offsetLock.unlock() }
@@ -57,6 +60,9 @@ struct OpenFile: ~Copyable {
         case .device(_, let major):
             guard major == Console.major else { throw .noSuchDevice }
             return try Console.write(from: source, count: Int(count))
+        case .socket(let socket):
+            guard count >= 0 else { throw .invalidArgument }
+            return try socket.send(from: source, count: Int(count), to: nil)
         case .inode(let inode):
             guard count >= 0 else { throw .invalidArgument }
             offsetLock.lock()
@@ -74,7 +80,19 @@ struct OpenFile: ~Copyable {
     func status() throws(SystemError) -> FileStatus {
         switch kind {
         case .inode(let inode), .device(let inode, _): return try FileStore.system.status(inode)
-        case .pipe, nil: throw .badDescriptor
+        case .pipe, .socket, nil: throw .badDescriptor
+        }
+    }
+
+    /// Whether a read would not sleep.
+    var isReadable: Bool {
+        mutating get {
+            switch kind {
+            case .pipe(let pipe, _): pipe.pointee.isReadable
+            case .device: Console.isReadable
+            case .socket(let socket): socket.isReadable
+            case .inode, nil: true
+            }
         }
     }
 }
@@ -130,6 +148,8 @@ enum OpenFiles {
             if pipe.pointee.close(writeEnd: writeEnd) { Pipes.release(pipe) }
         case .inode(let inode), .device(let inode, _):
             FileStore.system.release(inode)
+        case .socket(let socket):
+            socket.close()
         }
     }
 

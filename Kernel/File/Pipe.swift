@@ -38,7 +38,13 @@ struct Pipe: ~Copyable {
         if let last { Pages.release(last) }
         readers.wakeAll()
         writers.wakeAll()
+        Poll.changed()
         return last != nil
+    }
+
+    /// Whether a read would not sleep.
+    var isReadable: Bool {
+        mutating get { state.withLock { $0.filled > 0 || !$0.writeOpen } }
     }
 
     /// Writes all bytes, sleeping while the pipe is full; at a bad address, those before it.
@@ -61,7 +67,10 @@ struct Pipe: ~Copyable {
                 }
             }
             done += copied
-            if copied > 0 { readers.wakeAll() }
+            if copied > 0 {
+                readers.wakeAll()
+                Poll.changed()
+            }
             if copied < wanted { break }
         }
         return done

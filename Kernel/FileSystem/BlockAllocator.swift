@@ -9,9 +9,10 @@ import SystemInterface
 /// What the allocators remember; guarded by the allocation lock, except that the two counts may be read at any time.
 struct AllocationState {
     var nextBlock: UInt32
-    var nextInode: UInt32 = DiskLayout.rootInode + 1
+    /// No lower inode is free.
+    var nextInode: UInt32 = DiskLayout.rootInode
     var freeBlocks: UInt32 = 0
-    var freeInodes: UInt32 = 0
+    var freeInodes: UInt32
 }
 
 /// Up to three blocks, allocated together.

@@ -28,10 +28,17 @@ extension FileSystem {
         // First without a transaction: the name may be taken.
         let existing = try look(parent) { slot throws(SystemError) in try place(for: name, in: slot, orOpen: orOpen).existing }
         if let existing { return existing }
-        return try change(parent, room: layout.isSimple ? 6 : 12) { slot, transaction throws(SystemError) in
-            let (existing, offset) = try place(for: name, in: slot, orOpen: orOpen)
-            if let existing { return existing }
-            return try make(type, major, minor, name, at: offset, in: slot, &transaction)
+        var made: InodeReference?
+        do throws(SystemError) {
+            return try change(parent, room: layout.isSimple ? 6 : 12) { slot, transaction throws(SystemError) in
+                let (existing, offset) = try place(for: name, in: slot, orOpen: orOpen)
+                made = existing
+                if let existing { return existing }
+                return try make(type, major, minor, name, at: offset, in: slot, &made, &transaction)
+            }
+        } catch {
+            if let made { release(made) }  // outside the transaction, since by now it may be the last one to something else
+            throw error
         }
     }
 
@@ -46,18 +53,18 @@ extension FileSystem {
         return (try inodes.get(found.number), found.offset)
     }
 
+    /// - Parameter made: becomes a reference to the new inode, also when this throws.
     private func make(
         _ type: FileType, _ major: Int16, _ minor: Int16, _ name: Name, at offset: UInt32, in directory: Slot,
-        _ transaction: inout Transaction
+        _ made: inout InodeReference?, _ transaction: inout Transaction
     ) throws(SystemError) -> InodeReference {
         guard directory.pointee.record.linkCount > 0 else { throw .noSuchFile }  // removed, and only kept by its users
         let isDirectory = type == .directory
         if isDirectory, directory.pointee.record.linkCount == Int16.max { throw .tooManyLinks }
         let number = try allocateInode(type, major: major, minor: minor, &transaction)
-        var child: InodeReference?
         do throws(SystemError) {
             let reference = try inodes.get(number)
-            child = reference
+            made = reference
             try withLocked(reference, &transaction) { slot, transaction throws(SystemError) in
                 if isDirectory {
                     try enter(number, as: .dot, at: 0, of: slot, &transaction)
@@ -71,7 +78,7 @@ extension FileSystem {
             }
             return reference
         } catch {
-            try unmake(number, child, &transaction)
+            try unmake(number, made, &transaction)
             throw error
         }
     }
@@ -79,7 +86,6 @@ extension FileSystem {
     /// Takes back an inode that got no name, within the transaction that made it.
     private func unmake(_ number: UInt32, _ child: InodeReference?, _ transaction: inout Transaction) throws(SystemError) {
         guard let child else { return try freeInode(number, &transaction) }
-        defer { _ = inodes.release(child) { _ in false } }
         try withLocked(child, &transaction) { slot, transaction throws(SystemError) in
             slot.pointee.record.linkCount = 0
             _ = try free(slot, &transaction)

@@ -54,6 +54,7 @@ extension FileSystem {
     func enter(
         _ number: UInt32, as name: Name, at offset: UInt32, of directory: Slot, _ transaction: inout Transaction
     ) throws(SystemError) {
+        guard offset < DiskLayout.mostDirectoryBytes else { throw .fileTooLarge }
         let place = try blockAllocating(offset / UInt32(blockSize), of: directory, &transaction)
         let buffer = place.isNew ? try cache.zeroed(place.block) : try cache.read(place.block)
         defer { cache.release(buffer) }

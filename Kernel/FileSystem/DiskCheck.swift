@@ -30,9 +30,10 @@ public struct DiskCheck<P: FileSystemPlatform> {
     /// Blocks of memory: 0 the log header, 1 inodes or bitmap, 2 and 3 indirect blocks, 4 a directory.
     let scratch: UnsafeMutableRawPointer
     let pendingLog: Int
-    /// Hashes of the names in a directory, with the directory's number.
-    let names: UnsafeMutablePointer<(hash: UInt64, directory: UInt32)>
-    let nameSlots: Int
+    /// Hashes of the names in a directory, with the directory's number: a table twice as large as the largest directory.
+    var names: UnsafeMutablePointer<(hash: UInt64, directory: UInt32)>?
+    var nameSlots = 64
+    var mostEntries: UInt32 = 0
     var summary = DiskSummary()
 
     /// Checks the platform's device.
@@ -52,35 +53,34 @@ public struct DiskCheck<P: FileSystemPlatform> {
             return fatal
         }
         guard var check = try DiskCheck(platform, layout, scratch) else { throw .noMemory }
-        try check.run(report)
+        try check.run(platform, report)
         return check.summary
     }
 
     private init?(_ platform: P, _ layout: DiskLayout, _ scratch: UnsafeMutableRawPointer) throws(SystemError) {
-        let nameSlots = 1 << 14
         guard let used = platform.allocate(byteCount: Int(layout.bitmapLength) * blockSize, alignment: 8),
-            let inodes = platform.table(of: CheckedInode.self, count: Int(layout.inodeCount)),
-            let names = platform.table(of: (hash: UInt64, directory: UInt32).self, count: nameSlots)
+            let inodes = platform.table(of: CheckedInode.self, count: Int(layout.inodeCount))
         else { return nil }
         for index in 0..<Int(layout.bitmapLength) { clearBlock(used + index * blockSize) }
         inodes.initialize(repeating: CheckedInode(), count: Int(layout.inodeCount))
-        names.initialize(repeating: (0, 0), count: nameSlots)
         self.device = platform.device
         self.layout = layout
         self.used = used
         self.inodes = inodes
         self.scratch = scratch
-        self.names = names
-        self.nameSlots = nameSlots
         try device.read(1) { _ in BlockRequest(block: layout.logStart, memory: scratch) }
         pendingLog = LogHeader(scratch, layout: layout)?.count ?? -1
     }
 
-    private mutating func run(_ report: (DiskProblem) -> Void) throws(SystemError) {
+    private mutating func run(_ platform: P, _ report: (DiskProblem) -> Void) throws(SystemError) {
         if pendingLog < 0 { found(.logHeader, block: layout.logStart, report) }
         if pendingLog > 0 { found(.logPending, block: layout.logStart, report) }
         for block in 0..<layout.dataStart { FileSystem<P>.setBit(block % DiskLayout.bitsPerBlock, in: bitmapPage(block), true) }
         try checkInodes(report)
+        while nameSlots < 2 * Int(mostEntries) { nameSlots *= 2 }
+        guard let names = platform.table(of: (hash: UInt64, directory: UInt32).self, count: nameSlots) else { throw .noMemory }
+        names.initialize(repeating: (0, 0), count: nameSlots)
+        self.names = names
         try checkDirectories(report)
         checkLinks(report)
         try checkBitmap(report)

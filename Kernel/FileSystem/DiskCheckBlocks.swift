@@ -16,7 +16,9 @@ extension DiskCheck {
             inodes[Int(number)].linkCount = record.linkCount
             if record.linkCount == 0 { found(.orphan, inode: number, report) }
             switch record.type {
-            case FileType.directory.rawValue: summary.directories += 1
+            case FileType.directory.rawValue:
+                summary.directories += 1
+                mostEntries = max(mostEntries, record.size / UInt32(entrySize))
             case FileType.file.rawValue: summary.files += 1
             default: summary.devices += 1
             }

@@ -18,7 +18,6 @@ extension DiskCheck {
         let count = record.size / UInt32(entrySize)
         if count < 1 { found(.dotEntry, inode: number, report) }
         if count < 2 { found(.dotDotEntry, inode: number, report) }
-        var names = 0
         for index in 0..<count {
             let within = Int(index) % (blockSize / entrySize)
             if within == 0 {
@@ -34,7 +33,7 @@ extension DiskCheck {
                 inodes[Int(number)].dotDot = target
                 if target == 0 || !isName(.dotDot, entry) { found(.dotDotEntry, inode: number, report) }
             } else if target != 0 {
-                checkName(entry, number, &names, report)
+                checkName(entry, number, report)
                 if !isOrphan { checkTarget(target, of: number, report) }
             }
         }
@@ -57,7 +56,7 @@ extension DiskCheck {
     }
 
     private mutating func checkName(
-        _ entry: UnsafeRawPointer, _ directory: UInt32, _ count: inout Int, _ report: (DiskProblem) -> Void
+        _ entry: UnsafeRawPointer, _ directory: UInt32, _ report: (DiskProblem) -> Void
     ) {
         var name = Name()
         for index in 2..<entrySize {
@@ -67,8 +66,7 @@ extension DiskCheck {
             name.append(byte)
         }
         if name.length == 0 { return found(.entryName, inode: directory, report) }
-        count += 1
-        if count >= nameSlots / 2 { return }  // as many names as the table is good for
+        guard let names else { return }
         let hash = mix(name.low &+ mix(name.high))
         var slot = Int(hash % UInt64(nameSlots))
         while names[slot].directory == directory {

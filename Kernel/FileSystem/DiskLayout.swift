@@ -24,6 +24,8 @@ public struct DiskLayout: Equatable, Sendable {
     /// What the largest single step of an operation may change (Log.swift); a smaller log is refused.
     public static let fewestLogBlocks: UInt32 = 12
 
+    /// A directory has 65536 entries at most, where the blocks of a file do not set a lower limit; so a search is never long.
+    static let mostDirectoryBytes: UInt32 = 1 << 20
     static let inodesPerBlock: UInt32 = 16
     static let inodeSize = 64
     static let bitsPerBlock: UInt32 = 8192
@@ -52,6 +54,9 @@ public struct DiskLayout: Equatable, Sendable {
     }
     /// Bytes a file may have.
     public var mostFileBytes: UInt64 { UInt64(mostFileBlocks) * UInt64(blockSize) }
+
+    /// Blocks of memory for one bit an inode.
+    var inodeMapBlocks: Int { Int((inodeCount - 1) / Self.bitsPerBlock) + 1 }
 
     func isData(_ block: UInt32) -> Bool { block >= dataStart && block < size }
 

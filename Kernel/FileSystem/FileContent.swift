@@ -133,5 +133,5 @@ extension FileSystem {
     }
 
     /// Room that freeing a file's blocks asks for.
-    var releaseRoom: Int { layout.isSimple ? 2 : 11 }
+    var releaseRoom: Int { layout.isSimple ? 2 : 9 }
 }

@@ -20,7 +20,9 @@ public struct FileSystem<P: FileSystemPlatform> {
     let log: Log<P>
     let inodes: InodeTable<P>
     let allocation: UnsafeMutablePointer<AllocationState>
-    /// Guards the bitmap, `allocation`, and which inodes of the disk are free.
+    /// One bit for each inode of the disk, 1 = used (InodeAllocator.swift).
+    let inodeMap: UnsafeMutableRawPointer
+    /// Guards the bitmap, `allocation` and `inodeMap`.
     let allocationLock: SleepLock<P.Lock>
     /// Held by unlink, the only operation that locks two inodes.
     let unlinkLock: SleepLock<P.Lock>
@@ -56,10 +58,13 @@ public struct FileSystem<P: FileSystemPlatform> {
             let log = Log(platform: platform, cache: cache, layout: layout),
             let table = InodeTable(platform: platform, count: inodes),
             let allocation = platform.table(of: AllocationState.self, count: 1),
+            let inodeMap = platform.allocate(byteCount: layout.inodeMapBlocks * blockSize, alignment: 8),
             let locks = platform.table(of: SleepLockState<P.Lock>.self, count: 2),
             let first = platform.makeMonitor(), let second = platform.makeMonitor()
         else { return nil }
-        allocation.initialize(to: AllocationState(nextBlock: layout.dataStart))
+        allocation.initialize(to: AllocationState(nextBlock: layout.dataStart, freeInodes: layout.inodeCount - 1))
+        for index in 0..<layout.inodeMapBlocks { clearBlock(inodeMap + index * blockSize) }
+        Self.setBit(0, in: inodeMap, true)
         locks.initialize(to: SleepLockState(monitor: first))
         (locks + 1).initialize(to: SleepLockState(monitor: second))
         self.platform = platform
@@ -68,6 +73,7 @@ public struct FileSystem<P: FileSystemPlatform> {
         self.log = log
         self.inodes = table
         self.allocation = allocation
+        self.inodeMap = inodeMap
         self.zeros = zeros
         allocationLock = SleepLock(state: locks)
         unlinkLock = SleepLock(state: locks + 1)
@@ -83,7 +89,7 @@ public struct FileSystem<P: FileSystemPlatform> {
             let isFree = record.load(as: Int16.self) == 0
             let isOrphan = !isFree && record.load(fromByteOffset: 6, as: Int16.self) == 0
             cache.release(buffer)
-            if isFree { allocation.pointee.freeInodes += 1 }
+            if !isFree { setInodeUsed(number, true) }
             if isOrphan, number != DiskLayout.rootInode { reclaim(number) }
             number += 1
         }

@@ -36,6 +36,7 @@ struct InodeRecord {
     func isSound(_ layout: DiskLayout) -> Bool {
         type >= FileType.directory.rawValue && type <= FileType.device.rawValue && linkCount >= 0
             && UInt64(size) <= layout.mostFileBytes
+            && (type != FileType.directory.rawValue || size <= DiskLayout.mostDirectoryBytes)
     }
 }
 

@@ -13,7 +13,6 @@ extension FileSystem {
         defer { release(file) }
         let (parent, name) = try lookUpParent(new, from: directory)
         defer { release(parent) }
-        guard file != parent else { throw .isDirectory }
         try transaction(room: layout.isSimple ? 5 : 10) { transaction throws(SystemError) in
             // One inode at a time: count the link first, take it back if the name cannot be written.
             let number = try withLocked(file, &transaction) { slot, _ throws(SystemError) in
@@ -50,15 +49,16 @@ extension FileSystem {
         guard name != .dot, name != .dotDot else { throw .invalidArgument }
         // First without a transaction: the name may not be there.
         try look(parent) { slot throws(SystemError) in _ = try entry(name, in: slot) }
-        let victim = try transaction(room: 3 + releaseRoom) { transaction throws(SystemError) in
+        var victim: InodeReference?
+        defer { if let victim { release(victim) } }
+        try transaction(room: 3 + releaseRoom) { transaction throws(SystemError) in
             // The only operation that locks two inodes anyone can find; on a damaged image they may be each other's parent.
             unlinkLock.acquire()
             defer { unlinkLock.release() }
-            return try withLocked(parent, &transaction) { slot, transaction throws(SystemError) in
-                try remove(name, parent, slot, &transaction)
+            try withLocked(parent, &transaction) { slot, transaction throws(SystemError) in
+                try remove(name, parent, slot, &victim, &transaction)
             }
         }
-        release(victim)
     }
 
     private func entry(_ name: Name, in directory: Slot) throws(SystemError) -> DirectorySearch {
@@ -68,37 +68,35 @@ extension FileSystem {
         return found
     }
 
-    /// Removes a name from a locked directory, and the inode with it if nobody uses it. Returns a reference to the inode.
+    /// Removes a name from a locked directory, and the inode with it if nobody uses it.
+    /// - Parameter victim: becomes a reference to the inode, also when this throws. To be given back outside the transaction,
+    ///   since by then it may be the last one to a file that someone else has unlinked.
     private func remove(
-        _ name: Name, _ parent: InodeReference, _ directory: Slot, _ transaction: inout Transaction
-    ) throws(SystemError) -> InodeReference {
+        _ name: Name, _ parent: InodeReference, _ directory: Slot, _ victim: inout InodeReference?,
+        _ transaction: inout Transaction
+    ) throws(SystemError) {
         let found = try entry(name, in: directory)
         guard found.number != directory.pointee.number else { throw .inputOutput }
-        let victim = try inodes.get(found.number)
-        do throws(SystemError) {
-            try withLocked(victim, &transaction) { slot, transaction throws(SystemError) in
-                guard slot.pointee.record.linkCount > 0 else { throw .inputOutput }
-                let isDirectory = slot.pointee.record.type == FileType.directory.rawValue
-                if isDirectory, try !isEmpty(slot) { throw .directoryNotEmpty }
-                try enter(0, as: Name(), at: found.offset, of: directory, &transaction)
-                if isDirectory, directory.pointee.record.linkCount > 1 {
-                    directory.pointee.record.linkCount -= 1  // the ".." that goes
-                    directory.pointee.isDirty = true
-                }
-                slot.pointee.record.linkCount = isDirectory ? 0 : slot.pointee.record.linkCount - 1
-                slot.pointee.isDirty = true
-                guard slot.pointee.record.linkCount == 0 else { return }
-                if inodes.isLastReference(victim) {
-                    _ = try free(slot, &transaction)  // the rest, if the transaction is too small, comes with `release`
-                } else if isDirectory {
-                    retain(parent)
-                    slot.pointee.heldParent = parent
-                }
+        let inode = try inodes.get(found.number)
+        victim = inode
+        try withLocked(inode, &transaction) { slot, transaction throws(SystemError) in
+            guard slot.pointee.record.linkCount > 0 else { throw .inputOutput }
+            let isDirectory = slot.pointee.record.type == FileType.directory.rawValue
+            if isDirectory, try !isEmpty(slot) { throw .directoryNotEmpty }
+            try enter(0, as: Name(), at: found.offset, of: directory, &transaction)
+            if isDirectory, directory.pointee.record.linkCount > 1 {
+                directory.pointee.record.linkCount -= 1  // the ".." that goes
+                directory.pointee.isDirty = true
             }
-        } catch {
-            _ = inodes.release(victim) { _ in false }
-            throw error
+            slot.pointee.record.linkCount = isDirectory ? 0 : slot.pointee.record.linkCount - 1
+            slot.pointee.isDirty = true
+            guard slot.pointee.record.linkCount == 0 else { return }
+            if inodes.isLastReference(inode) {
+                _ = try free(slot, &transaction)  // the rest, if the transaction is too small, comes with `release`
+            } else if isDirectory {
+                retain(parent)
+                slot.pointee.heldParent = parent
+            }
         }
-        return victim
     }
 }

@@ -92,7 +92,7 @@ struct Log<P: FileSystemPlatform> {
             } else if state.pointee.operations > 0 {
                 wait()
             } else {
-                alone { () throws(SystemError) in try checkpoint() }
+                alone(.checkpoint)
             }
         }
         state.pointee.operations += 1
@@ -138,7 +138,7 @@ struct Log<P: FileSystemPlatform> {
             let generation = state.pointee.generation
             while transaction.changed, state.pointee.generation == generation, !state.pointee.failed { wait() }
         } else if state.pointee.pending > 0 {
-            alone { () throws(SystemError) in try commit() }
+            alone(.commit)
         } else {
             wakeWaiting()
         }
@@ -152,7 +152,7 @@ struct Log<P: FileSystemPlatform> {
         let monitor = state.pointee.monitor
         monitor.acquire()
         while state.pointee.committing || state.pointee.operations > 0 { wait() }
-        if state.pointee.covered > 0, !state.pointee.failed { alone { () throws(SystemError) in try checkpoint() } }
+        if state.pointee.covered > 0, !state.pointee.failed { alone(.checkpoint) }
         let failed = state.pointee.failed
         monitor.release()
         if failed { throw .inputOutput }
@@ -160,37 +160,52 @@ struct Log<P: FileSystemPlatform> {
 
     // MARK: Writing
 
-    /// Runs `body` without the monitor while everyone else keeps out. A failure is final.
-    @inline(__always)
-    private func alone(_ body: () throws(SystemError) -> Void) {
+    private enum Work { case commit, checkpoint }
+
+    /// Writes without the monitor while everyone else keeps out; the state follows with the monitor acquired again.
+    /// A failure is final.
+    private func alone(_ work: Work) {
         let monitor = state.pointee.monitor
+        let covered = state.pointee.covered
+        let pending = state.pointee.pending
         state.pointee.committing = true
         monitor.release()
         var failed = false
-        do throws(SystemError) { try body() } catch { failed = true }
+        do throws(SystemError) {
+            switch work {
+            case .commit: try commit(first: covered, count: pending)
+            case .checkpoint: try checkpoint()
+            }
+        } catch {
+            failed = true
+        }
         monitor.acquire()
-        if failed { state.pointee.failed = true }
+        if failed {
+            state.pointee.failed = true
+        } else if work == .commit {
+            state.pointee.covered = covered + pending
+            state.pointee.pending = 0
+            state.pointee.generation += 1
+        } else {
+            state.pointee.covered = 0
+        }
         state.pointee.committing = false
         wakeWaiting()
     }
 
-    private func commit() throws(SystemError) {
-        let first = state.pointee.covered
-        let count = state.pointee.pending
-        try cache.device.write(count) { BlockRequest(block: start + 1 + UInt32(first + $0), memory: cache.data(of: buffers[first + $0])) }
+    private func commit(first: Int, count: Int) throws(SystemError) {
+        try cache.device.write(count) {
+            BlockRequest(block: start + 1 + UInt32(first + $0), memory: cache.data(of: buffers[first + $0]))
+        }
         try cache.device.flush()
         try writeHeader(first + count)
         try cache.device.write(count) { BlockRequest(block: homes[first + $0], memory: cache.data(of: buffers[first + $0])) }
         cache.unlog(count) { buffers[first + $0] }
-        state.pointee.covered = first + count
-        state.pointee.pending = 0
-        state.pointee.generation += 1
     }
 
     private func checkpoint() throws(SystemError) {
         try cache.device.flush()
         try writeHeader(0)
-        state.pointee.covered = 0
     }
 
     private func writeHeader(_ count: Int) throws(SystemError) {

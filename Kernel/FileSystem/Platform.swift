@@ -10,10 +10,11 @@
 // monitor is held. Memory and monitors are asked for in `mount` only, and never given back.
 //
 // Lock order, for the whole file system, outermost first:
-//   1. a log reservation (Log.begin … Log.end)       4. an inode (a directory before what it holds)
-//   2. the unlink lock                               5. the allocation lock
-//   3. –                                             6. monitors: inode table, log, block cache; never two at once
-// Whoever holds a pinned buffer may take 5 and 6, and may pin another.
+//   1. a log reservation (Log.begin … Log.end)       4. the allocation lock
+//   2. the unlink lock                               5. a pinned buffer (BlockCache.swift says how many)
+//   3. an inode (a directory before what it holds)   6. monitors: inode table, log, block cache, a lock's own; one at a time
+// A buffer of a file's or directory's own may be pinned when the allocation lock is taken, since nobody waits for it.
+// References (FileSystem.release) are given back with none of these held.
 
 import SystemInterface
 

@@ -12,20 +12,29 @@ extension FileSystem {
         var next: InodeReference? = inode
         while let current = next {
             next = nil
-            let isGone = inodes.release(current) { slot in slot.isLoaded && slot.record.linkCount == 0 }
-            if isGone { continue }
-            // Nobody else has it or can find it: what follows is undisturbed.
-            var done = false
-            do throws(SystemError) {
-                while !done {
-                    done = try change(current, room: releaseRoom) { slot, transaction throws(SystemError) in
-                        next = slot.pointee.heldParent ?? next
-                        slot.pointee.heldParent = nil
-                        return try free(slot, &transaction)
+            // Once freed, the number may at once be someone's new file, and unlinked again before we let go: hence the loop.
+            while !inodes.release(current, unless: { slot in slot.isLoaded && slot.record.linkCount == 0 }) {
+                // Nobody else has it or can find it: what follows is undisturbed.
+                var parent: InodeReference?
+                var done = false
+                do throws(SystemError) {
+                    while !done {
+                        done = try change(current, room: releaseRoom) { slot, transaction throws(SystemError) in
+                            parent = slot.pointee.heldParent ?? parent
+                            slot.pointee.heldParent = nil
+                            return try free(slot, &transaction)
+                        }
                     }
+                } catch {}
+                if let parent {
+                    if let next { release(next) }
+                    next = parent
                 }
-            } catch {}
-            _ = inodes.release(current) { _ in false }
+                if !done {
+                    _ = inodes.release(current) { _ in false }
+                    break
+                }
+            }
         }
     }
 

@@ -23,6 +23,11 @@ public struct WriteOutcome: Equatable, Sendable {
     public var count: Int
     /// Nil when all was written.
     public var error: SystemError?
+
+    public init(count: Int, error: SystemError?) {
+        self.count = count
+        self.error = error
+    }
 }
 
 /// A sink over plain memory. The caller answers for the size.

@@ -24,4 +24,30 @@ public enum SystemCallNumber: UInt64, Sendable {
     case resources = 28
     /// wallClock(): nanoseconds since 1970-01-01 00:00 UTC; or -1 with noSuchDevice, on a machine that does not know the time.
     case wallClock = 29
+    /// set_group(pid, group): puts this process (pid 0) or a child of it into a process group, its own if group is 0. Children
+    /// are born into their parent's group. 0, or -1 with noSuchProcess.
+    case setGroup = 30
+    /// foreground(group): the group that ^C on the console ends; 0: none, then ^C only ends the line. 0.
+    case foreground = 31
+    /// socket(): a UDP socket's descriptor. Names are words: SocketName.
+    case socket = 32
+    /// bind(fd, name): address 0.0.0.0 is any of ours, port 0 a free one. Or -1 with addressInUse, addressNotAvailable.
+    case bind = 33
+    /// connect(fd, name): names the peer for send, and lets nobody else's datagrams in. Port 0 forgets it.
+    case connect = 34
+    /// sendto(fd, bytes, count, name): one datagram; name 0 is the connected peer. count, or -1 with messageTooLong,
+    /// networkUnreachable, networkDown, accessDenied (a broadcast without the option), destinationRequired, noBufferSpace, or
+    /// what ICMP said of an earlier one (connectionRefused, hostUnreachable).
+    case sendto = 35
+    /// recvfrom(fd, buffer, count, name*): waits for a datagram and copies it, cut at count bytes; its sender goes to name*
+    /// unless that is 0. Bytes copied, or -1 with timedOut (see setsockopt), interrupted, or what ICMP said.
+    case recvfrom = 36
+    /// getsockname(fd, name*) and getpeername(fd, name*): 0, or -1 with notConnected.
+    case getsockname = 37
+    case getpeername = 38
+    /// setsockopt(fd, option, value): SocketOption. 0, or -1 with invalidArgument.
+    case setsockopt = 39
+    /// poll(entries, count, milliseconds): waits until one of the descriptors can be read, or the time has passed (negative:
+    /// for ever). How many entries tell something.
+    case poll = 40
 }

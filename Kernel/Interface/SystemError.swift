@@ -21,6 +21,7 @@ public struct SystemError: Error, Equatable, Sendable {
     public static let noChild = SystemError(rawValue: 10)  // ECHILD
     public static let tryAgain = SystemError(rawValue: 11)  // EAGAIN
     public static let noMemory = SystemError(rawValue: 12)  // ENOMEM
+    public static let accessDenied = SystemError(rawValue: 13)  // EACCES
     public static let badAddress = SystemError(rawValue: 14)  // EFAULT
     public static let busy = SystemError(rawValue: 16)  // EBUSY
     public static let fileExists = SystemError(rawValue: 17)  // EEXIST
@@ -37,11 +38,17 @@ public struct SystemError: Error, Equatable, Sendable {
     public static let nameTooLong = SystemError(rawValue: 36)  // ENAMETOOLONG
     public static let noSuchCall = SystemError(rawValue: 38)  // ENOSYS
     public static let directoryNotEmpty = SystemError(rawValue: 39)  // ENOTEMPTY
+    public static let notSocket = SystemError(rawValue: 88)  // ENOTSOCK
+    public static let destinationRequired = SystemError(rawValue: 89)  // EDESTADDRREQ
     public static let messageTooLong = SystemError(rawValue: 90)  // EMSGSIZE
+    public static let addressInUse = SystemError(rawValue: 98)  // EADDRINUSE
+    public static let addressNotAvailable = SystemError(rawValue: 99)  // EADDRNOTAVAIL
     public static let networkDown = SystemError(rawValue: 100)  // ENETDOWN
     public static let networkUnreachable = SystemError(rawValue: 101)  // ENETUNREACH
     public static let noBufferSpace = SystemError(rawValue: 105)  // ENOBUFS
+    public static let notConnected = SystemError(rawValue: 107)  // ENOTCONN
     public static let timedOut = SystemError(rawValue: 110)  // ETIMEDOUT
+    public static let connectionRefused = SystemError(rawValue: 111)  // ECONNREFUSED
     public static let hostUnreachable = SystemError(rawValue: 113)  // EHOSTUNREACH
 
     /// What the number means, as a user reads it.
@@ -58,6 +65,7 @@ public struct SystemError: Error, Equatable, Sendable {
         case 10: "no child processes"
         case 11: "resource temporarily unavailable"
         case 12: "out of memory"
+        case 13: "permission denied"
         case 14: "bad address"
         case 16: "busy"
         case 17: "file exists"
@@ -74,11 +82,17 @@ public struct SystemError: Error, Equatable, Sendable {
         case 36: "name too long"
         case 38: "no such system call"
         case 39: "directory not empty"
+        case 88: "not a socket"
+        case 89: "destination address required"
         case 90: "message too long"
+        case 98: "address already in use"
+        case 99: "not an address of this machine"
         case 100: "network is down"
         case 101: "network is unreachable"
         case 105: "no buffer space available"
+        case 107: "not connected"
         case 110: "timed out"
+        case 111: "connection refused"
         case 113: "no route to host"
         default: "unknown error"
         }

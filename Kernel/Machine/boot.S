@@ -8,6 +8,8 @@
 .globl _start
 _start:                                 # the boot hart: a1 = device tree (physical)
     csrw sie, zero
+    lla t0, early_trap
+    csrw stvec, t0
     lla t0, kernel_bss_start            # clear the kernel's variables, boot table and stack included
     lla t1, kernel_bss_end
 1:  sd zero, 0(t0)
@@ -52,7 +54,6 @@ enable_paging:
     slli t1, t1, 38                     # KBASE
     lla t2, 1f
     add t2, t2, t1
-    csrw stvec, t2                      # where the fetch after the switch lands, if it traps
     add t6, t6, t1
     sfence.vma
     csrw satp, t0
@@ -60,6 +61,25 @@ enable_paging:
     jr t2
 .balign 4
 1:  jr t6
+
+# A trap before the kernel has its own handler. Most likely an instruction that this hart does not know: say so, through
+# firmware's console (SBI legacy extension 1), and power off (extension SRST).
+.balign 4
+early_trap:
+    lla s1, early_message
+1:  lbu a0, 0(s1)
+    beqz a0, 2f
+    li a7, 1
+    ecall
+    addi s1, s1, 1
+    j 1b
+2:  li a7, 0x53525354
+    li a6, 0
+    li a0, 0
+    li a1, 1
+    ecall
+3:  wfi
+    j 3b
 
 .globl secondary_entry
 secondary_entry:                        # another hart: a1 = its struct hart (virtual)
@@ -83,6 +103,10 @@ start_idle:
     li s0, 0
     call idle_main
     unimp
+
+.section .rodata
+early_message:
+    .asciz "Swiftlet: a trap at the very start. Its harts must have the extensions Zba, Zbb and Zbs (QEMU's -cpu rv64 has them).\r\n"
 
 .bss
 .balign 4096

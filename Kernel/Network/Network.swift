@@ -52,6 +52,7 @@ enum Network {
             return
         }
         self.pool = pool
+        Sockets.start()
         let place = bootTable(Stack.self, 1)
         place.initialize(to: Stack(pool: pool, memory: tables.pointer, seed: seed))
         stack.withLock { $0 = place }
@@ -112,6 +113,7 @@ enum Network {
                 return result
             }
             wakeEchoWaiters(result.completedEchoes)
+            Sockets.wake(result.readySockets)
             if result.hasMore {
                 Scheduler.yield()
                 continue
@@ -143,19 +145,39 @@ enum Network {
 
     // MARK: For system calls
 
-    /// Works on the stack, and lets the thread know if it now has to wake earlier.
-    private static func withStack<Result>(
+    /// Works on the stack, wakes whoever that made ready, and lets the thread know if it now has to wake earlier.
+    /// Throws networkDown when there is no stack.
+    static func withStack<Result: ~Copyable>(
         _ body: (inout Stack) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        let (result, completed, deadline) = try stack.withLock { (stack) throws(SystemError) -> (Result, UInt32, UInt64) in
+        var echoes: UInt32 = 0
+        var sockets: UInt64 = 0
+        var deadline = UInt64.max
+        let result = try stack.withLock { (stack) throws(SystemError) -> Result in
             guard let stack else { throw .networkDown }
-            let result = try body(&stack.pointee)
-            return (result, stack.pointee.takeCompletedEchoes(), stack.pointee.nextDeadline)
+            defer {
+                echoes = stack.pointee.takeCompletedEchoes()
+                sockets = stack.pointee.takeReadySockets()
+                deadline = stack.pointee.nextDeadline
+            }
+            return try body(&stack.pointee)
         }
-        wakeEchoWaiters(completed)
+        wakeEchoWaiters(echoes)
+        Sockets.wake(sockets)
         if deadline < wakeTime.load(ordering: .relaxed) { wakeThread() }
         return result
     }
+
+    /// Works on the stack where nothing can fail or become ready; nil when there is none.
+    static func onStack<Result: ~Copyable>(_ body: (inout Stack) -> Result) -> Result? {
+        stack.withLock { stack in
+            guard let stack else { return nil }
+            return body(&stack.pointee)
+        }
+    }
+
+    /// An empty packet to fill for sending.
+    static func takePacket() -> Packet? { pool?.take() }
 
     /// Sends an echo request and sleeps until its reply, or why there is none.
     static func ping(

@@ -40,6 +40,7 @@ enum Family {
         child.pointee.frame.pointee = parent.pointee.frame.pointee
         child.pointee.frame.pointee.a0 = 0
         child.pointee.name = parent.pointee.name
+        child.pointee.group = parent.pointee.group
         child.pointee.lastHart = Int(this_hart().pointee.index)
         child.pointee.files.copy(from: parent.pointee.files)
         child.pointee.workingDirectory = parent.pointee.workingDirectory
@@ -120,6 +121,30 @@ enum Family {
         // Whoever is about to sleep looks for the mark after it has said so: it sees the mark, or this sees it asleep.
         atomicMemoryFence(ordering: .sequentiallyConsistent)
         Scheduler.wake(process)
+    }
+
+    // MARK: Groups
+
+    /// Puts the running process (pid 0) or one of its children into a group; group 0 names the process itself.
+    static func setGroup(of pid: Int32, to group: Int32) throws(SystemError) {
+        let process = current
+        let found = family.withLock { _ in
+            var target: ProcessRef? = pid == 0 ? process : process.pointee.firstChild
+            while let one = target, pid != 0, one.pointee.pid != pid { target = one.pointee.nextSibling }
+            guard let target else { return false }
+            target.pointee.group = group == 0 ? target.pointee.pid : group
+            return true
+        }
+        guard found else { throw .noSuchProcess }
+    }
+
+    /// Ends every process of a group, as kill does. From the console's interrupt.
+    static func interrupt(group: Int32) {
+        ProcessTable.forEach { process in
+            guard process.pointee.group == group, process != firstProcess else { return }
+            process.pointee.killed.store(true, ordering: .sequentiallyConsistent)
+            Scheduler.wake(process)
+        }
     }
 
     /// The parent's pid; 0 for the first process.

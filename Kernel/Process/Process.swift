@@ -53,6 +53,8 @@ struct Process: ~Copyable {
     // Identity
     var pid: Int32 = 0
     var name = ProcessName(repeating: 0)
+    /// What ^C ends together; 0 for what descends from init without ever being put into a group.
+    var group: Int32 = 0
     /// Set by kill: the process ends at its next return to user mode.
     let killed = Atomic<Bool>(false)
 

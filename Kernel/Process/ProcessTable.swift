@@ -86,6 +86,14 @@ enum ProcessTable {
             name: process.pointee.nameWords)
     }
 
+    /// Calls `body` with every live process. They may come and go meanwhile.
+    static func forEach(_ body: (ProcessRef) -> Void) {
+        for index in 0..<Limit.processes where slots[index].pid != 0 {
+            let state = slots[index].state.load(ordering: .acquiring)
+            if state != ThreadState.unused && state != ThreadState.zombie { body(slots + index) }
+        }
+    }
+
     /// Starts a thread of the kernel's own.
     static func startKernelThread(_ name: StaticString, _ main: @escaping @convention(c) () -> Void) {
         let thread = bootTable(Process.self, 1)

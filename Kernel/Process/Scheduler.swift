@@ -74,6 +74,7 @@ enum Scheduler {
     /// Makes the running code this hart's idle thread.
     static func becomeIdle(_ thread: ProcessRef) {
         here.pointee.idleThread = thread
+        here.pointee.sliceEnd = .max
         thread.pointee.state.store(ThreadState.running, ordering: .relaxed)
         thread.pointee.onHart.store(1, ordering: .relaxed)
         this_hart().pointee.current = UnsafeMutableRawPointer(thread)

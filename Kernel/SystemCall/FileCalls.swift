@@ -42,7 +42,7 @@ enum FileCalls {
     }
 
     /// Gives the running process a descriptor for a file, or releases the file.
-    private static func add(_ file: OpenFileRef) throws(SystemError) -> Int {
+    static func add(_ file: OpenFileRef) throws(SystemError) -> Int {
         do throws(SystemError) {
             return Int(try current.pointee.files.add(file))
         } catch {

@@ -10,6 +10,16 @@ enum ProcessCalls {
         return 0
     }
 
+    static func setGroup(of pid: Int32, to group: Int32) throws(SystemError) -> Int {
+        try Family.setGroup(of: pid, to: group)
+        return 0
+    }
+
+    static func setForeground(_ group: Int32) -> Int {
+        Console.foreground = group
+        return 0
+    }
+
     static func exec(path: UserAddress, arguments: UserAddress) throws(SystemError) -> Int {
         try withPath(path) { (path) throws(SystemError) in try Exec.run(path: path, arguments: arguments) }
     }

@@ -50,6 +50,20 @@ enum SystemCall {
         case .processes: try StatusCalls.processes(to: arguments.address(0), count: arguments.int(1))
         case .resources: try StatusCalls.resources(to: arguments.address(0))
         case .wallClock: try StatusCalls.wallClock()
+        case .setGroup: try ProcessCalls.setGroup(of: arguments.int(0), to: arguments.int(1))
+        case .foreground: ProcessCalls.setForeground(arguments.int(0))
+        case .socket: try SocketCalls.make()
+        case .bind: try SocketCalls.bind(arguments.int(0), to: arguments.word(1))
+        case .connect: try SocketCalls.connect(arguments.int(0), to: arguments.word(1))
+        case .sendto:
+            try SocketCalls.send(arguments.int(0), from: arguments.address(1), count: arguments.int(2), to: arguments.word(3))
+        case .recvfrom:
+            try SocketCalls.receive(
+                arguments.int(0), to: arguments.address(1), count: arguments.int(2), source: arguments.address(3))
+        case .getsockname: try SocketCalls.localName(arguments.int(0), to: arguments.address(1))
+        case .getpeername: try SocketCalls.remoteName(arguments.int(0), to: arguments.address(1))
+        case .setsockopt: try SocketCalls.set(arguments.int(0), option: arguments.int(1), to: arguments.int(2))
+        case .poll: try Poll.poll(arguments.address(0), count: Int(arguments.int(1)), milliseconds: arguments.int(2))
         case nil: try unknown(arguments.number)
         }
     }

@@ -7,7 +7,8 @@ public enum DropReason: Int, Sendable {
     case ipTooShort, ipBadVersion, ipBadHeaderLength, ipBadTotalLength, ipBadChecksum, ipBadSource, ipNotForUs
     case ipUnicastInBroadcastFrame, ipFragment, ipUnknownProtocol
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
-    case udpNoSocket
+    case icmpErrorLimited
+    case udpMalformed, udpNoSocket, udpQueueFull
     case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, loopbackFull
 
     public static var count: Int { DropReason.loopbackFull.rawValue + 1 }
@@ -39,7 +40,10 @@ public enum DropReason: Int, Sendable {
         case .icmpUnknownType: "unknown ICMP type"
         case .icmpEchoToBroadcast: "ICMP echo request to a broadcast address"
         case .icmpUnexpectedReply: "ICMP reply nobody waits for"
+        case .icmpErrorLimited: "ICMP error withheld: too many"
+        case .udpMalformed: "bad UDP length or checksum"
         case .udpNoSocket: "UDP port without a socket"
+        case .udpQueueFull: "UDP socket queue full"
         case .noRoute: "no route to destination"
         case .noInterfaceAddress: "interface has no address"
         case .tooLarge: "packet larger than the MTU"

@@ -44,9 +44,10 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     // MARK: Out
 
-    /// Sends an IPv4 packet to a neighbour, at once or when its Ethernet address is known.
+    /// Sends an IPv4 packet to a neighbour, at once or when its Ethernet address is known; or to all.
     @inline(__always)
     mutating func send(_ packet: consuming Packet, to neighbour: IPv4Address, pool: PacketPool, now: UInt64) {
+        if isBroadcast(neighbour) { return transmit(packet, to: .broadcast, type: EtherType.ipv4) }
         switch neighbours.resolve(neighbour, now: now) {
         case .known(let hardware): transmit(packet, to: hardware, type: EtherType.ipv4)
         case .knownButAsk(let hardware):

@@ -1,4 +1,4 @@
-// ICMP (RFC 792; RFC 1122, 3.2.2): echo in both directions, and errors about our own echo requests.
+// ICMP (RFC 792; RFC 1122, 3.2.2): echo in both directions, and errors about our own echo requests and datagrams.
 
 extension NetStack where Device: ~Copyable {
     /// Takes an ICMP message.
@@ -51,10 +51,27 @@ extension NetStack where Device: ~Copyable {
             return drop(.icmpTooShort, at: i)
         }
         let quoted = 8 + quotedLength
+        let destination = IPv4Address(bits: bytes.be32(8 + 16))
+        if bytes.byte(8 + 9) == IPProtocol.udp {
+            let remote = SocketAddress(destination, bytes.be16(quoted + 2))
+            if !sockets.report(Self.socketError(header), local: bytes.be16(quoted), remote: remote) {
+                drop(.icmpUnexpectedReply, at: i)
+            }
+            return
+        }
         guard bytes.byte(8 + 9) == IPProtocol.icmp, bytes.byte(quoted) == ICMPType.echoRequest,
-            let slot = echoes.find(bytes.be16(quoted + 4), bytes.be16(quoted + 6), IPv4Address(bits: bytes.be32(8 + 16)))
+            let slot = echoes.find(bytes.be16(quoted + 4), bytes.be16(quoted + 6), destination)
         else { return drop(.icmpUnexpectedReply, at: i) }
         echoes.complete(slot, .failed(Self.error(header)))
+    }
+
+    private static func socketError(_ header: ICMPHeader) -> SocketError {
+        switch error(header) {
+        case .networkUnreachable: .networkUnreachable
+        case .tooLarge: .tooLarge
+        case .unreachable: .refused
+        default: .hostUnreachable
+        }
     }
 
     private static func error(_ header: ICMPHeader) -> EchoError {
@@ -108,12 +125,12 @@ extension NetStack where Device: ~Copyable {
         ICMPHeader(type: ICMPType.echoRequest, identifier: slot.identifier, sequence: slot.sequence).emit(to: &bytes)
     }
 
-    private var hasAddresses: Bool {
+    var hasAddresses: Bool {
         for i in 0..<interfaceCount where table[i].hasAddress { return true }
         return false
     }
 
-    private func mtu(of route: Route) -> Int {
+    func mtu(of route: Route) -> Int {
         switch route {
         case .loopback: Packet.capacity - EthernetHeader.byteCount
         case .interface(let i, _): table[i].mtu

@@ -20,8 +20,10 @@ extension NetStack where Device: ~Copyable {
         packet.trimFront(header.headerLength)  // options are not looked at
         switch header.protocolNumber {
         case IPProtocol.icmp: inputICMP(packet, header, at: i, toGroup: toGroup, now: now)
-        case IPProtocol.udp: drop(.udpNoSocket, at: i)
-        default: drop(.ipUnknownProtocol, at: i)
+        case IPProtocol.udp: inputUDP(packet, header, at: i, toGroup: toGroup, now: now)
+        default:
+            drop(.ipUnknownProtocol, at: i)
+            if !toGroup { sendUnreachable(ICMPCode.protocolUnreachable, about: packet, header, now: now) }
         }
     }
 
@@ -61,11 +63,13 @@ extension NetStack where Device: ~Copyable {
         return false
     }
 
-    /// Our own address, a network we are on, or else a gateway; nil when there is none.
+    /// Our own address, a network we are on, or else a gateway; nil when there is none. The limited broadcast goes out by the
+    /// first interface that has an address.
     @inline(__always)
     func route(to destination: IPv4Address) -> Route? {
         if isOwn(destination) { return .loopback }
-        for i in 0..<interfaceCount where table[i].isDirect(destination) { return .interface(i, nextHop: destination) }
+        for i in 0..<interfaceCount
+        where table[i].isDirect(destination) || (destination.isBroadcast && table[i].hasAddress) { return .interface(i, nextHop: destination) }
         for i in 0..<interfaceCount where table[i].hasAddress {
             if let gateway = table[i].gateway { return .interface(i, nextHop: gateway) }
         }

@@ -9,6 +9,7 @@ enum PacketField {
     static var pool: Int { 8 }
     static var start: Int { 16 }  // UInt32, offset of the first byte
     static var end: Int { 20 }  // UInt32, offset after the last byte
+    static var source: Int { 24 }  // UInt64, of a datagram in a socket's queue: address << 16 | port
     static var firstByte: Int { 64 }
 }
 
@@ -16,9 +17,9 @@ enum PacketField {
 public struct Packet: ~Copyable {
     @usableFromInline let buffer: UnsafeMutableRawPointer
 
-    /// Where a frame starts in a buffer: 2 mod 4, so that what follows an Ethernet header is aligned, and behind it room for headers
-    /// of a device (`headroom`).
-    public static var frameOffset: Int { 114 }
+    /// Where a fresh packet's bytes start: 2 mod 4, so that what follows an Ethernet header is aligned, and with room before them
+    /// for all that can be put in front: UDP, IPv4, an ICMP error about them with its own IPv4 header, Ethernet, a device's header.
+    public static var frameOffset: Int { 142 }
     /// Bytes a fresh packet can take at most.
     public static var capacity: Int { PacketPool.bufferSize - frameOffset }
 

@@ -103,8 +103,7 @@ func frame(
             (changed({ $0[24] ^= 1 }, fixing: false), .ipBadChecksum),
             (changed { $0[20] = 0x20 }, .ipFragment),
             (changed { $0[21] = 0x01 }, .ipFragment),
-            (changed { $0[23] = 99 }, .ipUnknownProtocol),
-            (changed { $0[23] = 17 }, .udpNoSocket),
+            (changed { $0[23] = 17 }, .udpMalformed),
             (changed { $0[33] = 0x10 }, .ipNotForUs),
             (changed { $0[26] = 127 }, .ipBadSource),
             (changed { $0[26] = 0 }, .ipBadSource),
@@ -122,6 +121,11 @@ func frame(
             (frame([3, 1, 0xfc, 0xfe, 0, 0, 0, 0], protocolNumber: 1), .icmpTooShort),
             (Captured.portUnreachable, .icmpUnexpectedReply),
         ]
+        let unknownProtocol = TestHost()
+        unknownProtocol.learn()
+        let answer = unknownProtocol.deliver(changed { $0[23] = 99 })
+        #expect(unknownProtocol.drops(.ipUnknownProtocol) == 1)
+        #expect(answer.count == 1 && Array(answer[0][34..<36]) == [3, 2])  // ICMP protocol unreachable (RFC 1122, 3.2.2.1)
         for (index, (bytes, reason)) in table.enumerated() {
             let host = TestHost()
             host.learn()

@@ -75,6 +75,14 @@ public enum System {
         UInt64(bitPattern: system_call(SystemCallNumber.clock.rawValue, 0, 0, 0, 0).value)
     }
 
+    /// Puts this process (pid 0) or a child into a group; group 0 names the process itself.
+    public static func setGroup(of pid: Int32, to group: Int32) throws(SystemError) {
+        _ = try call(.setGroup, word(pid), word(group))
+    }
+
+    /// Names the group that ^C ends; 0: none.
+    public static func setForeground(_ group: Int32) { _ = system_call(SystemCallNumber.foreground.rawValue, word(group), 0, 0, 0) }
+
     /// Powers the machine off.
     public static func halt(_ code: Int32) throws(SystemError) { _ = try call(.halt, word(code)) }
 
@@ -152,5 +160,70 @@ public enum System {
             try call(.ping, UInt64(address), word(payload), word(milliseconds), word(reply))
         }
         return reply
+    }
+
+    /// A UDP socket.
+    public static func socket() throws(SystemError) -> Descriptor { Descriptor(Int32(try call(.socket))) }
+
+    /// Address 0.0.0.0 is any of ours, port 0 a free one.
+    public static func bind(_ socket: Descriptor, to name: SocketName) throws(SystemError) {
+        _ = try call(.bind, word(socket.rawValue), name.word)
+    }
+
+    public static func connect(_ socket: Descriptor, to name: SocketName) throws(SystemError) {
+        _ = try call(.connect, word(socket.rawValue), name.word)
+    }
+
+    /// Sends one datagram; to the connected peer if no name is given.
+    public static func send(
+        _ socket: Descriptor, _ bytes: UnsafeRawBufferPointer, to name: SocketName? = nil
+    ) throws(SystemError) {
+        _ = try call(.sendto, word(socket.rawValue), word(bytes.baseAddress), UInt64(bytes.count), name?.word ?? 0)
+    }
+
+    /// Waits for a datagram; what does not fit the buffer is lost.
+    public static func receive(
+        _ socket: Descriptor, _ buffer: UnsafeMutableRawBufferPointer
+    ) throws(SystemError) -> (count: Int, source: SocketName) {
+        var source: UInt64 = 0
+        let count = try withUnsafeMutablePointer(to: &source) { (source) throws(SystemError) in
+            try call(.recvfrom, word(socket.rawValue), word(buffer.baseAddress), UInt64(buffer.count), word(source))
+        }
+        return (count, SocketName(word: source))
+    }
+
+    public static func localName(_ socket: Descriptor) throws(SystemError) -> SocketName {
+        try name(.getsockname, socket)
+    }
+
+    /// The connected peer.
+    public static func remoteName(_ socket: Descriptor) throws(SystemError) -> SocketName {
+        try name(.getpeername, socket)
+    }
+
+    private static func name(_ number: SystemCallNumber, _ socket: Descriptor) throws(SystemError) -> SocketName {
+        var name: UInt64 = 0
+        _ = try withUnsafeMutablePointer(to: &name) { (name) throws(SystemError) in
+            try call(number, word(socket.rawValue), word(name))
+        }
+        return SocketName(word: name)
+    }
+
+    public static func set(_ option: SocketOption, of socket: Descriptor, to value: Int32) throws(SystemError) {
+        _ = try call(.setsockopt, word(socket.rawValue), word(option.rawValue), word(value))
+    }
+
+    /// Waits until one of the descriptors can be read, or the time has passed (negative: for ever). How many have something to
+    /// tell; the entries say which.
+    public static func poll(_ entries: inout [PollEntry], milliseconds: Int32) throws(SystemError) -> Int {
+        var result: Swift.Result<Int, SystemError> = .success(0)
+        entries.withUnsafeMutableBufferPointer { entries in
+            do throws(SystemError) {
+                result = .success(try call(.poll, word(entries.baseAddress), UInt64(entries.count), word(milliseconds)))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        return try result.get()
     }
 }

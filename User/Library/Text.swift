@@ -89,6 +89,13 @@ public struct Text: ExpressibleByStringInterpolation {
             text.append(microseconds % 1000, width: 3, zeros: true)
         }
 
+        /// 10.0.2.2:53
+        public mutating func appendInterpolation(_ name: SocketName) {
+            appendInterpolation(address: name.address)
+            text.bytes.append(58)
+            text.append(UInt64(name.port))
+        }
+
         /// An IPv4 address in host order.
         public mutating func appendInterpolation(address: UInt32) {
             for shift in stride(from: UInt32(24), through: 0, by: -8) {

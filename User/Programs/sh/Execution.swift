@@ -4,19 +4,37 @@ import SystemInterface
 import UserLibrary
 
 enum Execution {
+    /// The exit status of a process that was killed (ABI.md, wait).
+    private static let killedStatus: Int32 = -1
+    /// The group of the job that an interactive shell runs in the foreground; 0 before its first process.
+    nonisolated(unsafe) private static var jobGroup: Int32 = 0
+    /// Only the interactive shell itself makes groups; its children stay in the one that they were born into.
+    nonisolated(unsafe) private static var makesGroups = false
+
+    /// Carries out a whole line. For an interactive shell, ^C ends it until it is done.
+    static func runJob(_ command: Command, isInteractive: Bool) -> Int32 {
+        makesGroups = isInteractive
+        jobGroup = 0
+        let status = run(command)
+        if isInteractive { System.setForeground(0) }
+        return status
+    }
+
     /// Carries a command out and returns its exit status.
     static func run(_ command: Command) -> Int32 {
         switch command {
         case .nothing:
             return 0
         case .sequence(let first, let second):
-            _ = run(first)
-            return run(second)
+            Shell.lastStatus = run(first)
+            // What was interrupted does not go on with its next command.
+            return Shell.lastStatus == killedStatus ? killedStatus : run(second)
         case .conditional(let first, let second, let onSuccess):
             let status = run(first)
+            Shell.lastStatus = status
             return (status == 0) == onSuccess ? run(second) : status
         case .background(let inner):
-            guard let child = start({ run(inner) }) else { return 1 }
+            guard let child = start({ run(inner) }, inForeground: false) else { return 1 }
             Shell.backgroundStarted(child)
             return 0
         case .group(let inner, let redirections):
@@ -24,22 +42,36 @@ enum Execution {
         case .pipe(let first, let second):
             return runPipe(first, second)
         case .simple(let words, let redirections):
-            if redirections.isEmpty, let status = runBuiltIn(words) { return status }
-            return wait(for: start { redirect(redirections) ? (words.isEmpty ? 0 : execute(words)) : 1 })
+            let arguments = words.map { $0.expanded(lastStatus: Shell.lastStatus) }
+            if redirections.isEmpty, let status = runBuiltIn(arguments) { return status }
+            return wait(for: start { redirect(redirections) ? (arguments.isEmpty ? 0 : execute(arguments)) : 1 })
         }
     }
 
     /// Starts a process that runs `body`; nil, with a complaint, if there cannot be one.
-    private static func start(_ body: () -> Int32) -> Int32? {
+    private static func start(_ body: () -> Int32, inForeground: Bool = true) -> Int32? {
         standardOutput.flush()
         do throws(SystemError) {
             let child = try System.fork()
-            if child == 0 { end(body()) }
+            if makesGroups { joinGroup(child, inForeground: inForeground) }
+            if child == 0 {
+                makesGroups = false
+                end(body())
+            }
             return child
         } catch {
             complain("no new process: \(error)")
             return nil
         }
+    }
+
+    /// Puts a new process into the job's group, or a group of its own if it is not waited for. Parent and child both do it: who
+    /// comes first is not known. It fails only if the child has ended.
+    private static func joinGroup(_ child: Int32, inForeground: Bool) {
+        do throws(SystemError) { try System.setGroup(of: child, to: inForeground ? jobGroup : 0) } catch {}
+        guard inForeground else { return }
+        if jobGroup == 0 { jobGroup = child == 0 ? System.pid : child }
+        System.setForeground(jobGroup)
     }
 
     /// Waits for a child; background processes that end meanwhile are noted.
@@ -98,22 +130,23 @@ enum Execution {
 
     private static func redirect(_ redirections: [Redirection]) -> Bool {
         for redirection in redirections {
+            let file = redirection.file.expanded(lastStatus: Shell.lastStatus)
             do throws(SystemError) {
-                try redirect(redirection)
+                try redirect(redirection.kind, file)
             } catch {
-                redirection.file.withUnsafeBufferPointer { complain("\(CString($0.baseAddress!)): \(error)") }
+                file.withUnsafeBufferPointer { complain("\(CString($0.baseAddress!)): \(error)") }
                 return false
             }
         }
         return true
     }
 
-    private static func redirect(_ redirection: Redirection) throws(SystemError) {
-        let target: Descriptor = redirection.kind == .input ? .standardInput : .standardOutput
-        try redirection.file.withUnsafeBufferPointer { (file) throws(SystemError) in
+    private static func redirect(_ kind: Redirection.Kind, _ file: [UInt8]) throws(SystemError) {
+        let target: Descriptor = kind == .input ? .standardInput : .standardOutput
+        try file.withUnsafeBufferPointer { (file) throws(SystemError) in
             let name = CString(file.baseAddress!)
             let opened: Descriptor
-            switch redirection.kind {
+            switch kind {
             case .input: opened = try System.open(name)
             case .output: opened = try System.open(name, [.writeOnly, .create, .truncate])
             case .append:
@@ -135,7 +168,7 @@ enum Execution {
     // MARK: Commands of the shell's own
 
     /// Runs a command that changes the shell itself; nil if it is none.
-    private static func runBuiltIn(_ words: [Word]) -> Int32? {
+    private static func runBuiltIn(_ words: [[UInt8]]) -> Int32? {
         words[0].withUnsafeBufferPointer { first -> Int32? in
             switch CString(first.baseAddress!) {
             case "cd": return changeDirectory(words)
@@ -148,12 +181,12 @@ enum Execution {
         }
     }
 
-    private static func changeDirectory(_ words: [Word]) -> Int32 {
+    private static func changeDirectory(_ words: [[UInt8]]) -> Int32 {
         guard words.count <= 2 else {
             complain("cd: one directory is wanted")
             return 2
         }
-        let target: Word = words.count == 2 ? words[1] : [UInt8(ascii: "/"), 0]
+        let target: [UInt8] = words.count == 2 ? words[1] : [UInt8(ascii: "/"), 0]
         return target.withUnsafeBufferPointer { target in
             let name = CString(target.baseAddress!)
             do throws(SystemError) {
@@ -166,7 +199,7 @@ enum Execution {
         }
     }
 
-    private static func exit(_ words: [Word]) -> Int32 {
+    private static func exit(_ words: [[UInt8]]) -> Int32 {
         guard words.count > 1 else { end(Shell.lastStatus) }
         let number = words[1].withUnsafeBufferPointer { CString($0.baseAddress!).number }
         guard words.count == 2, let number, number >= 0, number <= Int(Int32.max) else {

@@ -14,12 +14,13 @@ import UserLibrary
         Its own commands: cd [directory], exit [status], wait (for what runs without waiting).
         """
 
-    nonisolated(unsafe) private(set) static var lastStatus: Int32 = 0
+    /// What $? stands for.
+    nonisolated(unsafe) static var lastStatus: Int32 = 0
     nonisolated(unsafe) private static var background: [Int32] = []
 
     static func run(_ arguments: Arguments) -> Int32 {
         if arguments.count == 2, arguments[0] == "-c" {
-            runLine([UInt8](arguments[1].bytes))
+            runLine([UInt8](arguments[1].bytes), isInteractive: false)
             return lastStatus
         }
         guard arguments.count <= 1 else { Arguments.refuse("one file is wanted", usage) }
@@ -34,11 +35,12 @@ import UserLibrary
     private static func readCommands(from input: Descriptor) {
         var lines = LineReader(input)
         let isInteractive = isConsole(input)
+        if isInteractive { System.setForeground(0) }
         while true {
             if isInteractive { prompt() }
             do throws(SystemError) {
                 guard let line = try lines.next() else { return }
-                runLine(line)
+                runLine(line, isInteractive: isInteractive)
             } catch {
                 fail("reading commands: \(error)")
             }
@@ -55,11 +57,11 @@ import UserLibrary
         error.flush()
     }
 
-    private static func runLine(_ line: [UInt8]) {
+    private static func runLine(_ line: [UInt8], isInteractive: Bool) {
         do throws(SyntaxError) {
-            let command = try Parser.parse(line, lastStatus: lastStatus)
+            let command = try Parser.parse(line)
             if case .nothing = command { return }
-            lastStatus = Execution.run(command)
+            lastStatus = Execution.runJob(command, isInteractive: isInteractive)
         } catch {
             complain("syntax: \(error.reason)")
             lastStatus = 2

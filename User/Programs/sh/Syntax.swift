@@ -8,8 +8,37 @@
 
 import UserLibrary
 
-/// A word, NUL-terminated.
-typealias Word = [UInt8]
+/// A word as it was typed: bytes, and places for what is known only when the command runs.
+struct Word {
+    enum Piece {
+        case bytes([UInt8])
+        case lastStatus
+    }
+    fileprivate(set) var pieces: [Piece] = []
+
+    fileprivate mutating func append(_ byte: UInt8) {
+        if case .bytes(var bytes) = pieces.last {
+            pieces.removeLast()
+            bytes.append(byte)
+            pieces.append(.bytes(bytes))
+        } else {
+            pieces.append(.bytes([byte]))
+        }
+    }
+
+    /// The word's bytes now, NUL-terminated.
+    func expanded(lastStatus: Int32) -> [UInt8] {
+        var result: [UInt8] = []
+        for piece in pieces {
+            switch piece {
+            case .bytes(let bytes): result += bytes
+            case .lastStatus: result += Text("\(lastStatus)").bytes
+            }
+        }
+        result.append(0)
+        return result
+    }
+}
 
 struct Redirection {
     enum Kind {
@@ -45,21 +74,18 @@ struct Parser {
     private let line: [UInt8]
     private var position = 0
     private var token = Token.end
-    /// What $? stands for.
-    private let lastStatus: Int32
 
     /// Parses a whole line.
-    static func parse(_ line: [UInt8], lastStatus: Int32) throws(SyntaxError) -> Command {
-        var parser = Parser(line: line, lastStatus: lastStatus)
+    static func parse(_ line: [UInt8]) throws(SyntaxError) -> Command {
+        var parser = Parser(line: line)
         try parser.advance()
         let command = try parser.list()
         guard case .end = parser.token else { throw SyntaxError(reason: "a ) without a (") }
         return command
     }
 
-    private init(line: [UInt8], lastStatus: Int32) {
+    private init(line: [UInt8]) {
         self.line = line
-        self.lastStatus = lastStatus
     }
 
     // MARK: Grammar
@@ -175,7 +201,7 @@ struct Parser {
     }
 
     private mutating func word() throws(SyntaxError) -> Word {
-        var word: Word = []
+        var word = Word()
         var quote: UInt8 = 0
         while let next = byte() {
             if next == quote, quote != 0 {
@@ -187,8 +213,7 @@ struct Parser {
                 word.append(escaped)
                 position += 1
             } else if next == UInt8(ascii: "$"), byte(1) == UInt8(ascii: "?") {
-                let status: Text = "\(lastStatus)"
-                word += status.bytes
+                word.pieces.append(.lastStatus)
                 position += 1
             } else if quote != 0 {
                 word.append(next)
@@ -202,7 +227,6 @@ struct Parser {
             position += 1
         }
         guard quote == 0 else { throw SyntaxError(reason: "a quote is not closed") }
-        word.append(0)
         return word
     }
 

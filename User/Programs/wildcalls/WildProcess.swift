@@ -35,7 +35,7 @@ enum WildProcess {
     }
 
     private static func act() {
-        let number = SystemCallNumber(rawValue: UInt64(random.below(30)))
+        let number = SystemCallNumber(rawValue: UInt64(random.below(41)))
         guard let number, number != .halt else {
             // Seldom: each is a line on the console.
             if random.below(200) == 0 { _ = System.raw(random.next() | 1 << 40, argument(), argument(), argument(), argument()) }
@@ -72,8 +72,21 @@ enum WildProcess {
         case .dup, .fstat: (descriptor(), random.below(2) == 0 ? argument() : pointer(), 0, 0)
         case .pipe, .wait, .resources: (random.below(2) == 0 ? argument() : pointer(), 0, 0, 0)
         case .ping: (UInt([0x0a00_0202, 0x0a00_02c8, 0x7f00_0001, 0][random.below(4)] as UInt32), argument() & 0xffff, UInt(random.below(30)), argument())
+        case .setGroup: (random.below(2) == 0 ? 0 : target(), argument(), 0, 0)
+        case .bind: (descriptor(), random.below(2) == 0 ? argument() : socketName(), 0, 0)
+        case .connect: (descriptor(), socketName(), 0, 0)
+        case .sendto: (descriptor(), pointer(), random.below(3) == 0 ? argument() : UInt(random.below(3000)), random.below(2) == 0 ? 0 : socketName())
+        case .recvfrom: (descriptor(), random.below(2) == 0 ? argument() : pointer(), argument(), random.below(2) == 0 ? 0 : pointer())
+        case .setsockopt: (descriptor(), UInt(random.below(4)), UInt(random.below(30)), 0)
+        case .getsockname, .getpeername: (descriptor(), random.below(2) == 0 ? argument() : pointer(), 0, 0)
+        case .poll: (pointer(), random.below(2) == 0 ? argument() : UInt(random.below(17)), UInt(random.below(30)), 0)
         default: (argument(), argument(), argument(), argument())
         }
+    }
+
+    /// Of this machine, or of one that is not there: nothing goes beyond the machine's own network.
+    private static func socketName() -> UInt {
+        [0x7f00_0001, 0x0a00_020f, 0x0a00_02c8, 0][random.below(4)] << 16 | UInt(random.below(8) == 0 ? random.below(65536) : 5000 + random.below(4))
     }
 
     /// Anything.

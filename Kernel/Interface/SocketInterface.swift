@@ -1,0 +1,45 @@
+// What the socket calls agree on. An address and a port travel in one 64-bit word, `address << 16 | port`, both in host order.
+
+/// An IPv4 address and a port, as the socket calls take and give them.
+public struct SocketName: Equatable, Sendable {
+    public var address: UInt32
+    public var port: UInt16
+
+    public init(address: UInt32, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
+    public init(word: UInt64) {
+        address = UInt32(truncatingIfNeeded: word >> 16)
+        port = UInt16(truncatingIfNeeded: word)
+    }
+
+    public var word: UInt64 { UInt64(address) << 16 | UInt64(port) }
+}
+
+/// Options of setsockopt.
+public enum SocketOption: Int32, Sendable {
+    /// Value 1: datagrams to broadcast addresses may be sent.
+    case broadcast = 1
+    /// Milliseconds that a read waits; 0: for ever.
+    case receiveTimeout = 2
+}
+
+/// What poll is asked about a descriptor: 8 bytes, as POSIX lays out struct pollfd.
+public struct PollEntry: BitwiseCopyable, Sendable {
+    public var descriptor: Int32
+    /// Wanted: `readable`.
+    public var events: Int16
+    /// Told: a subset of `events`, or `invalid`.
+    public var returned: Int16
+
+    public static let readable: Int16 = 0x001
+    public static let invalid: Int16 = 0x020
+
+    public init(descriptor: Int32, events: Int16 = PollEntry.readable) {
+        self.descriptor = descriptor
+        self.events = events
+        returned = 0
+    }
+}

@@ -1,0 +1,111 @@
+// Many threads on one file system.
+
+import DiskImage
+import FileSystem
+import Foundation
+import SystemInterface
+import Testing
+
+/// Runs `body` on so many threads and waits for all of them.
+func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let group = DispatchGroup()
+    for index in 0..<count {
+        group.enter()
+        let thread = Thread {
+            body(index)
+            group.leave()
+        }
+        thread.stackSize = 1 << 20
+        thread.start()
+    }
+    group.wait()
+}
+
+@Suite struct ConcurrencyTests {
+    @Test(arguments: [64, 256])
+    func eightWritersDoNotDisturbEachOther(buffers: Int) throws {
+        let disk = try makeDisk(makeLayout(blocks: 2000, inodes: 200))
+        let system = try mountThreaded(disk, buffers: buffers)
+        let free = system.freeBlocks
+        onThreads(8) { thread in
+            do {
+                try system.makeDirectory("/t\(thread)")
+                for round in 0..<15 {
+                    let path = "/t\(thread)/f\(round % 3)"
+                    let content = pattern(500 + round * 700, seed: thread * 100 + round)
+                    try system.write(content, to: path)
+                    #expect(try system.contents(of: path) == content)
+                    try system.link(path, "/x\(thread)")
+                    try system.unlink("/x\(thread)")
+                    if round % 3 == 2 { for index in 0..<3 { try system.unlink("/t\(thread)/f\(index)") } }
+                }
+                try system.unlink("/t\(thread)")
+            } catch {
+                Issue.record("thread \(thread): \(error)")
+            }
+        }
+        #expect(system.freeInodes == 198)
+        #expect(free - system.freeBlocks <= 1)  // the root directory may have grown
+        #expect(system.inodesInUse == 0)
+        try system.synchronize()
+        #expect(try findings(disk) == [])
+    }
+
+    @Test func theSameNamesFromAllSides() throws {
+        let disk = try makeDisk(makeLayout(blocks: 1500, inodes: 100, log: 30))
+        let system = try mountThreaded(disk)
+        onThreads(8) { thread in
+            var random = Seeded(UInt64(thread))
+            for _ in 0..<150 {
+                let a = "/n\(Int.random(in: 0..<4, using: &random))"
+                let b = "/n\(Int.random(in: 0..<4, using: &random))"
+                // Anything may fail here, since the others do the same; nothing may break.
+                switch Int.random(in: 0..<8, using: &random) {
+                case 0: try? system.write(pattern(3000, seed: thread), to: a)
+                case 1: try? system.unlink(a)
+                case 2: try? system.link(a, b)
+                case 3: try? system.makeDirectory(a)
+                case 4: try? system.touch(a + "/x")
+                case 5: try? system.unlink(a + "/x")
+                case 6: _ = try? system.contents(of: a)
+                default: if let file = try? system.open(a, [.truncate, .writeOnly]) { system.release(file.inode) }
+                }
+            }
+        }
+        #expect(system.inodesInUse == 0)
+        try system.synchronize()
+        #expect(try findings(disk).map { "\($0)" } == [])
+    }
+
+    @Test func concurrentCallsCommitTogether() throws {
+        let disk = try makeDisk(makeLayout(inodes: 200))
+        let system = try mountThreaded(disk)
+        for thread in 0..<4 { try system.touch("/f\(thread)") }
+        disk.startRecording()
+        onThreads(4) { thread in
+            guard let file = try? system.open("/f\(thread)", [.readWrite]) else { return }
+            for round in 0..<25 { #expect(system.write(file.inode, at: round * 100, pattern(100)).error == nil) }
+            system.release(file.inode)
+        }
+        let flushes = disk.stopRecording().filter { if case .flush = $0 { true } else { false } }.count
+        // Alone each of the 100 writes takes two flushes and its share of the checkpoints.
+        #expect(flushes <= 300)
+        for thread in 0..<4 { #expect(try system.contents(of: "/f\(thread)").count == 2500) }
+    }
+
+    @Test func appendersToOneFileLoseNothing() throws {
+        let system = try mountThreaded(makeDisk())
+        try system.touch("/log")
+        onThreads(4) { thread in
+            guard let file = try? system.open("/log", [.readWrite]) else { return }
+            for index in 0..<40 {
+                #expect(system.write(file.inode, at: 0, [UInt8](repeating: UInt8(thread), count: 1500 + index)).error == nil)
+            }
+            system.release(file.inode)
+        }
+        // Each write was a transaction under the inode's lock: the first 1500 bytes are one writer's.
+        let content = try system.contents(of: "/log")
+        #expect(content.count == 1539)
+        #expect(Set(content.prefix(1500)).count == 1)
+    }
+}

@@ -1,0 +1,179 @@
+// A machine under test: QEMU started by qemu/start, with a keyboard and a screen.
+//
+// Every wait has a deadline and waits for output, never for time to pass. When something does not come, the error carries the
+// whole console, and the folder with the disk image and the packet capture is kept.
+
+import Foundation
+import Testing
+
+/// The project's folder: this file is Tests/SystemTests/Guest.swift in it.
+let projectFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+struct GuestError: Error, CustomStringConvertible {
+    let description: String
+}
+
+final class Guest: @unchecked Sendable {
+    /// Seconds that anything may take before the test gives up. Far more than it takes on a busy machine.
+    static let patience: TimeInterval = 120
+
+    let folder: URL
+    private let process = Process()
+    private let keyboard = Pipe()
+    private let condition = NSCondition()
+    private var console: [UInt8] = []
+    private var read = 0
+    private var isClosed = false
+    private var failed = false
+
+    /// Boots. Options are those of qemu/start: "CPUS": "4" and so on.
+    /// - Parameter image: a disk image to use and change; else a fresh copy of build/fs.img.
+    init(_ options: [String: String] = [:], image: URL? = nil) throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let disk = image ?? folder.appendingPathComponent("fs.img")
+        if image == nil {
+            try FileManager.default.copyItem(at: projectFolder.appendingPathComponent("build/fs.img"), to: disk)
+        }
+        process.executableURL = projectFolder.appendingPathComponent("qemu/start")
+        process.environment = ProcessInfo.processInfo.environment
+            .filter { !["CPUS", "MEM", "NET", "NIC", "PCAP", "QEMUFLAGS", "V", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
+            .merging(["FSIMG": disk.path, "PCAP": "1", "PCAPFILE": capture.path]) { $1 }
+            .merging(options) { $1 }
+        let screen = Pipe()
+        process.standardInput = keyboard
+        process.standardOutput = screen
+        process.standardError = screen
+        screen.fileHandleForReading.readabilityHandler = { [weak self] handle in
+            let data = handle.availableData
+            guard let self else { return }
+            self.condition.lock()
+            if data.isEmpty {
+                handle.readabilityHandler = nil
+                self.isClosed = true
+            }
+            self.console += data.filter { $0 != 13 }
+            self.condition.broadcast()
+            self.condition.unlock()
+        }
+        try process.run()
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+        if !failed { try? FileManager.default.removeItem(at: folder) }
+    }
+
+    var capture: URL { folder.appendingPathComponent("packets.pcap") }
+
+    /// Everything that was printed so far.
+    var transcript: String {
+        condition.lock()
+        defer { condition.unlock() }
+        return String(decoding: console, as: UTF8.self)
+    }
+
+    /// Waits until `text` is printed after what was read before; returns what came before it, and reads on behind it.
+    @discardableResult
+    func wait(for text: String, seconds: TimeInterval = patience) throws -> String {
+        let wanted = Array(text.utf8)
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if let place = find(wanted) {
+                let before = String(decoding: console[read..<place], as: UTF8.self)
+                read = place + wanted.count
+                return before
+            }
+            if isClosed || !condition.wait(until: deadline) {
+                if find(wanted) != nil { continue }
+                failed = true
+                let reason = isClosed ? "the machine ended before it printed" : "within \(Int(seconds)) s the machine did not print"
+                throw GuestError(description: "\(reason) \"\(text)\". Kept: \(folder.path). The console:\n\(String(decoding: console, as: UTF8.self))")
+            }
+        }
+    }
+
+    private func find(_ wanted: [UInt8]) -> Int? {
+        guard console.count >= read + wanted.count else { return nil }
+        return (read...(console.count - wanted.count)).first { console[$0] == wanted[0] && console[$0..<$0 + wanted.count].elementsEqual(wanted) }
+    }
+
+    /// Waits for the shell's first prompt.
+    func waitForShell() throws { try wait(for: "\n$ ") }
+
+    /// Types keys as they are.
+    func type(_ keys: String) { keyboard.fileHandleForWriting.write(Data(keys.utf8)) }
+
+    /// Types a command and returns what it printed, up to the next prompt.
+    func run(_ command: String, seconds: TimeInterval = patience) throws -> String {
+        type(command + "\n")
+        try wait(for: command + "\n", seconds: seconds)
+        // The prompt comes at the start of a line; a command that printed nothing is followed by it at once.
+        condition.lock()
+        read -= 1
+        condition.unlock()
+        let output = try wait(for: "\n$ ", seconds: seconds)
+        return String(output.dropFirst())
+    }
+
+    /// Asks QEMU's monitor, which shares the terminal (Ctrl-A C switches), and returns its answer.
+    func monitor(_ command: String) throws -> String {
+        type("\u{01}c\n")
+        try wait(for: "(qemu) \n(qemu) ")
+        type(command + "\n")
+        try wait(for: "\n")
+        let answer = try wait(for: "(qemu) ")
+        type("\u{01}c")
+        return answer
+    }
+
+    /// Lets the guest run on for so many seconds, then ends QEMU as a power failure would.
+    func cutPower(after seconds: TimeInterval) {
+        Thread.sleep(forTimeInterval: seconds)
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// Waits until QEMU ends; returns its exit status.
+    func exitStatus(seconds: TimeInterval = patience) throws -> Int32 {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        condition.lock()
+        while !isClosed {
+            guard condition.wait(until: deadline) else {
+                failed = true
+                condition.unlock()
+                throw GuestError(description: "the machine did not power off. The console:\n\(transcript)")
+            }
+        }
+        condition.unlock()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// Powers off from the shell.
+    func halt() throws {
+        type("halt\n")
+        #expect(try exitStatus() == 0)
+    }
+}
+
+/// Runs a program of the host's and returns its exit status and what it printed.
+func runOnHost(_ command: [String], environment: [String: String] = [:]) throws -> (status: Int32, output: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = command
+    process.currentDirectoryURL = projectFolder
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+}

@@ -1,0 +1,80 @@
+// The kernel file, and what the kernel says when it cannot go on.
+
+import Foundation
+import Testing
+
+@Suite struct KernelImageTests {
+    @Test func noSegmentOfKernelOrProgramIsWritableAndExecutable() throws {
+        let programs = try FileManager.default.contentsOfDirectory(atPath: projectFolder.appendingPathComponent("build/programs").path)
+        #expect(programs.count > 10)
+        for file in ["build/swiftlet.elf"] + programs.map({ "build/programs/\($0)" }) {
+            let image = try Data(contentsOf: projectFolder.appendingPathComponent(file))
+            for (type, flags) in programHeaders(image) where type == 1 {
+                #expect(flags & 3 != 3, "\(file) has a segment that is writable and executable")
+            }
+        }
+    }
+
+    @Test func noPageInUseIsWritableAndExecutable() throws {
+        let guest = try Guest(["CPUS": "1"])
+        try guest.waitForShell()
+        let mappings = try guest.monitor("info mem").split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count == 4 }
+        let rights = mappings.map { $0[3] }.filter { $0.hasPrefix("r") || $0.hasPrefix("-") }
+        #expect(rights.filter { $0.hasPrefix("r-x") }.count >= 1)
+        #expect(rights.filter { $0.hasPrefix("rw-") }.count > 64)
+        #expect(rights.filter { $0.contains("w") && $0.contains("x") }.isEmpty)
+        #expect(try guest.run("echo on") == "on")
+        try guest.halt()
+    }
+
+    /// Type and flags of each program header.
+    private func programHeaders(_ image: Data) -> [(UInt32, UInt32)] {
+        image.withUnsafeBytes { bytes in
+            let table = Int(bytes.loadUnaligned(fromByteOffset: 32, as: UInt64.self))
+            let count = Int(bytes.loadUnaligned(fromByteOffset: 56, as: UInt16.self))
+            return (0..<count).map { index in
+                (
+                    bytes.loadUnaligned(fromByteOffset: table + 56 * index, as: UInt32.self),
+                    bytes.loadUnaligned(fromByteOffset: table + 56 * index + 4, as: UInt32.self)
+                )
+            }
+        }
+    }
+
+    @Test func guardNamesWhatMayNotBeInTheKernel() throws {
+        // A user program has a heap: as a kernel it must be refused.
+        let result = try runOnHost(["build/tools/release/kernel-image", "build/freestanding/release/sh", "/dev/null"])
+        #expect(result.status == 1)
+        #expect(result.output.contains("posix_memalign, pulled in by:"))
+    }
+
+    @Test func panicTellsReasonHartAndBacktraceAndEndsTheMachine() throws {
+        // A disk without a file system: the kernel has nothing to run.
+        let empty = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-empty-\(UUID().uuidString).img")
+        try Data(count: 1 << 20).write(to: empty)
+        defer { try? FileManager.default.removeItem(at: empty) }
+        let guest = try Guest(image: empty)
+        try guest.wait(for: "panic: the disk cannot be mounted: `make fs-reset` makes a fresh one")
+        try guest.wait(for: "hart ")
+        try guest.wait(for: "backtrace, innermost first:")
+        try guest.wait(for: "static FileStore.mount()")
+        try guest.wait(for: "thread_main")
+        #expect(try guest.exitStatus() == 1)
+    }
+
+    @Test func hartWithoutTheNeededExtensionsGetsAClearLine() throws {
+        let guest = try Guest(["QEMUFLAGS": "-cpu rv64,zba=false,zbb=false,zbs=false"])
+        try guest.wait(for: "must have the extensions Zba, Zbb and Zbs")
+        _ = try guest.exitStatus()
+    }
+
+    @Test(arguments: [
+        (["CPUS": "9"], "CPUS=9: a number of harts from 1 to 8 is wanted"),
+        (["NET": "carrier-pigeon"], "there is no such network; known are: user"),
+        (["NIC": "e1000"], "there is no such card; known are: virtio"),
+    ]) func startRefusesUnknownOptionsAndListsTheKnown(options: [String: String], message: String) throws {
+        let result = try runOnHost(["qemu/start", "--print"], environment: options)
+        #expect(result.status == 2)
+        #expect(result.output.contains(message))
+    }
+}

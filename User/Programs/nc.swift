@@ -1,0 +1,111 @@
+// nc: lines of the terminal out as datagrams, datagrams in as text.
+
+import SystemInterface
+import UserLibrary
+
+@main enum NetCat: Program {
+    static let usage: StaticString = """
+        usage: nc -u [-w seconds] address port
+               nc -u -l [-k] [-w seconds] port
+        Sends what it reads from standard input to a UDP port, a datagram a line, and prints what comes back.
+          -u          UDP; there is nothing else yet
+          -l          listen on the port, and answer the first who writes
+          -k          listen to everybody, and answer who wrote last
+          -w seconds  end when nothing came for so long
+        """
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        var (isUDP, listens, keepsListening) = (false, false, false)
+        var limit: Int32 = -1
+        arguments.takeOptions(usage, withValue: "w") { letter, value in
+            switch letter {
+            case UInt8(ascii: "u"): isUDP = true
+            case UInt8(ascii: "l"): listens = true
+            case UInt8(ascii: "k"): keepsListening = true
+            case UInt8(ascii: "w"):
+                guard let time = value.nanoseconds, time <= 1 << 50 else { return false }
+                limit = Int32(time / 1_000_000)
+            default: return false
+            }
+            return true
+        }
+        guard isUDP else { Arguments.refuse("only -u is there yet", usage) }
+        guard arguments.count == (listens ? 1 : 2) else { Arguments.refuse("address and port are wanted (only a port with -l)", usage) }
+        guard let number = arguments[arguments.count - 1].number, number > 0, number <= 65535 else {
+            fail("\(arguments[arguments.count - 1]): a port is a number from 1 to 65535")
+        }
+        let port = UInt16(number)
+        do throws(SystemError) {
+            let socket = try System.socket()
+            if listens {
+                try System.bind(socket, to: SocketName(address: 0, port: port))
+            } else {
+                guard let address = parseAddress(arguments[0]) else { fail("\(arguments[0]): not an IPv4 address such as 10.0.2.2") }
+                try System.connect(socket, to: SocketName(address: address, port: port))
+            }
+            return try talk(socket, isConnected: !listens, keepsListening: keepsListening, limit: limit)
+        } catch {
+            fail("\(error)")
+        }
+    }
+
+    private static func talk(
+        _ socket: Descriptor, isConnected: Bool, keepsListening: Bool, limit: Int32
+    ) throws(SystemError) -> Int32 {
+        var entries = [PollEntry(descriptor: socket.rawValue), PollEntry(descriptor: Descriptor.standardInput.rawValue)]
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        var peer: SocketName?
+        var isConnected = isConnected
+        while true {
+            if try System.poll(&entries, milliseconds: limit) == 0 { return 0 }
+            if entries[0].returned != 0 {
+                let (count, source) = try receive(socket, &buffer)
+                peer = source
+                if !isConnected, !keepsListening {
+                    try System.connect(socket, to: source)
+                    isConnected = true
+                }
+                buffer.withUnsafeBufferPointer { standardOutput.write(UnsafeBufferPointer(rebasing: $0[..<count])) }
+                standardOutput.flush()
+            }
+            if entries[1].returned != 0 {
+                let count = try readPiece(.standardInput, into: &buffer)
+                if count == 0 {
+                    // The end of the input: wait for answers only as long as the limit says.
+                    if limit < 0, isConnected { return 0 }
+                    entries[1].descriptor = -1
+                } else if isConnected || peer != nil {
+                    try send(socket, buffer, count, to: isConnected ? nil : peer)
+                }
+            }
+        }
+    }
+
+    private static func receive(_ socket: Descriptor, _ buffer: inout [UInt8]) throws(SystemError) -> (Int, SocketName) {
+        var result: Swift.Result<(Int, SocketName), SystemError> = .failure(.badAddress)
+        buffer.withUnsafeMutableBytes { bytes in
+            do throws(SystemError) {
+                let (count, source) = try System.receive(socket, bytes)
+                result = .success((count, source))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private static func send(
+        _ socket: Descriptor, _ buffer: [UInt8], _ count: Int, to peer: SocketName?
+    ) throws(SystemError) {
+        var failure: SystemError?
+        buffer.withUnsafeBytes { bytes in
+            do throws(SystemError) {
+                try System.send(socket, UnsafeRawBufferPointer(rebasing: bytes[..<count]), to: peer)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}

@@ -1,7 +1,7 @@
 // Printing. Output to the console appears at once; output to a file or pipe is collected and written when there is a buffer full
 // of it or the program ends.
 
-import SystemInterface
+public import SystemInterface
 
 /// Bytes on their way to a descriptor.
 public struct Output {
@@ -44,6 +44,19 @@ public struct Output {
         do throws(SystemError) { isDevice = try System.status(file).type == FileType.device.rawValue } catch { isDevice = false }
         isConsole = isDevice
         return isDevice
+    }
+}
+
+/// Writes the first `count` bytes of an array, all of them.
+/// - Throws: what the write throws; inputOutput if nothing more is taken.
+public func writePiece(_ file: Descriptor, _ bytes: [UInt8], count: Int) throws(SystemError) {
+    var done = 0
+    while done < count {
+        let written = try bytes.withUnsafeBufferPointer { (bytes) throws(SystemError) in
+            try System.write(file, UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[done..<count])))
+        }
+        guard written > 0 else { throw .inputOutput }
+        done += written
     }
 }
 

@@ -165,42 +165,6 @@ enum Execution {
         while try readPiece(file, into: &buffer) > 0 {}
     }
 
-    /// Becomes the program that the words name; returns only with a complaint: 127 if there is none, 126 if it does not run.
-    private static func execute(_ words: [[UInt8]]) -> Int32 {
-        var arguments: [UnsafePointer<UInt8>?] = []
-        // The words live on in this array until exec has copied them.
-        for word in words { arguments.append(word.withUnsafeBufferPointer { $0.baseAddress }) }
-        arguments.append(nil)
-        let name = CString(arguments[0]!)
-        do throws(SystemError) {
-            try execute(name, arguments)
-        } catch .noSuchFile where !name.bytes.contains(UInt8(ascii: "/")) {
-            // Programs live in the root; the working directory comes first.
-            var path: [UInt8] = [UInt8(ascii: "/")]
-            path += words[0]
-            do throws(SystemError) {
-                try path.withUnsafeBufferPointer { (path) throws(SystemError) in
-                    try execute(CString(path.baseAddress!), arguments)
-                }
-            } catch .noSuchFile {
-                complain("\(name): no such program (ls / lists them)")
-                return 127
-            } catch {
-                complain("\(name): \(error)")
-            }
-        } catch {
-            complain("\(name): \(error)")
-            return error == .noSuchFile ? 127 : 126
-        }
-        return 126
-    }
-
-    private static func execute(_ path: CString, _ arguments: [UnsafePointer<UInt8>?]) throws(SystemError) {
-        try arguments.withUnsafeBufferPointer { (arguments) throws(SystemError) in
-            try System.exec(path, arguments.baseAddress!)
-        }
-    }
-
     // MARK: Commands of the shell's own
 
     /// Runs a command that changes the shell itself; nil if it is none.

@@ -203,18 +203,3 @@ func resourcesBefore() -> SystemResources {
     ownPages()
     return resources()
 }
-
-/// A small generator of numbers, the same at each run.
-struct Random {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
-    }
-
-    mutating func below(_ limit: Int) -> Int { Int(next() >> 16) % limit }
-}

@@ -227,8 +227,10 @@ enum MemoryTests {
         let start = at(memory(count * page))
         for index in 0..<count { store(1, start + index * page) }
         let free = resourcesBefore().freePages
-        let pid = child {
+        inChild(0, "a child that counts") {
             expect(Int(free) - Int(resources().freePages) < 60, "fork of 512 pages takes only tables")
+        }
+        child {
             for index in 0..<count {
                 round = index
                 expect(Int(load(start + index * page)), 1, "the child has the parent's page")
@@ -241,7 +243,7 @@ enum MemoryTests {
             }
         }
         for index in 0..<count { store(3, start + index * page) }
-        expect(call(.wait, 0).value, pid, "wait")
+        expect(waitStatus(), 0, "the child")
         for index in 0..<count {
             round = index
             expect(Int(load(start + index * page)), 3, "the parent's page is its own")

@@ -72,7 +72,8 @@ struct Test {
     private static func runAll(_ tests: [Test]) -> Int32 {
         makeDirectory()
         removeDirectory()
-        let before = Balance()
+        let before: Balance
+        do throws(SystemError) { before = try Balance() } catch { fail("counts: \(error)") }
         let start = System.clock
         var failed = 0
         for test in tests {
@@ -92,11 +93,9 @@ struct Test {
             }
         }
         let seconds = (System.clock - start) / 1_000_000_000
-        let lost = before.differences()
         print("\(tests.count) tests in \(seconds) s")
         if failed > 0 { print("SOME TESTS FAILED: \(failed)") }
-        if !lost.bytes.isEmpty { print("NOT ALL CAME BACK:\(lost)") }
-        if failed == 0 && lost.bytes.isEmpty {
+        if before.report(failed: failed > 0) == 0 {
             let verdict: Text = "ALL TESTS PASSED"
             print(verdict)
             return 0
@@ -142,40 +141,5 @@ struct Test {
     private static func removeDirectory() {
         Remover.empty(CString(stringLiteral: directory))
         do throws(SystemError) { try System.unlink(CString(stringLiteral: directory)) } catch { complain("\(directory): \(error)") }
-    }
-}
-
-/// Counts of the system before the tests, to be compared with those after.
-private struct Balance {
-    private let counts: SystemResources
-    private let ownMemory: UInt
-
-    init() {
-        counts = resources()
-        ownMemory = breakAddress
-    }
-
-    /// What is not as it was. Orphans may still be on their way out: it waits for them a while.
-    func differences() -> Text {
-        var text = Text()
-        for attempt in 0..<50 {
-            text = Text()
-            var now = resources()
-            // What this program itself has grown by is not lost.
-            now.freePages += UInt64((breakAddress - ownMemory) / page)
-            compare("pages", counts.freePages, now.freePages, &text)
-            compare("blocks", counts.freeBlocks, now.freeBlocks, &text)
-            compare("inodes on disk", counts.freeInodes, now.freeInodes, &text)
-            compare("inodes in memory", now.inodesInUse, counts.inodesInUse, &text)
-            compare("open files", now.openFiles, counts.openFiles, &text)
-            compare("process slots", counts.freeProcesses, now.freeProcesses, &text)
-            if text.bytes.isEmpty || attempt == 49 { break }
-            pause(1)
-        }
-        return text
-    }
-
-    private func compare(_ what: StaticString, _ more: UInt64, _ less: UInt64, _ text: inout Text) {
-        if more != less { text = "\(text) \(Int(more) - Int(less)) \(what)" }
     }
 }

@@ -1,17 +1,13 @@
-// Removes everything below a directory: what a test that failed has left.
+// Removes everything below a directory: for tests, which leave nothing behind.
 
 import SystemInterface
-import UserLibrary
 
-enum Remover {
-    /// Empties a directory, however deep it is.
-    static func empty(_ path: CString) {
+public enum Remover {
+    /// Empties a directory, however deep it is. What cannot be removed stays.
+    public static func empty(_ path: CString) {
         var names = list(path)
         while let name = names.popLast() {
-            var full = Array(path.bytes)
-            full.append(UInt8(ascii: "/"))
-            full += name
-            full.append(0)
+            let full = joinPath(path, name)
             full.withUnsafeBufferPointer { full in
                 let victim = CString(full.baseAddress!)
                 do throws(SystemError) {
@@ -41,13 +37,8 @@ enum Remover {
         var names: [[UInt8]] = []
         do throws(SystemError) {
             let directory = try System.open(path)
-            var entry = [UInt8](repeating: 0, count: 16)
-            while try readPiece(directory, into: &entry) == 16 {
-                if entry[0] == 0 && entry[1] == 0 { continue }
-                var name: [UInt8] = []
-                for index in 2..<16 where entry[index] != 0 { name.append(entry[index]) }
-                if name != [46], name != [46, 46] { names.append(name) }
-            }
+            var reader = DirectoryReader(directory)
+            while let name = try reader.next() { names.append(name) }
             try System.close(directory)
         } catch {}
         return names

@@ -1,0 +1,17 @@
+// Numbers that look random, the same at each run from the same seed (xorshift64; Marsaglia 2003).
+
+public struct Random {
+    private var state: UInt64
+
+    public init(_ seed: UInt64) { state = (seed &+ 1) &* 0x9e37_79b9_7f4a_7c15 | 1 }
+
+    public mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+
+    /// A number from 0 up to, but not including, `limit`.
+    public mutating func below(_ limit: Int) -> Int { Int(next() >> 16) % limit }
+}

@@ -1,0 +1,72 @@
+// cp: copies files.
+
+import SystemInterface
+import UserLibrary
+
+@main enum Copy: Program {
+    static let usage: StaticString = """
+        usage: cp source target
+               cp source ... directory
+        Copies a file to the target, which is made or replaced, or files into a directory under their own names.
+        Directories are not copied.
+        """
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        arguments.takeOptions(usage) { _, _ in false }
+        guard arguments.count >= 2 else { Arguments.refuse("a source and a target are wanted", usage) }
+        let target = arguments[arguments.count - 1]
+        if arguments.count > 2, !isDirectory(target) { fail("\(target): not a directory") }
+        var result: Int32 = 0
+        for index in 0..<arguments.count - 1 {
+            let source = arguments[index]
+            do throws(SystemError) {
+                let from = try System.open(source)
+                try withDestination(of: source, in: target) { (name) throws(SystemError) in
+                    if !copy(from, source, to: name) { result = 1 }
+                }
+                try System.close(from)
+            } catch {
+                complain("\(source): \(error)")
+                result = 1
+            }
+        }
+        return result
+    }
+
+    /// False after a complaint.
+    private static func copy(_ from: Descriptor, _ source: CString, to name: CString) -> Bool {
+        do throws(SystemError) {
+            let original = try System.status(from)
+            if original.type == FileType.directory.rawValue {
+                complain("\(source): is a directory; they are not copied")
+                return false
+            }
+            if isSame(original, name) {
+                complain("\(source) and \(name) are the same file")
+                return false
+            }
+            let to = try System.open(name, [.create, .truncate, .writeOnly])
+            var buffer = [UInt8](repeating: 0, count: 8192)
+            while true {
+                let count = try readPiece(from, into: &buffer)
+                if count == 0 { break }
+                try writePiece(to, buffer, count: count)
+            }
+            try System.close(to)
+            return true
+        } catch {
+            complain("\(source) to \(name): \(error)")
+            return false
+        }
+    }
+
+    private static func isSame(_ original: FileStatus, _ name: CString) -> Bool {
+        do throws(SystemError) {
+            let other = try status(of: name)
+            return other.inode == original.inode && other.device == original.device
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// df: the disk, and the system's tables.
+
+import SystemInterface
+import UserLibrary
+
+@main enum DiskFree: Program {
+    static let usage: StaticString = """
+        usage: df
+        Says how many blocks (1 KiB) and inodes the disk has and how many are free, and how full the system's tables are.
+        """
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        guard arguments.count == 0 else { Arguments.refuse("\(arguments[0]) makes no sense", usage) }
+        do throws(SystemError) {
+            let counts = try System.resources()
+            print("\("               total      used      free   use" as StaticString)")
+            show("blocks", counts.blocks, counts.freeBlocks)
+            show("inodes", counts.inodes, counts.freeInodes)
+            show("open files", UInt64(Limit.openFiles), UInt64(Limit.openFiles) - counts.openFiles)
+            show("processes", UInt64(Limit.processes), counts.freeProcesses)
+            return 0
+        } catch {
+            fail("\(error)")
+        }
+    }
+
+    private static func show(_ what: StaticString, _ total: UInt64, _ free: UInt64) {
+        let used = total - free
+        let name = UnsafeBufferPointer(start: what.utf8Start, count: what.utf8CodeUnitCount)
+        print("\(name, width: 10)\(total, width: 10)\(used, width: 10)\(free, width: 10)\(used * 100 / max(total, 1), width: 5)%")
+    }
+}

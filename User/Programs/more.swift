@@ -1,0 +1,52 @@
+// more: a page at a time.
+
+import SystemInterface
+import UserLibrary
+
+@main enum More: Program {
+    static let usage: StaticString = """
+        usage: more [-n lines] [file ...]
+        Prints the files, or standard input, a page (22 lines) at a time: Enter for the next page, q and Enter to stop.
+        What does not go to the console is printed without a stop.
+        """
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        var height = 22
+        arguments.takeOptions(usage, withValue: "n") { letter, value in
+            guard letter == UInt8(ascii: "n"), let number = value.number, number > 0 else { return false }
+            height = number
+            return true
+        }
+        var keys = openKeys()
+        var left = height
+        return forEachFile(arguments) { (file, _) throws(SystemError) in
+            var lines = LineReader(file)
+            while let line = try lines.next() {
+                if left == 0 {
+                    guard try wait(&keys) else { end(0) }
+                    left = height
+                }
+                line.withUnsafeBufferPointer { print("\($0, width: 0)") }
+                if keys != nil { left -= 1 }
+            }
+        }
+    }
+
+    /// The console, to read keys from, if that is where the output goes; standard input may be a pipe.
+    private static func openKeys() -> LineReader? {
+        do throws(SystemError) {
+            guard try System.status(.standardOutput).type == FileType.device.rawValue else { return nil }
+            return LineReader(try System.open("/console"))
+        } catch {
+            return nil
+        }
+    }
+
+    /// False if the user has had enough.
+    private static func wait(_ keys: inout LineReader?) throws(SystemError) -> Bool {
+        standardOutput.write("--more--")
+        guard let answer = try keys?.next() else { return false }
+        return answer.first != UInt8(ascii: "q")
+    }
+}

@@ -1,0 +1,145 @@
+// One wild process: calls with arguments that are right, almost right, or not at all. What it must not do: power the machine off,
+// kill others, leave its directory, read from the console, talk to the world.
+
+import SystemInterface
+import UserLibrary
+
+enum WildProcess {
+    private static let names: [StaticString] = [
+        "w0", "w1", "w2", "w3", "w4", "w5/w6", "w5", "w5/../w7", ".", "./w8", "w1/w2", "", "w2345678901234567", "w9//", "..",
+    ]
+    private static let places: [StaticString] = ["w5", ".", "w1", "missing", ""]
+    private static let wild: [UInt] = [
+        0, 1, 8, 4095, 4096, 0x8000_0000, 0x3f_ffff_dfff, 0x3f_ffff_e000, 0x3f_ffff_ffff, 0x40_0000_0000, 1 << 63, .max, .max - 7,
+        0xffff_ffc0_0000_0000, 0xffff_ffc0_8020_0000, 0xffff_ffe0_0000_4000, 0x7fff_ffff, 0xffff_ffff, 0x8000_0000_0000_0001,
+    ]
+    private static let memorySize = 5 * 4096
+
+    nonisolated(unsafe) private static var random = Random(0)
+    nonisolated(unsafe) private static var memory: UInt = 0
+    nonisolated(unsafe) private static var lastChild: UInt = 0
+    /// Forks of forks of forks end at once.
+    nonisolated(unsafe) private static var generation = 0
+
+    /// Makes calls until it is killed.
+    static func live(_ seed: UInt64) -> Never {
+        random = Random(seed)
+        do throws(SystemError) {
+            try System.changeDirectory(WildCalls.directory)
+            memory = try System.moveBreak(by: Int32(memorySize))
+            for descriptor: Int32 in 0...2 { try System.close(Descriptor(descriptor)) }
+        } catch {
+            System.exit(1)
+        }
+        while true { act() }
+    }
+
+    private static func act() {
+        let number = SystemCallNumber(rawValue: UInt64(random.below(41)))
+        guard let number, number != .halt else {
+            // Seldom: each is a line on the console.
+            if random.below(200) == 0 { _ = System.raw(random.next() | 1 << 40, argument(), argument(), argument(), argument()) }
+            return
+        }
+        if number == .exit, random.below(30) > 0 { return }
+        let (a, b, c, d) = arguments(of: number)
+        let result = System.raw(number.rawValue, a, b, c, d)
+        if number == .fork {
+            if result.value == 0 {
+                generation += 1
+                random = Random(random.next() &+ 1)
+                if generation > 3 || random.below(3) == 0 { System.exit(Int32(truncatingIfNeeded: random.next())) }
+            } else if result.value > 0 {
+                lastChild = UInt(result.value)
+            }
+        }
+    }
+
+    private static func arguments(of number: SystemCallNumber) -> (UInt, UInt, UInt, UInt) {
+        switch number {
+        case .kill: (target(), argument(), 0, 0)
+        case .sleep: ([0, 1, 2, .max, 0x8000_0000, 0xffff_ffff_0000_0001][random.below(6)], argument(), 0, 0)
+        case .nanosleep: ([0, 1, 1000, 3_000_000, 50_000_000][random.below(5)], argument(), 0, 0)
+        case .sbrk: (growth(), [1, 2, argument()][random.below(3)], 0, 0)
+        case .chdir: (random.below(3) == 0 ? unmapped() : text(places), argument(), 0, 0)
+        case .open: (path(), random.below(2) == 0 ? argument() : [0, 1, 2, 0x200, 0x202, 0x601, 0x402][random.below(7)], 0, 0)
+        case .unlink, .mkdir: (path(), argument(), 0, 0)
+        case .link: (path(), path(), argument(), 0)
+        case .mknod: (path(), UInt(random.below(1000)) + 2, argument(), 0)  // not the console
+        case .exec: (path(), random.below(2) == 0 ? vector() : argument(), 0, 0)
+        case .read, .write: (descriptor(), random.below(4) == 0 ? argument() : pointer(), random.below(3) == 0 ? argument() : UInt(random.below(9000)), 0)
+        case .close: (random.below(3) == 0 ? argument() : descriptor(), 0, 0, 0)
+        case .dup, .fstat: (descriptor(), random.below(2) == 0 ? argument() : pointer(), 0, 0)
+        case .pipe, .wait, .resources: (random.below(2) == 0 ? argument() : pointer(), 0, 0, 0)
+        case .ping: (UInt([0x0a00_0202, 0x0a00_02c8, 0x7f00_0001, 0][random.below(4)] as UInt32), argument() & 0xffff, UInt(random.below(30)), argument())
+        case .setGroup: (random.below(2) == 0 ? 0 : target(), argument(), 0, 0)
+        case .bind: (descriptor(), random.below(2) == 0 ? argument() : socketName(), 0, 0)
+        case .connect: (descriptor(), socketName(), 0, 0)
+        case .sendto: (descriptor(), pointer(), random.below(3) == 0 ? argument() : UInt(random.below(3000)), random.below(2) == 0 ? 0 : socketName())
+        case .recvfrom: (descriptor(), random.below(2) == 0 ? argument() : pointer(), argument(), random.below(2) == 0 ? 0 : pointer())
+        case .setsockopt: (descriptor(), UInt(random.below(4)), UInt(random.below(30)), 0)
+        case .getsockname, .getpeername: (descriptor(), random.below(2) == 0 ? argument() : pointer(), 0, 0)
+        case .poll: (pointer(), random.below(2) == 0 ? argument() : UInt(random.below(17)), UInt(random.below(30)), 0)
+        default: (argument(), argument(), argument(), argument())
+        }
+    }
+
+    /// Of this machine, or of one that is not there: nothing goes beyond the machine's own network.
+    private static func socketName() -> UInt {
+        [0x7f00_0001, 0x0a00_020f, 0x0a00_02c8, 0][random.below(4)] << 16 | UInt(random.below(8) == 0 ? random.below(65536) : 5000 + random.below(4))
+    }
+
+    /// Anything.
+    private static func argument() -> UInt {
+        switch random.below(7) {
+        case 0: UInt(random.below(20))
+        case 1: wild[random.below(wild.count)]
+        case 2: UInt(random.next())
+        case 3: pointer()
+        case 4: wild[random.below(wild.count)] &+ UInt(random.below(64)) &- 32
+        case 5: UInt(random.next() & 0x3f_ffff_ffff)
+        default: vector()
+        }
+    }
+
+    /// Into memory of ours, perhaps across its end.
+    private static func pointer() -> UInt {
+        random.below(4) == 0 ? memory + UInt(memorySize) - UInt(random.below(200)) : memory + UInt(random.below(memorySize))
+    }
+
+    private static func unmapped() -> UInt { wild[5 + random.below(wild.count - 5)] }
+    private static func descriptor() -> UInt { UInt(random.below(17)) }
+    private static func text(_ choices: [StaticString]) -> UInt { UInt(bitPattern: choices[random.below(choices.count)].utf8Start) }
+
+    /// A name of ours, seldom something else that cannot be a name outside our directory.
+    private static func path() -> UInt { random.below(8) == 0 ? unmapped() : text(names) }
+
+    /// Only itself, its child, or nobody.
+    private static func target() -> UInt {
+        switch random.below(8) {
+        case 0: UInt(System.pid)
+        case 1, 2: lastChild
+        case 3: 1
+        default: [0, .max, 0x8000_0000, 0x7fff_ffff, 0xffff_ff00][random.below(5)]
+        }
+    }
+
+    private static func growth() -> UInt {
+        switch random.below(5) {
+        case 0: UInt(random.below(300_000))
+        case 1: UInt(bitPattern: -random.below(9000))
+        case 2: [0x7fff_ffff, 0x8000_0000, 1 << 32, 0x7fff_f000][random.below(4)]
+        default: UInt(random.below(5000))
+        }
+    }
+
+    /// An argument array in our memory, with good and bad pointers.
+    private static func vector() -> UInt {
+        let place = memory + UInt(random.below(memorySize - 300)) & ~7
+        guard let words = UnsafeMutablePointer<UInt>(bitPattern: place) else { return 0 }
+        let count = random.below(34)
+        for index in 0..<count { words[index] = random.below(6) == 0 ? wild[random.below(wild.count)] : text(names) }
+        words[count] = 0
+        return place
+    }
+}

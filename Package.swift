@@ -35,7 +35,7 @@ var products: [Product] = []
 
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
 let folders = ["sh"]
-let programs = ["cat", "echo", "grep", "halt", "init", "kill", "ln", "ls", "mkdir", "nc", "ping", "rm", "sh", "wc"]
+let programs = ["cat", "dhcp", "echo", "grep", "halt", "init", "kill", "ln", "ls", "mkdir", "nc", "ping", "rm", "sh", "wc"]
 
 func module(of program: String) -> String {
     "Program" + program.prefix(1).uppercased() + program.dropFirst()

@@ -36,8 +36,8 @@ var products: [Product] = []
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
 let folders = ["sh", "stress", "usertests", "wildcalls"]
 let programs = [
-    "cat", "cp", "date", "df", "echo", "find", "forktest", "free", "grep", "halt", "head", "hexdump", "init", "kill", "ln", "ls",
-    "mkdir", "more", "mv", "nc", "ping", "ps", "rm", "sh", "sleep", "stress", "tail", "time", "touch", "uptime", "usertests", "wc",
+    "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "grep", "halt", "head", "hexdump", "init", "kill", "ln",
+    "ls", "mkdir", "more", "mv", "nc", "ping", "ps", "rm", "sh", "sleep", "stress", "tail", "time", "touch", "uptime", "usertests", "wc",
     "wildcalls", "xargs",
 ]
 

@@ -12,6 +12,8 @@ public struct PollResult {
     public let completedEchoes: UInt32
     /// Sockets that became readable: bit i is socket i.
     public let readySockets: UInt64
+    /// Interfaces whose DHCP state or lease changed: bit i is interface i.
+    public let changedLeases: UInt32
     /// When to poll even without an interrupt; .max: never.
     public let nextDeadline: UInt64
 }
@@ -37,6 +39,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var sockets: SocketTable
     var errorLimiter = ErrorLimiter()
     var identification: UInt16
+    private var random: UInt64
     /// When to look again at a device that had no packets to receive into.
     var starvedDeadline = UInt64.max
     static var starvedInterval: UInt64 { 10_000_000 }
@@ -56,6 +59,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         let socketMemory = UnsafeMutableRawPointer(table + Self.interfaceLimit) + ARPCache.memoryNeeded * Self.interfaceLimit
         sockets = SocketTable(memory: socketMemory, poolSize: pool.count, random: seed)
         identification = UInt16(truncatingIfNeeded: seed >> 16)
+        random = seed
     }
 
     deinit {
@@ -69,14 +73,16 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         guard interfaceCount < Self.interfaceLimit else { return nil }
         let afterTable = UnsafeMutableRawPointer(table + Self.interfaceLimit)
         (table + interfaceCount).initialize(
-            to: NetworkInterface(device, memory: afterTable + interfaceCount * ARPCache.memoryNeeded))
+            to: NetworkInterface(device, memory: afterTable + interfaceCount * ARPCache.memoryNeeded, random: random))
+        random = random &* 6_364_136_223_846_793_005 &+ 1
         interfaceCount += 1
         return interfaceCount - 1
     }
 
-    /// Gives an interface its address. 0.0.0.0 takes it away.
+    /// Gives an interface its address; DHCP then leaves it alone. 0.0.0.0 takes it away.
     public mutating func configure(_ index: Int, address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
         guard index >= 0, index < interfaceCount else { return }
+        table[index].dhcp.stop()
         table[index].configure(address, prefixLength: prefixLength, gateway: gateway)
     }
 
@@ -117,18 +123,21 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         drainLoopback(now: now)
         tick(now: now)
         flush()
-        return PollResult(hasMore: hasMore, completedEchoes: takeCompletedEchoes(), readySockets: takeReadySockets(), nextDeadline: nextDeadline)
+        return PollResult(
+            hasMore: hasMore, completedEchoes: takeCompletedEchoes(), readySockets: takeReadySockets(),
+            changedLeases: takeChangedLeases(), nextDeadline: nextDeadline)
     }
 
     /// When `poll` has something to do even without an interrupt; .max: never.
     public var nextDeadline: UInt64 {
         var deadline = min(echoes.nextDeadline, starvedDeadline)
-        for i in 0..<interfaceCount { deadline = min(deadline, table[i].neighbours.nextDeadline) }
+        for i in 0..<interfaceCount { deadline = min(deadline, table[i].neighbours.nextDeadline, table[i].dhcp.deadline) }
         return deadline
     }
 
     private mutating func tick(now: UInt64) {
         for i in 0..<interfaceCount {
+            if table[i].dhcp.isActive { runDHCP(i, now: now) }
             while let silent = table[i].tick(pool: pool, now: now) { echoes.fail(nextHop: silent, .hostUnreachable) }
         }
         echoes.tick(now: now)

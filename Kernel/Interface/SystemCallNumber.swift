@@ -10,7 +10,12 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// hostUnreachable (nobody answers ARP, or a router says so), timedOut, networkDown (no interface), networkUnreachable (no
     /// route), noBufferSpace, messageTooLong, badAddress, interrupted.
     case ping = 22
-    // 23 is for dhcp_request.
+    /// dhcp_request(interface, limit, report*): asks a DHCP server for the interface's address, or joins who does already, and
+    /// sleeps until it has one, or `limit` milliseconds; asking and renewing go on in the background. Limit 0: only looks. Limit
+    /// -1: gives the lease back and the address up. 0, and the LeaseReport filled in (unless its address is 0); or -1 with
+    /// networkDown (no such interface, or no link), timedOut (no server answered), connectionRefused (the server refused),
+    /// addressInUse (somebody has the address that was granted), interrupted, badAddress, invalidArgument.
+    case dhcpRequest = 23
     /// halt(code): powers the machine off. The code (0 to 65535) becomes QEMU's exit status. Does not return.
     case halt = 24
     /// nanosleep(nanoseconds): sleeps at least so long. 0, or -1 with interrupted.

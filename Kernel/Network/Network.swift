@@ -74,7 +74,7 @@ enum Network {
         kprint("vt\(index): virtio-net, \(ethernet: hardware)\n")
     }
 
-    /// Gives the first interface the address in the boot arguments, and starts the thread.
+    /// Gives the first interface the address in the boot arguments, or asks a DHCP server for one; and starts the thread.
     static func start(_ machine: borrowing MachineDescription) {
         guard let place = stack.withLock({ $0 }), place.pointee.interfaceCount > 0 else { return }
         if let text = machine.tree.bootArguments,
@@ -83,6 +83,8 @@ enum Network {
             place.pointee.configure(
                 0, address: settings.address, prefixLength: settings.prefixLength, gateway: settings.gateway)
             kprint("vt0: \(address: settings.address)/\(settings.prefixLength)\n")
+        } else {
+            place.pointee.startDHCP(0, now: Clock.nanoseconds)
         }
         pending.store(true, ordering: .relaxed)
         ProcessTable.startKernelThread("network") { Network.run() }
@@ -114,6 +116,7 @@ enum Network {
             }
             wakeEchoWaiters(result.completedEchoes)
             Sockets.wake(result.readySockets)
+            Leases.wake(result.changedLeases)
             if result.hasMore {
                 Scheduler.yield()
                 continue
@@ -152,18 +155,21 @@ enum Network {
     ) throws(SystemError) -> Result {
         var echoes: UInt32 = 0
         var sockets: UInt64 = 0
+        var leases: UInt32 = 0
         var deadline = UInt64.max
         let result = try stack.withLock { (stack) throws(SystemError) -> Result in
             guard let stack else { throw .networkDown }
             defer {
                 echoes = stack.pointee.takeCompletedEchoes()
                 sockets = stack.pointee.takeReadySockets()
+                leases = stack.pointee.takeChangedLeases()
                 deadline = stack.pointee.nextDeadline
             }
             return try body(&stack.pointee)
         }
         wakeEchoWaiters(echoes)
         Sockets.wake(sockets)
+        Leases.wake(leases)
         if deadline < wakeTime.load(ordering: .relaxed) { wakeThread() }
         return result
     }
@@ -183,6 +189,7 @@ enum Network {
     static func ping(
         _ address: IPv4Address, payload: Int, sequence: UInt16, timeout nanoseconds: UInt64
     ) throws(SystemError) -> EchoReply {
+        try Leases.awaitAddress(for: address)
         let slot = try withStack { (stack) throws(SystemError) -> Int in
             do throws(EchoError) {
                 return try stack.startEcho(

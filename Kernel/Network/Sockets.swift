@@ -24,6 +24,7 @@ struct SocketFile {
     }
 
     func connect(to name: SocketName) throws(SystemError) {
+        if name.port != 0 { try Leases.awaitAddress(for: IPv4Address(bits: name.address)) }
         try Network.withStack { (stack) throws(SystemError) in
             try throwingSystemError { () throws(SocketError) in try stack.connectSocket(number, to: SocketAddress(name)) }
         }
@@ -55,6 +56,7 @@ struct SocketFile {
         guard var packet = Network.takePacket() else { throw .noBufferSpace }
         guard packet.resize(to: count) else { throw .messageTooLong }
         guard source.copyIn(to: packet.firstByte, count: count) == count else { throw .badAddress }
+        if let name { try Leases.awaitAddress(for: IPv4Address(bits: name.address)) }
         var waiting: Packet? = consume packet
         try Network.withStack { (stack) throws(SystemError) in
             guard let packet = waiting.take() else { return }

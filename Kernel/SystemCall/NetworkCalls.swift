@@ -17,4 +17,20 @@ enum NetworkCalls {
                 ttl: answer.timeToLive))
         return 0
     }
+
+    /// dhcp_request: gets, shows or gives back a lease (SystemCallNumber.dhcpRequest has the contract).
+    static func requestLease(interface: Int32, milliseconds: Int32, report address: UserAddress) throws(SystemError) -> Int {
+        let interface = Int(interface)
+        let report: LeaseReport
+        switch milliseconds {
+        case 1...: report = try Leases.request(interface, timeout: UInt64(milliseconds) * 1_000_000)
+        case 0: report = try Leases.report(interface)
+        case -1:
+            try Leases.release(interface)
+            report = try Leases.report(interface)
+        default: throw .invalidArgument
+        }
+        if address.rawValue != 0 { try address.store(report) }
+        return 0
+    }
 }

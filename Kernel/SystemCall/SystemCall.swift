@@ -44,6 +44,9 @@ enum SystemCall {
             try NetworkCalls.ping(
                 address: arguments.int(0), payload: arguments.int(1), milliseconds: arguments.int(2),
                 reply: arguments.address(3))
+        case .dhcpRequest:
+            try NetworkCalls.requestLease(
+                interface: arguments.int(0), milliseconds: arguments.int(1), report: arguments.address(2))
         case .halt: try ProcessCalls.halt(code: arguments.int(0))
         case .nanosleep: try ProcessCalls.sleep(nanoseconds: arguments.word(0))
         case .clock: Int(truncatingIfNeeded: Clock.nanoseconds)

@@ -9,6 +9,7 @@ public enum DropReason: Int, Sendable {
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
     case icmpErrorLimited
     case udpMalformed, udpNoSocket, udpQueueFull
+    case dhcpMalformed, dhcpUnexpected
     case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, loopbackFull
 
     public static var count: Int { DropReason.loopbackFull.rawValue + 1 }
@@ -44,6 +45,8 @@ public enum DropReason: Int, Sendable {
         case .udpMalformed: "bad UDP length or checksum"
         case .udpNoSocket: "UDP port without a socket"
         case .udpQueueFull: "UDP socket queue full"
+        case .dhcpMalformed: "malformed DHCP message"
+        case .dhcpUnexpected: "DHCP message nobody waits for"
         case .noRoute: "no route to destination"
         case .noInterfaceAddress: "interface has no address"
         case .tooLarge: "packet larger than the MTU"

@@ -10,15 +10,18 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public internal(set) var gateway: IPv4Address?
     public internal(set) var counters = InterfaceCounters()
     public internal(set) var neighbours: ARPCache
+    /// Gets the address from a server, once started.
+    public internal(set) var dhcp: DHCPClient
     var mask: UInt32 = 0
     let hardware: EthernetAddress
     let mtu: Int
 
     /// - Parameter memory: `ARPCache.memoryNeeded` bytes.
-    init(_ device: consuming Device, memory: UnsafeMutableRawPointer) {
+    init(_ device: consuming Device, memory: UnsafeMutableRawPointer, random: UInt64) {
         neighbours = ARPCache(memory: memory)
         hardware = device.hardwareAddress
         mtu = device.mtu
+        dhcp = DHCPClient(device.hardwareAddress, random: random)
         self.device = device
     }
 
@@ -79,11 +82,13 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     /// Asks who has an address: everybody, or one neighbour that had it (RFC 1122, 2.3.2.1, unicast poll).
-    private mutating func request(_ wanted: IPv4Address, from neighbour: EthernetAddress?, pool: PacketPool) {
+    /// - Parameter sender: nil for our address; 0.0.0.0 in a probe.
+    mutating func request(_ wanted: IPv4Address, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, pool: PacketPool) {
         guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return counters.count(.noPacket) }
         var bytes = packet.mutableBytes
         ARPMessage(
-            operation: .request, senderHardware: hardware, senderProtocol: address, targetHardware: .zero, targetProtocol: wanted
+            operation: .request, senderHardware: hardware, senderProtocol: sender ?? address, targetHardware: .zero,
+            targetProtocol: wanted
         ).emit(to: &bytes)
         transmit(packet, to: neighbour ?? .broadcast, type: EtherType.arp)
     }
@@ -95,6 +100,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
         guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else {
             return counters.count(.arpMalformed)
         }
+        if dhcp.hear(message, now: now) { return counters.count(.arpConflict) }
         guard hasAddress else { return counters.count(.noInterfaceAddress) }
         guard message.senderProtocol != address else {
             if message.senderHardware != hardware { counters.count(.arpConflict) }

@@ -13,7 +13,7 @@ extension NetStack where Device: ~Copyable {
     mutating func inputIPv4(_ packet: consuming Packet, at i: Int, wasBroadcast: Bool, now: UInt64) {
         let header: IPv4Header
         do { header = try IPv4Header(parsing: packet.bytes) } catch { return drop(Self.reason(error), at: i) }
-        guard let toGroup = accepts(header, at: i) else { return }
+        guard let toGroup = accepts(header, at: i) else { return refuse(packet, header, at: i, now: now) }
         guard toGroup || !wasBroadcast else { return drop(.ipUnicastInBroadcastFrame, at: i) }  // RFC 1122, 3.3.6
         guard !header.isFragment else { return drop(.ipFragment, at: i) }
         packet.resize(to: header.totalLength)
@@ -37,22 +37,30 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// Whether the addresses are right for us: true when to us and others, false when to us alone; nil (counted) when not.
+    /// Whether the addresses are right for us: true when to us and others, false when to us alone; nil when not.
     @inline(__always)
     private mutating func accepts(_ header: IPv4Header, at i: Int) -> Bool? {
         if i == Self.loopbackIndex { return false }
-        guard table[i].hasAddress else {
-            drop(.noInterfaceAddress, at: i)
-            return nil
-        }
-        guard header.source.isUnicast, header.source != table[i].address, !table[i].isBroadcast(header.source) else {
-            drop(.ipBadSource, at: i)
-            return nil
-        }
+        guard table[i].hasAddress, isPossibleSource(header.source, at: i) else { return nil }
         if header.destination == table[i].address { return false }
-        if header.destination.isMulticast || table[i].isBroadcast(header.destination) { return true }
-        drop(.ipNotForUs, at: i)
-        return nil
+        return header.destination.isMulticast || table[i].isBroadcast(header.destination) ? true : nil
+    }
+
+    @inline(__always)
+    private func isPossibleSource(_ source: IPv4Address, at i: Int) -> Bool {
+        source.isUnicast && source != table[i].address && !table[i].isBroadcast(source)
+    }
+
+    /// What `accepts` turned away: for the DHCP client, or dropped.
+    private mutating func refuse(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, now: UInt64) {
+        if mayBeDHCP(header, at: i) {
+            packet.resize(to: header.totalLength)
+            packet.trimFront(header.headerLength)
+            let udp = UDPHeader(parsing: packet.bytes, source: header.source, destination: header.destination)
+            if let udp, udp.destinationPort == DHCPPort.client { return inputDHCP(packet, udp, header, at: i, now: now) }
+        }
+        if !table[i].hasAddress { return drop(.noInterfaceAddress, at: i) }
+        drop(isPossibleSource(header.source, at: i) ? .ipNotForUs : .ipBadSource, at: i)
     }
 
     /// Whether this is one of our own addresses.
@@ -84,20 +92,31 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// Puts the header in front of a payload and sends it.
-    @inline(__always)
-    mutating func output(
-        _ packet: consuming Packet, _ protocolNumber: UInt8, from source: IPv4Address, to destination: IPv4Address,
-        by route: Route, now: UInt64
-    ) {
+    /// Puts the header in front of a payload; false without the room.
+    @inline(__always) @discardableResult
+    mutating func prependIPv4(
+        _ packet: inout Packet, _ protocolNumber: UInt8, from source: IPv4Address, to destination: IPv4Address
+    ) -> Bool {
         let payloadCount = packet.count
-        guard packet.prepend(IPv4Header.leastByteCount) else { return drop(.tooLarge, at: Self.loopbackIndex) }
+        guard packet.prepend(IPv4Header.leastByteCount) else { return false }
         identification &+= 1
         var bytes = packet.mutableBytes
         IPv4Header(
             payloadCount: payloadCount, identification: identification, protocolNumber: protocolNumber,
             source: source, destination: destination
         ).emit(to: &bytes)
+        return true
+    }
+
+    /// Puts the header in front of a payload and sends it.
+    @inline(__always)
+    mutating func output(
+        _ packet: consuming Packet, _ protocolNumber: UInt8, from source: IPv4Address, to destination: IPv4Address,
+        by route: Route, now: UInt64
+    ) {
+        guard prependIPv4(&packet, protocolNumber, from: source, to: destination) else {
+            return drop(.tooLarge, at: Self.loopbackIndex)
+        }
         switch route {
         case .loopback:
             guard loopback.count < Self.loopbackLimit else { return drop(.loopbackFull, at: Self.loopbackIndex) }

@@ -9,6 +9,9 @@ extension NetStack where Device: ~Copyable {
         guard let header = UDPHeader(parsing: packet.bytes, source: ip.source, destination: ip.destination) else {
             return drop(.udpMalformed, at: i)
         }
+        if header.destinationPort == DHCPPort.client, i >= 0, table[i].dhcp.isActive {
+            return inputDHCP(packet, header, ip, at: i, now: now)
+        }
         let source = SocketAddress(ip.source, header.sourcePort)
         guard let socket = sockets.find(SocketAddress(ip.destination, header.destinationPort), from: source) else {
             drop(.udpNoSocket, at: i)

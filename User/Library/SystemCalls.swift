@@ -162,6 +162,25 @@ public enum System {
         return reply
     }
 
+    /// Gets the interface an address from a DHCP server, or waits for the one that is being asked for.
+    public static func requestLease(_ interface: Int32, milliseconds: Int32) throws(SystemError) -> LeaseReport {
+        try dhcp(interface, max(1, milliseconds))
+    }
+
+    /// How the interface stands, without asking anybody.
+    public static func lease(_ interface: Int32) throws(SystemError) -> LeaseReport { try dhcp(interface, 0) }
+
+    /// Gives the interface's lease back, and its address up.
+    public static func releaseLease(_ interface: Int32) throws(SystemError) { _ = try dhcp(interface, -1) }
+
+    private static func dhcp(_ interface: Int32, _ limit: Int32) throws(SystemError) -> LeaseReport {
+        var report = LeaseReport()
+        _ = try withUnsafeMutablePointer(to: &report) { (report) throws(SystemError) in
+            try call(.dhcpRequest, word(interface), word(limit), word(report))
+        }
+        return report
+    }
+
     /// A UDP socket.
     public static func socket() throws(SystemError) -> Descriptor { Descriptor(Int32(try call(.socket))) }
 

@@ -1,0 +1,345 @@
+// The DHCP client of one interface (RFC 2131, 4.4), as a state machine without a wire: replies, conflicts and time go in, what is to be
+// done comes out of `next`.
+//
+// Promise: messages at the RFC's intervals and not more often, whatever a server does; an address only as long as its lease; nothing from a
+// reply that does not fit the exchange. Instants are nanoseconds.
+
+public enum DHCPState: UInt8, Sendable {
+    /// Not asked to do anything.
+    case stopped
+    /// About to ask, at once or after a pause (INIT).
+    case initial
+    /// Asking who offers an address.
+    case selecting
+    /// Asking one server for the address that it offered.
+    case requesting
+    /// Granted; asking by ARP whether somebody has the address all the same (RFC 5227).
+    case probing
+    case bound
+    /// After T1: asking the server for more time.
+    case renewing
+    /// After T2: asking any server.
+    case rebinding
+
+    /// The interface has its address from a lease.
+    public var hasLease: Bool { rawValue >= DHCPState.bound.rawValue }
+}
+
+/// What went wrong last, since the client was started or got a lease.
+public enum DHCPProblem: UInt8, Sendable {
+    case none
+    /// No server answers.
+    case silence
+    /// A server refused an address (NAK).
+    case refusal
+    /// Somebody uses the address that was granted.
+    case conflict
+    /// The lease ran out.
+    case expiry
+}
+
+/// Intervals in nanoseconds, and bounds.
+public enum DHCPTime {
+    public static var second: UInt64 { 1_000_000_000 }
+    /// Between transmissions: 4 s, doubling up to 64 s, each 1 s more or less at random (RFC 2131, 4.1).
+    public static var firstDelay: UInt64 { 4 * second }
+    public static var greatestDelay: UInt64 { 64 * second }
+    /// Between requests for one offer and asking anew.
+    public static var requests: Int { 4 }
+    /// Two probes; the address is ours when nobody objected this long after the second. Shorter than RFC 5227 has it (1 to 2 s), so that
+    /// the network is there when the first command is typed.
+    public static var probes: Int { 2 }
+    public static var probeInterval: UInt64 { 200_000_000 }
+    /// After a conflict (RFC 2131, 3.1, 5).
+    public static var pauseAfterConflict: UInt64 { 10 * second }
+    /// After a NAK, so that a server that refuses all is not asked as fast as it answers.
+    public static var pauseAfterRefusal: UInt64 { second }
+    /// The least between two requests to renew (RFC 2131, 4.4.5).
+    public static var leastRenewal: UInt64 { 60 * second }
+}
+
+/// What the interface is to do.
+enum DHCPAction {
+    /// To a server that is known, by unicast, or to all.
+    case send(DHCPMessage, to: IPv4Address?)
+    /// Ask by ARP who has this address, from nobody's.
+    case probe(IPv4Address)
+    /// Take the lease's address and routes.
+    case take(DHCPLease)
+    /// Give up the address.
+    case drop
+}
+
+/// One per interface.
+public struct DHCPClient {
+    public private(set) var state = DHCPState.stopped
+    public private(set) var problem = DHCPProblem.none
+    /// While requesting and probing: what is offered. From bound on: what we have.
+    public private(set) var lease: DHCPLease?
+    /// When `next` has something to say; .max: never.
+    public private(set) var deadline = UInt64.max
+    /// The instant of T1, T2 and the lease's end; .max: never.
+    public private(set) var renewsAt = UInt64.max
+    public private(set) var rebindsAt = UInt64.max
+    public private(set) var expiresAt = UInt64.max
+    /// When asking began.
+    public private(set) var startedAt: UInt64 = 0
+    /// State or lease changed, and nobody was told yet.
+    var hasChanged = false
+    /// Where the server's last reply came from: the next hop to it.
+    private(set) var serverHardware = EthernetAddress.broadcast
+
+    private let hardware: EthernetAddress
+    private var random: UInt64
+    private var transaction: UInt32 = 0
+    private var transmissions = 0
+    private var requestedAt: UInt64 = 0
+    /// The interface uses the lease's address.
+    private var isConfigured = false
+    private var mustTake = false
+    private var mustDecline = false
+    private var mustDrop = false
+
+    init(_ hardware: EthernetAddress, random: UInt64) {
+        self.hardware = hardware
+        self.random = random
+    }
+
+    public var isActive: Bool { state != .stopped }
+
+    /// Waits for a reply that may come to an address which the interface does not have.
+    var awaitsReply: Bool { state == .selecting || state == .requesting || state == .renewing || state == .rebinding }
+
+    // MARK: Commands
+
+    /// Begins to ask, unless it did already.
+    mutating func start(now: UInt64) {
+        guard state == .stopped else { return }
+        startedAt = now
+        problem = .none
+        enter(.initial, until: now)
+    }
+
+    /// Stops without a word; what becomes of the interface's address is the caller's business.
+    mutating func stop() {
+        forget()
+        mustDrop = false
+        mustDecline = false
+        problem = .none
+        enter(.stopped, until: .max)
+    }
+
+    /// Stops. Returns what to tell the server when there was a lease (RFC 2131, 4.4.6): then the address is to be given up, too.
+    mutating func release(now: UInt64) -> DHCPMessage? {
+        var message: DHCPMessage?
+        if state.hasLease, let lease {
+            transaction = nextRandom()
+            var release = self.message(.release, now: now)
+            release.seconds = 0
+            release.clientAddress = lease.address
+            release.server = lease.server
+            message = release
+        }
+        stop()
+        return message
+    }
+
+    // MARK: Time
+
+    /// What is to be done now; call until nil.
+    mutating func next(now: UInt64) -> DHCPAction? {
+        if mustDecline, let lease {
+            mustDecline = false
+            var decline = message(.decline, now: now)
+            decline.seconds = 0
+            decline.requestedAddress = lease.address
+            decline.server = lease.server
+            self.lease = nil
+            return .send(decline, to: nil)
+        }
+        if mustDrop {
+            mustDrop = false
+            return .drop
+        }
+        if mustTake, let lease {
+            mustTake = false
+            isConfigured = true
+            return .take(lease)
+        }
+        guard now >= deadline else { return nil }
+        switch state {
+        case .stopped: return nil
+        case .initial:
+            transaction = nextRandom()
+            transmissions = 0
+            enter(.selecting, until: now)
+            return transmit(.discover, now: now)
+        case .selecting:
+            problem = .silence
+            return transmit(.discover, now: now)
+        case .requesting:
+            guard transmissions < DHCPTime.requests else {
+                problem = .silence
+                restart(at: now)
+                return next(now: now)
+            }
+            return transmit(.request, now: now)
+        case .probing: return probe(now: now)
+        case .bound, .renewing, .rebinding: return renew(now: now)
+        }
+    }
+
+    private mutating func transmit(_ type: DHCPMessageType, now: UInt64) -> DHCPAction {
+        requestedAt = now
+        let doubled = DHCPTime.firstDelay << UInt64(min(transmissions, 4))
+        let jitter = UInt64(nextRandom()) * 2 * DHCPTime.second >> 32
+        deadline = now + min(doubled, DHCPTime.greatestDelay) + jitter - DHCPTime.second
+        transmissions += 1
+        var message = message(type, now: now)
+        if type == .request, let lease {
+            message.requestedAddress = lease.address
+            message.server = lease.server
+        }
+        return .send(message, to: nil)
+    }
+
+    private mutating func probe(now: UInt64) -> DHCPAction? {
+        guard let lease else { return nil }
+        guard transmissions < DHCPTime.probes else {
+            bind(lease)
+            return next(now: now)
+        }
+        transmissions += 1
+        deadline = now + DHCPTime.probeInterval
+        return .probe(lease.address)
+    }
+
+    private mutating func bind(_ lease: DHCPLease) {
+        self.lease = lease
+        renewsAt = instant(lease.renewalTime)
+        rebindsAt = instant(lease.rebindingTime)
+        expiresAt = instant(lease.leaseTime)
+        problem = .none
+        mustTake = true
+        enter(.bound, until: renewsAt)
+    }
+
+    /// So many seconds after the request (RFC 2131, 4.4.1); .max for ever.
+    private func instant(_ seconds: UInt32) -> UInt64 {
+        seconds == DHCPLease.forEver ? .max : requestedAt + UInt64(seconds) * DHCPTime.second
+    }
+
+    /// T1, T2, the end, and the requests between them: each after half of the time that is left, and 60 s at least.
+    private mutating func renew(now: UInt64) -> DHCPAction? {
+        guard now < expiresAt, let lease else {
+            forget()
+            problem = .expiry
+            restart(at: now)
+            return next(now: now)
+        }
+        if state == .bound { transaction = nextRandom() }
+        let isLate = now >= rebindsAt
+        if isLate, state != .rebinding {
+            startedRenewal(.rebinding, now: now)
+        } else if state == .bound {
+            startedRenewal(.renewing, now: now)
+        } else {
+            problem = .silence
+        }
+        let limit = isLate ? expiresAt : rebindsAt
+        deadline = min(limit, now + max((limit - now) / 2, DHCPTime.leastRenewal))
+        requestedAt = now
+        var request = message(.request, now: now)
+        request.clientAddress = lease.address
+        return .send(request, to: isLate ? nil : lease.server)
+    }
+
+    private mutating func startedRenewal(_ state: DHCPState, now: UInt64) {
+        if self.state == .bound { startedAt = now }
+        enter(state, until: now)
+    }
+
+    private mutating func enter(_ state: DHCPState, until deadline: UInt64) {
+        if self.state != state { hasChanged = true }
+        self.state = state
+        self.deadline = deadline
+    }
+
+    private mutating func restart(at instant: UInt64) {
+        if state.hasLease { startedAt = instant }
+        enter(.initial, until: instant)
+    }
+
+    /// Lets go of the lease, and of the address if it was in use.
+    private mutating func forget() {
+        lease = nil
+        mustTake = false
+        if isConfigured { mustDrop = true }
+        isConfigured = false
+        renewsAt = .max
+        rebindsAt = .max
+        expiresAt = .max
+    }
+
+    // MARK: What arrives
+
+    /// Takes a reply from the station `sender`. False: it does not fit what was asked.
+    mutating func receive(_ reply: DHCPReply, from sender: EthernetAddress, now: UInt64) -> Bool {
+        guard awaitsReply, reply.transaction == transaction, reply.hardware == hardware else { return false }
+        switch (state, reply.type) {
+        case (.selecting, .offer):
+            guard let offer = DHCPLease(reply) else { return false }
+            lease = offer
+            transmissions = 0
+            enter(.requesting, until: now)
+        case (.requesting, .ack):
+            guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
+            lease = grant
+            transmissions = 0
+            serverHardware = sender
+            enter(.probing, until: now)
+        case (.renewing, .ack), (.rebinding, .ack):
+            guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
+            serverHardware = sender
+            hasChanged = true
+            bind(grant)
+        case (.requesting, .nak), (.renewing, .nak), (.rebinding, .nak):
+            guard let server = reply.server, state == .rebinding || server == lease?.server else { return false }
+            forget()
+            problem = .refusal
+            restart(at: now + DHCPTime.pauseAfterRefusal)
+        default: return false
+        }
+        return true
+    }
+
+    /// From the server that was asked (when rebinding: any), for the address that was asked for.
+    private func isExpected(_ grant: DHCPLease) -> Bool {
+        grant.address == lease?.address && (state == .rebinding || grant.server == lease?.server)
+    }
+
+    /// Looks at an ARP message: somebody who has the address being probed, or probes for it too, makes it declined.
+    mutating func hear(_ message: ARPMessage, now: UInt64) -> Bool {
+        guard state == .probing, let lease, message.senderHardware != hardware else { return false }
+        let isTaken = message.senderProtocol == lease.address
+        let isWanted = message.operation == .request && message.senderProtocol == .any && message.targetProtocol == lease.address
+        guard isTaken || isWanted else { return false }
+        mustDecline = true
+        problem = .conflict
+        restart(at: now + DHCPTime.pauseAfterConflict)
+        return true
+    }
+
+    // MARK: Pieces
+
+    private func message(_ type: DHCPMessageType, now: UInt64) -> DHCPMessage {
+        let seconds = now > startedAt ? (now - startedAt) / DHCPTime.second : 0
+        return DHCPMessage(
+            type: type, transaction: transaction, seconds: UInt16(min(seconds, 0xffff)), hardware: hardware)
+    }
+
+    private mutating func nextRandom() -> UInt32 {
+        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return UInt32(truncatingIfNeeded: random >> 32)
+    }
+}

@@ -1,0 +1,150 @@
+// DHCP messages as a server writes them: read, checked, and made a lease of.
+//
+// Promise: no length, count or option from outside is believed before it was checked against the bytes that there are. An option that
+// decides something (type, server, mask, lease time, overload) and has the wrong length makes the message malformed; another is passed over.
+
+/// Why a message is not believed.
+public enum DHCPReplyError: Error {
+    case tooShort, notAReply, notEthernet, noCookie, badOption, noMessageType
+}
+
+public struct DHCPReply {
+    public private(set) var type = DHCPMessageType.discover
+    public let transaction: UInt32
+    /// chaddr: whom it is for.
+    public let hardware: EthernetAddress
+    /// yiaddr: the address that is given.
+    public let address: IPv4Address
+    /// Option 54.
+    public private(set) var server: IPv4Address?
+    public private(set) var mask: UInt32?
+    /// The first router that is offered and may be one.
+    public private(set) var router: IPv4Address?
+    public private(set) var nameServers = DHCPNameServers()
+    public private(set) var domain = DHCPDomain()
+    /// Seconds; 0xffffffff: for ever.
+    public private(set) var leaseTime: UInt32?
+    public private(set) var renewalTime: UInt32?
+    public private(set) var rebindingTime: UInt32?
+
+    /// Takes the payload of a datagram. An options field without an end option ends with the message.
+    public init(parsing bytes: RawSpan) throws(DHCPReplyError) {
+        guard bytes.byteCount > DHCPField.options else { throw .tooShort }
+        guard bytes.byte(DHCPField.operation) == 2 else { throw .notAReply }
+        guard bytes.be16(1) == 0x0106 else { throw .notEthernet }
+        guard bytes.be32(DHCPField.cookie) == DHCPField.cookieValue else { throw .noCookie }
+        transaction = bytes.be32(DHCPField.transaction)
+        hardware = EthernetAddress(bytes, at: DHCPField.hardware)
+        address = IPv4Address(bits: bytes.be32(DHCPField.yourAddress))
+        var found = Found()
+        try readOptions(bytes, from: DHCPField.options, to: bytes.byteCount, &found)
+        // RFC 2132, 9.3: first the file field, then the server name.
+        let overload = found.overload
+        if overload & 1 != 0 { try readOptions(bytes, from: DHCPField.file, to: DHCPField.cookie, &found) }
+        if overload & 2 != 0 { try readOptions(bytes, from: DHCPField.serverName, to: DHCPField.file, &found) }
+        guard found.hasType else { throw .noMessageType }
+    }
+
+    /// What is only of interest while options are read.
+    private struct Found {
+        var hasType = false
+        var overload: UInt8 = 0
+    }
+
+    private mutating func readOptions(
+        _ bytes: RawSpan, from start: Int, to end: Int, _ found: inout Found
+    ) throws(DHCPReplyError) {
+        var at = start
+        while at < end {
+            let code = bytes.byte(at)
+            at += 1
+            if code == DHCPOption.pad { continue }
+            if code == DHCPOption.end { return }
+            guard at < end else { throw .badOption }
+            let length = Int(bytes.byte(at))
+            at += 1
+            guard length <= end - at else { throw .badOption }
+            try take(code, bytes, at, length, &found)
+            at += length
+        }
+    }
+
+    private mutating func take(
+        _ code: UInt8, _ bytes: RawSpan, _ at: Int, _ length: Int, _ found: inout Found
+    ) throws(DHCPReplyError) {
+        switch code {
+        case DHCPOption.messageType:
+            guard length == 1, let type = DHCPMessageType(rawValue: bytes.byte(at)) else { throw .badOption }
+            self.type = type
+            found.hasType = true
+        case DHCPOption.overload:
+            guard length == 1, bytes.byte(at) >= 1, bytes.byte(at) <= 3 else { throw .badOption }
+            found.overload = bytes.byte(at)
+        case DHCPOption.server: server = IPv4Address(bits: try Self.word(bytes, at, length))
+        case DHCPOption.subnetMask: mask = try Self.word(bytes, at, length)
+        case DHCPOption.leaseTime: leaseTime = try Self.word(bytes, at, length)
+        case DHCPOption.renewalTime where length == 4: renewalTime = bytes.be32(at)
+        case DHCPOption.rebindingTime where length == 4: rebindingTime = bytes.be32(at)
+        case DHCPOption.router where length % 4 == 0:
+            for i in 0..<length / 4 where router == nil {
+                let address = IPv4Address(bits: bytes.be32(at + 4 * i))
+                if address.isUnicast { router = address }
+            }
+        case DHCPOption.nameServers where length % 4 == 0:
+            for i in 0..<length / 4 { nameServers.append(IPv4Address(bits: bytes.be32(at + 4 * i))) }
+        case DHCPOption.domainName: domain.append(bytes, at, length)
+        default: break
+        }
+    }
+
+    private static func word(_ bytes: RawSpan, _ at: Int, _ length: Int) throws(DHCPReplyError) -> UInt32 {
+        guard length == 4 else { throw .badOption }
+        return bytes.be32(at)
+    }
+}
+
+/// Up to three name servers, in the server's order.
+public struct DHCPNameServers: Sendable {
+    private var addresses = InlineArray<3, IPv4Address>(repeating: .any)
+    public private(set) var count = 0
+
+    init() {}
+
+    public subscript(_ index: Int) -> IPv4Address { index >= 0 && index < count ? addresses[index] : .any }
+
+    mutating func append(_ address: IPv4Address) {
+        guard count < 3, address.isUnicast || address.isLoopback else { return }
+        addresses[count] = address
+        count += 1
+    }
+}
+
+/// A domain name of letters, digits, hyphens, underscores and dots; empty when none was given, or anything else (it will be shown).
+public struct DHCPDomain: Sendable {
+    public static var limit: Int { 64 }
+
+    private var bytes = InlineArray<64, UInt8>(repeating: 0)
+    public private(set) var count = 0
+    private var isBad = false
+
+    init() {}
+
+    public subscript(_ index: Int) -> UInt8 { index >= 0 && index < count ? bytes[index] : 0 }
+
+    /// Adds one piece: a long option comes in several (RFC 3396).
+    mutating func append(_ source: RawSpan, _ at: Int, _ length: Int) {
+        for i in 0..<length {
+            let byte = source.byte(at + i)
+            if byte == 0 { break }  // some servers count a final NUL
+            let isLetter = byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a
+            let isFit = isLetter || byte >= 0x30 && byte <= 0x39 || byte == 0x2d || byte == 0x2e || byte == 0x5f
+            guard isFit, !isBad, count < Self.limit else {
+                isBad = true
+                count = 0
+                return
+            }
+            bytes[count] = byte
+            count += 1
+        }
+    }
+}

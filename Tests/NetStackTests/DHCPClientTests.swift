@@ -1,0 +1,376 @@
+// The DHCP client: every change of state, with time passed in.
+
+import Testing
+
+@testable import NetStack
+
+@Suite struct DHCPClientTests {
+    @Test func fromNothingToALease() throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
+        #expect(discover.type == .discover && discover.isBroadcastFrame)
+        #expect(discover.source == 0 && discover.destination == 0xffff_ffff && discover.ciaddr == 0)
+        #expect(discover.frame.count == 14 + 20 + 8 + 300)
+        #expect(Array(discover.frame[70..<76]) == [0x52, 0x54, 0, 0x73, 0x77, 0x66])
+        #expect(discover.options[61] == [1, 0x52, 0x54, 0, 0x73, 0x77, 0x66])
+        #expect(discover.options[55] == [1, 3, 6, 15, 28, 51, 58, 59])
+        #expect(host.dhcp.state == .selecting)
+
+        var offer = ServerReply(.offer)
+        offer.destination = guestAddress  // unicast to an address that we do not have yet
+        let answers = host.deliver(offer.frame(discover.transaction, to: guestHardware), at: second)
+        let request = try #require(ClientMessage(answers[0]))
+        #expect(request.type == .request && request.isBroadcastFrame && request.source == 0)
+        #expect(request.transaction == discover.transaction && request.seconds == 1)
+        #expect(request.options[50] == [10, 0, 2, 15] && request.options[54] == [10, 0, 2, 2])
+
+        let probe = host.reply(ServerReply(.ack), to: request, at: second)
+        #expect(probe.count == 1 && probe[0][12..<14] == [8, 6] && probe[0][28..<32] == [0, 0, 0, 0] && probe[0][38..<42] == [10, 0, 2, 15])
+        #expect(host.dhcp.state == .probing && host.address == .any)
+        #expect(host.deliver(at: second + DHCPTime.probeInterval).count == 1)
+        let announcement = host.deliver(at: second + 2 * DHCPTime.probeInterval)
+        #expect(announcement.count == 1 && announcement[0][28..<32] == [10, 0, 2, 15] && announcement[0][38..<42] == [10, 0, 2, 15])
+
+        #expect(host.dhcp.state == .bound && host.address == guestAddress)
+        let lease = try #require(host.dhcp.lease)
+        #expect(lease.prefixLength == 24 && lease.router == peerAddress && lease.server == serverAddress)
+        #expect(lease.nameServers.count == 2 && lease.nameServers[0] == IPv4Address(10, 0, 2, 3))
+        #expect(host.dhcp.renewsAt == 1801 * second && host.dhcp.rebindsAt == 3151 * second && host.dhcp.expiresAt == 3601 * second)
+        check(host.stack.nextDeadline == 1801 * second)
+        #expect(host.pool.pool.freeCount == 64)
+        // The network works.
+        let slot = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: second, now: 2 * second)
+        #expect(host.wire.takeOutgoing().count == 1)
+        host.stack.cancelEcho(slot)
+    }
+
+    @Test func pollTellsOfChangesOnce() throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        check(host.stack.poll(now: 0, budget: 10).changedLeases == 1)
+        check(host.stack.poll(now: 0, budget: 10).changedLeases == 0)
+    }
+
+    @Test(arguments: 1...20 as ClosedRange<UInt64>) func discoverIsRepeatedAtGrowingIntervals(seed: UInt64) {
+        let host = TestHost.bare(seed: seed &* 0x9e37_79b9_7f4a_7c15)
+        host.stack.startDHCP(0, now: 0)
+        host.wire.outgoing = []
+        var last: UInt64 = 0
+        var transactions: Set<UInt32> = []
+        for wanted: UInt64 in [4, 8, 16, 32, 64, 64, 64] {
+            let due = host.stack.nextDeadline
+            #expect(due - last >= (wanted - 1) * second && due - last <= (wanted + 1) * second)
+            #expect(host.messages(at: due - 1).isEmpty)
+            let messages = host.messages(at: due)
+            #expect(messages.count == 1 && messages[0].type == .discover && messages[0].seconds == Int(due / second))
+            transactions.insert(messages[0].transaction)
+            last = due
+        }
+        #expect(transactions.count == 1)
+        #expect(host.dhcp.problem == .silence)
+    }
+
+    @Test func unansweredRequestsLeadBackToDiscover() throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
+        host.reply(ServerReply(.offer), to: discover, at: 0)
+        for _ in 0..<3 { #expect(host.messages(at: host.stack.nextDeadline).map(\.type) == [.request]) }
+        let again = host.messages(at: host.stack.nextDeadline)
+        #expect(again.map(\.type) == [.discover] && again[0].transaction != discover.transaction)
+        #expect(host.dhcp.state == .selecting)
+    }
+
+    @Test func renewalIsUnicastAndARenewedLeaseBeginsAnew() throws {
+        let host = TestHost.bare()
+        try host.bind()
+        host.learn(now: 1800 * second)
+        let renewal = host.messages(at: 1800 * second)
+        #expect(renewal.count == 1 && renewal[0].type == .request && !renewal[0].isBroadcastFrame)
+        #expect(renewal[0].source == guestAddress.bits && renewal[0].ciaddr == guestAddress.bits && renewal[0].destination == serverAddress.bits)
+        #expect(renewal[0].options[50] == nil && renewal[0].options[54] == nil)
+        #expect(host.dhcp.state == .renewing && host.address == guestAddress)
+        var ack = ServerReply(.ack)
+        ack.destination = guestAddress
+        #expect(host.deliver(ack.frame(renewal[0].transaction, to: guestHardware), at: 1801 * second) == [])
+        #expect(host.dhcp.state == .bound && host.dhcp.expiresAt == 5400 * second)
+    }
+
+    @Test func renewalIsRepeatedAfterHalfTheTimeLeftAndSixtySecondsAtLeast() throws {
+        let host = TestHost.bare()
+        try host.bind()
+        host.learn()
+        var instants: [UInt64] = []
+        while host.dhcp.state != .initial, host.dhcp.state != .selecting {
+            let due = host.stack.withInterface(0) { $0.dhcp.deadline }!
+            host.learn(now: due)
+            if host.messages(at: due).contains(where: { $0.type == .request }) { instants.append(due / second) }
+            if instants.count > 50 { break }
+        }
+        // T1 1800, T2 3150, end 3600.
+        #expect(instants == [1800, 2475, 2812, 2981, 3065, 3125, 3150, 3375, 3487, 3547])
+        #expect(host.dhcp.state == .selecting && host.address == .any && host.dhcp.problem == .expiry)
+    }
+
+    @Test func rebindingIsBroadcastAndTakesAnyServersAnswer() throws {
+        let host = TestHost.bare()
+        try host.bind()
+        _ = host.deliver(at: 1800 * second)
+        let rebind = host.messages(at: 3150 * second)
+        #expect(rebind.count == 1 && rebind[0].isBroadcastFrame && rebind[0].ciaddr == guestAddress.bits)
+        #expect(host.dhcp.state == .rebinding)
+        var ack = ServerReply(.ack)
+        ack.server = IPv4Address(10, 0, 2, 9)
+        host.reply(ack, to: rebind[0], at: 3151 * second)
+        #expect(host.dhcp.state == .bound && host.dhcp.lease?.server == IPv4Address(10, 0, 2, 9))
+    }
+
+    @Test func expiryDropsTheAddressAndStartsAgain() throws {
+        let host = TestHost.bare()
+        try host.bind()
+        _ = host.deliver(at: 1800 * second)
+        _ = host.deliver(at: 3150 * second)
+        #expect(host.address == guestAddress)
+        let messages = host.messages(at: 3600 * second)
+        #expect(messages.map(\.type) == [.discover] && messages[0].ciaddr == 0 && messages[0].source == 0)
+        #expect(host.address == .any && host.dhcp.lease == nil)
+        #expect(throws: EchoError.noInterface) { try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 0, timeout: 1, now: 0) }
+    }
+
+    @Test func refusalOfARequestStartsAgainAfterAPause() throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
+        host.reply(ServerReply(.offer), to: discover, at: 0)
+        #expect(host.reply(ServerReply(.nak), to: discover, at: 0) == [])
+        #expect(host.dhcp.state == .initial && host.dhcp.problem == .refusal)
+        #expect(host.messages(at: DHCPTime.pauseAfterRefusal).map(\.type) == [.discover])
+    }
+
+    @Test(arguments: [1800, 3150]) func refusalOfARenewalDropsTheAddressAtOnce(instant: UInt64) throws {
+        let host = TestHost.bare()
+        try host.bind()
+        host.learn(now: 1800 * second)
+        var message = try #require(host.messages(at: 1800 * second).first)
+        if instant > 1800 { message = try #require(host.messages(at: instant * second).first) }
+        host.reply(ServerReply(.nak), to: message, at: instant * second)
+        #expect(host.address == .any && host.dhcp.state == .initial)
+    }
+
+    @Test(arguments: [false, true]) func conflictIsDeclinedAndAskedAboutAgainTenSecondsLater(isProbe: Bool) throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
+        host.reply(ServerReply(.offer), to: discover, at: 0)
+        host.reply(ServerReply(.ack), to: discover, at: 0)
+        let other = EthernetAddress(2, 0, 0, 0, 0, 9)
+        let message = ARPMessage(
+            operation: isProbe ? .request : .reply, senderHardware: other, senderProtocol: isProbe ? .any : guestAddress,
+            targetHardware: guestHardware, targetProtocol: isProbe ? guestAddress : .any)
+        let frame = emitted(14) { EthernetHeader(destination: .broadcast, source: other, type: EtherType.arp).emit(to: &$0) }
+            + emitted(28) { message.emit(to: &$0) }
+        let decline = host.deliver(frame, at: second / 10).compactMap { ClientMessage($0) }
+        #expect(decline.map(\.type) == [.decline] && decline[0].isBroadcastFrame && decline[0].ciaddr == 0)
+        #expect(decline[0].options[50] == [10, 0, 2, 15] && decline[0].options[54] == [10, 0, 2, 2] && decline[0].options[55] == nil)
+        #expect(host.address == .any && host.dhcp.problem == .conflict)
+        #expect(host.messages(at: 10 * second).isEmpty)
+        #expect(host.messages(at: 10 * second + second / 10).map(\.type) == [.discover])
+    }
+
+    @Test func ownProbeThatComesBackIsNoConflict() throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
+        host.reply(ServerReply(.offer), to: discover, at: 0)
+        let probe = host.reply(ServerReply(.ack), to: discover, at: 0)[0]
+        _ = host.deliver(probe, at: 1)
+        #expect(host.dhcp.state == .probing)
+    }
+
+    @Test func releaseTellsTheServerAndDropsTheAddress() throws {
+        let host = TestHost.bare()
+        try host.bind()
+        check(host.stack.releaseDHCP(0, now: 5 * second))
+        let frames = host.wire.takeOutgoing()
+        let release = try #require(ClientMessage(frames[0]))
+        #expect(frames.count == 1 && release.type == .release && Array(release.frame[..<6]) == [0x52, 0x55, 0x0a, 0, 2, 2])
+        #expect(release.ciaddr == guestAddress.bits && release.source == guestAddress.bits && release.options[54] == [10, 0, 2, 2])
+        #expect(release.options[50] == nil && release.options[55] == nil)
+        #expect(host.address == .any && host.dhcp.state == .stopped && host.stack.nextDeadline == .max)
+        try host.bind(at: 10 * second)
+        #expect(host.address == guestAddress)
+    }
+
+    @Test func releaseWithoutALeaseOnlyStops() {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        host.wire.outgoing = []
+        check(host.stack.releaseDHCP(0, now: 1))
+        #expect(host.wire.outgoing == [] && host.dhcp.state == .stopped)
+        check(!host.stack.releaseDHCP(1, now: 1))
+        check(!host.stack.startDHCP(-1, now: 1))
+    }
+
+    @Test func addressGivenByHandEndsDHCPAndStays() throws {
+        let host = TestHost.bare()
+        try host.bind()
+        host.stack.configure(0, address: IPv4Address(10, 0, 2, 77), prefixLength: 24, gateway: nil)
+        #expect(host.dhcp.state == .stopped)
+        host.stack.startDHCP(0, now: second)
+        #expect(host.address == IPv4Address(10, 0, 2, 77))  // until a lease replaces it
+        let discover = try #require(host.wire.takeOutgoing().compactMap { ClientMessage($0) }.last)
+        #expect(discover.source == 0)
+        host.reply(ServerReply(.offer), to: discover, at: second)
+        host.reply(ServerReply(.ack), to: discover, at: second)
+        _ = host.deliver(at: 2 * second)
+        _ = host.deliver(at: 3 * second)
+        #expect(host.address == guestAddress)
+    }
+
+    @Test func aLeaseForEverIsNeverRenewed() throws {
+        let host = TestHost.bare()
+        var ack = ServerReply(.ack)
+        ack.lease = .max
+        try host.bind(ack)
+        #expect(host.dhcp.state == .bound && host.stack.nextDeadline == .max)
+        #expect(host.messages(at: .max / 2).isEmpty)
+    }
+
+    @Test func aYearOfRenewals() throws {
+        let host = TestHost.bare()
+        var now = try host.bind()
+        var renewals = 0
+        let year = 365 * 86400 * second
+        while now < year {
+            now = host.stack.withInterface(0) { $0.dhcp.deadline }!
+            host.learn(now: now)
+            let messages = host.messages(at: now)
+            #expect(messages.count == 1)
+            host.reply(ServerReply(.ack), to: messages[0], at: now)
+            renewals += 1
+        }
+        #expect(renewals == 17520 && host.address == guestAddress && host.dhcp.state == .bound)
+        #expect(host.pool.pool.freeCount == 64)
+    }
+
+    @Test(arguments: [1, 2, 3, 7, 60] as [UInt32]) func shortLeasesDoNotMakeAStorm(lease: UInt32) throws {
+        let host = TestHost.bare()
+        var ack = ServerReply(.ack)
+        ack.lease = lease
+        var now = try host.bind(ack)
+        var messages = 0
+        while now < 600 * second {
+            for message in host.messages(at: now) {
+                messages += 1
+                ack.type = message.type == .discover ? .offer : .ack
+                host.reply(ack, to: message, at: now)
+            }
+            host.learn(now: now)
+            now = max(now + 1, host.dhcp.deadline)
+        }
+        #expect(messages <= 3 * 600)
+    }
+
+    // MARK: What is ignored
+
+    static let strangers: [(String, DropReason, @Sendable (inout ServerReply) -> Void)] = [
+        ("a request", .dhcpMalformed, { $0.operation = 1 }),
+        ("no cookie", .dhcpMalformed, { $0.cookie = [0, 0, 0, 0] }),
+        ("another station's", .dhcpUnexpected, { $0.hardware = EthernetAddress(2, 0, 0, 0, 0, 1) }),
+        ("no server", .dhcpUnexpected, { $0.server = nil }),
+        ("an ACK out of turn", .dhcpUnexpected, { $0.type = .ack }),
+        ("a NAK out of turn", .dhcpUnexpected, { $0.type = .nak }),
+        ("a client's message", .dhcpUnexpected, { $0.type = .discover }),
+        ("no lease time", .dhcpUnexpected, { $0.lease = nil }),
+        ("a lease of nothing", .dhcpUnexpected, { $0.lease = 0 }),
+        ("no address", .dhcpUnexpected, { $0.address = .any }),
+        ("a group", .dhcpUnexpected, { $0.address = IPv4Address(224, 0, 0, 5) }),
+        ("loopback", .dhcpUnexpected, { $0.address = .loopback }),
+        ("the network's own address", .dhcpUnexpected, { $0.address = IPv4Address(10, 0, 2, 0) }),
+        ("the network's broadcast", .dhcpUnexpected, { $0.address = IPv4Address(10, 0, 2, 255) }),
+        ("a mask with holes", .dhcpUnexpected, { $0.extra = [1, 4, 255, 0, 255, 0] }),
+        ("a short mask", .dhcpMalformed, { $0.extra = [1, 3, 255, 0, 255] }),
+        ("a long type", .dhcpMalformed, { $0.extra = [53, 2, 2, 2] }),
+        ("an unknown type", .dhcpMalformed, { $0.extra = [53, 1, 99] }),
+        ("an overload of everything", .dhcpMalformed, { $0.extra = [52, 1, 4] }),
+        ("an option beyond the end", .dhcpMalformed, { ($0.extra, $0.end) = ([15, 9, 97], []) }),
+        ("an option without a length", .dhcpMalformed, { ($0.extra, $0.end) = ([15], []) }),
+        ("from another port", .dhcpUnexpected, { $0.sourcePort = 1067 }),
+    ]
+
+    @Test(arguments: strangers.indices) func aReplyThatDoesNotFitIsCountedAndIgnored(index: Int) throws {
+        let (name, reason, change) = Self.strangers[index]
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
+        var reply = ServerReply(.offer)
+        change(&reply)
+        #expect(host.reply(reply, to: discover, at: 0) == [], "\(name)")
+        #expect(host.drops(reason) == 1, "\(name)")
+        #expect(host.dhcp.state == .selecting)
+        #expect(host.pool.pool.freeCount == 64)
+    }
+
+    @Test func foreignTransactionsAndServersAreIgnored() throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
+        #expect(host.deliver(ServerReply(.offer).frame(discover.transaction.byteSwapped), at: 0) == [])
+        host.reply(ServerReply(.offer), to: discover, at: 0)
+        var foreign = ServerReply(.ack)
+        foreign.server = IPv4Address(10, 0, 2, 66)
+        host.reply(foreign, to: discover, at: 0)
+        foreign.type = .nak
+        host.reply(foreign, to: discover, at: 0)
+        var other = ServerReply(.ack)
+        other.address = IPv4Address(10, 0, 2, 16)  // not what was asked for
+        host.reply(other, to: discover, at: 0)
+        #expect(host.drops(.dhcpUnexpected) == 4 && host.dhcp.state == .requesting)
+    }
+
+    @Test func withoutAnAddressNothingButTheServersReplyIsTaken() throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(0, now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
+        let socket = try host.stack.openSocket()
+        try host.stack.bindSocket(socket, to: SocketAddress(.any, 69))
+        var frame = ServerReply(.offer).frame(discover.transaction)
+        frame[37] = 69  // another port
+        frame[40] = 0  // no checksum
+        frame[41] = 0
+        #expect(host.deliver(frame, at: 0) == [])
+        check(!host.stack.isReadable(socket))
+        #expect(host.drops(.noInterfaceAddress) == 1 && host.dhcp.state == .selecting)
+        host.stack.releaseDHCP(0, now: 0)
+        _ = host.reply(ServerReply(.offer), to: discover, at: 0)
+        #expect(host.drops(.noInterfaceAddress) == 2)
+    }
+
+    @Test func everyTruncationAndEveryChangedByteIsSurvived() throws {
+        let whole = ServerReply(.offer).payload(1)
+        for count in 0..<whole.count { _ = withBytes(Array(whole[..<count])) { try? DHCPReply(parsing: $0) } }
+        var random = SeededRandom(seed: 7)
+        for _ in 0..<50_000 {
+            var bytes = whole
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                bytes[Int.random(in: 200..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            if let reply = withBytes(bytes, { try? DHCPReply(parsing: $0) }), let lease = DHCPLease(reply) {
+                #expect(lease.address.isUnicast && lease.leaseTime > 0 && lease.renewalTime <= lease.rebindingTime)
+            }
+        }
+    }
+
+    @Test func waitingForALeaseIsWorthItOnlyWhileItIsYoung() throws {
+        let host = TestHost.bare()
+        check(host.stack.leaseWait(to: peerAddress, now: 0) == nil)
+        host.stack.startDHCP(0, now: second)
+        check(host.stack.leaseWait(to: peerAddress, now: second) == 7 * second)
+        check(host.stack.leaseWait(to: .loopback, now: second) == nil)
+        check(host.stack.leaseWait(to: peerAddress, now: 8 * second) == nil)
+        let bound = TestHost.bare()
+        try bound.bind()
+        check(bound.stack.leaseWait(to: peerAddress, now: second) == nil)
+    }
+}

@@ -1,0 +1,92 @@
+// dhcp: asks a server for the interface's address, shows what it granted, or gives it back.
+
+import SystemInterface
+import UserLibrary
+
+@main enum DHCP: Program {
+    static let usage: StaticString = """
+        usage: dhcp [-s | -r] [-i interface] [-W seconds]
+        Gets an address for an interface from a DHCP server, and shows it. The lease is renewed in the background.
+          -s  only show the state
+          -r  release: give the address back to the server
+          -i  the interface's number (0)
+          -W  give up after so many seconds (10)
+        The exit status is 0 when the interface has an address (with -r: none any more), else 1.
+        """
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        var isQuestion = false
+        var isRelease = false
+        var interface: Int32 = 0
+        var limit: UInt64 = 10_000_000_000
+        arguments.takeOptions(usage, withValue: "iW") { letter, value in
+            switch letter {
+            case UInt8(ascii: "s"): isQuestion = true
+            case UInt8(ascii: "r"): isRelease = true
+            case UInt8(ascii: "i"):
+                guard let number = value.number, number >= 0, number < 256 else { return false }
+                interface = Int32(number)
+            case UInt8(ascii: "W"):
+                guard let time = value.nanoseconds, time >= 1_000_000 else { return false }
+                limit = time
+            default: return false
+            }
+            return true
+        }
+        guard arguments.count == 0, !(isQuestion && isRelease) else { Arguments.refuse("no arguments are wanted, and one of -s and -r", usage) }
+        do throws(SystemError) {
+            if isRelease {
+                try System.releaseLease(interface)
+                return 0
+            }
+            if isQuestion { return show(try System.lease(interface), interface) }
+            let milliseconds = Int32(min(limit / 1_000_000, UInt64(Int32.max)))
+            return show(try System.requestLease(interface, milliseconds: milliseconds), interface)
+        } catch .timedOut {
+            complain("vt\(interface): no DHCP server answered in time; asking goes on in the background")
+        } catch .connectionRefused {
+            complain("vt\(interface): the server refused the address; asking goes on in the background")
+        } catch .addressInUse {
+            complain("vt\(interface): somebody uses the address that the server gave; asking goes on in the background")
+        } catch {
+            complain("vt\(interface): \(error)")
+        }
+        return 1
+    }
+
+    private static func show(_ report: LeaseReport, _ interface: Int32) -> Int32 {
+        print("vt\(interface): \(name(of: report))")
+        guard report.address != 0 else { return 1 }
+        print("  address      \(address: report.address)/\(report.prefixLength)")
+        print("  mask         \(address: report.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - report.prefixLength))")
+        if report.router != 0 { print("  router       \(address: report.router)") }
+        guard report.state.hasLease else { return 0 }
+        for index in 0..<report.nameServerCount { print("  name server  \(address: report.nameServer(index))") }
+        if report.domainCount > 0 {
+            var domain = Text()
+            for index in 0..<report.domainCount { domain.bytes.append(report.domain(index)) }
+            print("  domain       \(domain)")
+        }
+        print("  server       \(address: report.server)")
+        print("  lease        \(time(report.leaseTime)), \(time(report.secondsLeft)) left")
+        print("  renewal      after \(time(report.renewalTime)), in \(time(report.secondsToRenewal))")
+        print("  rebinding    after \(time(report.rebindingTime)), in \(time(report.secondsToRebinding))")
+        return 0
+    }
+
+    private static func name(of report: LeaseReport) -> StaticString {
+        switch report.state {
+        case .stopped: report.address == 0 ? "no address" : "configured by hand"
+        case .initial: "about to ask"
+        case .selecting: "asking for a server"
+        case .requesting: "asking for an address"
+        case .probing: "checking the address"
+        case .bound: "bound"
+        case .renewing: "renewing"
+        case .rebinding: "rebinding"
+        }
+    }
+
+    private static func time(_ seconds: UInt32) -> Text { seconds == LeaseReport.forEver ? "for ever" : "\(seconds) s" }
+}

@@ -75,7 +75,7 @@ net-down: ## undo net-up
 
 ##@ Check
 test: all ## every test that can run on this machine; says which cannot, and why
-	@qemu/tools ensure swift qemu opensbi tshark
+	@qemu/tools ensure swift qemu opensbi iproute2 dnsmasq tshark
 	swift test --scratch-path build/host
 
 doctor: ## what is installed, and how to install what is not

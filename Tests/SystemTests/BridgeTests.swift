@@ -3,15 +3,25 @@
 import Foundation
 import Testing
 
+private let hasDnsmasq = (try? runOnHost(["dnsmasq", "--version"]).status == 0) ?? false
 private let canMakeNamespace = (try? runOnHost(["unshare", "--net", "true"]).status == 0) ?? false
     || (try? runOnHost(["unshare", "--user", "--net", "--map-root-user", "true"]).status == 0) ?? false
 
 @Suite struct BridgeTests {
-    @Test(.enabled(if: canMakeNamespace, "a private network namespace cannot be made here"))
-    func twoGuestsOnOneBridgePingAndTalkToEachOther() throws {
+    @Test(
+        .enabled(if: canMakeNamespace, "a private network namespace cannot be made here"),
+        .enabled(if: hasDnsmasq, "dnsmasq is not installed (apt-get install dnsmasq-base)"))
+    func twoGuestsOnOneBridgeGetLeasesPingAndTalkToEachOther() throws {
         let pair = try Guest(["CPUS": "1"], script: "qemu/pair")
         try pair.wait(for: "| $ \n")
         try pair.wait(for: "| $ \n")
+        // A ping waits for the lease that is asked for since the start.
+        pair.type("ping -c 1 192.168.76.1\n")
+        try pair.wait(for: "1 received")
+        try pair.wait(for: "1 received")
+        pair.type("1 dhcp -s\n2 dhcp -s\n")
+        try pair.wait(for: "lease        3600 s")
+        try pair.wait(for: "lease        3600 s")
         pair.type("1 ping -c 3 -i 0.1 192.168.76.12\n")
         try pair.wait(for: "1| 3 packets transmitted, 3 received, 0% packet loss")
         pair.type("2 ping -c 3 -i 0.1 192.168.76.1\n")

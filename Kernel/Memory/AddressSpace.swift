@@ -175,6 +175,8 @@ struct AddressSpace: ~Copyable {
     /// A copy that shares every page; the writable ones become copy-on-write on both sides. `self` is the running space.
     func fork() throws(SystemError) -> AddressSpace {
         var child = try AddressSpace()
+        // Also when there is no memory for the rest: the pages that were shared until then have lost their right to be written.
+        defer { flush_all_pages() }
         child.size = size
         child.guardPage = guardPage
         for index in 0..<256 {
@@ -182,7 +184,6 @@ struct AddressSpace: ~Copyable {
             guard entry.isValid else { continue }
             try Self.share(PageTable(address: entry.address), into: child.table.entries + index, level: 1)
         }
-        flush_all_pages()
         return child
     }
 

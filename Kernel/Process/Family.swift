@@ -14,7 +14,7 @@ enum Family {
 
     /// Makes the first process. Its first steps are the kernel's: mount the disk, then execute /init.
     static func startInit() {
-        guard let process = ProcessTable.take() else { panic("no process slot for init") }
+        guard let process = ProcessTable.take(group: 0) else { panic("no process slot for init") }
         process.pointee.setName("init")
         process.pointee.threadMain = {
             FileStore.mount()
@@ -33,14 +33,22 @@ enum Family {
     /// A copy of the running process; returns the child's pid.
     static func fork() throws(SystemError) -> Int32 {
         let parent = current
-        let space = try parent.pointee.space!.fork()
-        guard let child = ProcessTable.take() else { throw .tryAgain }
-        child.pointee.satp = space.table.satp
-        child.pointee.space = consume space
+        guard let child = ProcessTable.take(group: parent.pointee.group) else { throw .tryAgain }
+        // A ^C that came meanwhile is meant for the child too.
+        if parent.pointee.killed.load(ordering: .relaxed), parent.pointee.group == Console.foreground {
+            child.pointee.killed.store(true, ordering: .relaxed)
+        }
+        do throws(SystemError) {
+            let space = try parent.pointee.space!.fork()
+            child.pointee.satp = space.table.satp
+            child.pointee.space = consume space
+        } catch {
+            ProcessTable.release(child)
+            throw error
+        }
         child.pointee.frame.pointee = parent.pointee.frame.pointee
         child.pointee.frame.pointee.a0 = 0
         child.pointee.name = parent.pointee.name
-        child.pointee.group = parent.pointee.group
         child.pointee.lastHart = Int(this_hart().pointee.index)
         child.pointee.files.copy(from: parent.pointee.files)
         child.pointee.workingDirectory = parent.pointee.workingDirectory
@@ -139,13 +147,7 @@ enum Family {
     }
 
     /// Ends every process of a group, as kill does. From the console's interrupt.
-    static func interrupt(group: Int32) {
-        ProcessTable.forEach { process in
-            guard process.pointee.group == group, process != firstProcess else { return }
-            process.pointee.killed.store(true, ordering: .sequentiallyConsistent)
-            Scheduler.wake(process)
-        }
-    }
+    static func interrupt(group: Int32) { ProcessTable.killGroup(group, sparing: firstProcess) }
 
     /// The parent's pid; 0 for the first process.
     static func parent(of process: ProcessRef) -> Int32 {

@@ -32,13 +32,14 @@ enum ProcessTable {
 
     /// A slot with a fresh pid, a fresh context and nothing else; nil when all are taken. Its state stays `unused` until the
     /// caller makes it runnable.
-    static func take() -> ProcessRef? {
+    static func take(group: Int32) -> ProcessRef? {
         let process: ProcessRef? = free.withLock { free in
             guard let process = free.first else { return nil }
             free.first = process.pointee.next
             free.count -= 1
             process.pointee.killed.store(false, ordering: .relaxed)
             process.pointee.pid = free.nextPid
+            process.pointee.group = group
             free.nextPid = free.nextPid == .max ? 2 : free.nextPid + 1
             return process
         }
@@ -86,12 +87,16 @@ enum ProcessTable {
             name: process.pointee.nameWords)
     }
 
-    /// Calls `body` with every live process. They may come and go meanwhile.
-    static func forEach(_ body: (ProcessRef) -> Void) {
-        for index in 0..<Limit.processes where slots[index].pid != 0 {
-            let state = slots[index].state.load(ordering: .acquiring)
-            if state != ThreadState.unused && state != ThreadState.zombie { body(slots + index) }
+    /// Marks every process of a group but `spared` as killed, and wakes it. Under the same lock as `take`: a process that is being
+    /// born is either in its group already, or its parent is marked before it looks.
+    static func killGroup(_ group: Int32, sparing spared: ProcessRef?) {
+        free.withLock { _ in
+            for index in 0..<Limit.processes where slots[index].pid != 0 && slots[index].group == group && slots + index != spared {
+                slots[index].killed.store(true, ordering: .sequentiallyConsistent)
+            }
         }
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        for index in 0..<Limit.processes where slots[index].killed.load(ordering: .relaxed) { Scheduler.wake(slots + index) }
     }
 
     /// Starts a thread of the kernel's own.

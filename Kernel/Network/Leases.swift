@@ -3,15 +3,21 @@
 import Drivers
 import Machine
 import NetStack
+import Synchronization
 import SystemInterface
 
 enum Leases {
     /// All who wait for some interface's address.
     nonisolated(unsafe) private static var waiters = WaitQueue()
 
+    /// Nanoseconds since boot until which the stack need be asked at all whether a lease is worth waiting for.
+    private static let mayBeAwaitedUntil = Atomic<UInt64>(0)
+
     /// Interfaces whose state or lease changed, bit i for interface i.
     static func wake(_ changed: UInt32) {
-        if changed != 0 { waiters.wakeAll() }
+        guard changed != 0 else { return }
+        mayBeAwaitedUntil.store(Clock.nanoseconds + Stack.leaseHope, ordering: .relaxed)
+        waiters.wakeAll()
     }
 
     /// Asks for an address, unless that is under way, and sleeps until there is one or the time has passed: then throws why there is none.
@@ -48,7 +54,7 @@ enum Leases {
 
     /// Sleeps while an address that a packet to this destination needs may come at any moment: shortly after start.
     static func awaitAddress(for destination: IPv4Address) throws(SystemError) {
-        guard let end = worthWaiting(destination) else { return }
+        guard Clock.nanoseconds < mayBeAwaitedUntil.load(ordering: .relaxed), let end = worthWaiting(destination) else { return }
         do throws(SystemError) {
             try waiters.wait(until: Clock.ticks(atNanoseconds: end)) { () throws(SystemError) -> Void? in
                 worthWaiting(destination) == nil ? () : nil

@@ -85,6 +85,7 @@ enum Network {
             kprint("vt0: \(address: settings.address)/\(settings.prefixLength)\n")
         } else {
             place.pointee.startDHCP(0, now: Clock.nanoseconds)
+            Leases.wake(place.pointee.takeChangedLeases())
         }
         pending.store(true, ordering: .relaxed)
         ProcessTable.startKernelThread("network") { Network.run() }

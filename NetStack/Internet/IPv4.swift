@@ -56,8 +56,10 @@ extension NetStack where Device: ~Copyable {
         if mayBeDHCP(header, at: i) {
             packet.resize(to: header.totalLength)
             packet.trimFront(header.headerLength)
-            let udp = UDPHeader(parsing: packet.bytes, source: header.source, destination: header.destination)
-            if let udp, udp.destinationPort == DHCPPort.client { return inputDHCP(packet, udp, header, at: i, now: now) }
+            guard let udp = UDPHeader(parsing: packet.bytes, source: header.source, destination: header.destination) else {
+                return drop(.udpMalformed, at: i)
+            }
+            if udp.destinationPort == DHCPPort.client { return inputDHCP(packet, udp, header, at: i, now: now) }
         }
         if !table[i].hasAddress { return drop(.noInterfaceAddress, at: i) }
         drop(isPossibleSource(header.source, at: i) ? .ipNotForUs : .ipBadSource, at: i)

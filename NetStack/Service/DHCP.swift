@@ -44,8 +44,8 @@ extension NetStack where Device: ~Copyable {
         return end
     }
 
-    /// How long a first answer may take: two transmissions, and the probes.
-    private static var leaseHope: UInt64 { 6 * DHCPTime.second }
+    /// How long a first answer may take, in nanoseconds: two transmissions, and the probes.
+    public static var leaseHope: UInt64 { 6 * DHCPTime.second }
 
     /// Interfaces whose state or lease changed since the last look, bit i for interface i; `poll` reports the same.
     public mutating func takeChangedLeases() -> UInt32 {

@@ -44,7 +44,7 @@ import UserLibrary
             let milliseconds = Int32(min(limit / 1_000_000, UInt64(Int32.max)))
             return show(try System.requestLease(interface, milliseconds: milliseconds), interface)
         } catch .timedOut {
-            complain("vt\(interface): no DHCP server answered in time; asking goes on in the background")
+            complain("vt\(interface): no lease in time (\(progress(interface))); asking goes on in the background")
         } catch .connectionRefused {
             complain("vt\(interface): the server refused the address; asking goes on in the background")
         } catch .addressInUse {
@@ -73,6 +73,10 @@ import UserLibrary
         print("  renewal      after \(time(report.renewalTime)), in \(time(report.secondsToRenewal))")
         print("  rebinding    after \(time(report.rebindingTime)), in \(time(report.secondsToRebinding))")
         return 0
+    }
+
+    private static func progress(_ interface: Int32) -> StaticString {
+        do throws(SystemError) { return name(of: try System.lease(interface)) } catch { return error.message }
     }
 
     private static func name(of report: LeaseReport) -> StaticString {

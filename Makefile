@@ -11,7 +11,7 @@ NET ?= user
 NIC ?= virtio
 PCAP ?=
 QEMUFLAGS ?=
-export CPUS MEM NET NIC PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK
+export CPUS MEM NET NIC PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
 
 PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
 FREESTANDING := build/freestanding

@@ -36,7 +36,7 @@ var products: [Product] = []
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
 let folders = ["sh", "stress", "usertests", "wildcalls"]
 let programs = [
-    "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "grep", "halt", "head", "hexdump", "init", "kill", "ln",
+    "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "init", "kill", "ln",
     "ls", "mkdir", "more", "mv", "nc", "ping", "ps", "rm", "sh", "sleep", "stress", "tail", "time", "touch", "uptime", "usertests", "wc",
     "wildcalls", "xargs",
 ]
@@ -63,7 +63,7 @@ if freestanding {
         let isFolder = folders.contains(program)
         targets.append(
             .executableTarget(
-                name: module(of: program), dependencies: ["UserLibrary"],
+                name: module(of: program), dependencies: program == "fsck" ? ["UserLibrary", "FileSystem"] : ["UserLibrary"],
                 path: isFolder ? "User/Programs/\(program)" : "User/Programs",
                 exclude: isFolder ? [] : programs.filter { $0 != program }.map { folders.contains($0) ? $0 : "\($0).swift" },
                 swiftSettings: embedded, linkerSettings: link(with: "user.ld")))

@@ -55,4 +55,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// poll(entries, count, milliseconds): waits until one of the descriptors can be read, or the time has passed (negative:
     /// for ever). How many entries tell something.
     case poll = 40
+    /// disk_read(block, buffer): copies a 1024-byte block of the disk as it is, past the file system. The number of blocks, or -1
+    /// with invalidArgument (no such block), inputOutput, badAddress.
+    case diskRead = 41
 }

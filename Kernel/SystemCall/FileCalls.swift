@@ -157,4 +157,15 @@ enum FileCalls {
         }
         return 0
     }
+
+    /// disk_read: a block of the disk, past the file system.
+    static func readDisk(block: UInt64, to buffer: UserAddress) throws(SystemError) -> Int {
+        let disk = KernelDisk()
+        guard block < UInt64(disk.blockCount) else { throw .invalidArgument }
+        guard let page = Pages.allocate() else { throw .noMemory }
+        defer { Pages.release(page) }
+        try disk.read(1) { _ in BlockRequest(block: UInt32(block), memory: page.pointer) }
+        guard buffer.copyOut(from: page.pointer, count: blockSize) == blockSize else { throw .badAddress }
+        return Int(disk.blockCount)
+    }
 }

@@ -67,6 +67,7 @@ enum SystemCall {
         case .getpeername: try SocketCalls.remoteName(arguments.int(0), to: arguments.address(1))
         case .setsockopt: try SocketCalls.set(arguments.int(0), option: arguments.int(1), to: arguments.int(2))
         case .poll: try Poll.poll(arguments.address(0), count: Int(arguments.int(1)), milliseconds: arguments.int(2))
+        case .diskRead: try FileCalls.readDisk(block: arguments.word(0), to: arguments.address(1))
         case nil: try unknown(arguments.number)
         }
     }

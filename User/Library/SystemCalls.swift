@@ -151,6 +151,11 @@ public enum System {
         _ = try call(.link, word(old.start), word(new.start))
     }
 
+    /// Copies a block of 1024 bytes of the disk, past the file system; returns how many blocks the disk has.
+    public static func readDisk(block: UInt32, to buffer: UnsafeMutableRawPointer) throws(SystemError) -> UInt32 {
+        UInt32(try call(.diskRead, UInt64(block), word(buffer)))
+    }
+
     // MARK: Network
 
     /// Sends one echo request and waits for its reply. `address` is in host order.

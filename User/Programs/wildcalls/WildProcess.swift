@@ -72,6 +72,7 @@ enum WildProcess {
         case .dup, .fstat: (descriptor(), random.below(2) == 0 ? argument() : pointer(), 0, 0)
         case .pipe, .wait, .resources: (random.below(2) == 0 ? argument() : pointer(), 0, 0, 0)
         case .ping: (UInt([0x0a00_0202, 0x0a00_02c8, 0x7f00_0001, 0][random.below(4)] as UInt32), argument() & 0xffff, UInt(random.below(30)), argument())
+        case .dhcpRequest: (UInt(random.below(3)), UInt(random.below(30)), random.below(2) == 0 ? argument() : pointer(), 0)  // the lease is not given up
         case .setGroup: (random.below(2) == 0 ? 0 : target(), argument(), 0, 0)
         case .bind: (descriptor(), random.below(2) == 0 ? argument() : socketName(), 0, 0)
         case .connect: (descriptor(), socketName(), 0, 0)

@@ -41,6 +41,17 @@
     sd t6, 240(sp)
 .endm
 
+.macro SAVE_CAUSE                       # where and why, for the report
+    csrr t1, sepc
+    csrr t2, sstatus
+    csrr t3, scause
+    csrr t4, stval
+    sd t1, 248(sp)
+    sd t2, 256(sp)
+    sd t3, 272(sp)
+    sd t4, 280(sp)
+.endm
+
 .macro RESTORE_REGISTERS                # all but sp and tp; sp last, by the user
     ld ra, 0(sp)
     ld gp, 16(sp)
@@ -120,14 +131,7 @@ from_kernel:
     SAVE_REGISTERS
     addi t0, sp, FRAME_SIZE
     sd t0, 8(sp)
-    csrr t1, sepc
-    csrr t2, sstatus
-    csrr t3, scause
-    csrr t4, stval
-    sd t1, 248(sp)
-    sd t2, 256(sp)
-    sd t3, 272(sp)
-    sd t4, 280(sp)
+    SAVE_CAUSE
     mv a0, sp
     call kernel_trap
     ld t1, 248(sp)
@@ -145,14 +149,7 @@ stack_overflow:                         # never returns: report on a stack of th
     mv sp, t0
     ld t0, 0(tp)
     SAVE_REGISTERS
-    csrr t1, sepc
-    csrr t2, sstatus
-    csrr t3, scause
-    csrr t4, stval
-    sd t1, 248(sp)
-    sd t2, 256(sp)
-    sd t3, 272(sp)
-    sd t4, 280(sp)
+    SAVE_CAUSE
     mv a0, sp
     call kernel_stack_overflow
 1:  wfi

@@ -14,6 +14,7 @@ QEMUFLAGS ?=
 export CPUS MEM NET NIC PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
 
 PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
+IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
 FREESTANDING := build/freestanding
 TOOLS := build/tools
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
@@ -43,19 +44,17 @@ programs: $(FREESTANDING)/.linker | toolchain
 kernel: programs tools
 	$(Q)$(TOOLS)/release/kernel-image $(FREESTANDING)/release/swiftlet build/swiftlet.elf
 
+# Every guest's image keeps what the guest wrote; only the programs in it are renewed.
 image: programs tools
 	$(Q)$(TOOLS)/release/program-image build/programs $(addprefix $(FREESTANDING)/release/,$(PROGRAMS))
-	$(Q)if [ -f build/fs.img ]; then \
-		$(TOOLS)/release/mkfs --update build/fs.img README=README.md $(addprefix build/programs/,$(PROGRAMS)); \
-	else \
-		$(TOOLS)/release/mkfs build/fs.img README=README.md $(addprefix build/programs/,$(PROGRAMS)); \
-	fi
+	$(Q)[ -f build/fs.img ] || $(TOOLS)/release/mkfs build/fs.img $(IMAGE_FILES)
+	$(Q)for image in build/fs*.img; do $(TOOLS)/release/mkfs --update $$image $(IMAGE_FILES) || exit; done
 
 clean: ## remove everything that was built, the disk image included
 	rm -rf build .build
 
-fs-reset: ## forget what the guest wrote: the next start makes a fresh disk image
-	rm -f build/fs.img
+fs-reset: ## forget what the guests wrote: the next start makes a fresh disk image
+	rm -f build/fs*.img
 
 ##@ Run
 qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio PCAP=1 QEMUFLAGS=... V=1)
@@ -75,7 +74,7 @@ net-down: ## undo net-up
 
 ##@ Check
 test: all ## every test that can run on this machine; says which cannot, and why
-	@qemu/tools ensure swift qemu opensbi iproute2 dnsmasq tshark
+	@qemu/tools ensure swift qemu opensbi gdb iproute2 dnsmasq tshark
 	swift test --scratch-path build/host
 
 doctor: ## what is installed, and how to install what is not

@@ -28,6 +28,7 @@ enum Harts {
             (idleThreads + index).initialize(to: Process(stackTop: idleStack, isKernelThread: true))
             (idleThreads + index).pointee.setName("idle")
         }
+        set_hart_table(table, UInt64(count))
         set_this_hart(table)
         Scheduler.start(harts: count, table: bootTable(HartState.self, count))
         TimerQueue.start(harts: count, table: bootTable(HartTimers.self, count))

@@ -10,6 +10,10 @@ _start:                                 # the boot hart: a1 = device tree (physi
     csrw sie, zero
     lla t0, early_trap
     csrw stvec, t0
+    lla t0, boot_hart_chosen
+    li t1, 1
+    amoswap.w.aqrl t1, t1, (t0)
+    bnez t1, late_hart
     lla t0, kernel_bss_start            # clear the kernel's variables, boot table and stack included
     lla t1, kernel_bss_end
 1:  sd zero, 0(t0)
@@ -81,11 +85,29 @@ early_trap:
 3:  wfi
     j 3b
 
+# A hart that we asked for, but that firmware sent to the first entry: OpenSBI 1.1 marks a hart as starting before it has noted
+# where, and one that was late for its own start-up goes where the boot hart went. a0 = its number: it finds its structure itself.
+late_hart:
+    jal t6, enable_paging
+    lla t0, hart_table
+    lla t1, hart_count
+    ld tp, 0(t0)
+    ld t1, 0(t1)
+1:  beqz t1, 2f
+    ld t2, 24(tp)                       # struct hart.id
+    beq t2, a0, secondary_hart
+    addi tp, tp, 48                     # the size of struct hart
+    addi t1, t1, -1
+    j 1b
+2:  wfi                                 # nobody asked for it
+    j 2b
+
 .globl secondary_entry
 secondary_entry:                        # another hart: a1 = its struct hart (virtual)
     csrw sie, zero
     mv tp, a1
     jal t6, enable_paging
+secondary_hart:
     lla t0, kernel_satp                 # the boot table knows no stacks: take the real one first
     ld t0, 0(t0)
     sfence.vma
@@ -108,6 +130,11 @@ start_idle:
 early_message:
     .asciz "Swiftlet: a trap at the very start. Its harts must have the extensions Zba, Zbb and Zbs (QEMU's -cpu rv64 has them).\r\n"
 
+.data                                   # not .bss: it must outlive the clearing
+.balign 4
+boot_hart_chosen:
+    .word 0
+
 .bss
 .balign 4096
 boot_root:
@@ -118,6 +145,12 @@ boot_stack_top:
 .globl boot_hart
 boot_hart:
     .space 64
+.globl hart_table
+hart_table:
+    .space 8
+.globl hart_count
+hart_count:
+    .space 8
 .globl boot_arguments
 boot_arguments:
     .space 16

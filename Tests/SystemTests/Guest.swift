@@ -30,8 +30,10 @@ final class Guest: @unchecked Sendable {
     /// Boots. Options are those of qemu/start: "CPUS": "4" and so on.
     /// - Parameters:
     ///   - image: a disk image to use and change; else a fresh copy of build/fs.img.
-    ///   - script: what starts the machine, or several.
-    init(_ options: [String: String] = [:], image: URL? = nil, script: String = "qemu/start") throws {
+    ///   - script: what starts the machine, or several, with these arguments.
+    init(
+        _ options: [String: String] = [:], image: URL? = nil, script: String = "qemu/start", arguments: [String] = []
+    ) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let disk = image ?? folder.appendingPathComponent("fs.img")
@@ -39,6 +41,7 @@ final class Guest: @unchecked Sendable {
             try FileManager.default.copyItem(at: projectFolder.appendingPathComponent("build/fs.img"), to: disk)
         }
         process.executableURL = projectFolder.appendingPathComponent(script)
+        process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment
             .filter { !["CPUS", "MEM", "NET", "NIC", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
             .merging(["PCAP": "1", "FOLDER": folder.path]) { $1 }

@@ -3,6 +3,9 @@
 import Foundation
 import Testing
 
+private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
+    .flatMap { $0.status == 0 ? $0.output.trimmingCharacters(in: .whitespacesAndNewlines) : nil }
+
 @Suite struct KernelImageTests {
     @Test func noSegmentOfKernelOrProgramIsWritableAndExecutable() throws {
         let programs = try FileManager.default.contentsOfDirectory(atPath: projectFolder.appendingPathComponent("build/programs").path)
@@ -66,6 +69,26 @@ import Testing
         let guest = try Guest(["QEMUFLAGS": "-cpu rv64,zba=false,zbb=false,zbs=false"])
         try guest.wait(for: "must have the extensions Zba, Zbb and Zbs")
         _ = try guest.exitStatus()
+    }
+
+    /// OpenSBI 1.1 can send a hart that it starts to the boot hart's entry (Kernel/Machine/boot.S, late_hart): seldom, and on a busy
+    /// machine. A debugger does it here to every hart.
+    @Test(.enabled(if: debugger != nil, "no gdb that knows RISC-V is installed (apt-get install gdb-multiarch)"))
+    func hartThatFirmwareSendsToTheBootEntryFindsItsPlace() throws {
+        let guest = try Guest(["CPUS": "4", "GUEST": "9"], arguments: ["--gdb"])
+        try guest.wait(for: "Quit with")
+        let entry = ["-ex", "hbreak *((long)&secondary_entry - (long)0xffffffc000000000)", "-ex", "continue"]
+        let send = ["-ex", "set $pc=0x80200000"]
+        let session = try runOnHost(
+            [debugger!, "-batch", "build/swiftlet.elf", "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
+             "-ex", "target remote localhost:1242"] + entry + send + ["-ex", "continue"] + send + ["-ex", "continue"] + send
+                + ["-ex", "delete", "-ex", "detach"])
+        #expect(session.output.components(separatedBy: "hit Breakpoint 1").count == 4, "\(session.output)")
+        try guest.wait(for: "Swiftlet on 4 harts")
+        try guest.waitForShell()
+        #expect(guest.transcript.components(separatedBy: "Swiftlet on").count == 2)
+        #expect(try guest.run("forktest 2; echo status $?").hasSuffix("status 0"))
+        try guest.halt()
     }
 
     @Test(arguments: [

@@ -166,6 +166,12 @@ extern uint64_t boot_arguments[2];
 MACHINE_INLINE uint64_t boot_hart_number(void) { return boot_arguments[0]; }
 MACHINE_INLINE uint64_t boot_device_tree(void) { return boot_arguments[1]; }
 
+/// Where the structures of all harts are, for a hart that has to find its own (boot.S).
+extern struct hart *_Nullable hart_table;
+extern uint64_t hart_count;
+MACHINE_INLINE void set_hart_table(struct hart *_Nonnull table, uint64_t count) { hart_count = count; hart_table = table; }
+_Static_assert(sizeof(struct hart) == 48, "boot.S steps through the table by this");
+
 /// The kernel's own page table as a satp value; secondary harts load it in boot.S.
 extern uint64_t kernel_satp;
 MACHINE_INLINE uint64_t read_kernel_satp(void) { return kernel_satp; }

@@ -138,14 +138,22 @@ enum ExhaustionTests {
     static func sbrkMany() {
         for _ in 0..<3 {
             var pids: [Int] = []
+            pids.reserveCapacity(10)
+            // Nobody eats before all are born: a fork without memory would be no fault.
+            let gate = PipeTests.make()
             for _ in 0..<10 {
                 pids.append(
                     child {
+                        close(gate.write)
+                        let byte = memory(1)
+                        _ = call(.read, gate.read, at(byte), 1)
                         while true {
                             if call(.sbrk, 100 << 10, 1).error == nil { store(1, breakAddress - 1) } else { pause(1) }
                         }
                     })
             }
+            close(gate.write)
+            close(gate.read)
             pause(5)
             for pid in pids { call(.kill, UInt(pid)).gives(0, "kill") }
             for _ in pids { expect(waitStatus(), -1, "the status of a killed process") }

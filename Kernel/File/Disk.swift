@@ -62,12 +62,29 @@ enum Disk {
                 guard let owner = state.owners[index] else { continue }
                 state.owners[index] = nil
                 if completion.status != .done { owner.pointee.failed = true }
-                owner.pointee.requestsLeft -= 1
-                if owner.pointee.requestsLeft == 0 { owner.pointee.waiter.wakeAll() }
+                finish(owner)
             }
+            if state.driver?.pointee.isBroken == true { any = failAll(&state) || any }
             return any
         }
         if any { roomWaiters.wakeAll() }
+    }
+
+    private static func finish(_ owner: UnsafeMutablePointer<Transfer>) {
+        owner.pointee.requestsLeft -= 1
+        if owner.pointee.requestsLeft == 0 { owner.pointee.waiter.wakeAll() }
+    }
+
+    /// A device that broke the rules of its queue finishes nothing more: nobody waits for it.
+    private static func failAll(_ state: inout DiskState) -> Bool {
+        var any = false
+        for index in 0..<256 {
+            guard let owner = state.owners[index].take() else { continue }
+            any = true
+            owner.pointee.failed = true
+            finish(owner)
+        }
+        return any
     }
 
     /// Moves a set of blocks; returns when all have been moved.

@@ -148,11 +148,14 @@ final class Guest: @unchecked Sendable {
     func exitStatus(seconds: TimeInterval = patience) throws -> Int32 {
         let deadline = Date(timeIntervalSinceNow: seconds)
         condition.lock()
-        while !isClosed {
-            guard condition.wait(until: deadline) else {
+        // The end of its output or of the process, whichever is noticed first.
+        while !isClosed, process.isRunning {
+            _ = condition.wait(until: min(deadline, Date(timeIntervalSinceNow: 0.5)))
+            guard Date() < deadline else {
                 failed = true
                 condition.unlock()
-                throw GuestError(description: "the machine did not power off. The console:\n\(transcript)")
+                let state = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? "gone"
+                throw GuestError(description: "the machine did not power off. QEMU's process:\n\(state)\nThe console:\n\(transcript)")
             }
         }
         condition.unlock()

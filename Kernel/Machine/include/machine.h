@@ -1,4 +1,4 @@
-// What Swift cannot say: control registers, fences, firmware calls, volatile device access, and the structures that assembly
+// What Swift cannot say: control registers, fences, firmware calls, and the structures that assembly
 // and Swift share. Everything here is an instruction or two; what is longer stands in the .S files beside it.
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -48,9 +48,6 @@ struct sbi_result { int64_t error; int64_t value; };
 MACHINE_READ_CSR(time)
 MACHINE_READ_CSR(scause)
 MACHINE_READ_CSR(stval)
-MACHINE_READ_CSR(sepc)
-MACHINE_READ_CSR(sstatus)
-MACHINE_WRITE_CSR(sstatus)
 MACHINE_WRITE_CSR(stvec)
 MACHINE_WRITE_CSR(sie)
 MACHINE_WRITE_CSR(sscratch)
@@ -92,15 +89,6 @@ MACHINE_INLINE uint64_t frame_pointer(void) { uint64_t v; __asm__ volatile("mv %
 /// The same pointer, which the compiler from here on takes for one it knows nothing about: two critical sections of a lock must
 /// each read the state anew.
 MACHINE_INLINE void *_Nonnull launder(void *_Nonnull p) { __asm__ volatile("" : "+r"(p) :: "memory"); return p; }
-
-// --- Device registers: one access each, in program order
-
-MACHINE_INLINE uint8_t mmio_read8(uint64_t a) { return *(volatile uint8_t *)a; }
-MACHINE_INLINE uint16_t mmio_read16(uint64_t a) { return *(volatile uint16_t *)a; }
-MACHINE_INLINE uint32_t mmio_read32(uint64_t a) { return *(volatile uint32_t *)a; }
-MACHINE_INLINE void mmio_write8(uint64_t a, uint8_t v) { *(volatile uint8_t *)a = v; }
-MACHINE_INLINE void mmio_write16(uint64_t a, uint16_t v) { *(volatile uint16_t *)a = v; }
-MACHINE_INLINE void mmio_write32(uint64_t a, uint32_t v) { *(volatile uint32_t *)a = v; }
 
 // --- Firmware (RISC-V SBI specification 1.0: function in a6, extension in a7)
 
@@ -155,7 +143,6 @@ MACHINE_SYMBOL(user_copy_end)
 MACHINE_SYMBOL(user_copy_retry)
 MACHINE_SYMBOL(user_copy_failed)
 MACHINE_SYMBOL(user_string_failed)
-MACHINE_SYMBOL(boot_stack_top)
 
 MACHINE_INLINE uint64_t address_of_trap_entry(void) { return (uint64_t)&trap_entry; }
 MACHINE_INLINE uint64_t address_of_secondary_entry(void) { return (uint64_t)&secondary_entry; }

@@ -27,6 +27,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Bytes of memory that `init` wants, for the tables.
     public static var memoryNeeded: Int {
         (MemoryLayout<NetworkInterface<Device>>.stride + ARPCache.memoryNeeded) * interfaceLimit + SocketTable.memoryNeeded
+            + Reassembly.memoryNeeded + RouteTable.memoryNeeded + EchoTable.memoryNeeded
     }
 
     public let pool: PacketPool
@@ -35,6 +36,12 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Traffic to ourselves, and what was dropped before an interface was chosen.
     public internal(set) var loopbackCounters = InterfaceCounters()
     var loopback = PacketQueue()
+    var loopbackCapture = CaptureQueue(interface: 255)
+    /// Somebody looks at the wire.
+    var isCapturing = false
+    public internal(set) var routes: RouteTable
+    var pathMTUs = PathMTUTable()
+    var reassembly: Reassembly
     var echoes: EchoTable
     var sockets: SocketTable
     var errorLimiter = ErrorLimiter()
@@ -55,11 +62,19 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public init(pool: PacketPool, memory: UnsafeMutableRawPointer, seed: UInt64) {
         self.pool = pool
         table = memory.bindMemory(to: NetworkInterface<Device>.self, capacity: Self.interfaceLimit)
-        echoes = EchoTable(random: seed)
-        let socketMemory = UnsafeMutableRawPointer(table + Self.interfaceLimit) + ARPCache.memoryNeeded * Self.interfaceLimit
-        sockets = SocketTable(memory: socketMemory, poolSize: pool.count, random: seed)
+        var next = UnsafeMutableRawPointer(table + Self.interfaceLimit) + ARPCache.memoryNeeded * Self.interfaceLimit
+        sockets = SocketTable(memory: next, poolSize: pool.count, random: seed)
+        next += SocketTable.memoryNeeded
+        reassembly = Reassembly(memory: next, poolSize: pool.count)
+        next += Reassembly.memoryNeeded
+        routes = RouteTable(memory: next)
+        next += RouteTable.memoryNeeded
+        echoes = EchoTable(memory: next, random: seed)
         identification = UInt16(truncatingIfNeeded: seed >> 16)
         random = seed
+        if let entry = RouteEntry(IPv4Address(bits: 0x7f00_0000), prefixLength: 8, interface: Self.loopbackIndex) {
+            _ = routes.insert(entry)
+        }
     }
 
     deinit {
@@ -73,7 +88,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         guard interfaceCount < Self.interfaceLimit else { return nil }
         let afterTable = UnsafeMutableRawPointer(table + Self.interfaceLimit)
         (table + interfaceCount).initialize(
-            to: NetworkInterface(device, memory: afterTable + interfaceCount * ARPCache.memoryNeeded, random: random))
+            to: NetworkInterface(
+                device, number: interfaceCount, memory: afterTable + interfaceCount * ARPCache.memoryNeeded, random: random))
         random = random &* 6_364_136_223_846_793_005 &+ 1
         interfaceCount += 1
         return interfaceCount - 1
@@ -83,13 +99,20 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public mutating func configure(_ index: Int, address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
         guard index >= 0, index < interfaceCount else { return }
         table[index].dhcp.stop()
-        table[index].configure(address, prefixLength: prefixLength, gateway: gateway)
+        assign(index, address, prefixLength: prefixLength, gateway: gateway)
     }
 
     /// Looks at an interface, or works on its device.
     public mutating func withInterface<Result>(_ index: Int, _ body: (inout NetworkInterface<Device>) -> Result) -> Result? {
         guard index >= 0, index < interfaceCount else { return nil }
         return body(&table[index])
+    }
+
+    /// Makes ARP ask anew for a neighbour. False when it does not know it.
+    public mutating func forgetNeighbour(_ address: IPv4Address) -> Bool {
+        var isGone = false
+        for i in 0..<interfaceCount where table[i].neighbours.forget(address) { isGone = true }
+        return isGone
     }
 
     @inline(__always)
@@ -130,21 +153,27 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// When `poll` has something to do even without an interrupt; .max: never.
     public var nextDeadline: UInt64 {
-        var deadline = min(echoes.nextDeadline, starvedDeadline)
-        for i in 0..<interfaceCount { deadline = min(deadline, table[i].neighbours.nextDeadline, table[i].dhcp.deadline) }
+        var deadline = min(echoes.nextDeadline, starvedDeadline, reassembly.nextDeadline)
+        for i in 0..<interfaceCount { deadline = min(deadline, table[i].nextDeadline, table[i].dhcp.deadline) }
         return deadline
     }
 
     private mutating func tick(now: UInt64) {
         for i in 0..<interfaceCount {
             if table[i].dhcp.isActive { runDHCP(i, now: now) }
-            while let silent = table[i].tick(pool: pool, now: now) { echoes.fail(nextHop: silent, .hostUnreachable) }
+            while let silent = table[i].tick(pool: pool, now: now) {
+                echoes.fail(nextHop: silent.address, .hostUnreachable)
+                reportUndelivered(silent.packets, at: i)
+            }
         }
         echoes.tick(now: now)
+        expireFragments(now: now)
+        pathMTUs.tick(now: now)
     }
 
     /// Makes the devices work on what was queued.
     mutating func flush() {
+        if isCapturing { deliverCaptures() }
         for i in 0..<interfaceCount { table[i].device.flush() }
     }
 
@@ -152,6 +181,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         while let packet = loopback.removeFirst() {
             loopbackCounters.packetsIn &+= 1
             loopbackCounters.bytesIn &+= UInt64(packet.count)
+            if isCapturing {
+                loopbackCapture.copy(packet, linkHeader: EthernetHeader.byteCount, isOutgoing: false, pool: pool, now: now)
+            }
             inputIPv4(packet, at: Self.loopbackIndex, wasBroadcast: false, now: now)
         }
     }
@@ -161,12 +193,13 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     mutating func input(_ frame: consuming Packet, at i: Int, now: UInt64) {
         table[i].counters.packetsIn &+= 1
         table[i].counters.bytesIn &+= UInt64(frame.count)
+        table[i].capture.note(frame, isOutgoing: false, pool: pool, now: now)
         guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: i) }
         guard header.destination == table[i].hardware || header.destination.isMulticast else { return drop(.frameNotForUs, at: i) }
         frame.trimFront(EthernetHeader.byteCount)
         switch header.type {
         case EtherType.ipv4: inputIPv4(frame, at: i, wasBroadcast: header.destination.isMulticast, now: now)
-        case EtherType.arp: table[i].inputARP(frame, now: now)
+        case EtherType.arp: table[i].inputARP(frame, pool: pool, now: now)
         default: drop(.unknownEtherType, at: i)
         }
     }

@@ -18,12 +18,25 @@ public struct SocketName: Equatable, Sendable {
     public var word: UInt64 { UInt64(address) << 16 | UInt64(port) }
 }
 
-/// Options of setsockopt.
+/// What a socket carries; the argument of socket.
+public enum SocketKind: Int32, Sendable {
+    /// UDP datagrams.
+    case datagram = 0
+    /// Copies of all frames that come and go: each read gives 16 bytes (time since boot in nanoseconds, 8 bytes; the frame's length,
+    /// 4; the interface's number, 1, 255 for the loopback; 1 when it was sent by us, 1; two zeros; little-endian) and the frame.
+    case capture = 1
+}
+
+/// Options of setsockopt and getsockopt.
 public enum SocketOption: Int32, Sendable {
     /// Value 1: datagrams to broadcast addresses may be sent.
     case broadcast = 1
     /// Milliseconds that a read waits; 0: for ever.
     case receiveTimeout = 2
+    /// The time to live of what is sent, 1 to 255; 64 unless it was set.
+    case timeToLive = 3
+    /// To be read only: the address of who reported the last error, 0 for none.
+    case errorReporter = 4
 }
 
 /// What poll is asked about a descriptor: 8 bytes, as POSIX lays out struct pollfd.

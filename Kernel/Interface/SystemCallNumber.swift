@@ -34,7 +34,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     case setGroup = 30
     /// foreground(group): the group that ^C on the console ends; 0: none, then ^C only ends the line. 0.
     case foreground = 31
-    /// socket(): a UDP socket's descriptor. Names are words: SocketName.
+    /// socket(kind): a socket's descriptor. Names are words: SocketName. Or -1 with invalidArgument for no SocketKind.
     case socket = 32
     /// bind(fd, name): address 0.0.0.0 is any of ours, port 0 a free one. Or -1 with addressInUse, addressNotAvailable.
     case bind = 33
@@ -58,4 +58,12 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// disk_read(block, buffer): copies a 1024-byte block of the disk as it is, past the file system. The number of blocks, or -1
     /// with invalidArgument (no such block), inputOutput, badAddress.
     case diskRead = 41
+    /// getsockopt(fd, option): the value of a SocketOption; or -1 with invalidArgument.
+    case getsockopt = 42
+    /// network_status(table, index, record*): writes what a NetworkTable has in place `index`. How many places it has; beyond the last, and
+    /// in a place that is empty, nothing is written, and the call fails with noSuchFile when it is empty. Or -1 with invalidArgument.
+    case networkStatus = 43
+    /// network_change(change, record*): NetworkChange. 0, or -1 with invalidArgument, fileExists (such a route), noSuchFile (no such route
+    /// or neighbour), noBufferSpace (the table is full), networkDown (no such interface).
+    case networkChange = 44
 }

@@ -154,25 +154,37 @@ enum Network {
     static func withStack<Result: ~Copyable>(
         _ body: (inout Stack) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
+        var news = News()
+        let result = try stack.withLock { (stack) throws(SystemError) -> Result in
+            guard let stack else { throw .networkDown }
+            defer { news.take(from: &stack.pointee) }
+            return try body(&stack.pointee)
+        }
+        tell(news)
+        return result
+    }
+
+    /// What a call made ready, to be told after the lock.
+    private struct News {
         var echoes: UInt32 = 0
         var sockets: UInt64 = 0
         var leases: UInt32 = 0
         var deadline = UInt64.max
-        let result = try stack.withLock { (stack) throws(SystemError) -> Result in
-            guard let stack else { throw .networkDown }
-            defer {
-                echoes = stack.pointee.takeCompletedEchoes()
-                sockets = stack.pointee.takeReadySockets()
-                leases = stack.pointee.takeChangedLeases()
-                deadline = stack.pointee.nextDeadline
-            }
-            return try body(&stack.pointee)
+
+        @inline(never)
+        mutating func take(from stack: inout Stack) {
+            echoes = stack.takeCompletedEchoes()
+            sockets = stack.takeReadySockets()
+            leases = stack.takeChangedLeases()
+            deadline = stack.nextDeadline
         }
-        wakeEchoWaiters(echoes)
-        Sockets.wake(sockets)
-        Leases.wake(leases)
-        if deadline < wakeTime.load(ordering: .relaxed) { wakeThread() }
-        return result
+    }
+
+    private static func tell(_ news: News) {
+        wakeEchoWaiters(news.echoes)
+        Sockets.wake(news.sockets)
+        Leases.wake(news.leases)
+        if news.deadline < wakeTime.load(ordering: .relaxed) { wakeThread() }
     }
 
     /// Works on the stack where nothing can fail or become ready; nil when there is none.

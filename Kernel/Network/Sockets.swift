@@ -36,6 +36,18 @@ struct SocketFile {
         case .receiveTimeout:
             guard value >= 0 else { throw .invalidArgument }
             timeout.pointee = UInt32(value)
+        case .timeToLive:
+            guard value >= 1, value <= 255 else { throw .invalidArgument }
+            Network.onStack { $0.setTimeToLive(number, UInt8(value)) }
+        case .errorReporter: throw .invalidArgument
+        }
+    }
+
+    func value(of option: SocketOption) throws(SystemError) -> Int {
+        switch option {
+        case .receiveTimeout: Int(timeout.pointee)
+        case .errorReporter: Int(Network.onStack { $0.errorReporter(ofSocket: number).bits } ?? 0)
+        case .broadcast, .timeToLive: throw .invalidArgument  // whoever set them knows
         }
     }
 
@@ -52,16 +64,24 @@ struct SocketFile {
 
     /// Sends one datagram from user memory; to the connected peer if `name` is nil.
     func send(from source: UserAddress, count: Int, to name: SocketName?) throws(SystemError) -> Int {
-        // The payload goes straight into the packet that leaves, outside the lock; only the headers are put on under it.
-        guard var packet = Network.takePacket() else { throw .noBufferSpace }
-        guard packet.resize(to: count) else { throw .messageTooLong }
-        guard source.copyIn(to: packet.firstByte, count: count) == count else { throw .badAddress }
+        guard count <= Stack.datagramLimit else { throw .messageTooLong }
+        // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under it.
+        let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)
+        let first = try Self.copyIn(from: source, count: firstCount)
+        var rest = PacketQueue()
+        var taken = firstCount
+        while taken < count {
+            let piece = min(count - taken, FragmentSize.ethernet)
+            rest.append(try Self.copyIn(from: source + taken, count: piece))
+            taken += piece
+        }
         if let name { try Leases.awaitAddress(for: IPv4Address(bits: name.address)) }
-        var waiting: Packet? = consume packet
+        var waiting: Packet? = consume first
+        var waitingRest: PacketQueue? = consume rest
         try Network.withStack { (stack) throws(SystemError) in
-            guard let packet = waiting.take() else { return }
+            guard let packet = waiting.take(), let rest = waitingRest.take() else { return }
             do throws(SocketError) {
-                try stack.send(packet, from: number, to: name.map { SocketAddress($0) }, now: Clock.nanoseconds)
+                try stack.send(packet, rest: rest, from: number, to: name.map { SocketAddress($0) }, now: Clock.nanoseconds)
             } catch {
                 throw error.systemError
             }
@@ -69,11 +89,17 @@ struct SocketFile {
         return count
     }
 
+    private static func copyIn(from source: UserAddress, count: Int) throws(SystemError) -> Packet {
+        guard var packet = Network.takePacket() else { throw .noBufferSpace }
+        guard packet.resize(to: count), source.copyIn(to: packet.firstByte, count: count) == count else { throw .badAddress }
+        return packet
+    }
+
     /// Waits for one datagram and copies its payload out, cut at `count` bytes.
     func receive(to destination: UserAddress, count: Int) throws(SystemError) -> (count: Int, source: SocketName) {
         let limit = timeout.pointee
         let deadline = limit == 0 ? nil : Clock.ticks(nanosecondsFromNow: UInt64(limit) * 1_000_000)
-        let datagram = try waiters.pointee.wait(until: deadline) { () throws(SystemError) -> Datagram? in
+        var datagram = try waiters.pointee.wait(until: deadline) { () throws(SystemError) -> Datagram? in
             var result: Swift.Result<Void, SystemError> = .success(())
             let datagram = Network.onStack { stack -> Datagram? in
                 do throws(SocketError) {
@@ -88,7 +114,20 @@ struct SocketFile {
         }
         let taken = min(count, datagram.payload.count)
         guard destination.copyOut(from: datagram.payload.firstByte, count: taken) == taken else { throw .badAddress }
-        return (taken, SocketName(datagram.source))
+        return (try copyOut(&datagram.rest, to: destination, from: taken, limit: count), SocketName(datagram.source))
+    }
+
+    /// Copies the further pieces of a datagram; returns where it ends.
+    private func copyOut(
+        _ rest: inout PacketQueue, to destination: UserAddress, from start: Int, limit: Int
+    ) throws(SystemError) -> Int {
+        var end = start
+        while let piece = rest.removeFirst(), end < limit {
+            let taken = min(limit - end, piece.count)
+            guard (destination + end).copyOut(from: piece.firstByte, count: taken) == taken else { throw .badAddress }
+            end += taken
+        }
+        return end
     }
 }
 
@@ -106,9 +145,11 @@ enum Sockets {
         }
     }
 
-    static func make() throws(SystemError) -> SocketFile {
+    static func make(_ kind: SocketKind) throws(SystemError) -> SocketFile {
         let number = try Network.withStack { (stack) throws(SystemError) -> Int in
-            try throwingSystemError { () throws(SocketError) in try stack.openSocket() }
+            try throwingSystemError { () throws(SocketError) in
+                kind == .capture ? try stack.openCapture() : try stack.openSocket()
+            }
         }
         timeouts[number] = 0
         return SocketFile(number: number)

@@ -10,8 +10,9 @@ enum SocketCalls {
         return socket
     }
 
-    static func make() throws(SystemError) -> Int {
-        let socket = try Sockets.make()
+    static func make(_ kind: Int32) throws(SystemError) -> Int {
+        guard let kind = SocketKind(rawValue: kind) else { throw .invalidArgument }
+        let socket = try Sockets.make(kind)
         let file: OpenFileRef
         do throws(SystemError) {
             file = try OpenFiles.make(.socket(socket), readable: true, writable: true)
@@ -62,5 +63,10 @@ enum SocketCalls {
         guard let option = SocketOption(rawValue: option) else { throw .invalidArgument }
         try socket(descriptor).set(option, to: value)
         return 0
+    }
+
+    static func get(_ descriptor: Int32, option: Int32) throws(SystemError) -> Int {
+        guard let option = SocketOption(rawValue: option) else { throw .invalidArgument }
+        return try socket(descriptor).value(of: option)
     }
 }

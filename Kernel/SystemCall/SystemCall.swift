@@ -55,7 +55,7 @@ enum SystemCall {
         case .wallClock: try StatusCalls.wallClock()
         case .setGroup: try ProcessCalls.setGroup(of: arguments.int(0), to: arguments.int(1))
         case .foreground: ProcessCalls.setForeground(arguments.int(0))
-        case .socket: try SocketCalls.make()
+        case .socket: try SocketCalls.make(arguments.int(0))
         case .bind: try SocketCalls.bind(arguments.int(0), to: arguments.word(1))
         case .connect: try SocketCalls.connect(arguments.int(0), to: arguments.word(1))
         case .sendto:
@@ -68,6 +68,10 @@ enum SystemCall {
         case .setsockopt: try SocketCalls.set(arguments.int(0), option: arguments.int(1), to: arguments.int(2))
         case .poll: try Poll.poll(arguments.address(0), count: Int(arguments.int(1)), milliseconds: arguments.int(2))
         case .diskRead: try FileCalls.readDisk(block: arguments.word(0), to: arguments.address(1))
+        case .getsockopt: try SocketCalls.get(arguments.int(0), option: arguments.int(1))
+        case .networkStatus:
+            try NetworkStatusCalls.status(of: arguments.int(0), index: arguments.int(1), to: arguments.address(2))
+        case .networkChange: try NetworkStatusCalls.change(arguments.int(0), record: arguments.address(1))
         case nil: try unknown(arguments.number)
         }
     }

@@ -36,6 +36,15 @@ struct ARPEntry: ~Copyable {
     var waiting = PacketQueue()
 }
 
+/// A neighbour, as the cache knows it.
+public struct Neighbour {
+    public let address: IPv4Address
+    /// nil: asked, not answered.
+    public let hardware: EthernetAddress?
+    /// The instant until which it is believed without asking, in nanoseconds; 0: being asked.
+    public let expires: UInt64
+}
+
 /// What to do with a packet for a neighbour.
 enum ARPAnswer {
     case known(EthernetAddress)
@@ -76,6 +85,24 @@ public struct ARPCache: ~Copyable {
             return i
         }
         return nil
+    }
+
+    /// What the table shows in place `index`, 0 up to `capacity`; nil when it is free.
+    public func neighbour(_ index: Int) -> Neighbour? {
+        guard index >= 0, index < Self.capacity, entries[index].state != .free else { return nil }
+        let entry = entries + index
+        let isKnown = entry.pointee.state != .incomplete
+        return Neighbour(
+            address: entry.pointee.address, hardware: isKnown ? entry.pointee.hardware : nil,
+            expires: entry.pointee.state == .reachable ? entry.pointee.deadline : 0)
+    }
+
+    /// Forgets a neighbour; packets that wait for it are dropped. False when it is not there.
+    public mutating func forget(_ address: IPv4Address) -> Bool {
+        guard let i = find(address) else { return false }
+        entries[i].waiting.removeAll()
+        entries[i].state = .free
+        return true
     }
 
     /// The neighbour's address as the cache has it, without asking.
@@ -156,11 +183,11 @@ public struct ARPCache: ~Copyable {
     }
 
     /// What time brings.
-    enum Event {
+    enum Event: ~Copyable {
         /// Ask again: everybody, or (probing) this neighbour alone.
         case ask(IPv4Address, EthernetAddress?)
-        /// Given up; so many packets that waited are dropped.
-        case failed(IPv4Address, dropped: Int)
+        /// Given up; with the packets that waited.
+        case failed(IPv4Address, PacketQueue)
     }
 
     /// The next thing that is due; call until nil.
@@ -170,10 +197,10 @@ public struct ARPCache: ~Copyable {
             guard now >= entries[i].deadline else { continue }
             let address = entries[i].address
             if entries[i].requestsSent >= ARPLimit.requests {
-                let dropped = entries[i].waiting.count
-                entries[i].waiting.removeAll()
+                var waiting = PacketQueue()
+                swap(&waiting, &entries[i].waiting)
                 entries[i].state = .free
-                return .failed(address, dropped: dropped)
+                return .failed(address, waiting)
             }
             let neighbour = entries[i].state == .probing ? entries[i].hardware : nil
             ask(i, now: now, count: entries[i].requestsSent + 1)

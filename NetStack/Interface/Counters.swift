@@ -5,7 +5,7 @@ public enum DropReason: Int, Sendable {
     case frameTooShort, frameNotForUs, unknownEtherType
     case arpMalformed, arpUnsolicited, arpConflict, arpQueueFull, arpTimedOut, arpTableFull
     case ipTooShort, ipBadVersion, ipBadHeaderLength, ipBadTotalLength, ipBadChecksum, ipBadSource, ipNotForUs
-    case ipUnicastInBroadcastFrame, ipFragment, ipUnknownProtocol
+    case ipUnicastInBroadcastFrame, ipBadFragment, ipReassemblyTimedOut, ipUnknownProtocol
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
     case icmpErrorLimited
     case udpMalformed, udpNoSocket, udpQueueFull
@@ -34,7 +34,8 @@ public enum DropReason: Int, Sendable {
         case .ipBadSource: "impossible IP source address"
         case .ipNotForUs: "IP packet for another host"
         case .ipUnicastInBroadcastFrame: "IP unicast in a broadcast frame"
-        case .ipFragment: "IP fragment"
+        case .ipBadFragment: "IP fragment that does not fit"
+        case .ipReassemblyTimedOut: "fragments missing after 30 seconds"
         case .ipUnknownProtocol: "unknown IP protocol"
         case .icmpTooShort: "ICMP message incomplete"
         case .icmpBadChecksum: "bad ICMP checksum"
@@ -64,7 +65,7 @@ public struct InterfaceCounters {
     /// Ethernet header included.
     public var bytesIn: UInt64 = 0
     public var bytesOut: UInt64 = 0
-    var drops = InlineArray<40, UInt64>(repeating: 0)
+    var drops = InlineArray<44, UInt64>(repeating: 0)
 
     public init() {}
 

@@ -1,4 +1,4 @@
-// One network interface: a device, its addresses, its neighbours and its counters. Frames in, frames out, ARP.
+// One network interface: a device, its addresses, its neighbours and its counters. Frames out, ARP.
 
 public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public var device: Device
@@ -13,14 +13,21 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Gets the address from a server, once started.
     public internal(set) var dhcp: DHCPClient
     var mask: UInt32 = 0
-    let hardware: EthernetAddress
-    let mtu: Int
+    public let hardware: EthernetAddress
+    public let mtu: Int
+    public let capabilities: NetworkCapabilities
+    var capture: CaptureQueue
+    var claim = AddressClaim()
 
-    /// - Parameter memory: `ARPCache.memoryNeeded` bytes.
-    init(_ device: consuming Device, memory: UnsafeMutableRawPointer, random: UInt64) {
+    /// - Parameters:
+    ///   - number: by which the stack knows it.
+    ///   - memory: `ARPCache.memoryNeeded` bytes.
+    init(_ device: consuming Device, number: Int, memory: UnsafeMutableRawPointer, random: UInt64) {
         neighbours = ARPCache(memory: memory)
         hardware = device.hardwareAddress
         mtu = device.mtu
+        capabilities = device.capabilities
+        capture = CaptureQueue(interface: UInt8(truncatingIfNeeded: number))
         dhcp = DHCPClient(device.hardwareAddress, random: random)
         self.device = device
     }
@@ -29,7 +36,13 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
         self.address = address
         self.prefixLength = min(32, max(0, prefixLength))
         self.gateway = gateway
-        mask = self.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - self.prefixLength)
+        mask = RouteEntry.mask(self.prefixLength)
+        claim = AddressClaim(announcements: hasAddress ? AddressClaim.announcements : 0)
+    }
+
+    /// Whether a lease says what is in use already.
+    func uses(_ lease: DHCPLease) -> Bool {
+        address == lease.address && prefixLength == lease.prefixLength && gateway == lease.router
     }
 
     @inline(__always)
@@ -50,28 +63,34 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Sends an IPv4 packet to a neighbour, at once or when its Ethernet address is known; or to all.
     @inline(__always)
     mutating func send(_ packet: consuming Packet, to neighbour: IPv4Address, pool: PacketPool, now: UInt64) {
-        if isBroadcast(neighbour) { return transmit(packet, to: .broadcast, type: EtherType.ipv4) }
+        if isBroadcast(neighbour) { return transmit(packet, to: .broadcast, type: EtherType.ipv4, pool: pool, now: now) }
+        if neighbour.isMulticast {
+            return transmit(packet, to: EthernetAddress(group: neighbour), type: EtherType.ipv4, pool: pool, now: now)
+        }
         switch neighbours.resolve(neighbour, now: now) {
-        case .known(let hardware): transmit(packet, to: hardware, type: EtherType.ipv4)
+        case .known(let hardware): transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
         case .knownButAsk(let hardware):
-            transmit(packet, to: hardware, type: EtherType.ipv4)
-            request(neighbour, from: hardware, pool: pool)
+            transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
+            request(neighbour, from: hardware, pool: pool, now: now)
         case .unknown(let ask):
             if let dropped = neighbours.wait(packet, for: neighbour) {
                 counters.count(.arpQueueFull)
                 _ = consume dropped
             }
-            if ask { request(neighbour, from: nil, pool: pool) }
+            if ask { request(neighbour, from: nil, pool: pool, now: now) }
         case .full: counters.count(.arpTableFull)
         }
     }
 
     /// Puts the Ethernet header on and gives the frame to the device.
     @inline(__always)
-    mutating func transmit(_ packet: consuming Packet, to destination: EthernetAddress, type: UInt16) {
+    mutating func transmit(
+        _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, pool: PacketPool, now: UInt64
+    ) {
         guard packet.prepend(EthernetHeader.byteCount) else { return counters.count(.tooLarge) }
         var bytes = packet.mutableBytes
         EthernetHeader(destination: destination, source: hardware, type: type).emit(to: &bytes)
+        capture.note(packet, isOutgoing: true, pool: pool, now: now)
         let count = packet.count
         if device.transmit(packet) != nil {
             counters.count(.transmitRingFull)
@@ -83,65 +102,86 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// Asks who has an address: everybody, or one neighbour that had it (RFC 1122, 2.3.2.1, unicast poll).
     /// - Parameter sender: nil for our address; 0.0.0.0 in a probe.
-    mutating func request(_ wanted: IPv4Address, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, pool: PacketPool) {
+    mutating func request(
+        _ wanted: IPv4Address, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, pool: PacketPool, now: UInt64
+    ) {
         guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return counters.count(.noPacket) }
         var bytes = packet.mutableBytes
         ARPMessage(
             operation: .request, senderHardware: hardware, senderProtocol: sender ?? address, targetHardware: .zero,
             targetProtocol: wanted
         ).emit(to: &bytes)
-        transmit(packet, to: neighbour ?? .broadcast, type: EtherType.arp)
+        transmit(packet, to: neighbour ?? .broadcast, type: EtherType.arp, pool: pool, now: now)
     }
 
     // MARK: ARP
 
     /// Takes an ARP message (the frame without its Ethernet header), and answers it in its own buffer when it asks for us.
-    mutating func inputARP(_ packet: consuming Packet, now: UInt64) {
+    mutating func inputARP(_ packet: consuming Packet, pool: PacketPool, now: UInt64) {
         guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else {
             return counters.count(.arpMalformed)
         }
         if dhcp.hear(message, now: now) { return counters.count(.arpConflict) }
         guard hasAddress else { return counters.count(.noInterfaceAddress) }
         guard message.senderProtocol != address else {
-            if message.senderHardware != hardware { counters.count(.arpConflict) }
+            if message.senderHardware != hardware { defend(pool: pool, now: now) }
             return
         }
         let asksForUs = message.operation == .request && message.targetProtocol == address
         if message.senderProtocol.isUnicast, isDirect(message.senderProtocol), !isBroadcast(message.senderProtocol) {
             let wasOfUse = neighbours.confirm(
                 message.senderProtocol, message.senderHardware, mayLearn: asksForUs, now: now)
-            if wasOfUse { sendWaiting(for: message.senderProtocol, at: message.senderHardware) }
+            if wasOfUse { sendWaiting(for: message.senderProtocol, at: message.senderHardware, pool: pool, now: now) }
             if !wasOfUse, message.operation == .reply { counters.count(.arpUnsolicited) }
         } else if message.senderProtocol != .any {  // 0.0.0.0 probes for conflicts (RFC 5227) and is answered
             return counters.count(.arpMalformed)
         }
-        if asksForUs { reply(to: message, in: packet) }
+        if asksForUs { reply(to: message, in: packet, pool: pool, now: now) }
     }
 
-    private mutating func sendWaiting(for neighbour: IPv4Address, at hardware: EthernetAddress) {
-        while let packet = neighbours.nextReady(neighbour) { transmit(packet, to: hardware, type: EtherType.ipv4) }
+    /// Another station says that our address is its own.
+    private mutating func defend(pool: PacketPool, now: UInt64) {
+        counters.count(.arpConflict)
+        switch claim.contest(now: now) {
+        case .defend: request(address, from: nil, as: address, pool: pool, now: now)
+        case .yield: _ = dhcp.loseAddress(now: now)  // an address given by hand is kept (RFC 5227, 2.4 (c))
+        }
     }
 
-    private mutating func reply(to request: ARPMessage, in packet: consuming Packet) {
+    private mutating func sendWaiting(for neighbour: IPv4Address, at hardware: EthernetAddress, pool: PacketPool, now: UInt64) {
+        while let packet = neighbours.nextReady(neighbour) {
+            transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
+        }
+    }
+
+    private mutating func reply(to request: ARPMessage, in packet: consuming Packet, pool: PacketPool, now: UInt64) {
         packet.resize(to: ARPMessage.byteCount)
         var bytes = packet.mutableBytes
         ARPMessage(
             operation: .reply, senderHardware: hardware, senderProtocol: address,
             targetHardware: request.senderHardware, targetProtocol: request.senderProtocol
         ).emit(to: &bytes)
-        transmit(packet, to: request.senderHardware, type: EtherType.arp)
+        transmit(packet, to: request.senderHardware, type: EtherType.arp, pool: pool, now: now)
     }
 
-    /// Asks again, and gives up. Returns a neighbour that did not answer; call until nil.
-    mutating func tick(pool: PacketPool, now: UInt64) -> IPv4Address? {
+    /// A neighbour that did not answer, and what waited for it.
+    struct SilentNeighbour: ~Copyable {
+        let address: IPv4Address
+        var packets: PacketQueue
+    }
+
+    /// Announces, asks again, and gives up. Returns a neighbour that did not answer; call until nil.
+    mutating func tick(pool: PacketPool, now: UInt64) -> SilentNeighbour? {
+        if claim.announces(now: now) { request(address, from: nil, as: address, pool: pool, now: now) }
         while let event = neighbours.tick(now: now) {
-            switch event {
-            case .ask(let wanted, let neighbour): request(wanted, from: neighbour, pool: pool)
-            case .failed(let neighbour, let dropped):
-                for _ in 0..<dropped { counters.count(.arpTimedOut) }
-                return neighbour
+            switch consume event {
+            case .ask(let wanted, let neighbour): request(wanted, from: neighbour, pool: pool, now: now)
+            case .failed(let neighbour, let packets): return SilentNeighbour(address: neighbour, packets: packets)
             }
         }
         return nil
     }
+
+    /// When `tick` is due.
+    var nextDeadline: UInt64 { min(neighbours.nextDeadline, claim.deadline) }
 }

@@ -66,10 +66,12 @@ struct EchoSlot {
     }
 }
 
+/// The memory is the stack's: a table by value would be copied where it is looked at.
 struct EchoTable {
     static var capacity: Int { 16 }
+    static var memoryNeeded: Int { MemoryLayout<EchoSlot>.stride * capacity }
 
-    var slots = InlineArray<16, EchoSlot>(repeating: EchoSlot())
+    let slots: UnsafeMutablePointer<EchoSlot>
     /// Identifiers are this, plus the slot, plus 16 for each use: late replies to an earlier use do not fit.
     let base: UInt16
     var uses: UInt16 = 0
@@ -77,7 +79,11 @@ struct EchoTable {
     var completed: UInt32 = 0
     private(set) var nextDeadline = UInt64.max
 
-    init(random: UInt64) { base = UInt16(truncatingIfNeeded: random) }
+    init(memory: UnsafeMutableRawPointer, random: UInt64) {
+        slots = memory.bindMemory(to: EchoSlot.self, capacity: Self.capacity)
+        for i in 0..<Self.capacity { (slots + i).initialize(to: EchoSlot()) }
+        base = UInt16(truncatingIfNeeded: random)
+    }
 
     mutating func begin(_ slot: EchoSlot) -> Int? {
         for i in 0..<Self.capacity {

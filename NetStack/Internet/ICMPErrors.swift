@@ -1,9 +1,13 @@
-// ICMP errors that we send (RFC 792; RFC 1122, 3.2.2): never about a broadcast, a fragment or another error, and not many.
+// ICMP errors (RFC 792; RFC 1122, 3.2.2): those that we send, never about a broadcast, a later fragment or another error, and not many;
+// and those that others send about our packets.
 
-/// Codes of destination unreachable.
-public enum ICMPCode {
-    public static var protocolUnreachable: UInt8 { 2 }
-    public static var portUnreachable: UInt8 { 3 }
+/// The errors that a host sends.
+struct ICMPError {
+    let type: UInt8
+    let code: UInt8
+    static let protocolUnreachable = ICMPError(type: ICMPType.destinationUnreachable, code: 2)
+    static let portUnreachable = ICMPError(type: ICMPType.destinationUnreachable, code: 3)
+    static let reassemblyTimeExceeded = ICMPError(type: ICMPType.timeExceeded, code: 1)
 }
 
 /// How many errors may go out: a burst, refilled at a steady rate (RFC 1812, 4.3.2.8).
@@ -23,17 +27,115 @@ struct ErrorLimiter {
     }
 }
 
+/// What an ICMP error says about a packet of ours.
+struct ICMPComplaint {
+    let error: EchoError
+    /// Who says so: a router, or the destination.
+    let reporter: IPv4Address
+    /// Bytes that the next link takes; 0: not said (RFC 1191).
+    let nextHopMTU: Int
+    /// The packet that it is about.
+    let source: IPv4Address
+    let destination: IPv4Address
+    let protocolNumber: UInt8
+    /// Where in the message the packet's own transport header is; eight bytes of it are there.
+    let quoted: Int
+
+    /// nil when the message quotes no IPv4 header and eight bytes more.
+    init?(_ bytes: RawSpan, _ header: ICMPHeader, from reporter: IPv4Address) {
+        let start = ICMPHeader.byteCount
+        guard bytes.byteCount >= start + 20 + 8 else { return nil }
+        let quotedLength = Int(bytes.byte(start) & 15) * 4
+        guard bytes.byte(start) >> 4 == 4, quotedLength >= 20, start + quotedLength + 8 <= bytes.byteCount else { return nil }
+        error = Self.error(header)
+        nextHopMTU = Int(header.sequence)
+        self.reporter = reporter
+        source = IPv4Address(bits: bytes.be32(start + 12))
+        destination = IPv4Address(bits: bytes.be32(start + 16))
+        protocolNumber = bytes.byte(start + 9)
+        quoted = start + quotedLength
+    }
+
+    private static func error(_ header: ICMPHeader) -> EchoError {
+        if header.type == ICMPType.timeExceeded { return .timeExceeded }
+        if header.type == ICMPType.parameterProblem { return .unreachable }
+        switch header.code {
+        case 0, 6, 9, 11: return .networkUnreachable
+        case 1, 7, 8, 10, 12, 13: return .hostUnreachable
+        case 4: return .tooLarge
+        default: return .unreachable
+        }
+    }
+
+    var socketError: SocketError {
+        switch error {
+        case .networkUnreachable: .networkUnreachable
+        case .tooLarge: .tooLarge
+        case .unreachable: .refused
+        default: .hostUnreachable
+        }
+    }
+}
+
 extension NetStack where Device: ~Copyable {
-    /// Tells the sender of a unicast datagram that we do not take it, in the very buffer. The packet starts behind its IPv4
-    /// header, whose bytes still stand in front of it.
-    mutating func sendUnreachable(_ code: UInt8, about packet: consuming Packet, _ ip: IPv4Header, now: UInt64) {
+    // MARK: Out
+
+    /// Tells the sender of a unicast datagram what is wrong with it, in the very buffer. The packet starts behind its IPv4 header, whose
+    /// bytes still stand in front of it.
+    mutating func sendError(_ error: ICMPError, about packet: consuming Packet, _ ip: IPv4Header, now: UInt64) {
+        guard !ip.destination.isMulticast, !ip.destination.isBroadcast, ip.source.isUnicast || ip.source.isLoopback else { return }
         guard errorLimiter.allows(now: now) else { return drop(.icmpErrorLimited, at: Self.loopbackIndex) }
         guard let route = route(to: ip.source), packet.prepend(ip.headerLength) else { return }
         // The header and the first 8 bytes of what it carries (RFC 792).
         packet.resize(to: min(packet.count, ip.headerLength + 8))
         guard packet.prepend(ICMPHeader.byteCount) else { return }
         var bytes = packet.mutableBytes
-        ICMPHeader(type: ICMPType.destinationUnreachable, code: code).emit(to: &bytes)
-        output(packet, IPProtocol.icmp, from: ip.destination, to: ip.source, by: route, now: now)
+        ICMPHeader(type: error.type, code: error.code).emit(to: &bytes)
+        output(packet, Envelope(protocolNumber: IPProtocol.icmp, source: ip.destination, destination: ip.source), by: route, now: now)
+    }
+
+    // MARK: In
+
+    /// Takes an error message.
+    mutating func inputError(_ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: Int, now: UInt64) {
+        guard let complaint = ICMPComplaint(bytes, header, from: ip.source) else { return drop(.icmpTooShort, at: i) }
+        guard isOwn(complaint.source) else { return drop(.icmpUnexpectedReply, at: i) }
+        let first = bytes.be16(complaint.quoted), second = bytes.be16(complaint.quoted + 2)
+        var isOurs = false
+        switch complaint.protocolNumber {
+        case IPProtocol.udp:
+            isOurs = sockets.report(
+                complaint.socketError, by: complaint.reporter, local: first, remote: SocketAddress(complaint.destination, second))
+        case IPProtocol.icmp where bytes.byte(complaint.quoted) == ICMPType.echoRequest:
+            let sequence = bytes.be16(complaint.quoted + 6)
+            if let slot = echoes.find(bytes.be16(complaint.quoted + 4), sequence, complaint.destination) {
+                isOurs = true
+                echoes.complete(slot, .failed(complaint.error))
+            }
+        default: break
+        }
+        guard isOurs else { return drop(.icmpUnexpectedReply, at: i) }
+        // Believed only about what was sent a moment ago: whoever cannot see our packets cannot shrink them.
+        if complaint.error == .tooLarge, complaint.nextHopMTU > 0 {
+            pathMTUs.lower(complaint.destination, to: complaint.nextHopMTU, now: now)
+        }
+    }
+
+    /// A neighbour did not answer: what waited for it did not get through, and its senders hear of it.
+    mutating func reportUndelivered(_ packets: consuming PacketQueue, at i: Int) {
+        while let packet = packets.removeFirst() {
+            drop(.arpTimedOut, at: i)
+            reportUndelivered(packet)
+        }
+    }
+
+    private mutating func reportUndelivered(_ packet: borrowing Packet) {
+        let bytes = packet.bytes
+        let ip: IPv4Header
+        do { ip = try IPv4Header(parsing: bytes) } catch { return }
+        guard ip.protocolNumber == IPProtocol.udp, ip.fragment & 0x1fff == 0, bytes.byteCount >= ip.headerLength + 4 else { return }
+        _ = sockets.report(
+            .hostUnreachable, by: ip.source, local: bytes.be16(ip.headerLength),
+            remote: SocketAddress(ip.destination, bytes.be16(ip.headerLength + 2)))
     }
 }

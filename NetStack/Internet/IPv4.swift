@@ -1,10 +1,4 @@
-// IPv4: what a host checks before it believes a packet (RFC 1122, 3.2.1), where packets go, and sending.
-
-/// Where a packet goes next.
-enum Route {
-    case loopback
-    case interface(Int, nextHop: IPv4Address)
-}
+// IPv4: what a host checks before it believes a packet (RFC 1122, 3.2.1), and sending.
 
 extension NetStack where Device: ~Copyable {
     /// Takes a packet from its IPv4 header on; what follows the datagram is padding.
@@ -15,15 +9,21 @@ extension NetStack where Device: ~Copyable {
         do { header = try IPv4Header(parsing: packet.bytes) } catch { return drop(Self.reason(error), at: i) }
         guard let toGroup = accepts(header, at: i) else { return refuse(packet, header, at: i, now: now) }
         guard toGroup || !wasBroadcast else { return drop(.ipUnicastInBroadcastFrame, at: i) }  // RFC 1122, 3.3.6
-        guard !header.isFragment else { return drop(.ipFragment, at: i) }
         packet.resize(to: header.totalLength)
         packet.trimFront(header.headerLength)  // options are not looked at
+        guard !header.isFragment else { return inputFragment(packet, header, at: i, toGroup: toGroup, now: now) }
+        inputTransport(packet, header, at: i, toGroup: toGroup, now: now)
+    }
+
+    /// Takes a whole datagram from what follows its IPv4 header, whose bytes still stand in front.
+    @inline(__always)
+    mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
         switch header.protocolNumber {
         case IPProtocol.icmp: inputICMP(packet, header, at: i, toGroup: toGroup, now: now)
         case IPProtocol.udp: inputUDP(packet, header, at: i, toGroup: toGroup, now: now)
         default:
             drop(.ipUnknownProtocol, at: i)
-            if !toGroup { sendUnreachable(ICMPCode.protocolUnreachable, about: packet, header, now: now) }
+            if !toGroup { sendError(.protocolUnreachable, about: packet, header, now: now) }
         }
     }
 
@@ -65,69 +65,58 @@ extension NetStack where Device: ~Copyable {
         drop(isPossibleSource(header.source, at: i) ? .ipNotForUs : .ipBadSource, at: i)
     }
 
-    /// Whether this is one of our own addresses.
-    @inline(__always)
-    func isOwn(_ address: IPv4Address) -> Bool {
-        if address.isLoopback { return true }
-        for i in 0..<interfaceCount where table[i].hasAddress && table[i].address == address { return true }
-        return false
+    // MARK: Out
+
+    /// What is the same in all fragments of a datagram that we send.
+    struct Envelope {
+        var protocolNumber: UInt8
+        var source: IPv4Address
+        var destination: IPv4Address
+        var timeToLive: UInt8 = 64
     }
 
-    /// Our own address, a network we are on, or else a gateway; nil when there is none. The limited broadcast goes out by the
-    /// first interface that has an address.
-    @inline(__always)
-    func route(to destination: IPv4Address) -> Route? {
-        if isOwn(destination) { return .loopback }
-        for i in 0..<interfaceCount
-        where table[i].isDirect(destination) || (destination.isBroadcast && table[i].hasAddress) { return .interface(i, nextHop: destination) }
-        for i in 0..<interfaceCount where table[i].hasAddress {
-            if let gateway = table[i].gateway { return .interface(i, nextHop: gateway) }
-        }
-        return nil
-    }
-
-    /// Our address on the way there.
-    func sourceAddress(for route: Route, to destination: IPv4Address) -> IPv4Address {
-        switch route {
-        case .loopback: destination
-        case .interface(let i, _): table[i].address
-        }
+    mutating func nextIdentification() -> UInt16 {
+        identification &+= 1
+        return identification
     }
 
     /// Puts the header in front of a payload; false without the room.
     @inline(__always) @discardableResult
-    mutating func prependIPv4(
-        _ packet: inout Packet, _ protocolNumber: UInt8, from source: IPv4Address, to destination: IPv4Address
-    ) -> Bool {
+    func prependIPv4(_ packet: inout Packet, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
         let payloadCount = packet.count
         guard packet.prepend(IPv4Header.leastByteCount) else { return false }
-        identification &+= 1
         var bytes = packet.mutableBytes
         IPv4Header(
-            payloadCount: payloadCount, identification: identification, protocolNumber: protocolNumber,
-            source: source, destination: destination
+            payloadCount: payloadCount, identification: identification, fragment: fragment, timeToLive: envelope.timeToLive,
+            protocolNumber: envelope.protocolNumber, source: envelope.source, destination: envelope.destination
         ).emit(to: &bytes)
         return true
     }
 
-    /// Puts the header in front of a payload and sends it.
+    /// Puts the header in front of a payload and sends it, in fragments when the way is too narrow.
     @inline(__always)
-    mutating func output(
-        _ packet: consuming Packet, _ protocolNumber: UInt8, from source: IPv4Address, to destination: IPv4Address,
-        by route: Route, now: UInt64
-    ) {
-        guard prependIPv4(&packet, protocolNumber, from: source, to: destination) else {
+    mutating func output(_ payload: consuming Packet, _ envelope: Envelope, by route: Route, now: UInt64) {
+        guard payload.count + IPv4Header.leastByteCount <= mtu(of: route, to: envelope.destination) else {
+            var pieces = PacketQueue()
+            pieces.append(payload)
+            return output(pieces, envelope, by: route, now: now)
+        }
+        guard prependIPv4(&payload, envelope, identification: nextIdentification()) else {
             return drop(.tooLarge, at: Self.loopbackIndex)
         }
+        forward(payload, by: route, now: now)
+    }
+
+    /// Sends a packet that has its IPv4 header.
+    @inline(__always)
+    mutating func forward(_ packet: consuming Packet, by route: Route, now: UInt64) {
         switch route {
         case .loopback:
             guard loopback.count < Self.loopbackLimit else { return drop(.loopbackFull, at: Self.loopbackIndex) }
             loopbackCounters.packetsOut &+= 1
             loopbackCounters.bytesOut &+= UInt64(packet.count)
             loopback.append(packet)
-        case .interface(let i, let nextHop):
-            guard packet.count <= table[i].mtu else { return drop(.tooLarge, at: i) }
-            table[i].send(packet, to: nextHop, pool: pool, now: now)
+        case .interface(let i, let nextHop): table[i].send(packet, to: nextHop, pool: pool, now: now)
         }
     }
 }

@@ -10,6 +10,9 @@ enum PacketField {
     static var start: Int { 16 }  // UInt32, offset of the first byte
     static var end: Int { 20 }  // UInt32, offset after the last byte
     static var source: Int { 24 }  // UInt64, of a datagram in a socket's queue: address << 16 | port
+    static var offset: Int { 32 }  // UInt32, of a fragment: where it belongs in its datagram
+    static var continues: Int { 36 }  // UInt32, of a packet in a socket's queue: 1 when the next one belongs to the same datagram
+    static var checksum: Int { 40 }  // UInt64: what is known of the transport checksum
     static var firstByte: Int { 64 }
 }
 
@@ -28,6 +31,7 @@ public struct Packet: ~Copyable {
         self.buffer = buffer
         let offset = UInt64(Self.frameOffset)
         buffer.storeBytes(of: offset << 32 | offset, toByteOffset: PacketField.start, as: UInt64.self)  // start and end at once
+        buffer.storeBytes(of: 0, toByteOffset: PacketField.checksum, as: UInt64.self)
     }
 
     /// Takes back what `release` gave away.
@@ -103,6 +107,36 @@ public struct Packet: ~Copyable {
         }
     }
 
+    // MARK: Checksums that a card makes or has looked at
+
+    /// A transport checksum that is still to be made: over everything from `start` on, into the two bytes `offset` further on.
+    public struct ChecksumRequest: Equatable {
+        public let start: Int
+        public let offset: Int
+    }
+
+    /// Leaves the checksum to the card; both numbers count from the packet's first byte at the moment.
+    @inline(__always)
+    mutating func requestChecksum(start: Int, offset: Int) {
+        let word = UInt64(self.start &+ start) << 16 | UInt64(offset)
+        buffer.storeBytes(of: word, toByteOffset: PacketField.checksum, as: UInt64.self)
+    }
+
+    /// nil when the checksum is there. Counted from the packet's first byte, whatever was put in front meanwhile.
+    @inline(__always)
+    public var checksumRequest: ChecksumRequest? {
+        let word = buffer.load(fromByteOffset: PacketField.checksum, as: UInt64.self)
+        guard word >> 16 != 0 else { return nil }
+        return ChecksumRequest(start: Int(word >> 16) &- start, offset: Int(word & 0xffff))
+    }
+
+    /// The card says that the transport checksum is right (or that nobody has made it because the packet never was on a wire).
+    @inline(__always)
+    public var isChecksumVerified: Bool {
+        get { buffer.load(fromByteOffset: PacketField.checksum, as: UInt64.self) == 1 }
+        nonmutating set { buffer.storeBytes(of: newValue ? 1 : 0, toByteOffset: PacketField.checksum, as: UInt64.self) }
+    }
+
     // MARK: For drivers
 
     /// Where the first byte lies. For DMA: the device may use `headroom` before it and `tailroom` after the last byte.
@@ -128,12 +162,48 @@ public struct PacketQueue: ~Copyable {
         count += 1
     }
 
+    /// Puts a packet behind one that is in the queue; nil: at the front.
+    mutating func insert(_ packet: consuming Packet, after before: UnsafeMutableRawPointer?) {
+        let buffer = packet.release()
+        let next = before.map { $0.load(as: UnsafeMutableRawPointer?.self) } ?? first
+        buffer.storeBytes(of: next, as: UnsafeMutableRawPointer?.self)
+        if let before { before.storeBytes(of: buffer, as: UnsafeMutableRawPointer?.self) } else { first = buffer }
+        if next == nil { last = buffer }
+        count += 1
+    }
+
     public mutating func removeFirst() -> Packet? {
         guard let buffer = first else { return nil }
         first = buffer.load(as: UnsafeMutableRawPointer?.self)
         if first == nil { last = nil }
         count -= 1
         return Packet(owning: buffer)
+    }
+
+    /// Bytes in all of them.
+    public var byteCount: Int {
+        var total = 0
+        forEach { total += $0.count }
+        return total
+    }
+
+    /// Calls `body` with each packet, the first one first.
+    func forEach(_ body: (borrowing Packet) -> Void) {
+        var next = first
+        while let buffer = next {
+            let packet = Packet(owning: buffer)
+            body(packet)
+            next = packet.release().load(as: UnsafeMutableRawPointer?.self)
+        }
+    }
+
+    /// Looks at the first packet, or changes it in its place; nil when there is none.
+    mutating func withFirst<Result>(_ body: (inout Packet) -> Result) -> Result? {
+        guard let buffer = first else { return nil }
+        var packet = Packet(owning: buffer)
+        let result = body(&packet)
+        _ = packet.release()
+        return result
     }
 
     public mutating func removeAll() {

@@ -26,7 +26,7 @@ extension NetStack where Device: ~Copyable {
         let hardware = table[i].dhcp.serverHardware
         if let message = table[i].dhcp.release(now: now), let server = message.server {
             send(message, from: message.clientAddress, to: server, at: i, hardware: hardware, now: now)
-            table[i].configure(.any, prefixLength: 0, gateway: nil)
+            assign(i, .any, prefixLength: 0, gateway: nil)
         }
         flush()
         return true
@@ -65,12 +65,13 @@ extension NetStack where Device: ~Copyable {
             switch action {
             case .send(let message, let server):
                 send(message, from: message.clientAddress, to: server ?? .broadcast, at: i, hardware: nil, now: now)
-            case .probe(let address): table[i].request(address, from: nil, as: .any, pool: pool)
+            case .probe(let address): table[i].request(address, from: nil, as: .any, pool: pool, now: now)
             case .take(let lease):
-                let isNew = table[i].address != lease.address
-                table[i].configure(lease.address, prefixLength: lease.prefixLength, gateway: lease.router)
-                if isNew { table[i].request(lease.address, from: nil, as: lease.address, pool: pool) }  // an announcement (RFC 5227)
-            case .drop: table[i].configure(.any, prefixLength: 0, gateway: nil)
+                // A renewed lease changes nothing that is in use, and is not announced again.
+                if !table[i].uses(lease) {
+                    assign(i, lease.address, prefixLength: lease.prefixLength, gateway: lease.router)
+                }
+            case .drop: assign(i, .any, prefixLength: 0, gateway: nil)
             }
         }
     }
@@ -89,11 +90,10 @@ extension NetStack where Device: ~Copyable {
         header.emit(to: &bytes, source: source, destination: destination)
         var nextHop = destination
         if destination != .broadcast, !table[i].isDirect(destination), let gateway = table[i].gateway { nextHop = gateway }
-        guard let hardware else {
-            return output(packet, IPProtocol.udp, from: source, to: destination, by: .interface(i, nextHop: nextHop), now: now)
-        }
-        prependIPv4(&packet, IPProtocol.udp, from: source, to: destination)
-        table[i].transmit(packet, to: hardware, type: EtherType.ipv4)
+        let envelope = Envelope(protocolNumber: IPProtocol.udp, source: source, destination: destination)
+        guard let hardware else { return output(packet, envelope, by: .interface(i, nextHop: nextHop), now: now) }
+        prependIPv4(&packet, envelope, identification: nextIdentification())
+        table[i].transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
     }
 
     // MARK: In
@@ -109,7 +109,8 @@ extension NetStack where Device: ~Copyable {
         guard udp.sourcePort == DHCPPort.server, packet.prepend(ip.headerLength + EthernetHeader.byteCount) else {
             return drop(.dhcpUnexpected, at: i)
         }
-        let sender = EthernetHeader(parsing: packet.bytes)?.source ?? .broadcast
+        var sender = EthernetHeader(parsing: packet.bytes)?.source ?? .broadcast
+        if !sender.isUnicast { sender = .broadcast }  // it was put together from fragments
         packet.trimFront(EthernetHeader.byteCount + ip.headerLength + UDPHeader.byteCount)
         packet.resize(to: udp.length - UDPHeader.byteCount)
         let reply: DHCPReply

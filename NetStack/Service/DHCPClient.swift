@@ -330,6 +330,18 @@ public struct DHCPClient {
         return true
     }
 
+    /// Somebody insists on using our address: declines and drops it, and asks for another after a pause (RFC 5227, 2.4). False when the
+    /// address is not from a lease.
+    mutating func loseAddress(now: UInt64) -> Bool {
+        guard state.hasLease, let lease else { return false }
+        forget()
+        self.lease = lease  // the message names it
+        mustDecline = true
+        problem = .conflict
+        restart(at: now + DHCPTime.pauseAfterConflict)
+        return true
+    }
+
     // MARK: Pieces
 
     private func message(_ type: DHCPMessageType, now: UInt64) -> DHCPMessage {

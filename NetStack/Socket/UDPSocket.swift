@@ -1,4 +1,4 @@
-// UDP sockets: a fixed table, found by local port in constant time; what arrives waits in a bounded queue until it is read.
+// Sockets: a fixed table, found by local port in constant time; what arrives waits in a bounded queue until it is read.
 //
 // Promise: a datagram goes to one socket, the one whose addresses fit most closely, or is dropped under a counted reason; all
 // sockets together hold a limited share of the pool, so that readers that fell asleep do not stop the cards.
@@ -27,6 +27,8 @@ public struct SocketAddress: Equatable, Sendable {
 /// A datagram that arrived: its payload alone, and who sent it.
 public struct Datagram: ~Copyable {
     public var payload: Packet
+    /// The rest of the payload, of a datagram that came in fragments and is larger than a packet.
+    public var rest: PacketQueue
     public let source: SocketAddress
 }
 
@@ -38,8 +40,14 @@ struct UDPSocket: ~Copyable {
     /// Port 0: not connected.
     var remote = SocketAddress.any
     var allowsBroadcast = false
+    /// Of what it sends.
+    var timeToLive: UInt8 = 64
+    /// Gets a copy of every frame instead of datagrams.
+    var isCapture = false
     var received = PacketQueue()
     var pendingError: SocketError?
+    /// Who reported the last error.
+    var errorReporter = IPv4Address.any
     /// Datagrams that came while the queue was full.
     var dropped: UInt64 = 0
     /// The next socket in the chain of its port; -1 ends it.
@@ -94,11 +102,8 @@ struct SocketTable: ~Copyable {
         unbind(i)
         queued -= socket.pointee.received.count
         socket.pointee.received.removeAll()
-        socket.pointee.isOpen = false
-        socket.pointee.remote = .any
-        socket.pointee.allowsBroadcast = false
-        socket.pointee.pendingError = nil
-        socket.pointee.dropped = 0
+        _ = (sockets + i).move()
+        (sockets + i).initialize(to: UDPSocket())
         ready &= ~(1 << UInt64(i))
     }
 
@@ -201,18 +206,51 @@ struct SocketTable: ~Copyable {
             return payload
         }
         payload.source = source
+        payload.continues = false
         sockets[i].received.append(payload)
         queued += 1
         ready |= 1 << UInt64(i)
         return nil
     }
 
-    /// An ICMP error about a datagram of ours: the socket that is connected there hears of it.
-    mutating func report(_ error: SocketError, local port: UInt16, remote: SocketAddress) -> Bool {
+    /// Queues a payload that lies in several packets, all of it or nothing; false when there is no room.
+    mutating func deliver(_ pieces: consuming PacketQueue, to i: Int, from source: SocketAddress) -> Bool {
+        guard sockets[i].received.count + pieces.count <= 2 * Self.queueLimit, queued + pieces.count <= totalLimit else {
+            sockets[i].dropped &+= 1
+            return false
+        }
+        while let piece = pieces.removeFirst() {
+            piece.source = source
+            piece.continues = !pieces.isEmpty
+            sockets[i].received.append(piece)
+            queued += 1
+        }
+        ready |= 1 << UInt64(i)
+        return true
+    }
+
+    /// The oldest datagram in a socket's queue.
+    mutating func take(from i: Int) -> Datagram? {
+        guard let packet = sockets[i].received.removeFirst() else { return nil }
+        queued -= 1
+        let source = packet.source
+        var rest = PacketQueue()
+        var continues = packet.continues
+        while continues, let piece = sockets[i].received.removeFirst() {
+            queued -= 1
+            continues = piece.continues
+            rest.append(piece)
+        }
+        return Datagram(payload: packet, rest: rest, source: source)
+    }
+
+    /// An error about a datagram of ours: the socket that is connected there hears of it.
+    mutating func report(_ error: SocketError, by reporter: IPv4Address, local port: UInt16, remote: SocketAddress) -> Bool {
         var i = Int(chains[chain(port)])
         while i >= 0 {
             if sockets[i].local.port == port, sockets[i].remote == remote {
                 sockets[i].pendingError = error
+                sockets[i].errorReporter = reporter
                 ready |= 1 << UInt64(i)
                 return true
             }

@@ -19,6 +19,12 @@ public struct EthernetAddress: Equatable, Sendable {
     /// A locally administered unicast address made of random bits, for a device without one of its own (IEEE 802: bit 1 set, bit 0 clear).
     public static func random(_ random: UInt64) -> EthernetAddress { EthernetAddress(bits: random & ~1 | 2) }
 
+    /// The Ethernet group for an IPv4 group (RFC 1112, 6.4): 01:00:5e and the low 23 bits.
+    init(group: IPv4Address) {
+        self.init(
+            0x01, 0x00, 0x5e, UInt8(group.bits >> 16 & 0x7f), UInt8(group.bits >> 8 & 0xff), UInt8(group.bits & 0xff))
+    }
+
     /// Byte 0 to 5 in the order of transmission.
     public subscript(index: Int) -> UInt8 { index >= 0 && index < 6 ? UInt8(truncatingIfNeeded: bits >> (8 * UInt64(index))) : 0 }
 

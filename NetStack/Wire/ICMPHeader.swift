@@ -5,6 +5,7 @@ public enum ICMPType {
     public static var destinationUnreachable: UInt8 { 3 }
     public static var echoRequest: UInt8 { 8 }
     public static var timeExceeded: UInt8 { 11 }
+    public static var parameterProblem: UInt8 { 12 }
 }
 
 public struct ICMPHeader: Equatable {
@@ -40,10 +41,16 @@ public struct ICMPHeader: Equatable {
     /// Writes the header at the front of a message and the checksum over all of it.
     @inline(__always)
     public func emit(to bytes: inout MutableRawSpan) {
-        bytes.setBE32(UInt32(type) << 24 | UInt32(code) << 16, 0)
-        bytes.setBE32(UInt32(identifier) << 16 | UInt32(sequence), 4)
+        emitWithoutChecksum(to: &bytes)
         var sum = Checksum()
         sum.add(bytes.bytes, to: bytes.byteCount)
         bytes.setBE16(sum.value, 2)
+    }
+
+    /// Writes the header with a checksum field of 0, over which the checksum can be made.
+    @inline(__always)
+    func emitWithoutChecksum(to bytes: inout MutableRawSpan) {
+        bytes.setBE32(UInt32(type) << 24 | UInt32(code) << 16, 0)
+        bytes.setBE32(UInt32(identifier) << 16 | UInt32(sequence), 4)
     }
 }

@@ -51,7 +51,8 @@ import Testing
 
     @Test func conflictsAreCountedAndNeverLearned() {
         let host = TestHost()
-        #expect(host.deliver(frame(.request, from: peerHardware, guestAddress, for: guestAddress)) == [])
+        let defence = host.deliver(frame(.request, from: peerHardware, guestAddress, for: guestAddress))
+        #expect(defence == [frame(.request, from: guestHardware, guestAddress, for: guestAddress)])
         #expect(host.drops(.arpConflict) == 1)
     }
 

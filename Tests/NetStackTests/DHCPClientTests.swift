@@ -31,6 +31,7 @@ import Testing
         #expect(host.deliver(at: second + DHCPTime.probeInterval).count == 1)
         let announcement = host.deliver(at: second + 2 * DHCPTime.probeInterval)
         #expect(announcement.count == 1 && announcement[0][28..<32] == [10, 0, 2, 15] && announcement[0][38..<42] == [10, 0, 2, 15])
+        #expect(host.deliver(at: 3 * second + 2 * DHCPTime.probeInterval) == announcement)  // RFC 5227, 2.3
 
         #expect(host.dhcp.state == .bound && host.address == guestAddress)
         let lease = try #require(host.dhcp.lease)
@@ -233,6 +234,7 @@ import Testing
         var ack = ServerReply(.ack)
         ack.lease = .max
         try host.bind(ack)
+        _ = host.deliver(at: 10 * second)  // announces its address for the second time
         #expect(host.dhcp.state == .bound && host.stack.nextDeadline == .max)
         #expect(host.messages(at: .max / 2).isEmpty)
     }

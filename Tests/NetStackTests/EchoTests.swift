@@ -119,7 +119,7 @@ import Testing
         #expect(refusal(.any) == .badAddress)
         #expect(refusal(IPv4Address(224, 0, 0, 1)) == .badAddress)
         #expect(refusal(IPv4Address(10, 0, 2, 255)) == .badAddress)
-        #expect(refusal(peerAddress, 1473) == .tooLarge)
+        #expect(refusal(peerAddress, 65508) == .tooLarge)
         #expect(refusal(peerAddress, -1) == .tooLarge)
         #expect(refusal(peerAddress, 1472) == nil)
         for _ in 0..<15 { #expect(refusal(peerAddress) == nil) }

@@ -122,6 +122,7 @@ final class TestHost {
         stack = NetStack(pool: pool.pool, memory: tables, seed: seed)
         _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
         stack.configure(0, address: address, prefixLength: 24, gateway: gateway)
+        _ = stack.withInterface(0) { $0.claim = AddressClaim() }  // what it announces by itself is another test's business
     }
 
     /// Delivers frames and returns what goes out.

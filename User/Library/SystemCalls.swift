@@ -15,7 +15,7 @@ public struct Descriptor: Equatable, Sendable {
 }
 
 @inline(__always)
-private func call(
+func call(
     _ number: SystemCallNumber, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0
 ) throws(SystemError) -> Int {
     let result = system_call(number.rawValue, a, b, c, d)
@@ -24,9 +24,9 @@ private func call(
 }
 
 @inline(__always)
-private func word(_ value: Int32) -> UInt64 { UInt64(bitPattern: Int64(value)) }
+func word(_ value: Int32) -> UInt64 { UInt64(bitPattern: Int64(value)) }
 @inline(__always)
-private func word(_ pointer: UnsafeRawPointer?) -> UInt64 { UInt64(UInt(bitPattern: pointer)) }
+func word(_ pointer: UnsafeRawPointer?) -> UInt64 { UInt64(UInt(bitPattern: pointer)) }
 
 /// The system calls by xv6's names.
 public enum System {
@@ -154,100 +154,5 @@ public enum System {
     /// Copies a block of 1024 bytes of the disk, past the file system; returns how many blocks the disk has.
     public static func readDisk(block: UInt32, to buffer: UnsafeMutableRawPointer) throws(SystemError) -> UInt32 {
         UInt32(try call(.diskRead, UInt64(block), word(buffer)))
-    }
-
-    // MARK: Network
-
-    /// Sends one echo request and waits for its reply. `address` is in host order.
-    public static func ping(_ address: UInt32, payload: Int32, milliseconds: Int32) throws(SystemError) -> PingReply {
-        var reply = PingReply()
-        _ = try withUnsafeMutablePointer(to: &reply) { (reply) throws(SystemError) in
-            try call(.ping, UInt64(address), word(payload), word(milliseconds), word(reply))
-        }
-        return reply
-    }
-
-    /// Gets the interface an address from a DHCP server, or waits for the one that is being asked for.
-    public static func requestLease(_ interface: Int32, milliseconds: Int32) throws(SystemError) -> LeaseReport {
-        try dhcp(interface, max(1, milliseconds))
-    }
-
-    /// How the interface stands, without asking anybody.
-    public static func lease(_ interface: Int32) throws(SystemError) -> LeaseReport { try dhcp(interface, 0) }
-
-    /// Gives the interface's lease back, and its address up.
-    public static func releaseLease(_ interface: Int32) throws(SystemError) { _ = try dhcp(interface, -1) }
-
-    private static func dhcp(_ interface: Int32, _ limit: Int32) throws(SystemError) -> LeaseReport {
-        var report = LeaseReport()
-        _ = try withUnsafeMutablePointer(to: &report) { (report) throws(SystemError) in
-            try call(.dhcpRequest, word(interface), word(limit), word(report))
-        }
-        return report
-    }
-
-    /// A UDP socket.
-    public static func socket() throws(SystemError) -> Descriptor { Descriptor(Int32(try call(.socket))) }
-
-    /// Address 0.0.0.0 is any of ours, port 0 a free one.
-    public static func bind(_ socket: Descriptor, to name: SocketName) throws(SystemError) {
-        _ = try call(.bind, word(socket.rawValue), name.word)
-    }
-
-    public static func connect(_ socket: Descriptor, to name: SocketName) throws(SystemError) {
-        _ = try call(.connect, word(socket.rawValue), name.word)
-    }
-
-    /// Sends one datagram; to the connected peer if no name is given.
-    public static func send(
-        _ socket: Descriptor, _ bytes: UnsafeRawBufferPointer, to name: SocketName? = nil
-    ) throws(SystemError) {
-        _ = try call(.sendto, word(socket.rawValue), word(bytes.baseAddress), UInt64(bytes.count), name?.word ?? 0)
-    }
-
-    /// Waits for a datagram; what does not fit the buffer is lost.
-    public static func receive(
-        _ socket: Descriptor, _ buffer: UnsafeMutableRawBufferPointer
-    ) throws(SystemError) -> (count: Int, source: SocketName) {
-        var source: UInt64 = 0
-        let count = try withUnsafeMutablePointer(to: &source) { (source) throws(SystemError) in
-            try call(.recvfrom, word(socket.rawValue), word(buffer.baseAddress), UInt64(buffer.count), word(source))
-        }
-        return (count, SocketName(word: source))
-    }
-
-    public static func localName(_ socket: Descriptor) throws(SystemError) -> SocketName {
-        try name(.getsockname, socket)
-    }
-
-    /// The connected peer.
-    public static func remoteName(_ socket: Descriptor) throws(SystemError) -> SocketName {
-        try name(.getpeername, socket)
-    }
-
-    private static func name(_ number: SystemCallNumber, _ socket: Descriptor) throws(SystemError) -> SocketName {
-        var name: UInt64 = 0
-        _ = try withUnsafeMutablePointer(to: &name) { (name) throws(SystemError) in
-            try call(number, word(socket.rawValue), word(name))
-        }
-        return SocketName(word: name)
-    }
-
-    public static func set(_ option: SocketOption, of socket: Descriptor, to value: Int32) throws(SystemError) {
-        _ = try call(.setsockopt, word(socket.rawValue), word(option.rawValue), word(value))
-    }
-
-    /// Waits until one of the descriptors can be read, or the time has passed (negative: for ever). How many have something to
-    /// tell; the entries say which.
-    public static func poll(_ entries: inout [PollEntry], milliseconds: Int32) throws(SystemError) -> Int {
-        var result: Swift.Result<Int, SystemError> = .success(0)
-        entries.withUnsafeMutableBufferPointer { entries in
-            do throws(SystemError) {
-                result = .success(try call(.poll, word(entries.baseAddress), UInt64(entries.count), word(milliseconds)))
-            } catch {
-                result = .failure(error)
-            }
-        }
-        return try result.get()
     }
 }

@@ -1,0 +1,105 @@
+// What the network tells of itself, and what can be changed in it by hand (SystemCallNumber has the contract).
+
+import Drivers
+import NetStack
+import SystemInterface
+
+enum NetworkStatusCalls {
+    static func status(of table: Int32, index: Int32, to address: UserAddress) throws(SystemError) -> Int {
+        guard let table = NetworkTable(rawValue: table), index >= 0 else { throw .invalidArgument }
+        let index = Int(index)
+        switch table {
+        case .interfaces: return try tell(try look { ($0.interfaceCount + 1, NetworkReports.interface(index, of: &$0)) }, index, address)
+        case .routes: return try tell(try look { ($0.routes.count, NetworkReports.route(index, of: $0)) }, index, address)
+        case .neighbours:
+            return try tell(
+                try look { ($0.interfaceCount * ARPCache.capacity, NetworkReports.neighbour(index, of: &$0)) }, index, address)
+        case .sockets: return try tell(try look { (Stack.socketLimit, NetworkReports.socket(index, of: $0)) }, index, address)
+        case .drops: return try tell(try look { ($0.interfaceCount + 1, NetworkReports.drops(index, of: &$0)) }, index, address)
+        case .packets: return try tell(try look { (1, NetworkReports.packets(of: $0)) }, index, address)
+        }
+    }
+
+    private static func look<Record: BitwiseCopyable>(
+        _ body: (inout Stack) -> (Int, Record?)
+    ) throws(SystemError) -> (Int, Record?) {
+        guard let answer = Network.onStack(body) else { throw .networkDown }
+        return answer
+    }
+
+    private static func tell<Record: BitwiseCopyable>(
+        _ answer: (count: Int, record: Record?), _ index: Int, _ address: UserAddress
+    ) throws(SystemError) -> Int {
+        guard index < answer.count else { return answer.count }
+        guard let record = answer.record else { throw .noSuchFile }
+        try address.store(record)
+        return answer.count
+    }
+
+    static func change(_ change: Int32, record: UserAddress) throws(SystemError) -> Int {
+        guard let change = NetworkChange(rawValue: change) else { throw .invalidArgument }
+        switch change {
+        case .setAddress: try setAddress(try record.load(as: InterfaceReport.self))
+        case .addRoute: try addRoute(try record.load(as: RouteReport.self))
+        case .deleteRoute: try deleteRoute(try record.load(as: RouteReport.self))
+        case .deleteNeighbour: try deleteNeighbour(try record.load(as: NeighbourReport.self))
+        }
+        return 0
+    }
+
+    private static func setAddress(_ wanted: InterfaceReport) throws(SystemError) {
+        let address = IPv4Address(bits: wanted.address)
+        guard address == .any || address.isUnicast, wanted.prefixLength <= 32 else { throw .invalidArgument }
+        let router = wanted.router == 0 ? nil : IPv4Address(bits: wanted.router)
+        if let router {
+            let mask = RouteEntry.mask(wanted.prefixLength)
+            guard router.isUnicast, router != address, (router.bits ^ address.bits) & mask == 0 else { throw .invalidArgument }
+        }
+        try Network.withStack { (stack) throws(SystemError) in
+            guard wanted.number < stack.interfaceCount else { throw .networkDown }
+            stack.configure(wanted.number, address: address, prefixLength: wanted.prefixLength, gateway: router)
+        }
+    }
+
+    private static func addRoute(_ wanted: RouteReport) throws(SystemError) {
+        let interface = wanted.interface == RouteReport.anyInterface ? nil : Int(wanted.interface)
+        let router = wanted.router == 0 ? nil : IPv4Address(bits: wanted.router)
+        try Network.withStack { (stack) throws(SystemError) in
+            do throws(RouteError) {
+                try stack.addRoute(
+                    to: IPv4Address(bits: wanted.destination), prefixLength: wanted.prefixLength, gateway: router, interface: interface)
+            } catch {
+                throw error.systemError
+            }
+        }
+    }
+
+    private static func deleteRoute(_ wanted: RouteReport) throws(SystemError) {
+        let interface = wanted.interface == RouteReport.anyInterface ? nil : Int(wanted.interface)
+        try Network.withStack { (stack) throws(SystemError) in
+            do throws(RouteError) {
+                try stack.removeRoute(
+                    to: IPv4Address(bits: wanted.destination), prefixLength: wanted.prefixLength, interface: interface)
+            } catch {
+                throw error.systemError
+            }
+        }
+    }
+
+    private static func deleteNeighbour(_ wanted: NeighbourReport) throws(SystemError) {
+        try Network.withStack { (stack) throws(SystemError) in
+            guard stack.forgetNeighbour(IPv4Address(bits: wanted.address)) else { throw .noSuchFile }
+        }
+    }
+}
+
+extension RouteError {
+    fileprivate var systemError: SystemError {
+        switch self {
+        case .malformed: .invalidArgument
+        case .tableFull: .noBufferSpace
+        case .exists: .fileExists
+        case .notFound: .noSuchFile
+        }
+    }
+}

@@ -1,0 +1,117 @@
+// Looking at the wire: sockets that get a copy of every frame that came or went, as long as there is room.
+//
+// Promise: while nobody looks, a frame costs one test. A reader that is too slow loses copies, counted by its socket; traffic loses nothing.
+
+/// What stands in front of a captured frame: 16 bytes, little-endian.
+public struct CaptureHeader: Equatable {
+    public static var byteCount: Int { 16 }
+
+    /// Nanoseconds since boot.
+    public var time: UInt64
+    /// Bytes of the frame; what follows may be fewer.
+    public var frameCount: Int
+    /// The interface's number; 255: loopback, whose frames have an Ethernet header of zeros.
+    public var interface: UInt8
+    /// Sent by us.
+    public var isOutgoing: Bool
+
+    public init(time: UInt64, frameCount: Int, interface: UInt8, isOutgoing: Bool) {
+        self.time = time
+        self.frameCount = frameCount
+        self.interface = interface
+        self.isOutgoing = isOutgoing
+    }
+
+    /// nil when there are fewer than 16 bytes.
+    public init?(parsing bytes: RawSpan) {
+        guard bytes.byteCount >= Self.byteCount else { return nil }
+        let low = UInt64(bytes.native32(0)), high = UInt64(bytes.native32(4))
+        time = UInt64(littleEndian: high << 32 | low)
+        frameCount = Int(UInt32(littleEndian: bytes.native32(8)))
+        interface = bytes.byte(12)
+        isOutgoing = bytes.byte(13) != 0
+    }
+
+    func emit(to bytes: inout MutableRawSpan) {
+        for i in 0..<8 { bytes.setByte(UInt8(truncatingIfNeeded: time >> UInt64(8 * i)), i) }
+        for i in 0..<4 { bytes.setByte(UInt8(truncatingIfNeeded: frameCount >> (8 * i)), 8 + i) }
+        bytes.setByte(interface, 12)
+        bytes.setByte(isOutgoing ? 1 : 0, 13)
+        bytes.setBE16(0, 14)
+    }
+}
+
+/// The copies that an interface made since the stack last looked.
+struct CaptureQueue: ~Copyable {
+    static var limit: Int { 64 }
+
+    let interface: UInt8
+    var isOn = false
+    var packets = PacketQueue()
+
+    init(interface: UInt8) { self.interface = interface }
+
+    /// Copies a frame, if anybody looks.
+    @inline(__always)
+    mutating func note(_ frame: borrowing Packet, isOutgoing: Bool, pool: PacketPool, now: UInt64) {
+        if isOn { copy(frame, linkHeader: 0, isOutgoing: isOutgoing, pool: pool, now: now) }
+    }
+
+    /// - Parameter linkHeader: bytes of zeros to put in front, for what has no Ethernet header.
+    mutating func copy(_ frame: borrowing Packet, linkHeader: Int, isOutgoing: Bool, pool: PacketPool, now: UInt64) {
+        let count = linkHeader + frame.count
+        // Half of what is free is the traffic's.
+        guard packets.count < Self.limit, pool.freeCount > pool.count / 4, var copy = pool.take(),
+            copy.resize(to: min(count, Packet.capacity))
+        else { return }
+        var bytes = copy.mutableBytes
+        if linkHeader > 0 { EthernetHeader(destination: .zero, source: .zero, type: EtherType.ipv4).emit(to: &bytes) }
+        (copy.firstByte + linkHeader).copyMemory(from: frame.firstByte, byteCount: copy.count - linkHeader)
+        copy.prepend(CaptureHeader.byteCount)
+        var header = copy.mutableBytes
+        CaptureHeader(time: now, frameCount: count, interface: interface, isOutgoing: isOutgoing).emit(to: &header)
+        packets.append(copy)
+    }
+}
+
+extension NetStack where Device: ~Copyable {
+    /// A new socket that gets copies of all frames: each a `CaptureHeader` and the frame.
+    public mutating func openCapture() throws(SocketError) -> Int {
+        let i = try openSocket()
+        sockets[i]?.pointee.isCapture = true
+        setCapture(on: true)
+        return i
+    }
+
+    /// Ends copying when nobody looks any more.
+    mutating func stopCapture() {
+        for i in 0..<SocketTable.capacity where sockets[i]?.pointee.isCapture == true { return }
+        setCapture(on: false)
+    }
+
+    private mutating func setCapture(on: Bool) {
+        loopbackCapture.isOn = on
+        for i in 0..<interfaceCount { table[i].capture.isOn = on }
+        isCapturing = on
+    }
+
+    /// Hands what was copied to those who look.
+    mutating func deliverCaptures() {
+        for i in 0..<interfaceCount {
+            while let packet = table[i].capture.packets.removeFirst() { deliver(captured: packet) }
+        }
+        while let packet = loopbackCapture.packets.removeFirst() { deliver(captured: packet) }
+    }
+
+    private mutating func deliver(captured packet: consuming Packet) {
+        var last: Int?
+        for i in 0..<SocketTable.capacity where sockets[i]?.pointee.isCapture == true {
+            if let last, var copy = pool.take(), copy.resize(to: packet.count) {
+                copy.firstByte.copyMemory(from: packet.firstByte, byteCount: packet.count)
+                _ = sockets.deliver(copy, to: last, from: .any)
+            }
+            last = i
+        }
+        if let last { _ = sockets.deliver(packet, to: last, from: .any) }
+    }
+}

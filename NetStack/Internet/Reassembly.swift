@@ -1,0 +1,206 @@
+// Putting datagrams together again (RFC 791, 3.2; RFC 815; RFC 1122, 3.3.2), within bounds.
+//
+// Promise: a datagram is complete when every byte of it came exactly once, or it is dropped: pieces that overlap with other content are an
+// attack or a fault, and never mixed (RFC 1858, RFC 5722). At most sixteen datagrams and `packetLimit` packets wait, for at most 30
+// seconds; the one that began first makes room.
+
+/// What became of a piece.
+enum ReassemblyOutcome: ~Copyable {
+    /// Kept, or a copy of what is there.
+    case waiting
+    /// All pieces, and the header of fragment zero, whose bytes still stand in front of the first.
+    case complete(PacketQueue, IPv4Header)
+    case refused(DropReason)
+}
+
+struct ReassemblySlot: ~Copyable {
+    var isUsed = false
+    /// Of fragment zero once that came, else of the first that did.
+    var header = IPv4Header(payloadCount: 0, identification: 0, protocolNumber: 0, source: .any, destination: .any)
+    /// In the order of their offsets, without overlaps.
+    var pieces = PacketQueue()
+    var byteCount = 0
+    /// Bytes of the whole; known when the last fragment came.
+    var total: Int?
+    var deadline: UInt64 = 0
+
+    func isOf(_ other: IPv4Header) -> Bool {
+        isUsed && header.identification == other.identification && header.source == other.source
+            && header.destination == other.destination && header.protocolNumber == other.protocolNumber
+    }
+}
+
+struct Reassembly: ~Copyable {
+    static var capacity: Int { 16 }
+    static var memoryNeeded: Int { MemoryLayout<ReassemblySlot>.stride * capacity }
+    /// RFC 791 suggests 15 seconds, RFC 1122 60 to 120; Linux keeps 30.
+    static var lifetime: UInt64 { 30_000_000_000 }
+
+    private let slots: UnsafeMutablePointer<ReassemblySlot>
+    let packetLimit: Int
+    /// Packets in all slots.
+    private(set) var packetCount = 0
+    /// When the first one's time is over; .max: none waits.
+    private(set) var nextDeadline = UInt64.max
+
+    init(memory: UnsafeMutableRawPointer, poolSize: Int) {
+        slots = memory.bindMemory(to: ReassemblySlot.self, capacity: Self.capacity)
+        for i in 0..<Self.capacity { (slots + i).initialize(to: ReassemblySlot()) }
+        packetLimit = max(2, poolSize / 4)
+    }
+
+    deinit {
+        for i in 0..<Self.capacity { _ = (slots + i).move() }
+    }
+
+    /// Takes a fragment: what follows its IPv4 header, no padding.
+    mutating func add(_ piece: consuming Packet, _ header: IPv4Header, now: UInt64) -> ReassemblyOutcome {
+        let offset = Int(header.fragment & 0x1fff) * 8
+        let end = offset + piece.count
+        let isLast = header.fragment & 0x2000 == 0
+        guard piece.count > 0, isLast || piece.count % 8 == 0, end <= 65_535 - IPv4Header.leastByteCount else {
+            return .refused(.ipBadFragment)
+        }
+        let i = find(header) ?? begin(header, now: now)
+        if let total = slots[i].total, isLast ? end != total : end > total { return abandon(i) }
+        piece.offset = offset
+        switch slots[i].pieces.insert(piece) {
+        case .overlap: return abandon(i)
+        case .duplicate: return .waiting
+        case .done: break
+        }
+        packetCount += 1
+        slots[i].byteCount += end - offset
+        if offset == 0 { slots[i].header = header }
+        if isLast {
+            guard slots[i].pieces.lastEnd == end else { return abandon(i) }  // something lies behind the end
+            slots[i].total = end
+        }
+        guard slots[i].byteCount == slots[i].total else {
+            makeRoom(besides: i)
+            return .waiting
+        }
+        let first = slots[i].header
+        return .complete(take(i), first)
+    }
+
+    private func find(_ header: IPv4Header) -> Int? {
+        for i in 0..<Self.capacity where slots[i].isOf(header) { return i }
+        return nil
+    }
+
+    private mutating func begin(_ header: IPv4Header, now: UInt64) -> Int {
+        var place = 0
+        for i in 0..<Self.capacity {
+            if !slots[i].isUsed {
+                place = i
+                break
+            }
+            if slots[i].deadline < slots[place].deadline { place = i }
+        }
+        _ = take(place)
+        slots[place].isUsed = true
+        slots[place].header = header
+        slots[place].deadline = now &+ Self.lifetime
+        nextDeadline = min(nextDeadline, slots[place].deadline)
+        return place
+    }
+
+    /// Empties a slot.
+    private mutating func take(_ i: Int) -> PacketQueue {
+        packetCount -= slots[i].pieces.count
+        slots[i].isUsed = false
+        slots[i].byteCount = 0
+        slots[i].total = nil
+        var pieces = PacketQueue()
+        swap(&pieces, &slots[i].pieces)
+        return pieces
+    }
+
+    private mutating func abandon(_ i: Int) -> ReassemblyOutcome {
+        _ = take(i)
+        return .refused(.ipBadFragment)
+    }
+
+    /// Drops the oldest datagrams while too many packets wait.
+    private mutating func makeRoom(besides newest: Int) {
+        while packetCount > packetLimit {
+            var oldest: Int?
+            for i in 0..<Self.capacity where slots[i].isUsed && i != newest {
+                if let known = oldest, slots[known].deadline <= slots[i].deadline { continue }
+                oldest = i
+            }
+            _ = take(oldest ?? newest)
+        }
+    }
+
+    /// The next datagram whose time is over: its fragment zero, if that came, and a header. Call until nil.
+    mutating func takeExpired(now: UInt64) -> ExpiredDatagram? {
+        guard now >= nextDeadline else { return nil }
+        nextDeadline = .max
+        for i in 0..<Self.capacity where slots[i].isUsed {
+            if now < slots[i].deadline {
+                nextDeadline = min(nextDeadline, slots[i].deadline)
+                continue
+            }
+            let header = slots[i].header
+            var pieces = take(i)
+            nextDeadline = now  // look again
+            let first = pieces.removeFirst()
+            return ExpiredDatagram(first: header.fragment & 0x1fff == 0 ? first : nil, header: header)
+        }
+        return nil
+    }
+}
+
+struct ExpiredDatagram: ~Copyable {
+    var first: Packet?
+    let header: IPv4Header
+}
+
+extension Packet {
+    /// Where a fragment belongs in its datagram, in bytes; kept in the buffer's book-keeping.
+    fileprivate var offset: Int {
+        get { Int(buffer.load(fromByteOffset: PacketField.offset, as: UInt32.self)) }
+        nonmutating set { buffer.storeBytes(of: UInt32(truncatingIfNeeded: newValue), toByteOffset: PacketField.offset, as: UInt32.self) }
+    }
+}
+
+extension PacketQueue {
+    fileprivate enum Insertion { case done, duplicate, overlap }
+
+    /// Where the last piece ends.
+    fileprivate var lastEnd: Int { last.map(Self.end) ?? 0 }
+
+    private static func offset(_ buffer: UnsafeMutableRawPointer) -> Int {
+        Int(buffer.load(fromByteOffset: PacketField.offset, as: UInt32.self))
+    }
+
+    private static func end(_ buffer: UnsafeMutableRawPointer) -> Int {
+        let packet = Packet(owning: buffer)
+        let end = packet.offset + packet.count
+        _ = packet.release()
+        return end
+    }
+
+    /// Puts a fragment in its place; drops it when that is taken.
+    fileprivate mutating func insert(_ piece: consuming Packet) -> Insertion {
+        let offset = piece.offset
+        let end = offset + piece.count
+        if offset >= lastEnd {  // in order, as most are
+            append(piece)
+            return .done
+        }
+        var before: UnsafeMutableRawPointer?
+        var next = first
+        while let buffer = next, Self.offset(buffer) < offset {
+            before = buffer
+            next = buffer.load(as: UnsafeMutableRawPointer?.self)
+        }
+        if let next, Self.offset(next) == offset, Self.end(next) == end { return .duplicate }
+        if let before, Self.end(before) > offset { return .overlap }
+        if let next, Self.offset(next) < end { return .overlap }
+        insert(piece, after: before)
+        return .done
+    }
+}

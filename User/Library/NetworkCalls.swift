@@ -1,0 +1,143 @@
+// System calls of the network, as Swift calls them.
+
+public import SystemInterface
+
+extension System {
+    /// Sends one echo request and waits for its reply. `address` is in host order.
+    public static func ping(_ address: UInt32, payload: Int32, milliseconds: Int32) throws(SystemError) -> PingReply {
+        var reply = PingReply()
+        _ = try withUnsafeMutablePointer(to: &reply) { (reply) throws(SystemError) in
+            try call(.ping, UInt64(address), word(payload), word(milliseconds), word(reply))
+        }
+        return reply
+    }
+
+    /// Gets the interface an address from a DHCP server, or waits for the one that is being asked for.
+    public static func requestLease(_ interface: Int32, milliseconds: Int32) throws(SystemError) -> LeaseReport {
+        try dhcp(interface, max(1, milliseconds))
+    }
+
+    /// How the interface stands, without asking anybody.
+    public static func lease(_ interface: Int32) throws(SystemError) -> LeaseReport { try dhcp(interface, 0) }
+
+    /// Gives the interface's lease back, and its address up.
+    public static func releaseLease(_ interface: Int32) throws(SystemError) { _ = try dhcp(interface, -1) }
+
+    private static func dhcp(_ interface: Int32, _ limit: Int32) throws(SystemError) -> LeaseReport {
+        var report = LeaseReport()
+        _ = try withUnsafeMutablePointer(to: &report) { (report) throws(SystemError) in
+            try call(.dhcpRequest, word(interface), word(limit), word(report))
+        }
+        return report
+    }
+
+    public static func socket(_ kind: SocketKind = .datagram) throws(SystemError) -> Descriptor {
+        Descriptor(Int32(try call(.socket, word(kind.rawValue))))
+    }
+
+    /// Address 0.0.0.0 is any of ours, port 0 a free one.
+    public static func bind(_ socket: Descriptor, to name: SocketName) throws(SystemError) {
+        _ = try call(.bind, word(socket.rawValue), name.word)
+    }
+
+    public static func connect(_ socket: Descriptor, to name: SocketName) throws(SystemError) {
+        _ = try call(.connect, word(socket.rawValue), name.word)
+    }
+
+    /// Sends one datagram; to the connected peer if no name is given.
+    public static func send(
+        _ socket: Descriptor, _ bytes: UnsafeRawBufferPointer, to name: SocketName? = nil
+    ) throws(SystemError) {
+        _ = try call(.sendto, word(socket.rawValue), word(bytes.baseAddress), UInt64(bytes.count), name?.word ?? 0)
+    }
+
+    /// Waits for a datagram; what does not fit the buffer is lost.
+    public static func receive(
+        _ socket: Descriptor, _ buffer: UnsafeMutableRawBufferPointer
+    ) throws(SystemError) -> (count: Int, source: SocketName) {
+        var source: UInt64 = 0
+        let count = try withUnsafeMutablePointer(to: &source) { (source) throws(SystemError) in
+            try call(.recvfrom, word(socket.rawValue), word(buffer.baseAddress), UInt64(buffer.count), word(source))
+        }
+        return (count, SocketName(word: source))
+    }
+
+    public static func localName(_ socket: Descriptor) throws(SystemError) -> SocketName {
+        try name(.getsockname, socket)
+    }
+
+    /// The connected peer.
+    public static func remoteName(_ socket: Descriptor) throws(SystemError) -> SocketName {
+        try name(.getpeername, socket)
+    }
+
+    private static func name(_ number: SystemCallNumber, _ socket: Descriptor) throws(SystemError) -> SocketName {
+        var name: UInt64 = 0
+        _ = try withUnsafeMutablePointer(to: &name) { (name) throws(SystemError) in
+            try call(number, word(socket.rawValue), word(name))
+        }
+        return SocketName(word: name)
+    }
+
+    public static func set(_ option: SocketOption, of socket: Descriptor, to value: Int32) throws(SystemError) {
+        _ = try call(.setsockopt, word(socket.rawValue), word(option.rawValue), word(value))
+    }
+
+    public static func value(of option: SocketOption, of socket: Descriptor) throws(SystemError) -> Int {
+        try call(.getsockopt, word(socket.rawValue), word(option.rawValue))
+    }
+
+    /// Waits until one of the descriptors can be read, or the time has passed (negative: for ever). How many have something to
+    /// tell; the entries say which.
+    public static func poll(_ entries: inout [PollEntry], milliseconds: Int32) throws(SystemError) -> Int {
+        var result: Swift.Result<Int, SystemError> = .success(0)
+        entries.withUnsafeMutableBufferPointer { entries in
+            do throws(SystemError) {
+                result = .success(try call(.poll, word(entries.baseAddress), UInt64(entries.count), word(milliseconds)))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    // MARK: Status
+
+    /// Calls `body` with each record that a table of the kernel's has; `record` is any value to be written over.
+    public static func forEach<Record: BitwiseCopyable>(
+        _ table: NetworkTable, _ record: Record, _ body: (Record) -> Void
+    ) throws(SystemError) {
+        var index: Int32 = 0
+        var count: Int32 = 1
+        while index < count {
+            let (found, places) = try look(table, at: index, record)
+            count = places
+            if let found { body(found) }
+            index += 1
+        }
+    }
+
+    /// The record in one place, nil when that is empty; and how many places there are.
+    private static func look<Record: BitwiseCopyable>(
+        _ table: NetworkTable, at index: Int32, _ record: Record
+    ) throws(SystemError) -> (record: Record?, places: Int32) {
+        var record = record
+        do throws(SystemError) {
+            let count = try withUnsafeMutablePointer(to: &record) { (record) throws(SystemError) in
+                try call(.networkStatus, word(table.rawValue), word(index), word(record))
+            }
+            return (Int(index) < count ? record : nil, Int32(truncatingIfNeeded: count))
+        } catch .noSuchFile {
+            // An empty place. Beyond all of them the call says how many there are.
+            return (nil, Int32(truncatingIfNeeded: try call(.networkStatus, word(table.rawValue), word(Int32.max), 0)))
+        }
+    }
+
+    /// Changes the network by hand.
+    public static func change<Record: BitwiseCopyable>(_ change: NetworkChange, _ record: Record) throws(SystemError) {
+        var record = record
+        _ = try withUnsafeMutablePointer(to: &record) { (record) throws(SystemError) in
+            try call(.networkChange, word(change.rawValue), word(record))
+        }
+    }
+}

@@ -36,10 +36,12 @@ var products: [Product] = []
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
 let folders = ["sh", "stress", "usertests", "wildcalls"]
 let programs = [
-    "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "init", "kill", "ln",
-    "ls", "mkdir", "more", "mv", "nc", "ping", "ps", "rm", "sh", "sleep", "stress", "tail", "time", "touch", "uptime", "usertests", "wc",
-    "wildcalls", "xargs",
+    "arp", "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
+    "ifconfig", "init", "kill", "ln", "ls", "mkdir", "more", "mv", "nc", "netstat", "ntpdate", "ping", "ps", "rm", "route", "sh", "sleep",
+    "stress", "tail", "time", "touch", "traceroute", "uptime", "usertests", "wc", "wildcalls", "xargs",
 ]
+/// What some programs use beside the user library.
+let parts: [String: [Target.Dependency]] = ["fsck": ["FileSystem"], "netstat": ["NetStack"]]
 
 func module(of program: String) -> String {
     "Program" + program.prefix(1).uppercased() + program.dropFirst()
@@ -63,7 +65,7 @@ if freestanding {
         let isFolder = folders.contains(program)
         targets.append(
             .executableTarget(
-                name: module(of: program), dependencies: program == "fsck" ? ["UserLibrary", "FileSystem"] : ["UserLibrary"],
+                name: module(of: program), dependencies: ["UserLibrary"] + parts[program, default: []],
                 path: isFolder ? "User/Programs/\(program)" : "User/Programs",
                 exclude: isFolder ? [] : programs.filter { $0 != program }.map { folders.contains($0) ? $0 : "\($0).swift" },
                 swiftSettings: embedded, linkerSettings: link(with: "user.ld")))

@@ -14,6 +14,8 @@ public struct PollResult {
     public let readySockets: UInt64
     /// Interfaces whose DHCP state or lease changed: bit i is interface i.
     public let changedLeases: UInt32
+    /// Name queries that ended: bit i is query i.
+    public let completedQueries: UInt32
     /// When to poll even without an interrupt; .max: never.
     public let nextDeadline: UInt64
 }
@@ -28,6 +30,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public static var memoryNeeded: Int {
         (MemoryLayout<NetworkInterface<Device>>.stride + ARPCache.memoryNeeded) * interfaceLimit + SocketTable.memoryNeeded
             + Reassembly.memoryNeeded + RouteTable.memoryNeeded + EchoTable.memoryNeeded
+            + Resolver.memoryNeeded
     }
 
     public let pool: PacketPool
@@ -42,6 +45,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public internal(set) var routes: RouteTable
     var pathMTUs = PathMTUTable()
     var reassembly: Reassembly
+    var resolver: Resolver
     var echoes: EchoTable
     var sockets: SocketTable
     var errorLimiter = ErrorLimiter()
@@ -70,6 +74,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         routes = RouteTable(memory: next)
         next += RouteTable.memoryNeeded
         echoes = EchoTable(memory: next, random: seed)
+        next += EchoTable.memoryNeeded
+        resolver = Resolver(memory: next)
         identification = UInt16(truncatingIfNeeded: seed >> 16)
         random = seed
         if let entry = RouteEntry(IPv4Address(bits: 0x7f00_0000), prefixLength: 8, interface: Self.loopbackIndex) {
@@ -90,9 +96,15 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         (table + interfaceCount).initialize(
             to: NetworkInterface(
                 device, number: interfaceCount, memory: afterTable + interfaceCount * ARPCache.memoryNeeded, random: random))
-        random = random &* 6_364_136_223_846_793_005 &+ 1
+        _ = nextRandom()
         interfaceCount += 1
         return interfaceCount - 1
+    }
+
+    /// The high half is good enough to be guessed by nobody who does not see the traffic.
+    mutating func nextRandom() -> UInt64 {
+        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return random
     }
 
     /// Gives an interface its address; DHCP then leaves it alone. 0.0.0.0 takes it away.
@@ -148,12 +160,12 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         flush()
         return PollResult(
             hasMore: hasMore, completedEchoes: takeCompletedEchoes(), readySockets: takeReadySockets(),
-            changedLeases: takeChangedLeases(), nextDeadline: nextDeadline)
+            changedLeases: takeChangedLeases(), completedQueries: takeCompletedQueries(), nextDeadline: nextDeadline)
     }
 
     /// When `poll` has something to do even without an interrupt; .max: never.
     public var nextDeadline: UInt64 {
-        var deadline = min(echoes.nextDeadline, starvedDeadline, reassembly.nextDeadline)
+        var deadline = min(echoes.nextDeadline, starvedDeadline, reassembly.nextDeadline, resolver.nextDeadline)
         for i in 0..<interfaceCount { deadline = min(deadline, table[i].nextDeadline, table[i].dhcp.deadline) }
         return deadline
     }
@@ -169,6 +181,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         echoes.tick(now: now)
         expireFragments(now: now)
         pathMTUs.tick(now: now)
+        runResolver(now: now)
     }
 
     /// Makes the devices work on what was queued.

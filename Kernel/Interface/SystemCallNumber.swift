@@ -66,4 +66,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// network_change(change, record*): NetworkChange. 0, or -1 with invalidArgument, fileExists (such a route), noSuchFile (no such route
     /// or neighbour), noBufferSpace (the table is full), networkDown (no such interface).
     case networkChange = 44
+    /// resolve(name, limit, report*): looks a domain name up and sleeps until the answer, or `limit` milliseconds. 0, and the NameReport
+    /// filled in; or -1 with noSuchName, noNameServer (no lease names one), timedOut, tryAgain (the server cannot tell), invalidArgument
+    /// (not a name), nameTooLong, noBufferSpace (too many at once), interrupted, badAddress.
+    case resolve = 45
 }

@@ -38,6 +38,8 @@ public struct SystemError: Error, Equatable, Sendable {
     public static let nameTooLong = SystemError(rawValue: 36)  // ENAMETOOLONG
     public static let noSuchCall = SystemError(rawValue: 38)  // ENOSYS
     public static let directoryNotEmpty = SystemError(rawValue: 39)  // ENOTEMPTY
+    public static let noSuchName = SystemError(rawValue: 61)  // ENODATA
+    public static let noNameServer = SystemError(rawValue: 64)  // ENONET
     public static let notSocket = SystemError(rawValue: 88)  // ENOTSOCK
     public static let destinationRequired = SystemError(rawValue: 89)  // EDESTADDRREQ
     public static let messageTooLong = SystemError(rawValue: 90)  // EMSGSIZE
@@ -82,6 +84,8 @@ public struct SystemError: Error, Equatable, Sendable {
         case 36: "name too long"
         case 38: "no such system call"
         case 39: "directory not empty"
+        case 61: "no such name"
+        case 64: "no name server is known"
         case 88: "not a socket"
         case 89: "destination address required"
         case 90: "message too long"

@@ -118,6 +118,7 @@ enum Network {
             wakeEchoWaiters(result.completedEchoes)
             Sockets.wake(result.readySockets)
             Leases.wake(result.changedLeases)
+            Names.wake(result.completedQueries)
             if result.hasMore {
                 Scheduler.yield()
                 continue
@@ -169,6 +170,7 @@ enum Network {
         var echoes: UInt32 = 0
         var sockets: UInt64 = 0
         var leases: UInt32 = 0
+        var queries: UInt32 = 0
         var deadline = UInt64.max
 
         @inline(never)
@@ -176,6 +178,7 @@ enum Network {
             echoes = stack.takeCompletedEchoes()
             sockets = stack.takeReadySockets()
             leases = stack.takeChangedLeases()
+            queries = stack.takeCompletedQueries()
             deadline = stack.nextDeadline
         }
     }
@@ -184,6 +187,7 @@ enum Network {
         wakeEchoWaiters(news.echoes)
         Sockets.wake(news.sockets)
         Leases.wake(news.leases)
+        Names.wake(news.queries)
         if news.deadline < wakeTime.load(ordering: .relaxed) { wakeThread() }
     }
 

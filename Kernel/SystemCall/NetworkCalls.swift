@@ -18,6 +18,18 @@ enum NetworkCalls {
         return 0
     }
 
+    /// resolve: looks a name up (SystemCallNumber.resolve has the contract).
+    static func resolve(_ name: UserAddress, milliseconds: Int32, report: UserAddress) throws(SystemError) -> Int {
+        guard milliseconds > 0 else { throw .invalidArgument }
+        var text = [256 of UInt8](repeating: 0)
+        let length = try withUnsafeMutablePointer(to: &text) { (text) throws(SystemError) in
+            try name.copyString(to: UnsafeMutableRawPointer(text).assumingMemoryBound(to: UInt8.self), limit: 256)
+        }
+        let answer = try Names.resolve(text.span.bytes.extracting(0..<length), timeout: UInt64(milliseconds) * 1_000_000)
+        try report.store(answer)
+        return 0
+    }
+
     /// dhcp_request: gets, shows or gives back a lease (SystemCallNumber.dhcpRequest has the contract).
     static func requestLease(interface: Int32, milliseconds: Int32, report address: UserAddress) throws(SystemError) -> Int {
         let interface = Int(interface)

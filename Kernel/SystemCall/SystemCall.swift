@@ -72,6 +72,8 @@ enum SystemCall {
         case .networkStatus:
             try NetworkStatusCalls.status(of: arguments.int(0), index: arguments.int(1), to: arguments.address(2))
         case .networkChange: try NetworkStatusCalls.change(arguments.int(0), record: arguments.address(1))
+        case .resolve:
+            try NetworkCalls.resolve(arguments.address(0), milliseconds: arguments.int(1), report: arguments.address(2))
         case nil: try unknown(arguments.number)
         }
     }

@@ -1,5 +1,7 @@
 // IPv4 addresses as people write them.
 
+import SystemInterface
+
 /// Four decimal numbers with dots between, as a number in host order; nil if it is anything else.
 public func parseAddress(_ text: CString) -> UInt32? {
     var address: UInt32 = 0
@@ -20,4 +22,27 @@ public func parseAddress(_ text: CString) -> UInt32? {
         address = address << 8 | value
     }
     return text.start[index] == 0 ? address : nil
+}
+
+/// The address that people mean, in host order: four numbers, or a name, which is looked up. Ends the program with a message when there is
+/// none.
+public func addressOrEnd(_ text: CString) -> UInt32 {
+    if let address = parseAddress(text) { return address }
+    do throws(SystemError) {
+        return try System.resolve(text, milliseconds: 15_000).address(0)
+    } catch {
+        fail("\(text): \(error)")
+    }
+}
+
+/// "10.0.2.0/24" as an address and a prefix length; without the length `standard`. nil if it is anything else.
+public func parseNetwork(_ text: CString, standard: Int) -> (address: UInt32, prefixLength: Int)? {
+    var slash = 0
+    while text.start[slash] != 0, text.start[slash] != UInt8(ascii: "/") { slash += 1 }
+    guard text.start[slash] != 0 else { return parseAddress(text).map { ($0, standard) } }
+    guard let length = text.dropFirst(slash + 1).number, length >= 0, length <= 32 else { return nil }
+    var copy = [UInt8](repeating: 0, count: slash + 1)
+    for i in 0..<slash { copy[i] = text.start[i] }
+    let address = copy.withUnsafeBufferPointer { parseAddress(CString($0.baseAddress!)) }
+    return address.map { ($0, Int(length)) }
 }

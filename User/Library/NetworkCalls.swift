@@ -101,6 +101,15 @@ extension System {
         return try result.get()
     }
 
+    /// Looks a domain name up.
+    public static func resolve(_ name: CString, milliseconds: Int32) throws(SystemError) -> NameReport {
+        var report = NameReport()
+        _ = try withUnsafeMutablePointer(to: &report) { (report) throws(SystemError) in
+            try call(.resolve, word(name.start), word(milliseconds), word(report))
+        }
+        return report
+    }
+
     // MARK: Status
 
     /// Calls `body` with each record that a table of the kernel's has; `record` is any value to be written over.

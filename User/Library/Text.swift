@@ -105,3 +105,10 @@ public struct Text: ExpressibleByStringInterpolation {
         }
     }
 }
+
+/// A text with spaces behind it up to `width`.
+public func padded(_ text: Text, _ width: Int) -> Text {
+    var text = text
+    while text.bytes.count < width { text.bytes.append(32) }
+    return text
+}

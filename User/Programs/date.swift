@@ -19,43 +19,10 @@ import UserLibrary
         guard arguments.count == 0 else { Arguments.refuse("\(arguments[0]) makes no sense", usage) }
         do throws(SystemError) {
             let seconds = try System.wallClock() / 1_000_000_000
-            if onlySeconds { print("\(seconds)") } else { show(seconds) }
+            print(onlySeconds ? "\(seconds)" : dateText(seconds))
             return 0
         } catch {
             fail("\(error)")
         }
-    }
-
-    private static func show(_ seconds: UInt64) {
-        let weekdays: StaticString = "ThuFriSatSunMonTueWed"
-        let months: StaticString = "JanFebMarAprMayJunJulAugSepOctNovDec"
-        let days = Int(seconds / 86400)
-        let (year, month, day) = civil(days)
-        var clock = Text()
-        clock.append(seconds / 3600 % 24, width: 2, zeros: true)
-        clock.append(":")
-        clock.append(seconds / 60 % 60, width: 2, zeros: true)
-        clock.append(":")
-        clock.append(seconds % 60, width: 2, zeros: true)
-        print("\(three(weekdays, days % 7)) \(three(months, month - 1)) \(day, width: 2) \(clock) UTC \(year)")
-    }
-
-    private static func three(_ names: StaticString, _ index: Int) -> Text {
-        var text = Text()
-        for place in 0..<3 { text.bytes.append(names.utf8Start[index * 3 + place]) }
-        return text
-    }
-
-    /// Days since 1970-01-01 as year, month and day of the Gregorian calendar. Years begin in March here, so the leap day is the
-    /// last of its year; 400 years have 146097 days.
-    private static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
-        let shifted = days + 719_468  // since 0000-03-01
-        let era = shifted / 146_097
-        let dayOfEra = shifted % 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let march = (5 * dayOfYear + 2) / 153
-        let month = march < 10 ? march + 3 : march - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * march + 2) / 5 + 1)
     }
 }

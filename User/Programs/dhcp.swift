@@ -9,7 +9,7 @@ import UserLibrary
         Gets an address for an interface from a DHCP server, and shows it. The lease is renewed in the background.
           -s  only show the state
           -r  release: give the address back to the server
-          -i  the interface's number (0)
+          -i  the interface's name (vt0)
           -W  give up after so many seconds (10)
         The exit status is 0 when the interface has an address (with -r: none any more), else 1.
         """
@@ -18,15 +18,14 @@ import UserLibrary
         var arguments = arguments
         var isQuestion = false
         var isRelease = false
-        var interface: Int32 = 0
+        var wanted: CString = "vt0"
         var limit: UInt64 = 10_000_000_000
         arguments.takeOptions(usage, withValue: "iW") { letter, value in
             switch letter {
             case UInt8(ascii: "s"): isQuestion = true
             case UInt8(ascii: "r"): isRelease = true
             case UInt8(ascii: "i"):
-                guard let number = value.number, number >= 0, number < 256 else { return false }
-                interface = Int32(number)
+                wanted = value
             case UInt8(ascii: "W"):
                 guard let time = value.nanoseconds, time >= 1_000_000 else { return false }
                 limit = time
@@ -35,28 +34,43 @@ import UserLibrary
             return true
         }
         guard arguments.count == 0, !(isQuestion && isRelease) else { Arguments.refuse("no arguments are wanted, and one of -s and -r", usage) }
+        let name = wanted
+        do throws(SystemError) {
+            guard let number = try allInterfaces().named(name)?.number else { fail("\(name): no such interface") }
+            return try run(Interface(number: Int32(number), name: name), isQuestion: isQuestion, isRelease: isRelease, limit: limit)
+        } catch {
+            fail("\(name): \(error)")
+        }
+    }
+
+    private struct Interface {
+        let number: Int32
+        let name: CString
+    }
+
+    private static func run(
+        _ interface: Interface, isQuestion: Bool, isRelease: Bool, limit: UInt64
+    ) throws(SystemError) -> Int32 {
         do throws(SystemError) {
             if isRelease {
-                try System.releaseLease(interface)
+                try System.releaseLease(interface.number)
                 return 0
             }
-            if isQuestion { return show(try System.lease(interface), interface) }
+            if isQuestion { return show(try System.lease(interface.number), interface) }
             let milliseconds = Int32(min(limit / 1_000_000, UInt64(Int32.max)))
-            return show(try System.requestLease(interface, milliseconds: milliseconds), interface)
+            return show(try System.requestLease(interface.number, milliseconds: milliseconds), interface)
         } catch .timedOut {
-            complain("vt\(interface): no lease in time (\(progress(interface))); asking goes on in the background")
+            complain("\(interface.name): no lease in time (\(progress(interface))); asking goes on in the background")
         } catch .connectionRefused {
-            complain("vt\(interface): the server refused the address; asking goes on in the background")
+            complain("\(interface.name): the server refused the address; asking goes on in the background")
         } catch .addressInUse {
-            complain("vt\(interface): somebody uses the address that the server gave; asking goes on in the background")
-        } catch {
-            complain("vt\(interface): \(error)")
+            complain("\(interface.name): somebody uses the address that the server gave; asking goes on in the background")
         }
         return 1
     }
 
-    private static func show(_ report: LeaseReport, _ interface: Int32) -> Int32 {
-        print("vt\(interface): \(name(of: report))")
+    private static func show(_ report: LeaseReport, _ interface: Interface) -> Int32 {
+        print("\(interface.name): \(name(of: report))")
         guard report.address != 0 else { return 1 }
         print("  address      \(address: report.address)/\(report.prefixLength)")
         print("  mask         \(address: report.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - report.prefixLength))")
@@ -75,8 +89,8 @@ import UserLibrary
         return 0
     }
 
-    private static func progress(_ interface: Int32) -> StaticString {
-        do throws(SystemError) { return name(of: try System.lease(interface)) } catch { return error.message }
+    private static func progress(_ interface: Interface) -> StaticString {
+        do throws(SystemError) { return name(of: try System.lease(interface.number)) } catch { return error.message }
     }
 
     private static func name(of report: LeaseReport) -> StaticString {

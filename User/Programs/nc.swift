@@ -5,7 +5,7 @@ import UserLibrary
 
 @main enum NetCat: Program {
     static let usage: StaticString = """
-        usage: nc -u [-w seconds] address port
+        usage: nc -u [-w seconds] host port
                nc -u -l [-k] [-w seconds] port
         Sends what it reads from standard input to a UDP port, a datagram a line, and prints what comes back.
           -u          UDP; there is nothing else yet
@@ -41,8 +41,7 @@ import UserLibrary
             if listens {
                 try System.bind(socket, to: SocketName(address: 0, port: port))
             } else {
-                guard let address = parseAddress(arguments[0]) else { fail("\(arguments[0]): not an IPv4 address such as 10.0.2.2") }
-                try System.connect(socket, to: SocketName(address: address, port: port))
+                try System.connect(socket, to: SocketName(address: addressOrEnd(arguments[0]), port: port))
             }
             return try talk(socket, isConnected: !listens, keepsListening: keepsListening, limit: limit)
         } catch {

@@ -5,8 +5,9 @@ import UserLibrary
 
 @main enum Ping: Program {
     static let usage: StaticString = """
-        usage: ping [-c count] [-i seconds] [-s size] [-W seconds] address
-        Sends ICMP echo requests to an IPv4 address and prints the replies. Exit status 0 if anything came back.
+        usage: ping [-f] [-c count] [-i seconds] [-s size] [-W seconds] host
+        Sends ICMP echo requests to a host, by address or name, and prints the replies. Exit status 0 if anything came back.
+          -f           flood: the next request as soon as a reply came; prints a dot for each, and takes it back when answered
           -c count     stop after so many requests (else until killed)
           -i seconds   between two requests; 1 if not given, 0.001 is allowed
           -s size      bytes of payload, 56 if not given
@@ -19,8 +20,12 @@ import UserLibrary
         var interval: UInt64 = 1_000_000_000
         var limit: UInt64 = 1_000_000_000
         var size = 56
+        var floods = false
         arguments.takeOptions(usage, withValue: "ciWs") { letter, value in
             switch letter {
+            case UInt8(ascii: "f"):
+                floods = true
+                interval = 0
             case UInt8(ascii: "c"):
                 guard let number = value.number, number > 0 else { return false }
                 count = number
@@ -37,29 +42,34 @@ import UserLibrary
             }
             return true
         }
-        guard arguments.count == 1 else { Arguments.refuse("one address is wanted", usage) }
-        guard let address = parseAddress(arguments[0]) else {
-            fail("\(arguments[0]): not an IPv4 address such as 10.0.2.2")
-        }
+        guard arguments.count == 1 else { Arguments.refuse("one host is wanted", usage) }
+        let address = addressOrEnd(arguments[0])
         let milliseconds = Int32(min(limit / 1_000_000, UInt64(Int32.max)))
-        return ping(address, count: count, interval: interval, size: size, milliseconds: milliseconds)
+        print("PING \(arguments[0]) (\(address: address)): \(size) data bytes")
+        return ping(address, count: count, interval: interval, size: size, milliseconds: milliseconds, floods: floods)
     }
 
-    private static func ping(_ address: UInt32, count: Int, interval: UInt64, size: Int, milliseconds: Int32) -> Int32 {
-        print("PING \(address: address): \(size) data bytes")
+    private static func ping(
+        _ address: UInt32, count: Int, interval: UInt64, size: Int, milliseconds: Int32, floods: Bool
+    ) -> Int32 {
         var times = Statistics()
         var sent = 0
         while sent < count {
             let start = System.clock
             sent += 1
+            if floods { standardOutput.write(".") }
             do throws(SystemError) {
                 let reply = try System.ping(address, payload: Int32(size), milliseconds: milliseconds)
                 times.add(reply.roundTripNanoseconds)
-                print("\(reply.bytes) bytes from \(address: address): icmp_seq=\(reply.sequence) ttl=\(reply.ttl) time=\(milliseconds: reply.roundTripNanoseconds) ms")
+                if floods {
+                    standardOutput.write("\u{8} \u{8}")
+                } else {
+                    print("\(reply.bytes) bytes from \(address: address): icmp_seq=\(reply.sequence) ttl=\(reply.ttl) time=\(milliseconds: reply.roundTripNanoseconds) ms")
+                }
             } catch .timedOut {
-                print("no answer yet for icmp_seq=\(sent)")
+                if !floods { print("no answer yet for icmp_seq=\(sent)") }
             } catch .hostUnreachable {
-                print("from \(address: address): icmp_seq=\(sent) host unreachable")
+                if !floods { print("from \(address: address): icmp_seq=\(sent) host unreachable") }
             } catch {
                 complain("\(address: address): \(error)")
                 if error != .noBufferSpace { break }

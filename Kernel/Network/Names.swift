@@ -1,0 +1,67 @@
+// Names in the kernel: who waits for an answer. The stack has the resolver itself.
+
+import Drivers
+import Machine
+import NetStack
+import SystemInterface
+
+enum Names {
+    /// All who wait for some answer: they are few, and each looks for its own.
+    nonisolated(unsafe) private static var waiters = WaitQueue()
+
+    /// Queries that ended, bit i for query i.
+    static func wake(_ completed: UInt32) {
+        if completed != 0 { waiters.wakeAll() }
+    }
+
+    /// Looks a name up and sleeps until the answer, or so long.
+    static func resolve(_ name: RawSpan, timeout nanoseconds: UInt64) throws(SystemError) -> NameReport {
+        try Leases.awaitAddress(for: .any)
+        var query = -1
+        try Network.withStack { (stack) throws(SystemError) in
+            do throws(ResolveError) {
+                query = try stack.startQuery(name, now: Clock.nanoseconds)
+            } catch {
+                throw error.systemError
+            }
+        }
+        let number = query
+        do throws(SystemError) {
+            return try waiters.wait(until: Clock.ticks(nanosecondsFromNow: nanoseconds)) { () throws(SystemError) -> NameReport? in
+                try report(number)
+            }
+        } catch {
+            Network.onStack { $0.cancelQuery(number) }
+            throw error
+        }
+    }
+
+    private static func report(_ query: Int) throws(SystemError) -> NameReport? {
+        var failure: ResolveError?
+        let report = Network.onStack { stack -> NameReport? in
+            guard let result = stack.takeQuery(query) else { return nil }
+            failure = result.error
+            var report = NameReport()
+            report.timeToLive = result.timeToLive
+            for i in 0..<result.addresses.count { report.addAddress(result.addresses[i].bits) }
+            result.canonical.forEachCharacter { report.addNameByte($0) }
+            return report
+        } ?? nil
+        if let failure { throw failure.systemError }
+        return report
+    }
+}
+
+extension ResolveError {
+    /// The number that crosses the system-call border.
+    fileprivate var systemError: SystemError {
+        switch self {
+        case .noServer: .noNameServer
+        case .malformedName: .invalidArgument
+        case .tooManyQueries: .noBufferSpace
+        case .notFound: .noSuchName
+        case .timedOut: .timedOut
+        case .serverFailure: .tryAgain
+        }
+    }
+}

@@ -1,0 +1,243 @@
+// DNS messages as a stub resolver needs them (RFC 1035): a question out, addresses and aliases in.
+//
+// Promise: parsing reads nothing outside the message, follows compression pointers only backwards (so that it ends), and believes only
+// answers to the question that was asked.
+
+/// A domain name in the wire's form: labels with their lengths in front, a zero at the end; letters in lower case.
+public struct DNSName: ~Copyable {
+    /// RFC 1035, 2.3.4; the ending zero included.
+    public static var capacity: Int { 255 }
+
+    fileprivate var bytes = InlineArray<256, UInt8>(repeating: 0)
+    /// Bytes in use; the root, alone, is one.
+    public private(set) var count = 1
+
+    public init() {}
+
+    public init(copying other: borrowing DNSName) {
+        bytes = other.bytes
+        count = other.count
+    }
+
+    public subscript(index: Int) -> UInt8 { index >= 0 && index < count ? bytes[index] : 0 }
+
+    /// Adds a label behind those that are there; false when it is empty, longer than 63 bytes, or too much.
+    mutating func append(_ label: RawSpan) -> Bool {
+        guard label.byteCount > 0, label.byteCount <= 63, count + 1 + label.byteCount <= Self.capacity else { return false }
+        bytes[count - 1] = UInt8(label.byteCount)
+        for i in 0..<label.byteCount { bytes[count + i] = Self.lower(label.byte(i)) }
+        count += 1 + label.byteCount
+        bytes[count - 1] = 0
+        return true
+    }
+
+    /// Adds what people write: labels with dots between them, and perhaps one at the end. False when it is no name.
+    public mutating func append(text: RawSpan) -> Bool {
+        var start = 0
+        for end in 0...text.byteCount where end == text.byteCount || text.byte(end) == 0x2e {
+            if end == text.byteCount, start == end, start > 0 { return true }  // the dot at the end
+            for i in start..<end where text.byte(i) <= 0x20 || text.byte(i) >= 0x7f { return false }
+            guard append(text.extracting(start..<end)) else { return false }
+            start = end + 1
+        }
+        return true
+    }
+
+    public static func == (left: borrowing DNSName, right: borrowing DNSName) -> Bool {
+        guard left.count == right.count else { return false }
+        for i in 0..<left.count where left.bytes[i] != right.bytes[i] { return false }
+        return true
+    }
+
+    /// Calls `body` with each byte of the name as people write it, without the dot at the end.
+    public func forEachCharacter(_ body: (UInt8) -> Void) {
+        var at = 0
+        while at < count, bytes[at] != 0 {
+            if at > 0 { body(0x2e) }
+            for i in 0..<Int(bytes[at]) { body(self[at + 1 + i]) }
+            at += 1 + Int(bytes[at])
+        }
+    }
+
+    private static func lower(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte }
+}
+
+extension DNSName {
+    /// Reads a name out of a message, and moves `offset` behind it. nil when it is malformed.
+    init?(parsing message: RawSpan, at offset: inout Int) {
+        self.init()
+        var at = offset
+        var after: Int?
+        var lowest = offset
+        while true {
+            guard at < message.byteCount else { return nil }
+            let length = Int(message.byte(at))
+            switch length >> 6 {
+            case 0:
+                at += 1
+                guard length > 0 else {
+                    offset = after ?? at
+                    return
+                }
+                guard at + length <= message.byteCount, append(message.extracting(at..<at + length)) else { return nil }
+                at += length
+            case 3:
+                guard at + 1 < message.byteCount else { return nil }
+                let target = Int(message.be16(at)) & 0x3fff
+                if after == nil { after = at + 2 }
+                guard target < lowest else { return nil }
+                lowest = target
+                at = target
+            default: return nil
+            }
+        }
+    }
+}
+
+/// Numbers of RFC 1035.
+public enum DNSField {
+    public static var headerCount: Int { 12 }
+    public static var port: UInt16 { 53 }
+    /// Types A and CNAME, class IN.
+    static var typeA: UInt16 { 1 }
+    static var typeCNAME: UInt16 { 5 }
+    static var classIN: UInt16 { 1 }
+    /// The longest message that comes by UDP without EDNS (RFC 1035, 4.2.1).
+    public static var messageLimit: Int { 512 }
+}
+
+/// What an answer says.
+public enum DNSVerdict: Equatable {
+    /// There are addresses.
+    case addresses
+    /// It is known by another name; ask for that.
+    case alias
+    /// There is no such name, or it has no address.
+    case nothing
+    /// This server cannot tell.
+    case failure
+}
+
+/// Addresses that a name has. At most eight are kept.
+public struct AddressList: Equatable {
+    public static var capacity: Int { 8 }
+    private var bits = InlineArray<8, UInt32>(repeating: 0)
+    public private(set) var count = 0
+
+    public init() {}
+
+    public subscript(index: Int) -> IPv4Address { index >= 0 && index < count ? IPv4Address(bits: bits[index]) : .any }
+
+    mutating func append(_ address: IPv4Address) {
+        guard count < Self.capacity else { return }
+        bits[count] = address.bits
+        count += 1
+    }
+
+    public static func == (left: AddressList, right: AddressList) -> Bool {
+        guard left.count == right.count else { return false }
+        for i in 0..<left.count where left.bits[i] != right.bits[i] { return false }
+        return true
+    }
+}
+
+public enum DNSMessage {
+    /// Writes a question for a name's addresses: recursion desired. Returns its length; nil without the room.
+    static func emitQuestion(_ name: borrowing DNSName, identifier: UInt16, to bytes: inout MutableRawSpan) -> Int? {
+        let length = DNSField.headerCount + name.count + 4
+        guard bytes.byteCount >= length else { return nil }
+        bytes.setBE32(UInt32(identifier) << 16 | 0x0100, 0)
+        bytes.setBE32(0x0001_0000, 4)
+        bytes.setBE32(0, 8)
+        for i in 0..<name.count { bytes.setByte(name[i], DNSField.headerCount + i) }
+        bytes.setBE16(DNSField.typeA, length - 4)
+        bytes.setBE16(DNSField.classIN, length - 2)
+        return length
+    }
+
+    /// Reads an answer.
+    /// - Parameters:
+    ///   - name: what was asked for; becomes the last alias on the way to the addresses.
+    ///   - timeToLive: seconds, the least on that way; 0 when nothing is said.
+    /// - Returns: nil when the message is malformed, or no answer to this question.
+    static func parseAnswer(
+        _ message: RawSpan, identifier: UInt16, name: inout DNSName, addresses: inout AddressList, timeToLive: inout UInt32
+    ) -> DNSVerdict? {
+        guard message.byteCount >= DNSField.headerCount, message.be16(0) == identifier else { return nil }
+        let flags = message.be16(2)
+        // QR set, opcode 0, one question.
+        guard flags & 0xf800 == 0x8000, message.be16(4) == 1 else { return nil }
+        var offset = DNSField.headerCount
+        guard let asked = DNSName(parsing: message, at: &offset), asked == name, offset + 4 <= message.byteCount,
+            message.be16(offset) == DNSField.typeA, message.be16(offset + 2) == DNSField.classIN
+        else { return nil }
+        offset += 4
+        switch flags & 15 {
+        case 0: break
+        case 3: return .nothing
+        default: return .failure
+        }
+        let records = offset
+        var owner = DNSName(copying: name)
+        let count = Int(message.be16(6))
+        addresses = AddressList()
+        timeToLive = .max
+        var isAlias = false
+        // Aliases may stand before or behind what they point to: each step looks at all records.
+        for _ in 0..<8 {
+            var target: Int?
+            offset = records
+            for _ in 0..<count {
+                guard let record = Record(parsing: message, at: &offset) else { return nil }
+                guard record.isIN, record.owner == owner else { continue }
+                if record.type == DNSField.typeA, record.dataCount == 4 {
+                    addresses.append(IPv4Address(bits: message.be32(record.dataOffset)))
+                    timeToLive = min(timeToLive, record.timeToLive)
+                } else if record.type == DNSField.typeCNAME {
+                    target = record.dataOffset
+                    timeToLive = min(timeToLive, record.timeToLive)
+                }
+            }
+            if addresses.count > 0 {
+                name = owner
+                return .addresses
+            }
+            guard var at = target else { break }
+            guard let alias = DNSName(parsing: message, at: &at) else { return nil }
+            owner = alias
+            isAlias = true
+        }
+        guard isAlias else {
+            timeToLive = 0
+            return .nothing
+        }
+        name = owner
+        return .alias
+    }
+
+    /// A resource record's head (RFC 1035, 4.1.3).
+    private struct Record: ~Copyable {
+        let owner: DNSName
+        let type: UInt16
+        let isIN: Bool
+        let timeToLive: UInt32
+        let dataOffset: Int
+        let dataCount: Int
+
+        init?(parsing message: RawSpan, at offset: inout Int) {
+            guard let owner = DNSName(parsing: message, at: &offset), offset + 10 <= message.byteCount else { return nil }
+            let start = offset
+            let count = Int(message.be16(start + 8))
+            guard start + 10 + count <= message.byteCount else { return nil }
+            offset = start + 10 + count
+            self.owner = owner
+            type = message.be16(start)
+            isIN = message.be16(start + 2) == DNSField.classIN
+            // The top bit set counts as 0 (RFC 2181, 8).
+            let seconds = message.be32(start + 4)
+            timeToLive = seconds >> 31 == 0 ? seconds : 0
+            dataCount = count
+            dataOffset = start + 10
+        }
+    }
+}

@@ -1,0 +1,333 @@
+// The stub resolver (RFC 1034, 5.3.1; RFC 1123, 6.1): questions under way, and a cache of answers for as long as they hold.
+//
+// Promise: an answer is taken only from the server that was asked, to the random port and with the random identifier of this question
+// (RFC 5452); servers are asked in turn, with growing pauses, and at most `tries` times; the cache is bounded and honours every TTL.
+// Instants are nanoseconds.
+
+/// Why there is no address.
+public enum ResolveError: Error, Equatable {
+    /// No interface's lease names a server.
+    case noServer
+    case malformedName, tooManyQueries
+    /// The servers say that there is no such name, or that it has no address.
+    case notFound
+    case timedOut
+    /// A server answered that it cannot tell.
+    case serverFailure
+}
+
+public enum ResolverTime {
+    /// The first pause; each round of all servers doubles it.
+    public static var firstPause: UInt64 { 1_000_000_000 }
+    public static var tries: Int { 6 }
+    /// However long a server says that an answer holds (RFC 8767, 4: a week at most; here a day), and that there is none.
+    public static var longestLife: UInt64 { 86_400_000_000_000 }
+    public static var negativeLife: UInt64 { 30_000_000_000 }
+}
+
+/// A question under way.
+struct NameQuery: ~Copyable {
+    enum State: Equatable { case free, waiting, found, failed(ResolveError) }
+
+    var state = State.free
+    /// As the caller wrote it, made absolute; the cache knows it by this.
+    var name = DNSName()
+    /// What is asked for at the moment: with the search domain, or an alias.
+    var current = DNSName()
+    /// The name without the search domain is still to be tried.
+    var hasPlainName = false
+    var aliases = 0
+    var socket = -1
+    var identifier: UInt16 = 0
+    var transmissions = 0
+    var deadline = UInt64.max
+    var addresses = AddressList()
+    var timeToLive: UInt32 = 0
+    /// As long as the aliases on the way hold.
+    var aliasLife = UInt32.max
+}
+
+struct CachedName: ~Copyable {
+    var name = DNSName()
+    var canonical = DNSName()
+    /// Empty: there is no such name.
+    var addresses = AddressList()
+    /// 0: the entry is free.
+    var expires: UInt64 = 0
+}
+
+struct Resolver: ~Copyable {
+    static var queryLimit: Int { 8 }
+    static var cacheLimit: Int { 32 }
+    static var memoryNeeded: Int {
+        MemoryLayout<NameQuery>.stride * queryLimit + MemoryLayout<CachedName>.stride * cacheLimit
+    }
+
+    let queries: UnsafeMutablePointer<NameQuery>
+    let cache: UnsafeMutablePointer<CachedName>
+    /// Bit i: query i ended and nobody was told yet.
+    var completed: UInt32 = 0
+
+    init(memory: UnsafeMutableRawPointer) {
+        queries = memory.bindMemory(to: NameQuery.self, capacity: Self.queryLimit)
+        for i in 0..<Self.queryLimit { (queries + i).initialize(to: NameQuery()) }
+        cache = UnsafeMutableRawPointer(queries + Self.queryLimit).bindMemory(to: CachedName.self, capacity: Self.cacheLimit)
+        for i in 0..<Self.cacheLimit { (cache + i).initialize(to: CachedName()) }
+    }
+
+    var nextDeadline: UInt64 {
+        var deadline = UInt64.max
+        for i in 0..<Self.queryLimit where queries[i].state == .waiting { deadline = min(deadline, queries[i].deadline) }
+        return deadline
+    }
+
+    func find(_ name: borrowing DNSName, now: UInt64) -> Int? {
+        for i in 0..<Self.cacheLimit where cache[i].expires > now && cache[i].name == name { return i }
+        return nil
+    }
+
+    /// Remembers how a query ended; the entry that expires first makes room.
+    mutating func remember(_ query: Int, life: UInt64, now: UInt64) {
+        guard life > 0 else { return }
+        var place = 0
+        for i in 0..<Self.cacheLimit {
+            if cache[i].expires > now, cache[i].name == queries[query].name {
+                place = i
+                break
+            }
+            if cache[i].expires < cache[place].expires { place = i }
+        }
+        cache[place].name = DNSName(copying: queries[query].name)
+        cache[place].canonical = DNSName(copying: queries[query].current)
+        cache[place].addresses = queries[query].addresses
+        cache[place].expires = now &+ min(life, ResolverTime.longestLife)
+    }
+}
+
+extension NetStack where Device: ~Copyable {
+    // MARK: For callers
+
+    public static var queryLimit: Int { Resolver.queryLimit }
+
+    /// Begins to look a name up: labels with dots between them.
+    /// - Returns: the query: poll reports it when it is complete (perhaps it is at once, from the cache); then `takeQuery`, always.
+    public mutating func startQuery(_ text: RawSpan, now: UInt64) throws(ResolveError) -> Int {
+        var name = DNSName()
+        guard text.byteCount > 0, name.append(text: text) else { throw .malformedName }
+        guard let i = (0..<Resolver.queryLimit).first(where: { resolver.queries[$0].state == .free }) else { throw .tooManyQueries }
+        resolver.queries[i] = NameQuery()
+        resolver.queries[i].current = DNSName(copying: name)
+        resolver.queries[i].name = name
+        if isLocalHost(resolver.queries[i].name) {
+            resolver.queries[i].addresses.append(.loopback)
+            finish(i, .found)
+            return i
+        }
+        if let known = resolver.find(resolver.queries[i].name, now: now) {
+            resolver.queries[i].addresses = resolver.cache[known].addresses
+            resolver.queries[i].current = DNSName(copying: resolver.cache[known].canonical)
+            resolver.queries[i].timeToLive = UInt32(clamping: (resolver.cache[known].expires - now) / 1_000_000_000)
+            finish(i, resolver.queries[i].addresses.count > 0 ? .found : .failed(.notFound))
+            return i
+        }
+        guard serverCount > 0 else { throw .noServer }
+        addSearchDomain(to: i, isAbsolute: text.byte(text.byteCount - 1) == 0x2e)
+        resolver.queries[i].state = .waiting
+        ask(i, now: now)
+        return i
+    }
+
+    /// What became of a query: nil while it is under way; else it is free again.
+    public mutating func takeQuery(_ i: Int) -> QueryResult? {
+        guard i >= 0, i < Resolver.queryLimit else { return nil }
+        let state = resolver.queries[i].state
+        guard state != .free, state != .waiting else { return nil }
+        resolver.queries[i].state = .free
+        resolver.completed &= ~(1 << UInt32(i))
+        if case .failed(let error) = state { return QueryResult(error: error) }
+        return QueryResult(
+            canonical: DNSName(copying: resolver.queries[i].current), addresses: resolver.queries[i].addresses,
+            timeToLive: resolver.queries[i].timeToLive)
+    }
+
+    /// Forgets a query: its caller is gone.
+    public mutating func cancelQuery(_ i: Int) {
+        guard i >= 0, i < Resolver.queryLimit else { return }
+        closeQuerySocket(i)
+        resolver.queries[i].state = .free
+        resolver.completed &= ~(1 << UInt32(i))
+    }
+
+    /// Queries that ended since the last look, bit i for query i; `poll` reports the same.
+    public mutating func takeCompletedQueries() -> UInt32 {
+        let completed = resolver.completed
+        resolver.completed = 0
+        return completed
+    }
+
+    // MARK: Names
+
+    private func isLocalHost(_ name: borrowing DNSName) -> Bool {
+        let text: StaticString = "\u{9}localhost"
+        guard name.count == 11 else { return false }
+        for i in 0..<10 where name[i] != text.utf8Start[i] { return false }
+        return true
+    }
+
+    /// A name of one label is first looked for in the lease's domain.
+    private mutating func addSearchDomain(to i: Int, isAbsolute: Bool) {
+        let hasOneLabel = Int(resolver.queries[i].name[0]) + 2 == resolver.queries[i].name.count
+        guard hasOneLabel, !isAbsolute, let lease = firstLease, lease.domain.count > 0 else { return }
+        var domain = InlineArray<64, UInt8>(repeating: 0)
+        let count = min(64, lease.domain.count)
+        for index in 0..<count { domain[index] = lease.domain[index] }
+        if resolver.queries[i].current.append(text: domain.span.bytes.extracting(0..<count)) {
+            resolver.queries[i].hasPlainName = true
+        } else {
+            resolver.queries[i].current = DNSName(copying: resolver.queries[i].name)
+        }
+    }
+
+    /// The lease that tells of name servers.
+    private var firstLease: DHCPLease? {
+        for i in 0..<interfaceCount where table[i].dhcp.state.hasLease {
+            if let lease = table[i].dhcp.lease, lease.nameServers.count > 0 { return lease }
+        }
+        return nil
+    }
+
+    private var serverCount: Int { firstLease?.nameServers.count ?? 0 }
+
+    // MARK: Asking
+
+    /// Sends the question to the next server, from a port of its own.
+    private mutating func ask(_ i: Int, now: UInt64) {
+        closeQuerySocket(i)
+        guard let lease = firstLease, resolver.queries[i].transmissions < ResolverTime.tries else {
+            return finish(i, .failed(.timedOut))
+        }
+        let tries = resolver.queries[i].transmissions
+        let server = lease.nameServers[tries % lease.nameServers.count]
+        let round = min(4, tries / lease.nameServers.count)
+        resolver.queries[i].transmissions += 1
+        resolver.queries[i].deadline = now &+ ResolverTime.firstPause << UInt64(round)
+        resolver.queries[i].identifier = UInt16(truncatingIfNeeded: nextRandom() >> 32)
+        send(i, to: SocketAddress(server, DNSField.port), now: now)
+    }
+
+    /// What cannot be sent is like what gets no answer: the next try comes at its time.
+    private mutating func send(_ i: Int, to server: SocketAddress, now: UInt64) {
+        do throws(SocketError) {
+            let socket = try openSocket()
+            resolver.queries[i].socket = socket
+            bindToRandomPort(socket)
+            try connectSocket(socket, to: server)
+            guard var packet = pool.take(), packet.resize(to: DNSField.messageLimit) else { return }
+            var bytes = packet.mutableBytes
+            let identifier = resolver.queries[i].identifier
+            guard let length = DNSMessage.emitQuestion(resolver.queries[i].current, identifier: identifier, to: &bytes) else { return }
+            packet.resize(to: length)
+            try send(packet, from: socket, to: nil, now: now)
+        } catch {}
+    }
+
+    private mutating func bindToRandomPort(_ socket: Int) {
+        for _ in 0..<4 {
+            let port = UInt16(49152 + nextRandom() >> 32 & 0x3fff)
+            do throws(SocketError) { return try bindSocket(socket, to: SocketAddress(.any, port)) } catch {}
+        }
+    }
+
+    private mutating func closeQuerySocket(_ i: Int) {
+        if resolver.queries[i].socket >= 0 { closeSocket(resolver.queries[i].socket) }
+        resolver.queries[i].socket = -1
+    }
+
+    private mutating func finish(_ i: Int, _ state: NameQuery.State) {
+        closeQuerySocket(i)
+        resolver.queries[i].state = state
+        resolver.completed |= 1 << UInt32(i)
+    }
+
+    // MARK: Answers and time
+
+    /// Reads what came for the queries under way, and asks again where it is time.
+    mutating func runResolver(now: UInt64) {
+        for i in 0..<Resolver.queryLimit where resolver.queries[i].state == .waiting {
+            while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i, now: now) { act(on: verdict, for: i, now: now) }
+            if resolver.queries[i].state == .waiting, now >= resolver.queries[i].deadline { ask(i, now: now) }
+        }
+    }
+
+    /// The next answer that fits; nil when there is none.
+    private mutating func nextVerdict(_ i: Int, now: UInt64) -> DNSVerdict? {
+        while resolver.queries[i].socket >= 0, isReadable(resolver.queries[i].socket) {
+            do throws(SocketError) {
+                guard let datagram = try receive(from: resolver.queries[i].socket) else { return nil }
+                if let verdict = read(datagram, for: i) { return verdict }
+            } catch {
+                return .failure  // refused, or unreachable
+            }
+        }
+        return nil
+    }
+
+    private mutating func read(_ datagram: borrowing Datagram, for i: Int) -> DNSVerdict? {
+        let query = resolver.queries + i
+        return DNSMessage.parseAnswer(
+            datagram.payload.bytes, identifier: query.pointee.identifier, name: &query.pointee.current,
+            addresses: &query.pointee.addresses, timeToLive: &query.pointee.timeToLive)
+    }
+
+    private mutating func act(on verdict: DNSVerdict, for i: Int, now: UInt64) {
+        let query = resolver.queries + i
+        switch verdict {
+        case .addresses:
+            query.pointee.timeToLive = min(query.pointee.timeToLive, query.pointee.aliasLife)
+            resolver.remember(i, life: UInt64(query.pointee.timeToLive) * 1_000_000_000, now: now)
+            finish(i, .found)
+        case .alias:
+            query.pointee.aliases += 1
+            query.pointee.aliasLife = min(query.pointee.aliasLife, query.pointee.timeToLive)
+            query.pointee.transmissions = 0
+            guard query.pointee.aliases < 8 else { return finish(i, .failed(.serverFailure)) }
+            ask(i, now: now)
+        case .nothing where query.pointee.hasPlainName:
+            query.pointee.hasPlainName = false
+            query.pointee.current = DNSName(copying: query.pointee.name)
+            query.pointee.transmissions = 0
+            ask(i, now: now)
+        case .nothing:
+            query.pointee.addresses = AddressList()
+            resolver.remember(i, life: ResolverTime.negativeLife, now: now)
+            finish(i, .failed(.notFound))
+        case .failure:
+            if query.pointee.transmissions >= serverCount * 2 { return finish(i, .failed(.serverFailure)) }
+            ask(i, now: now)
+        }
+    }
+}
+
+/// How a query ended.
+public struct QueryResult: ~Copyable {
+    public let error: ResolveError?
+    /// The name that the addresses belong to: another than was asked for when that is an alias.
+    public let canonical: DNSName
+    public let addresses: AddressList
+    /// Seconds for which the answer holds.
+    public let timeToLive: UInt32
+
+    init(error: ResolveError) {
+        self.error = error
+        canonical = DNSName()
+        addresses = AddressList()
+        timeToLive = 0
+    }
+
+    init(canonical: consuming DNSName, addresses: AddressList, timeToLive: UInt32) {
+        error = nil
+        self.canonical = canonical
+        self.addresses = addresses
+        self.timeToLive = timeToLive
+    }
+}

@@ -1,0 +1,48 @@
+// host: looks up the addresses of a name.
+
+import SystemInterface
+import UserLibrary
+
+@main enum Host: Program {
+    static let usage: StaticString = """
+        usage: host [-W seconds] name
+        Asks the name servers of the DHCP lease for the addresses of a name, and prints them. A name without a dot is first
+        looked for in the lease's domain.
+          -W  give up after so many seconds (15)
+        Exit status 1 if there is none.
+        """
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        var limit: UInt64 = 15_000_000_000
+        arguments.takeOptions(usage, withValue: "W") { letter, value in
+            guard letter == UInt8(ascii: "W"), let time = value.nanoseconds, time >= 1_000_000 else { return false }
+            limit = time
+            return true
+        }
+        guard arguments.count == 1 else { Arguments.refuse("one name is wanted", usage) }
+        let name = arguments[0]
+        do throws(SystemError) {
+            let report = try System.resolve(name, milliseconds: Int32(min(limit / 1_000_000, UInt64(Int32.max))))
+            var canonical = Text()
+            for index in 0..<report.nameCount { canonical.bytes.append(report.nameByte(index)) }
+            if !isSame(name, canonical) { print("\(name) is \(canonical)") }
+            for index in 0..<report.count { print("\(canonical) has address \(address: report.address(index))") }
+            return 0
+        } catch .invalidArgument {
+            fail("\(name): not a domain name")
+        } catch .tryAgain {
+            fail("\(name): the name server cannot tell; try again later")
+        } catch {
+            fail("\(name): \(error)")
+        }
+    }
+
+    /// Letters may differ in case, and a dot may end the name.
+    private static func isSame(_ name: CString, _ canonical: Text) -> Bool {
+        var bytes: [UInt8] = []
+        for byte in name.bytes { bytes.append(byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) }
+        if bytes.last == 0x2e { bytes.removeLast() }
+        return bytes.elementsEqual(canonical.bytes)
+    }
+}

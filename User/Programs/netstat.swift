@@ -1,0 +1,75 @@
+// netstat: sockets, routes, and every counter of the network.
+
+import NetStack
+import SystemInterface
+import UserLibrary
+
+@main enum NetworkStatus: Program {
+    static let usage: StaticString = """
+        usage: netstat [-a] [-s]
+        Shows the open sockets: packets that wait to be read, datagrams dropped because too many waited, addresses.
+          -s  show counters instead: traffic and, for each interface, why packets were dropped; the packets that all share
+          -a  with -s, counters that are zero, too
+        """
+
+    static func run(_ arguments: UserLibrary.Arguments) -> Int32 {
+        var arguments = arguments
+        var counters = false
+        var all = false
+        arguments.takeOptions(usage) { letter, _ in
+            if letter == UInt8(ascii: "s") { counters = true }
+            if letter == UInt8(ascii: "a") { all = true }
+            return letter == UInt8(ascii: "s") || letter == UInt8(ascii: "a")
+        }
+        guard arguments.count == 0 else { Arguments.refuse("no arguments are wanted", usage) }
+        do throws(SystemError) {
+            if counters { try showCounters(all: all) } else { try showSockets() }
+            return 0
+        } catch {
+            fail("\(error)")
+        }
+    }
+
+    private static func showSockets() throws(SystemError) {
+        print("kind     waiting  dropped  local                  remote")
+        try System.forEach(.sockets, SocketStatus(kind: .datagram, queued: 0)) { socket in
+            let isCapture = socket.kind == .capture
+            let local: Text = isCapture ? "all frames" : name(socket.local)
+            let remote: Text = isCapture ? "" : name(socket.remote)
+            print("\(isCapture ? "capture" : "udp    " as StaticString)  \(socket.queued, width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)")
+        }
+    }
+
+    private static func name(_ word: UInt64) -> Text {
+        let name = SocketName(word: word)
+        if name.port == 0 { return "*" }
+        return name.address == 0 ? "*:\(name.port)" : "\(name)"
+    }
+
+    private static func showCounters(all: Bool) throws(SystemError) {
+        let interfaces = try allInterfaces()
+        var index = 0
+        try System.forEach(.drops, DropReport()) { drops in
+            let interface = interfaces[index]
+            index += 1
+            print("\(interface.nameText):")
+            line(interface.packetsIn, "packets in")
+            line(interface.bytesIn, "bytes in")
+            line(interface.packetsOut, "packets out")
+            line(interface.bytesOut, "bytes out")
+            for number in 0..<DropReason.count {
+                guard let reason = DropReason(rawValue: number), all || drops[number] > 0 else { continue }
+                line(drops[number], "dropped: \(reason.name)")
+            }
+        }
+        try System.forEach(.packets, PacketReport()) { packets in
+            print("packets for all:")
+            line(packets.total, "in the pool")
+            line(packets.free, "free")
+            line(packets.lowWater, "free at the worst time")
+            line(packets.failures, "times none was free")
+        }
+    }
+
+    private static func line(_ count: UInt64, _ what: Text) { print("  \(count, width: 12) \(what)") }
+}

@@ -1,0 +1,94 @@
+// ntpdate: asks a time server what time it is (SNTP, RFC 4330), and how far our clock is off.
+
+import SystemInterface
+import UserLibrary
+
+@main enum NTPDate: Program {
+    static let usage: StaticString = """
+        usage: ntpdate [-W seconds] server
+        Asks an NTP server for the time and prints it, the offset of this machine's clock, and the delay. The clock of the machine
+        (its RTC) is not changed: it belongs to the host.
+          -W seconds  wait so long for the answer (3), three times
+        """
+    private static let port: UInt16 = 123
+    private static let messageCount = 48
+    /// Seconds from 1900, where NTP begins, to 1970.
+    private static let epoch: UInt64 = 2_208_988_800
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        var wait: Int32 = 3000
+        arguments.takeOptions(usage, withValue: "W") { letter, value in
+            guard letter == UInt8(ascii: "W"), let time = value.nanoseconds, time >= 1_000_000, time < 1 << 40 else { return false }
+            wait = Int32(time / 1_000_000)
+            return true
+        }
+        guard arguments.count == 1 else { Arguments.refuse("one server is wanted", usage) }
+        let server = addressOrEnd(arguments[0])
+        do throws(SystemError) {
+            let socket = try System.socket()
+            try System.connect(socket, to: SocketName(address: server, port: port))
+            try System.set(.receiveTimeout, of: socket, to: wait)
+            for _ in 0..<3 {
+                if try ask(socket, server) { return 0 }
+            }
+            fail("\(address: server): no answer")
+        } catch .connectionRefused {
+            fail("\(address: server): no time server there")
+        } catch .noSuchDevice {
+            fail("this machine has no clock to compare with")
+        } catch {
+            fail("\(address: server): \(error)")
+        }
+    }
+
+    /// True when the server answered; false when it did not in time.
+    private static func ask(_ socket: Descriptor, _ server: UInt32) throws(SystemError) -> Bool {
+        var message = [UInt8](repeating: 0, count: messageCount)
+        message[0] = 0x23  // version 4, client
+        let sent = try System.wallClock()
+        let stamp = timestamp(sent)
+        for i in 0..<8 { message[40 + i] = UInt8(truncatingIfNeeded: stamp >> UInt64(56 - 8 * i)) }
+        var failure: SystemError?
+        var count = 0
+        let question = message
+        message.withUnsafeMutableBytes { buffer in
+            question.withUnsafeBytes { question in
+                do throws(SystemError) {
+                    try System.send(socket, question)
+                    count = try System.receive(socket, buffer).count
+                } catch {
+                    failure = error
+                }
+            }
+        }
+        if failure == .timedOut { return false }
+        if let failure { throw failure }
+        let arrived = try System.wallClock()
+        func word(_ at: Int) -> UInt64 { (0..<8).reduce(0) { $0 << 8 | UInt64(message[at + $1]) } }
+        // Mode 4, a stratum that is synchronised, an answer to our own question.
+        guard count >= messageCount, message[0] & 7 == 4, message[1] > 0, message[1] < 16, word(24) == stamp else {
+            fail("\(address: server): not a time server's answer")
+        }
+        let (received, transmitted) = (nanoseconds(word(32)), nanoseconds(word(40)))
+        let offset = (received - Int64(sent) + transmitted - Int64(arrived)) / 2
+        let delay = Int64(arrived) - Int64(sent) - (transmitted - received)
+        let sign: StaticString = offset < 0 ? "-" : "+"
+        print("server \(address: server), stratum \(message[1]), offset \(sign)\(milliseconds: offset.magnitude) ms, delay \(milliseconds: delay.magnitude) ms")
+        print(dateText(UInt64(max(0, transmitted)) / 1_000_000_000))
+        return true
+    }
+
+    /// Nanoseconds since 1970 as an NTP timestamp: seconds since 1900 and a binary fraction.
+    private static func timestamp(_ nanoseconds: UInt64) -> UInt64 {
+        let seconds = nanoseconds / 1_000_000_000 + epoch
+        return seconds << 32 | (nanoseconds % 1_000_000_000 << 32) / 1_000_000_000
+    }
+
+    /// An NTP timestamp as nanoseconds since 1970. Times before 1968 are after 2036 (RFC 4330, 3).
+    private static func nanoseconds(_ timestamp: UInt64) -> Int64 {
+        let seconds = timestamp >> 32 + (timestamp >> 63 == 0 ? 1 << 32 : 0)
+        let fraction = (timestamp & 0xffff_ffff) * 1_000_000_000 >> 32
+        return (Int64(seconds) - Int64(epoch)) * 1_000_000_000 + Int64(fraction)
+    }
+}

@@ -1,0 +1,100 @@
+// traceroute: which routers lie on the way to a host (UDP probes with a growing time to live; RFC 792 time exceeded).
+
+import SystemInterface
+import UserLibrary
+
+@main enum TraceRoute: Program {
+    static let usage: StaticString = """
+        usage: traceroute [-m hops] [-q probes] [-w seconds] host
+        Prints the routers on the way to a host: sends UDP datagrams that may make one hop, then two, and so on, and prints who
+        complains. The host itself answers that nobody listens on the port.
+          -m hops     at most so many (30)
+          -q probes   so many for each hop (3)
+          -w seconds  wait so long for each answer (2)
+        Exit status 0 if the host was reached.
+        """
+    /// Where nobody listens: one port for each probe, as traceroute has always had it.
+    private static let firstPort = 33434
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        var arguments = arguments
+        var (hops, probes) = (30, 3)
+        var wait: Int32 = 2000
+        arguments.takeOptions(usage, withValue: "mqw") { letter, value in
+            switch letter {
+            case UInt8(ascii: "m"):
+                guard let number = value.number, number > 0, number <= 255 else { return false }
+                hops = number
+            case UInt8(ascii: "q"):
+                guard let number = value.number, number > 0, number <= 10 else { return false }
+                probes = number
+            case UInt8(ascii: "w"):
+                guard let time = value.nanoseconds, time >= 1_000_000, time < 1 << 40 else { return false }
+                wait = Int32(time / 1_000_000)
+            default: return false
+            }
+            return true
+        }
+        guard arguments.count == 1 else { Arguments.refuse("one host is wanted", usage) }
+        let host = addressOrEnd(arguments[0])
+        print("traceroute to \(arguments[0]) (\(address: host)), \(hops) hops at most")
+        do throws(SystemError) {
+            for hop in 1...hops where try probe(host, hop: hop, probes: probes, wait: wait) { return 0 }
+        } catch {
+            fail("\(address: host): \(error)")
+        }
+        return 1
+    }
+
+    /// Prints a line; true when the host itself answered.
+    private static func probe(_ host: UInt32, hop: Int, probes: Int, wait: Int32) throws(SystemError) -> Bool {
+        var last: UInt32 = 0
+        var isThere = false
+        standardOutput.write("\(hop, width: 2) ")
+        for probe in 0..<probes {
+            let socket = try System.socket()
+            defer { do throws(SystemError) { try System.close(socket) } catch {} }
+            let port = UInt16(firstPort + (hop * probes + probe) % 30000)
+            try System.connect(socket, to: SocketName(address: host, port: port))
+            try System.set(.timeToLive, of: socket, to: Int32(hop))
+            try System.set(.receiveTimeout, of: socket, to: wait)
+            let start = System.clock
+            guard let answer = try ask(socket) else {
+                standardOutput.write(" *")
+                continue
+            }
+            let time = System.clock - start
+            if answer.reporter != last { standardOutput.write(" \(address: answer.reporter)") }
+            last = answer.reporter
+            standardOutput.write("  \(milliseconds: time) ms")
+            isThere = isThere || answer.isHost || answer.reporter == host
+        }
+        print("")
+        return isThere
+    }
+
+    /// Who answered a probe; nil when nobody did in time.
+    private static func ask(_ socket: Descriptor) throws(SystemError) -> (reporter: UInt32, isHost: Bool)? {
+        let payload: [UInt8] = [UInt8](repeating: 0x40, count: 32)
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let failure: SystemError? = payload.withUnsafeBytes { payload in
+            buffer.withUnsafeMutableBytes { buffer in
+                do throws(SystemError) {
+                    try System.send(socket, payload)
+                    _ = try System.receive(socket, buffer)
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+        }
+        switch failure {
+        case nil, .connectionRefused?:
+            return (try System.remoteName(socket).address, true)
+        case .hostUnreachable?, .networkUnreachable?:
+            return (UInt32(truncatingIfNeeded: try System.value(of: .errorReporter, of: socket)), false)
+        case .timedOut?: return nil
+        case let error?: throw error
+        }
+    }
+}

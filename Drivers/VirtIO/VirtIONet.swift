@@ -42,10 +42,21 @@ struct VirtIONetLayout<Memory: DMA> {
 }
 
 public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
-    /// Feature bits (section 5.1.3). Offloads are left alone until the stack knows what to do with them.
-    enum Feature {
-        static var mac: UInt64 { 1 << 5 }
-        static var status: UInt64 { 1 << 16 }
+    /// Feature bits (section 5.1.3).
+    public enum Feature {
+        /// The device makes checksums of what is sent; it may pass on what has none yet, or say that one is right.
+        public static var csum: UInt64 { 1 << 0 }
+        public static var guestCsum: UInt64 { 1 << 1 }
+        public static var mtu: UInt64 { 1 << 3 }
+        public static var mac: UInt64 { 1 << 5 }
+        public static var status: UInt64 { 1 << 16 }
+        /// All that this driver knows what to do with.
+        public static var all: UInt64 { csum | guestCsum | mtu | mac | status | VirtIOFeature.anyLayout }
+    }
+    /// Flags of struct virtio_net_hdr (section 5.1.6).
+    private enum HeaderFlag {
+        static var needsChecksum: UInt8 { 1 }
+        static var dataValid: UInt8 { 2 }
     }
     static var receiveIndex: UInt16 { 0 }
     static var transmitIndex: UInt16 { 1 }
@@ -66,6 +77,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
 
     public let hardwareAddress: EthernetAddress
     public private(set) var isLinkUp: Bool
+    public let mtu: Int
+    public let capabilities: NetworkCapabilities
     let hasStatus: Bool
     public private(set) var counters = VirtIONetCounters()
 
@@ -73,23 +86,27 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     /// - Parameters:
     ///   - pool: in memory that `memory` can reach; enough for `receiveBuffers` and what is on its way out.
     ///   - receiveBuffers: how many packets may wait in the device.
+    ///   - wanted: features to be used where the device offers them, `Feature`.
     ///   - random: makes a hardware address where the device has none.
     public init(
-        _ transport: Transport, in memory: Memory, pool: PacketPool, receiveBuffers: Int = 128, random: UInt64
+        _ transport: Transport, in memory: Memory, pool: PacketPool, receiveBuffers: Int = 128, wanted features: UInt64 = Feature.all,
+        random: UInt64
     ) throws(VirtIOError) {
-        let features = try transport.negotiate(
-            VirtIODeviceType.network, wanted: Feature.mac | Feature.status | VirtIOFeature.anyLayout)
+        let features = try transport.negotiate(VirtIODeviceType.network, wanted: features)
         let receiveQueue = try Virtqueue(Self.receiveIndex, of: transport, in: memory)
         let transmitQueue = try Virtqueue(Self.transmitIndex, of: transport, in: memory)
         guard let received = memory.allocate(byteCount: 8 * Int(receiveQueue.size)),
             let sent = memory.allocate(byteCount: 8 * Int(transmitQueue.size))
         else { throw transport.refuse(.noMemory) }
-        let configuration: (low: UInt32, high: UInt16, status: UInt16) = try transport.consistently { device in
+        let configuration: (low: UInt32, high: UInt16, status: UInt16, mtu: UInt16) = try transport.consistently { device in
             // Byte fields are read as bytes (section 4.2.2.2).
             var low: UInt32 = 0
             for i in 0..<4 { low |= UInt32(device.configuration8(i)) << UInt32(8 * i) }
             let high = UInt16(device.configuration8(4)) | UInt16(device.configuration8(5)) << 8
-            return (low, high, features & Feature.status != 0 ? device.configuration16(6) : 1)
+            return (
+                low, high, features & Feature.status != 0 ? device.configuration16(6) : 1,
+                features & Feature.mtu != 0 ? device.configuration16(10) : 1500
+            )
         }
         try transport.goLive()
 
@@ -98,6 +115,12 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
             memory: memory, headerLength: transport.isLegacy ? 10 : 12, descriptorsPerPacket: needsOwnHeader ? 2 : 1)
         wanted = max(1, min(receiveBuffers, Int(receiveQueue.size) / (needsOwnHeader ? 2 : 1)))
         hasStatus = features & Feature.status != 0
+        // RFC 791: every link takes 68 bytes. A greater MTU than our buffers hold is not used.
+        mtu = max(68, min(Int(configuration.mtu), Packet.capacity - EthernetHeader.byteCount))
+        var capabilities = NetworkCapabilities()
+        if features & Feature.csum != 0 { capabilities.insert(.checksumOut) }
+        if features & Feature.guestCsum != 0 { capabilities.insert(.checksumIn) }
+        self.capabilities = capabilities
         isLinkUp = configuration.status & 1 != 0
         let a = configuration.low, b = configuration.high
         hardwareAddress =
@@ -177,8 +200,6 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
 }
 
 extension VirtIONet: NetworkDevice {
-    public var mtu: Int { 1500 }
-    public var capabilities: NetworkCapabilities { [] }
     public var isStarved: Bool { posted == 0 && !receiveQueue.isBroken }
 
     @inline(__always)
@@ -190,12 +211,18 @@ extension VirtIONet: NetworkDevice {
             var chain = transmitQueue.startChain(count: layout.descriptorsPerPacket)
         else { return frame }
         let header = frame.firstByte - layout.headerLength
-        // struct virtio_net_hdr: no flags, no segmentation. Safe: the headroom was looked at.
-        header.storeBytes(of: 0, as: UInt64.self)
+        // struct virtio_net_hdr: no segmentation; flags at 0, csum_start at 6, csum_offset at 8. Safe: the headroom was looked at.
+        var first: UInt64 = 0
+        var last: UInt32 = 0
+        if let checksum = frame.checksumRequest {
+            first = UInt64(HeaderFlag.needsChecksum) | UInt64(UInt16(truncatingIfNeeded: checksum.start)) << 48
+            last = UInt32(UInt16(truncatingIfNeeded: checksum.offset))
+        }
+        header.storeBytes(of: first.littleEndian, as: UInt64.self)
         if layout.headerLength == 12 {
-            header.storeBytes(of: 0, toByteOffset: 8, as: UInt32.self)
+            header.storeBytes(of: last.littleEndian, toByteOffset: 8, as: UInt32.self)
         } else {
-            header.storeBytes(of: 0, toByteOffset: 8, as: UInt16.self)
+            header.storeBytes(of: UInt16(truncatingIfNeeded: last).littleEndian, toByteOffset: 8, as: UInt16.self)
         }
         layout.append(header, frameCount: frameCount, .deviceReads, to: &chain, of: &transmitQueue)
         sent[Int(chain.head)] = consume frame
@@ -223,6 +250,11 @@ extension VirtIONet: NetworkDevice {
             else {
                 counters.badLengths += 1
                 continue
+            }
+            if capabilities.contains(.checksumIn) {
+                // Without a checksum yet, it comes from another guest or the host itself and never was on a wire.
+                let flags = (packet.firstByte - layout.headerLength).load(as: UInt8.self)
+                packet.isChecksumVerified = flags & (HeaderFlag.needsChecksum | HeaderFlag.dataValid) != 0
             }
             return packet
         }

@@ -1,8 +1,9 @@
 // The network driver against the model: legacy and modern, rings that wrap, full rings, lies, interrupts; and no packet lost on the way.
 
 import Drivers
-import NetStack
 import Testing
+
+@testable import NetStack
 
 /// A network card: frames that the driver sends collect in `sent`; frames in `toDeliver` go out as fast as there are buffers.
 final class NetModel: VirtIOModel {
@@ -15,7 +16,7 @@ final class NetModel: VirtIOModel {
         headerLength = isLegacy ? 10 : 12
         super.init(
             memory, id: 1, isLegacy: isLegacy, features: features, capacities: [capacity, capacity],
-            configuration: [0x52, 0x54, 0, 0x73, 0x77, 0x66, 1, 0])
+            configuration: [0x52, 0x54, 0, 0x73, 0x77, 0x66, 1, 0, 1, 0, 0x78, 0x05])
     }
 
     override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
@@ -24,12 +25,12 @@ final class NetModel: VirtIOModel {
             if chain.contains(where: \.isWritable) { complaints.append("writable transmit descriptor") }
             let bytes = chain.flatMap { Array($0.bytes) }
             if bytes.count < headerLength { complaints.append("no header"); return 0 }
-            if bytes.prefix(headerLength).contains(where: { $0 != 0 }) { complaints.append("header not zero") }
-            sent.append(Array(bytes.dropFirst(headerLength)))
+            sent.append(checksummed(Array(bytes.dropFirst(headerLength)), Array(bytes.prefix(headerLength))))
             return 0
         }
         guard !toDeliver.isEmpty else { return nil }
         var bytes = [UInt8](repeating: 0, count: headerLength) + toDeliver.removeFirst()
+        bytes[0] = receiveFlags
         if !isLegacy { bytes[10] = 1 }
         let count = UInt32(bytes.count)
         for segment in chain {
@@ -40,6 +41,26 @@ final class NetModel: VirtIOModel {
         }
         if !bytes.isEmpty { complaints.append("receive buffer too small") }
         return count
+    }
+
+    /// Flags of the header in front of what is delivered.
+    var receiveFlags: UInt8 = 0
+
+    /// A frame as it goes onto the wire: with the checksum that its header asks for.
+    private func checksummed(_ frame: [UInt8], _ header: [UInt8]) -> [UInt8] {
+        guard header[0] == 1 else {
+            if header.contains(where: { $0 != 0 }) { complaints.append("header not zero") }
+            return frame
+        }
+        let start = Int(header[6]) | Int(header[7]) << 8, offset = Int(header[8]) | Int(header[9]) << 8
+        if driverFeatures & 1 == 0 { complaints.append("checksum wanted from a device that makes none") }
+        if header[1...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count { complaints.append("header makes no sense") }
+        var frame = frame
+        var checksum = Checksum()
+        frame.withUnsafeBytes { checksum.add(RawSpan(_unsafeBytes: $0), from: start, to: frame.count) }
+        frame[start + offset] = UInt8(checksum.value >> 8)
+        frame[start + offset + 1] = UInt8(checksum.value & 255)
+        return frame
     }
 
     func deliver(_ frames: [[UInt8]]) {
@@ -122,6 +143,63 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         model.configuration[6] = 0
         net.configurationChanged()
         check(!net.isLinkUp)
+    }
+
+    @Test func mtuIsTheDevicesAsFarAsOurBuffersReach() throws {
+        check(try start(model(.modern)).mtu == 1500)
+        let model = NetModel(memory, isLegacy: false, features: 1 << 3)
+        check(try start(model).mtu == 1400)
+        model.configuration[11] = 0xff
+        check(try start(model).mtu == Packet.capacity - 14)
+        (model.configuration[10], model.configuration[11]) = (0, 0)
+        check(try start(model).mtu == 68)
+    }
+
+    /// A stack whose socket 0 is connected to 10.0.2.2:7, a neighbour that it knows.
+    private func stack(_ model: NetModel) throws -> NetStack<TestNet> {
+        let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded, alignment: 16)
+        var stack = NetStack<TestNet>(pool: pool, memory: tables, seed: 1)
+        _ = stack.addInterface(try start(model))
+        stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
+        model.deliver([arpRequest])
+        _ = stack.poll(now: 1, budget: 64)
+        let socket = try stack.openSocket()
+        try stack.bindSocket(socket, to: SocketAddress(.any, 9))
+        try stack.connectSocket(socket, to: SocketAddress(IPv4Address(10, 0, 2, 2), 7))
+        return stack
+    }
+
+    @Test(arguments: [false, true], Kind.allCases) func checksumsAreRightWhoeverMakesThem(offload: Bool, kind: Kind) throws {
+        let model = model(kind)
+        model.features |= offload ? 3 : 0
+        var stack = try stack(model)
+        for count in [0, 1, 2, 63, 64, 1471, 1472] {
+            try stack.send(packet(frame(count, count)), from: 0, to: nil, now: 2)
+            let sent = try #require(model.sent.last)
+            let datagram = Array(sent[34...])
+            let isRight = datagram.withUnsafeBytes {
+                UDPHeader(parsing: RawSpan(_unsafeBytes: $0), source: IPv4Address(10, 0, 2, 15), destination: IPv4Address(10, 0, 2, 2)) != nil
+            }
+            #expect(isRight && (datagram[6] != 0 || datagram[7] != 0), "\(count) bytes")
+        }
+        #expect(model.complaints == [])
+        #expect(model.driverFeatures & 3 == (offload ? 3 : 0))
+    }
+
+    @Test(arguments: [UInt8(0), 1, 2]) func checksumThatTheDeviceVouchesForIsNotLookedAt(flags: UInt8) throws {
+        for offload in [false, true] {
+            let model = model(.modern)
+            model.features |= offload ? 2 : 0
+            model.receiveFlags = flags
+            var stack = try stack(model)
+            // From 10.0.2.2:7 to port 9, one byte, with a wrong checksum.
+            let wrong = Array(echoRequest.prefix(14)) + [
+                0x45, 0, 0, 29, 0, 1, 0, 0, 64, 17, 0x62, 0xbf, 10, 0, 2, 2, 10, 0, 2, 15, 0, 7, 0, 9, 0, 9, 0x12, 0x34, 0x55,
+            ]
+            model.deliver([wrong])
+            _ = stack.poll(now: 2, budget: 64)
+            check(stack.isReadable(0) == (offload && flags != 0))
+        }
     }
 
     @Test(arguments: Kind.allCases) func framesOfEverySizeArriveWhole(kind: Kind) throws {
@@ -324,14 +402,15 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
             model.deliver([arpRequest])
             #expect(!stack.poll(now: 1, budget: 64).hasMore)
-            #expect(model.sent.count == 1)
+            #expect(model.sent.count == 2)  // the answer, and the announcement of our address
             for i in 0..<1000 {
                 model.deliver([echoRequest])
                 _ = stack.poll(now: UInt64(i), budget: 64)
             }
-            #expect(model.sent.count == 1001)
-            #expect(model.sent.allSatisfy { $0.prefix(6).elementsEqual([0x52, 0x55, 0x0a, 0, 2, 2]) })
-            #expect(model.sent[1000][34] == 0)
+            #expect(model.sent.count == 1002)
+            #expect(model.sent.filter { $0[0] != 0xff }.count == 1001)
+            #expect(model.sent.allSatisfy { $0[0] == 0xff || $0.prefix(6).elementsEqual([0x52, 0x55, 0x0a, 0, 2, 2]) })
+            #expect(model.sent[1001][34] == 0)
             #expect(model.complaints == [])
         }
         #expect(pool.freeCount == 512)

@@ -192,7 +192,7 @@ public struct DHCPClient {
     private mutating func transmit(_ type: DHCPMessageType, now: UInt64) -> DHCPAction {
         requestedAt = now
         let doubled = DHCPTime.firstDelay << UInt64(min(transmissions, 4))
-        let jitter = UInt64(nextRandom()) * 2 * DHCPTime.second >> 32
+        let jitter = (UInt64(nextRandom()) * 2 * DHCPTime.second) >> 32
         deadline = now + min(doubled, DHCPTime.greatestDelay) + jitter - DHCPTime.second
         transmissions += 1
         var message = message(type, now: now)

@@ -64,7 +64,7 @@ public struct DNSName: ~Copyable {
 
 extension DNSName {
     /// Reads a name out of a message, and moves `offset` behind it. nil when it is malformed.
-    init?(parsing message: RawSpan, at offset: inout Int) {
+    public init?(parsing message: RawSpan, at offset: inout Int) {
         self.init()
         var at = offset
         var after: Int?

@@ -37,4 +37,5 @@ public struct EthernetHeader: Equatable {
 public enum EtherType {
     public static var ipv4: UInt16 { 0x0800 }
     public static var arp: UInt16 { 0x0806 }
+    public static var ipv6: UInt16 { 0x86dd }
 }

@@ -72,6 +72,17 @@ import Testing
         #expect(host.dhcp.problem == .silence)
     }
 
+    /// Machines that start together must not ask together (RFC 2131, 4.1).
+    @Test func intervalsAreSpreadOverTwoSeconds() {
+        let first = (1...50).map { (seed: UInt64) -> UInt64 in
+            let host = TestHost.bare(seed: seed &* 0x9e37_79b9_7f4a_7c15)
+            host.stack.startDHCP(0, now: 0)
+            return host.stack.nextDeadline
+        }
+        #expect(Set(first).count > 40)
+        #expect(first.min()! < 3 * second + second / 4 && first.max()! > 5 * second - second / 4)
+    }
+
     @Test func unansweredRequestsLeadBackToDiscover() throws {
         let host = TestHost.bare()
         host.stack.startDHCP(0, now: 0)

@@ -82,13 +82,13 @@ import UserLibrary
     /// Nanoseconds since 1970 as an NTP timestamp: seconds since 1900 and a binary fraction.
     private static func timestamp(_ nanoseconds: UInt64) -> UInt64 {
         let seconds = nanoseconds / 1_000_000_000 + epoch
-        return seconds << 32 | (nanoseconds % 1_000_000_000 << 32) / 1_000_000_000
+        return seconds << 32 | ((nanoseconds % 1_000_000_000) << 32) / 1_000_000_000
     }
 
     /// An NTP timestamp as nanoseconds since 1970. Times before 1968 are after 2036 (RFC 4330, 3).
     private static func nanoseconds(_ timestamp: UInt64) -> Int64 {
         let seconds = timestamp >> 32 + (timestamp >> 63 == 0 ? 1 << 32 : 0)
-        let fraction = (timestamp & 0xffff_ffff) * 1_000_000_000 >> 32
+        let fraction = ((timestamp & 0xffff_ffff) * 1_000_000_000) >> 32
         return (Int64(seconds) - Int64(epoch)) * 1_000_000_000 + Int64(fraction)
     }
 }

@@ -65,7 +65,7 @@ struct Worker {
     // MARK: Files
 
     private static func byte(_ seed: UInt64, _ offset: Int) -> UInt8 {
-        UInt8(truncatingIfNeeded: (seed &+ UInt64(offset)) &* 0x9e37_79b9_7f4a_7c15 >> 56)
+        UInt8(truncatingIfNeeded: ((seed &+ UInt64(offset)) &* 0x9e37_79b9_7f4a_7c15) >> 56)
     }
 
     private mutating func create(_ file: Int) throws(SystemError) {

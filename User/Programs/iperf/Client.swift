@@ -1,0 +1,86 @@
+// The sending side: a datagram whenever its time has come, then the last one until the server reports.
+
+import SystemInterface
+import UserLibrary
+
+struct Client {
+    private let settings: IPerf.Settings
+    private let server: UInt32
+    /// How often the last datagram is sent, and how long each waits for the report.
+    private static var lastTries: Int { 10 }
+    private static var lastWait: Int32 { 250 }
+
+    init(_ settings: IPerf.Settings, to server: UInt32) {
+        self.settings = settings
+        self.server = server
+    }
+
+    func run() throws(SystemError) -> Int32 {
+        let socket = try System.socket()
+        try System.connect(socket, to: SocketName(address: server, port: settings.port))
+        print("Client connecting to \(address: server), UDP port \(settings.port)")
+        print("Sending \(settings.length) byte datagrams, \(decimal(settings.rate / 10_000, of: 100)) Mbits/sec wanted")
+        print(Report.head)
+        var payload = [UInt8](repeating: 0x36, count: settings.length)
+        for i in 16..<Datagram.leastCount { payload[i] = 0 }
+        let sent = try send(&payload, socket)
+        sent.show(asServer: false)
+        print("[  1] Sent \(sent.datagrams) datagrams")
+        guard let report = try end(&payload, socket, number: -Int64(sent.datagrams + 1)) else {
+            complain("the server did not report")
+            return 1
+        }
+        print("[  1] Server Report:")
+        report.show(asServer: true)
+        return 0
+    }
+
+    private func send(_ payload: inout [UInt8], _ socket: Descriptor) throws(SystemError) -> Report {
+        let start = System.clock
+        // Nanoseconds between datagrams, times 1024: the rounding does not add up.
+        let pause = UInt64(settings.length) * 8 * 1_000_000_000 / settings.rate * 1024
+            + (UInt64(settings.length) * 8 * 1_000_000_000 % settings.rate) * 1024 / settings.rate
+        var report = Report()
+        while true {
+            let now = System.clock
+            guard now - start < settings.time else { break }
+            let due = start + (report.datagrams * pause) >> 10
+            if now < due {
+                try System.sleep(nanoseconds: min(due, start + settings.time) - now)
+                continue
+            }
+            report.datagrams += 1
+            Datagram.stamp(&payload, number: Int64(report.datagrams), time: now)
+            do throws(SystemError) {
+                try Self.send(payload, socket)
+                report.bytes += UInt64(payload.count)
+            } catch .noBufferSpace {}  // lost before it left; the server counts it
+        }
+        report.time = System.clock - start
+        return report
+    }
+
+    private static func send(_ payload: [UInt8], _ socket: Descriptor) throws(SystemError) {
+        var failure: SystemError?
+        payload.withUnsafeBytes { bytes in
+            do throws(SystemError) { try System.send(socket, bytes) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Sends the last datagram until the report comes; nil when none does.
+    private func end(_ payload: inout [UInt8], _ socket: Descriptor, number: Int64) throws(SystemError) -> Report? {
+        try System.set(.receiveTimeout, of: socket, to: Self.lastWait)
+        var answer = [UInt8](repeating: 0, count: 2048)
+        for _ in 0..<Self.lastTries {
+            Datagram.stamp(&payload, number: number, time: System.clock)
+            try Self.send(payload, socket)
+            var count = 0
+            answer.withUnsafeMutableBytes { bytes in
+                do throws(SystemError) { count = try System.receive(socket, bytes).count } catch {}
+            }
+            if let report = Datagram.readReport(answer, count: count) { return report }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,115 @@
+// The receiving side: counts what comes from one client at a time, and reports to it at the end.
+
+import SystemInterface
+import UserLibrary
+
+struct Server {
+    private let settings: IPerf.Settings
+    private var client: SocketName?
+    private var report = Report()
+    private var firstArrival: UInt64 = 0
+    private var highest: Int64 = 0
+    /// Microseconds between the clocks and on the way, of the last datagram.
+    private var lastTransit: Int64 = 0
+    /// The last client's last datagram and what was answered: it may be sent again.
+    private var answered: SocketName?
+    private var answer = [UInt8](repeating: 0, count: Datagram.reportCount)
+    /// A client that fell silent is given up after so many milliseconds.
+    private static var silence: Int32 { 10_000 }
+
+    init(_ settings: IPerf.Settings) { self.settings = settings }
+
+    mutating func run() throws(SystemError) -> Int32 {
+        let socket = try System.socket()
+        try System.bind(socket, to: SocketName(address: 0, port: settings.port))
+        try System.set(.receiveTimeout, of: socket, to: Self.silence)
+        print("Server listening on UDP port \(settings.port)")
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        var lastWish = false
+        while true {
+            var count = 0
+            var source = SocketName(address: 0, port: 0)
+            var failure: SystemError?
+            buffer.withUnsafeMutableBytes { bytes in
+                do throws(SystemError) { (count, source) = try System.receive(socket, bytes) } catch { failure = error }
+            }
+            if let failure {
+                guard failure == .timedOut else { throw failure }
+                if lastWish { return 0 }
+                finishSilent()
+                continue
+            }
+            guard count >= 16 else { continue }
+            let isLast = Datagram.read(buffer, count: count).number < 0
+            take(buffer, count: count, from: source)
+            guard isLast, source == answered else { continue }
+            try send(socket, to: source)
+            // Once more for a client that did not hear it, then it is over.
+            if settings.onlyOne, !lastWish {
+                lastWish = true
+                try System.set(.receiveTimeout, of: socket, to: 600)
+            }
+        }
+    }
+
+    private func send(_ socket: Descriptor, to client: SocketName) throws(SystemError) {
+        var failure: SystemError?
+        answer.withUnsafeBytes { bytes in
+            do throws(SystemError) { try System.send(socket, bytes, to: client) } catch { failure = error }
+        }
+        if let failure, failure != .connectionRefused { throw failure }  // it has gone already
+    }
+
+    private mutating func take(_ bytes: [UInt8], count: Int, from source: SocketName) {
+        let now = System.clock
+        let (number, sent) = Datagram.read(bytes, count: count)
+        if client == nil, number >= 0 { begin(source, at: now) }
+        guard source == client else { return }
+        if number < 0 { return finish(bytes, last: number, now: now) }
+        report.bytes += UInt64(count)
+        report.time = now - firstArrival
+        let transit = Int64(now / 1000) - sent
+        if highest > 0 {
+            let difference = (transit - lastTransit).magnitude * 1000
+            report.jitter = report.jitter - report.jitter / 16 + difference / 16
+        }
+        lastTransit = transit
+        if number > highest {
+            report.lost += UInt64(number - highest - 1)
+            highest = number
+        } else {
+            report.outOfOrder += 1
+            if report.lost > 0 { report.lost -= 1 }
+        }
+    }
+
+    private mutating func begin(_ source: SocketName, at now: UInt64) {
+        client = source
+        report = Report()
+        firstArrival = now
+        highest = 0
+        print("[  1] from \(source)")
+        print(Report.headOfServer)
+    }
+
+    /// The last datagram's number, without its sign, is one more than those before it.
+    private mutating func finish(_ bytes: [UInt8], last: Int64, now: UInt64) {
+        let sent = last == .min ? highest : max(highest, -last - 1)
+        report.lost += UInt64(sent - highest)
+        report.datagrams = UInt64(sent)
+        report.time = now - firstArrival
+        for i in 0..<16 { answer[i] = bytes[i] }
+        Datagram.write(report, to: &answer)
+        answered = client
+        client = nil
+        report.show(asServer: true)
+    }
+
+    private mutating func finishSilent() {
+        guard client != nil else { return }
+        report.datagrams = UInt64(highest)
+        report.show(asServer: true)
+        print("[  1] the client fell silent")
+        client = nil
+    }
+}

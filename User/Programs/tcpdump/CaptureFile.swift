@@ -1,0 +1,44 @@
+// The capture file that tcpdump, tshark and Wireshark read: pcap with nanoseconds, link type Ethernet.
+
+import NetStack
+import SystemInterface
+import UserLibrary
+
+struct CaptureFile {
+    private let file: Descriptor
+    /// What has to be added to the time since boot to get the time of day; 0 where nobody knows that.
+    private let boot: UInt64
+    private static var magic: UInt32 { 0xa1b2_3c4d }
+    private static var ethernet: UInt32 { 1 }
+
+    init(_ path: CString) throws(SystemError) {
+        file = try System.open(path, [.writeOnly, .create, .truncate])
+        var offset: UInt64 = 0
+        do throws(SystemError) { offset = try System.wallClock() - System.clock } catch {}
+        boot = offset
+        var head: [UInt8] = []
+        Self.append(Self.magic, to: &head)
+        Self.append(2 | 4 << 16, to: &head)
+        Self.append(0, to: &head)
+        Self.append(0, to: &head)
+        Self.append(65535, to: &head)
+        Self.append(Self.ethernet, to: &head)
+        try writePiece(file, head, count: head.count)
+    }
+
+    /// Each packet is written at once: ^C ends the program, and loses nothing.
+    mutating func write(_ frame: RawSpan, _ header: CaptureHeader) throws(SystemError) {
+        let time = boot + header.time
+        var record: [UInt8] = []
+        Self.append(UInt32(truncatingIfNeeded: time / 1_000_000_000), to: &record)
+        Self.append(UInt32(time % 1_000_000_000), to: &record)
+        Self.append(UInt32(frame.byteCount), to: &record)
+        Self.append(UInt32(header.frameCount), to: &record)
+        for i in 0..<frame.byteCount { record.append(frame.byte(i)) }
+        try writePiece(file, record, count: record.count)
+    }
+
+    private static func append(_ value: UInt32, to bytes: inout [UInt8]) {
+        for shift in stride(from: UInt32(0), to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+    }
+}

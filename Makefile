@@ -74,7 +74,7 @@ net-down: ## undo net-up
 
 ##@ Check
 test: all ## every test that can run on this machine; says which cannot, and why
-	@qemu/tools ensure swift qemu opensbi gdb iproute2 dnsmasq tshark
+	@qemu/tools ensure swift qemu opensbi gdb iproute2 dnsmasq tshark ping arping traceroute iperf socat udhcpd
 	swift test --scratch-path build/host
 
 doctor: ## what is installed, and how to install what is not

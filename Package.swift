@@ -76,6 +76,7 @@ if freestanding {
         .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: fast),
         .executableTarget(
             name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
+        .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
         .executableTarget(name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common),
         .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common),

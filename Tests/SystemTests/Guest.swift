@@ -31,8 +31,10 @@ final class Guest: @unchecked Sendable {
     /// - Parameters:
     ///   - image: a disk image to use and change; else a fresh copy of build/fs.img.
     ///   - script: what starts the machine, or several, with these arguments.
+    ///   - network: the private network that it starts in.
     init(
-        _ options: [String: String] = [:], image: URL? = nil, script: String = "qemu/start", arguments: [String] = []
+        _ options: [String: String] = [:], image: URL? = nil, script: String = "qemu/start", arguments: [String] = [],
+        network: PrivateNetwork? = nil
     ) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -40,8 +42,9 @@ final class Guest: @unchecked Sendable {
         if image == nil {
             try FileManager.default.copyItem(at: projectFolder.appendingPathComponent("build/fs.img"), to: disk)
         }
-        process.executableURL = projectFolder.appendingPathComponent(script)
-        process.arguments = arguments
+        let start = projectFolder.appendingPathComponent(script)
+        process.executableURL = network == nil ? start : URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = network.map { $0.entry + [start.path] + arguments } ?? arguments
         process.environment = ProcessInfo.processInfo.environment
             .filter { !["CPUS", "MEM", "NET", "NIC", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
             .merging(["PCAP": "1", "FOLDER": folder.path]) { $1 }
@@ -63,7 +66,7 @@ final class Guest: @unchecked Sendable {
             self.condition.broadcast()
             self.condition.unlock()
         }
-        try process.run()
+        try process.runWithSignals()
     }
 
     deinit {
@@ -170,6 +173,19 @@ final class Guest: @unchecked Sendable {
     }
 }
 
+extension Process {
+    /// Starts the process with no signal blocked. Tests run on threads that block all of them, a child inherits that, and programs that
+    /// live on SIGALRM (ping) or end on SIGTERM then do neither.
+    func runWithSignals() throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
+    }
+}
+
 /// Runs a program of the host's and returns its exit status and what it printed.
 func runOnHost(_ command: [String], environment: [String: String] = [:]) throws -> (status: Int32, output: String) {
     let process = Process()
@@ -181,7 +197,7 @@ func runOnHost(_ command: [String], environment: [String: String] = [:]) throws 
     process.standardOutput = output
     process.standardError = output
     process.standardInput = FileHandle.nullDevice
-    try process.run()
+    try process.runWithSignals()
     let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: data, as: UTF8.self))

@@ -7,22 +7,25 @@ import UserLibrary
     static let usage: StaticString = """
         usage: nc -u [-w seconds] host port
                nc -u -l [-k] [-w seconds] port
+               nc -u -l -e [-w seconds] port
         Sends what it reads from standard input to a UDP port, a datagram a line, and prints what comes back.
           -u          UDP; there is nothing else yet
           -l          listen on the port, and answer the first who writes
+          -e          echo: send everything back to whoever sent it, and print nothing (RFC 862)
           -k          listen to everybody, and answer who wrote last
           -w seconds  end when nothing came for so long
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
         var arguments = arguments
-        var (isUDP, listens, keepsListening) = (false, false, false)
+        var (isUDP, listens, keepsListening, echoes) = (false, false, false, false)
         var limit: Int32 = -1
         arguments.takeOptions(usage, withValue: "w") { letter, value in
             switch letter {
             case UInt8(ascii: "u"): isUDP = true
             case UInt8(ascii: "l"): listens = true
             case UInt8(ascii: "k"): keepsListening = true
+            case UInt8(ascii: "e"): echoes = true
             case UInt8(ascii: "w"):
                 guard let time = value.nanoseconds, time <= 1 << 50 else { return false }
                 limit = Int32(time / 1_000_000)
@@ -31,6 +34,7 @@ import UserLibrary
             return true
         }
         guard isUDP else { Arguments.refuse("only -u is there yet", usage) }
+        guard listens || !echoes else { Arguments.refuse("-e wants -l", usage) }
         guard arguments.count == (listens ? 1 : 2) else { Arguments.refuse("address and port are wanted (only a port with -l)", usage) }
         guard let number = arguments[arguments.count - 1].number, number > 0, number <= 65535 else {
             fail("\(arguments[arguments.count - 1]): a port is a number from 1 to 65535")
@@ -43,9 +47,23 @@ import UserLibrary
             } else {
                 try System.connect(socket, to: SocketName(address: addressOrEnd(arguments[0]), port: port))
             }
+            if echoes { return try echo(socket, limit: limit) }
             return try talk(socket, isConnected: !listens, keepsListening: keepsListening, limit: limit)
         } catch {
             fail("\(error)")
+        }
+    }
+
+    private static func echo(_ socket: Descriptor, limit: Int32) throws(SystemError) -> Int32 {
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        if limit >= 0 { try System.set(.receiveTimeout, of: socket, to: max(1, limit)) }
+        while true {
+            do throws(SystemError) {
+                let (count, source) = try receive(socket, &buffer)
+                try send(socket, buffer, count, to: source)
+            } catch .timedOut {
+                return 0
+            } catch .connectionRefused {}  // whoever sent it has gone already
         }
     }
 
@@ -53,7 +71,7 @@ import UserLibrary
         _ socket: Descriptor, isConnected: Bool, keepsListening: Bool, limit: Int32
     ) throws(SystemError) -> Int32 {
         var entries = [PollEntry(descriptor: socket.rawValue), PollEntry(descriptor: Descriptor.standardInput.rawValue)]
-        var buffer = [UInt8](repeating: 0, count: 2048)
+        var buffer = [UInt8](repeating: 0, count: 65536)
         var peer: SocketName?
         var isConnected = isConnected
         while true {

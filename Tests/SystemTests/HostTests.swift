@@ -1,0 +1,160 @@
+// The guest as a host among hosts: Linux, its tools and its DHCP server on one bridge with it.
+
+import Foundation
+import Testing
+
+@Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
+struct HostTests {
+    /// A network with a server, and a guest in it that has its address, 192.168.76.11.
+    private func bridgedGuest(_ options: [String: String] = [:]) throws -> (PrivateNetwork, Guest) {
+        let network = try PrivateNetwork()
+        try network.serveAddresses()
+        let guest = try Guest(["NET": "tap", "TAP": "tap0"].merging(options) { $1 }, network: network)
+        try guest.waitForShell()
+        #expect(try guest.run("dhcp | grep address") == "  address      192.168.76.11/24")
+        return (network, guest)
+    }
+    private let address = "192.168.76.11"
+
+    @Test(arguments: [1, 2]) func linuxPings20000TimesAndEveryOneIsAnswered(harts: Int) throws {
+        let (network, guest) = try bridgedGuest(["CPUS": "\(harts)"])
+        let result = try network.run("ping", "-q", "-w", "100", "-c", "20000", "-i", "0.001", address)
+        #expect(result.contains("20000 packets transmitted, 20000 received, 0% packet loss"), "\(result)")
+        let counters = try guest.run("netstat -s")
+        #expect(!counters.contains("ring full") && counters.contains(" 0 times none was free"), "\(counters)")
+        try guest.halt()
+    }
+
+    @Test func linuxToolsFindIt() throws {
+        let (network, guest) = try bridgedGuest()
+        #expect(try network.run("traceroute", "-n", address).contains(" 1  \(address)"))
+        #expect(try network.run("arping", "-c", "3", "-I", "br0", address).contains("Received 3 response(s)"))
+        #expect(try network.run("ping", "-c", "3", "-i", "0.1", "-s", "65507", address).contains("3 received"))
+        #expect(try guest.run("traceroute -q 1 \(PrivateNetwork.host)").contains(" 1  \(PrivateNetwork.host)  "))
+        #expect(try guest.run("ping -c 2 -i 0.1 -s 65507 \(PrivateNetwork.host)").contains("2 received"))
+        #expect(try guest.run("host www") == "www is server.lab.example\nserver.lab.example has address \(PrivateNetwork.host)")
+        #expect(try guest.run("host nobody.lab.example; echo $?") == "host: nobody.lab.example: no such name\n1")
+        #expect(try guest.run("ping -c 1 server").contains("1 received"))
+        try guest.halt()
+    }
+
+    @Test func datagramsOfEverySizeComeBackWhole() throws {
+        let (network, guest) = try bridgedGuest()
+        guest.type("nc -u -l -e 7\n")
+        try guest.wait(for: "nc -u -l -e 7\n")
+        var random = SystemRandomNumberGenerator()
+        for size in [1, 2, 100, 1471, 1472, 1473, 1480, 2953, 8192, 30_000, 59_999, 60_000] {
+            let sent = network.folder.appendingPathComponent("sent"), back = network.folder.appendingPathComponent("back")
+            let bytes = Data((0..<size).map { _ in UInt8.random(in: 0...255, using: &random) })
+            try bytes.write(to: sent)
+            // The first may come before the listener has its port.
+            for _ in 0..<10 {
+                try network.run(
+                    "sh", "-c", "socat -b 65536 -t 0.5 - UDP:\(address):7,sndbuf=262144,rcvbuf=262144 < \(sent.path) > \(back.path) || true")
+                if (try? Data(contentsOf: back)) == bytes { break }
+                guard size == 1 else { break }
+            }
+            #expect(try Data(contentsOf: back) == bytes, "\(size) bytes")
+        }
+        guest.type("\u{03}")
+        try guest.halt()
+    }
+
+    @Test func iperfRunsBothWaysWithoutLoss() throws {
+        let (network, guest) = try bridgedGuest()
+        guest.type("iperf -u -s -1\n")
+        try guest.wait(for: "listening on UDP port 5001\n")
+        let sent = try network.run("iperf", "-c", address, "-u", "-b", "7m", "-t", "3")
+        #expect(sent.contains("Server Report:") && sent.range(of: #" 0/1[78]\d\d \(0%\)"#, options: .regularExpression) != nil, "\(sent)")
+        try guest.wait(for: "(0.0%)\n$ ")
+        let server = try network.start("iperf", "-s", "-u", "-P", "1")
+        try server.wait(for: "listening")
+        let received = try guest.run("iperf -u -c \(PrivateNetwork.host) -b 7m -t 3")
+        #expect(received.contains("Server Report:") && received.contains("(0.0%)"), "\(received)")
+        #expect(server.end().contains("(0%)"))
+        try guest.halt()
+    }
+
+    @Test func tcpdumpAndTsharkTellTheSameStory() throws {
+        let (network, guest) = try bridgedGuest()
+        let shark = try network.start(
+            "tshark", "-l", "-n", "-i", "br0", "-a", "packets:10", "-f", "icmp", "-T", "fields", "-e", "ip.src", "-e", "ip.dst",
+            "-e", "icmp.type", "-e", "icmp.ident", "-e", "icmp.seq")
+        try shark.wait(for: "Capturing on 'br0'")
+        guest.type("tcpdump -q -c 10 icmp\n")
+        try guest.wait(for: "tcpdump -q -c 10 icmp\n")
+        // tcpdump may begin to look a moment later: it is asked until it shows something.
+        try network.run("ping", "-q", "-w", "20", "-c", "5", "-i", "0.2", address)
+        let console = try guest.wait(for: "\n$ ")
+        let guestStory = console.split(separator: "\n").map { String($0.drop { $0 == " " }.drop { $0 != " " }.dropFirst()) }
+        let sharkStory = shark.end().split(separator: "\n").map { $0.split(separator: "\t") }.filter { $0.count == 5 }.map { fields in
+            let kind = fields[2] == "8" ? "request" : "reply"
+            let (identifier, sequence) = (number(fields[3]), number(fields[4]))
+            return "IP \(fields[0]) > \(fields[1]): ICMP echo \(kind), id \(identifier), seq \(sequence), length 64"
+        }
+        #expect(sharkStory.count == 10 && guestStory == sharkStory, "\(guestStory)\n\(sharkStory)")
+        try guest.halt()
+    }
+
+    /// tshark gives the first of two numbers, in decimal or hexadecimal.
+    private func number(_ text: Substring) -> Int {
+        let first = text.split(separator: ",")[0]
+        return first.hasPrefix("0x") ? Int(first.dropFirst(2), radix: 16)! : Int(first)!
+    }
+
+    @Test func addressThatSomebodyHasIsDeclined() throws {
+        let network = try PrivateNetwork()
+        try network.run("ip", "address", "add", "192.168.76.11/24", "dev", "br0")
+        let server = try network.serveAddresses(from: 11, to: 12)
+        let guest = try Guest(["NET": "tap", "TAP": "tap0"], network: network)
+        try guest.waitForShell()
+        #expect(try guest.run("dhcp -W 30 | grep address") == "  address      192.168.76.12/24")
+        #expect(server.output.contains("DHCPDECLINE(br0) 192.168.76.11"))
+        #expect(try guest.run("ping -c 1 \(PrivateNetwork.host)").contains("1 received"))
+        try guest.halt()
+    }
+
+    /// RFC 2131, 4.4.5, with a lease of 20 seconds: T1 after 10, T2 after 17.5.
+    @Test func leaseWithoutItsServerIsRenewedReboundLostAndGotAgain() throws {
+        let network = try PrivateNetwork()
+        let configuration = network.folder.appendingPathComponent("udhcpd.conf")
+        let leases = network.folder.appendingPathComponent("udhcpd.leases")
+        _ = FileManager.default.createFile(atPath: leases.path, contents: nil)
+        let text = """
+            start 192.168.76.11
+            end 192.168.76.12
+            interface br0
+            lease_file \(leases.path)
+            pidfile \(network.folder.path)/udhcpd.pid
+            min_lease 10
+            option subnet 255.255.255.0
+            option router 192.168.76.1
+            option lease 20
+
+            """
+        try text.write(to: configuration, atomically: true, encoding: .utf8)
+        func serve() throws -> PrivateNetwork.Server { try network.start("udhcpd", "-f", configuration.path) }
+        let first = try serve()
+        let guest = try Guest(["NET": "tap", "TAP": "tap0"], network: network)
+        try guest.waitForShell()
+        let lease = try guest.run("dhcp")
+        #expect(lease.contains("vt0: bound") && lease.contains("lease        20 s"), "\(lease)")
+        // With its server: still bound long after the first lease would have ended.
+        _ = try guest.run("sleep 12")
+        #expect(try guest.run("dhcp -s").hasPrefix("vt0: bound"))
+        first.stop()
+        var states: [String] = []
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while states.last != "asking for a server", Date() < deadline {
+            let state = try guest.run("dhcp -s | head -n 1").replacingOccurrences(of: "vt0: ", with: "")
+            if states.last != state { states.append(state) }
+            _ = try guest.run("sleep 0.3")
+        }
+        #expect(states.drop { $0 == "about to ask" } == ["bound", "renewing", "rebinding", "asking for a server"], "\(states)")
+        #expect(try guest.run("ping -c 1 \(PrivateNetwork.host)").contains("network is down"))
+        _ = try serve()
+        #expect(try guest.run("dhcp -W 90").hasPrefix("vt0: bound"))
+        #expect(try guest.run("ping -c 1 \(PrivateNetwork.host)").contains("1 received"))
+        try guest.halt()
+    }
+}

@@ -1,0 +1,123 @@
+// A network that only the test sees: a namespace with br0, two taps, and this machine at 192.168.76.1, in which guests, servers and tools run.
+// It ends with the object, and everything that was started in it ends before.
+
+import Foundation
+
+final class PrivateNetwork: @unchecked Sendable {
+    /// This machine's address on br0; guests are on the same /24.
+    static let host = "192.168.76.1"
+
+    /// Why there is none here; nil when there can be one.
+    static let obstacle: String? = {
+        guard (try? runOnHost(["ip", "-V"]).status) == 0 else { return "iproute2 is not installed" }
+        let works = (try? runOnHost(unshare + ["sh", "-c", "ip link add br0 type bridge && ip tuntap add tap0 mode tap"]).status) == 0
+        return works ? nil : "a private network namespace with taps cannot be made here"
+    }()
+    static var isPossible: Bool { obstacle == nil }
+
+    private static let isRoot = getuid() == 0
+    private static let unshare = ["unshare", "--net"] + (isRoot ? [] : ["--user", "--map-root-user"])
+
+    /// Keeps the namespace: reads from a pipe of ours until that closes, however we end.
+    private let keeper = Process()
+    private let lifeline = Pipe()
+    private var servers: [Process] = []
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-network-\(UUID().uuidString)")
+
+    init() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let ready = Pipe()
+        keeper.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        keeper.arguments = Self.unshare + ["sh", "-c", "echo; exec cat"]
+        keeper.standardInput = lifeline
+        keeper.standardOutput = ready
+        try keeper.runWithSignals()
+        _ = try ready.fileHandleForReading.read(upToCount: 1)
+        try run("ip", "link", "set", "lo", "up")
+        try run("qemu/network", "up", environment: ["STATE": "/dev/null"])
+    }
+
+    deinit {
+        for server in servers where server.isRunning {
+            server.terminate()
+            server.waitUntilExit()
+        }
+        try? lifeline.fileHandleForWriting.close()
+        keeper.waitUntilExit()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// What stands before a command that is to run in the network.
+    var entry: [String] {
+        ["nsenter", "--target", "\(keeper.processIdentifier)", "--net"] + (Self.isRoot ? [] : ["--user", "--preserve-credentials"])
+    }
+
+    /// Runs a command in the network; throws, with its output, when it fails.
+    @discardableResult
+    func run(_ command: String..., environment: [String: String] = [:]) throws -> String {
+        let (status, output) = try runOnHost(entry + command, environment: environment)
+        guard status == 0 else { throw GuestError(description: "\(command.joined(separator: " ")): status \(status)\n\(output)") }
+        return output
+    }
+
+    /// Starts a command in the network; it ends with `stop`, or with the network. What it prints goes to a file, whose place comes back.
+    @discardableResult
+    func start(_ command: String...) throws -> Server {
+        let process = Process()
+        let log = folder.appendingPathComponent("log-\(servers.count)")
+        _ = FileManager.default.createFile(atPath: log.path, contents: nil)
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        // A shell between: Foundation takes a child that closes the descriptors it does not know, as servers do, for one that ended.
+        process.arguments = entry + ["sh", "-c", "\"$@\" & trap 'kill $!' TERM; wait $!; wait $!", "server"] + command
+        process.currentDirectoryURL = projectFolder
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: log)
+        process.standardError = process.standardOutput
+        try process.runWithSignals()
+        servers.append(process)
+        return Server(process: process, log: log)
+    }
+
+    /// Something that runs in the network.
+    struct Server {
+        let process: Process
+        let log: URL
+
+        var output: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+
+        /// Waits until it has printed something.
+        func wait(for text: String, seconds: TimeInterval = 30) throws {
+            let deadline = Date(timeIntervalSinceNow: seconds)
+            while !output.contains(text) {
+                guard Date() < deadline, process.isRunning else {
+                    throw GuestError(description: "\(process.arguments ?? []) did not print \"\(text)\":\n\(output)")
+                }
+                Thread.sleep(forTimeInterval: 0.02)
+            }
+        }
+
+        func stop() {
+            process.terminate()
+            process.waitUntilExit()
+        }
+
+        /// Waits until it ends by itself; returns what it printed.
+        func end() -> String {
+            process.waitUntilExit()
+            return output
+        }
+    }
+
+    /// A DHCP and DNS server that gives addresses from `first` to `last` of 192.168.76.0/24.
+    @discardableResult
+    func serveAddresses(from first: Int = 11, to last: Int = 99, _ more: [String] = []) throws -> Server {
+        let server = try start(
+            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--group=root", "--interface=br0",
+            "--bind-interfaces", "--dhcp-sequential-ip", "--dhcp-range=192.168.76.\(first),192.168.76.\(last),1h", "--dhcp-authoritative",
+            "--dhcp-leasefile=\(folder.path)/leases", "--no-resolv", "--no-hosts", "--log-facility=-", "--log-dhcp",
+            "--domain=lab.example", "--host-record=server.lab.example,\(Self.host)",
+            "--cname=www.lab.example,server.lab.example", more.first ?? "--no-ping")
+        try server.wait(for: "DHCP, IP range")
+        return server
+    }
+}

@@ -26,7 +26,7 @@ func link(with script: String, _ extra: String...) -> [LinkerSetting] {
 // Rooms that run in the kernel and on the host alike.
 var targets: [Target] = [
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
-    .target(name: "NetStack", path: "NetStack", swiftSettings: settings),
+    .target(name: "NetStack", path: "NetStack", swiftSettings: freestanding ? embedded : fast),
     .target(name: "Drivers", dependencies: ["NetStack"], path: "Drivers", swiftSettings: settings),
     .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: freestanding ? embedded : fast),
@@ -81,6 +81,9 @@ if freestanding {
         .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common),
         .executableTarget(name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common),
         .executableTarget(name: "fsck", dependencies: ["FileSystem", "DiskImage"], path: "Tools/fsck", swiftSettings: common),
+        .target(name: "Simulator", dependencies: ["NetStack"], path: "Tests/Simulator", swiftSettings: fast),
+        .testTarget(
+            name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests", swiftSettings: common),
         .testTarget(name: "NetStackTests", dependencies: ["NetStack"], path: "Tests/NetStackTests", swiftSettings: common),
         .testTarget(
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),

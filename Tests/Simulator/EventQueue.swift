@@ -15,13 +15,14 @@ struct Event {
     let sequence: UInt64
     let kind: Kind
     let port: Int32
-    let frame: Frame?
+    /// Held by the queue while the event is in it: a heap moves its elements a lot, and counting references each time would cost most.
+    fileprivate let held: Unmanaged<Frame>?
 
     @inline(__always)
     func isBefore(_ other: Event) -> Bool { time != other.time ? time < other.time : sequence < other.sequence }
 }
 
-struct EventQueue {
+struct EventQueue: ~Copyable {
     private var heap: [Event] = []
     private var scheduled: UInt64 = 0
 
@@ -31,7 +32,7 @@ struct EventQueue {
 
     mutating func schedule(_ kind: Event.Kind, port: Int, frame: Frame? = nil, at time: UInt64) {
         scheduled += 1
-        let event = Event(time: time, sequence: scheduled, kind: kind, port: Int32(port), frame: frame)
+        let event = Event(time: time, sequence: scheduled, kind: kind, port: Int32(port), held: frame.map { .passRetained($0) })
         var hole = heap.count
         heap.append(event)
         while hole > 0 {
@@ -42,7 +43,13 @@ struct EventQueue {
         }
     }
 
-    mutating func removeFirst() -> Event? {
+    /// The next event and its frame.
+    mutating func removeFirst() -> (event: Event, frame: Frame?)? {
+        guard let event = popFirst() else { return nil }
+        return (event, event.held?.takeRetainedValue())
+    }
+
+    private mutating func popFirst() -> Event? {
         guard let last = heap.popLast() else { return nil }
         guard let first = heap.first else { return last }
         heap[0] = last
@@ -57,4 +64,6 @@ struct EventQueue {
         }
         return first
     }
+
+    deinit { for event in heap { event.held?.release() } }
 }

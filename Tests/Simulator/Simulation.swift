@@ -55,13 +55,13 @@ public final class Simulation {
 
     /// Does everything that happens up to and including an instant.
     public func run(to instant: UInt64) {
-        while let next = events.nextTime, next <= instant, let event = events.removeFirst() {
+        while let next = events.nextTime, next <= instant, let (event, frame) = events.removeFirst() {
             now = event.time
             let port = Int(event.port)
             switch event.kind {
-            case .atSwitch: if let frame = event.frame { forward(frame, from: port) }
+            case .atSwitch: if let frame { forward(frame, from: port) }
             case .atStation:
-                guard let frame = event.frame else { continue }
+                guard let frame else { continue }
                 trace.note(.delivered, frame, port: port, at: now)
                 stations[port].receive(frame, now: now)
                 settle(port)

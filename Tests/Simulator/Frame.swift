@@ -27,6 +27,11 @@ public final class Frame {
 
     var destination: UInt64 { Self.number(bytes, at: 0) }
     var source: UInt64 { Self.number(bytes, at: 6) }
+    /// Of a fragment: its sender and the datagram's identification, as one number. nil for whole datagrams and all else.
+    var fragmentedDatagram: UInt64? {
+        guard bytes[12] == 8, bytes[13] == 0, (Int(bytes[20]) << 8 | Int(bytes[21])) & 0x3fff != 0 else { return nil }
+        return [26, 27, 28, 29, 18, 19].reduce(0) { $0 << 8 | UInt64(bytes[$1]) }
+    }
     /// Broadcast and other groups.
     var isToGroup: Bool { bytes[0] & 1 != 0 }
 

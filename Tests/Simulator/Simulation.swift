@@ -14,6 +14,7 @@ public final class Simulation {
     private var random: SeededRandom
     private var events = EventQueue()
     private var bridge = Switch()
+    private var damagedDatagrams: Set<UInt64> = []
     /// By port; the server's is the last.
     private let stations: [any Station]
     /// By port: the wake-up that is in the queue, so that none is there twice.
@@ -111,8 +112,9 @@ public final class Simulation {
         if copies == 2 { note(.duplicated, frame, port) }
         for _ in 0..<copies {
             var copy = frame
-            if !frame.isDamaged, random.chance(faults.corruption) {
+            if mayDamage(frame), random.chance(faults.corruption) {
                 copy = frame.damaged(&random)
+                if let datagram = frame.fragmentedDatagram { damagedDatagrams.insert(datagram) }
                 note(.damaged, copy, port)
                 if !faults.deliversDamaged {
                     note(.discarded, copy, port)
@@ -121,6 +123,14 @@ public final class Simulation {
             }
             events.schedule(kind, port: port, frame: copy, at: now + faults.latency + random.upTo(faults.jitter))
         }
+    }
+
+    /// Whether the checksum is sure to find one more flipped bit: not a second one in a frame, nor in another fragment of the datagram,
+    /// since two can cancel each other in a sum.
+    private func mayDamage(_ frame: Frame) -> Bool {
+        guard !frame.isDamaged else { return false }
+        guard faults.corruption > 0, let datagram = frame.fragmentedDatagram else { return true }
+        return !damagedDatagrams.contains(datagram)
     }
 
     private func note(_ step: Trace.Step, _ frame: Frame, _ port: Int) {

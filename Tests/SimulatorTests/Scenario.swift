@@ -22,6 +22,8 @@ struct ScenarioFailure: Error, CustomStringConvertible {
 
 /// The seed that was asked for: then it alone runs, and its trace is printed.
 let wantedSeed = ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
+/// How many seeds are tried, from 1 on: more when somebody asks for more.
+let seedCount = ProcessInfo.processInfo.environment["SEEDS"].flatMap { UInt64($0) } ?? 100
 
 struct Scenario {
     /// Virtual time: what ought to take seconds has this long, for one frame in five may be lost on each link, and a damaged ARP message

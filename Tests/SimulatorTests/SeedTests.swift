@@ -6,7 +6,7 @@ import Testing
 @testable import Simulator
 
 @Suite struct SeedTests {
-    static let seeds: [UInt64] = wantedSeed.map { [$0] } ?? Array(1...100)
+    static let seeds: [UInt64] = wantedSeed.map { [$0] } ?? Array(1...max(1, seedCount))
 
     @Test(arguments: seeds) func everybodyGetsALeaseAndAnAnswer(seed: UInt64) throws {
         try Scenario(seed: seed, isPrinted: seed == wantedSeed).run()

@@ -25,11 +25,15 @@ public final class Simulation {
     /// - Parameters:
     ///   - packets: buffers in each host's pool.
     ///   - leaseTime: seconds that the server grants.
-    public init(seed: UInt64, hosts hostCount: Int, faults: Faults, packets: Int = 32, leaseTime: UInt32 = 3600, isPrinted: Bool = false) {
+    ///   - addresses: what the server has; nil: more than enough.
+    public init(
+        seed: UInt64, hosts hostCount: Int, faults: Faults, packets: Int = 32, leaseTime: UInt32 = 3600, addresses: Int? = nil,
+        isPrinted: Bool = false
+    ) {
         var random = SeededRandom(seed: seed)
         hosts = (0..<hostCount).map { SimulatedHost(number: $0, packets: packets, seed: random.next()) }
         // Addresses to spare: those that a damaged ARP message made look taken are gone for good.
-        server = SimulatedServer(addresses: hostCount * 2 + 16, leaseTime: leaseTime)
+        server = SimulatedServer(addresses: addresses ?? hostCount * 2 + 16, leaseTime: leaseTime)
         stations = hosts + [server]
         wakeTimes = Array(repeating: .max, count: hostCount + 1)
         self.faults = faults

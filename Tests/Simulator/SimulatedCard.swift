@@ -4,10 +4,24 @@ import NetStack
 
 /// Both ends of one card's cable.
 final class CardBox {
-    var incoming: [Frame] = []
+    /// In the order of arrival; the first one is at `next`.
+    private var incoming: [Frame] = []
+    private var next = 0
     var outgoing: [Frame] = []
     /// Frames that came while the host had no packet for them.
     var overruns = 0
+
+    func arrive(_ frame: Frame) { incoming.append(frame) }
+
+    func takeIncoming() -> Frame? {
+        guard next < incoming.count else {
+            incoming.removeAll(keepingCapacity: true)
+            next = 0
+            return nil
+        }
+        next += 1
+        return incoming[next - 1]
+    }
 }
 
 struct SimulatedCard: NetworkDevice, ~Copyable {
@@ -25,7 +39,7 @@ struct SimulatedCard: NetworkDevice, ~Copyable {
     }
 
     mutating func receive() -> Packet? {
-        while let frame = box.incoming.popLast() {
+        while let frame = box.takeIncoming() {
             if var packet = pool.take(), packet.resize(to: frame.bytes.count) {
                 frame.bytes.withUnsafeBytes { packet.firstByte.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
                 return packet

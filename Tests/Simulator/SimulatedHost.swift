@@ -4,7 +4,8 @@ import NetStack
 
 /// What is connected to a port of the switch. Called with the virtual time; answers go into `outgoing`.
 protocol Station: AnyObject {
-    func receive(_ frame: Frame, now: UInt64)
+    /// Returns whether it has something to send, or wants to be called at another time.
+    func receive(_ frame: Frame, now: UInt64) -> Bool
     func wake(now: UInt64)
     /// When it wants to be woken; .max: never.
     var deadline: UInt64 { get }
@@ -24,6 +25,9 @@ public final class SimulatedHost: Station {
     private let pool: PacketPool
     private let stack: UnsafeMutablePointer<Stack>
     private var socket = -1
+    /// Nanoseconds from a frame's arrival until the host looks at its card; what comes meanwhile is taken along. 0: at once.
+    private let responseTime: UInt64
+    private var looksAt = UInt64.max
 
     /// The ping that the program is after, until it succeeded.
     private var task: PingTask?
@@ -44,8 +48,9 @@ public final class SimulatedHost: Station {
         var slot: Int?
     }
 
-    init(number: Int, packets: Int, seed: UInt64) {
+    init(number: Int, packets: Int, responseTime: UInt64, seed: UInt64) {
         self.number = number
+        self.responseTime = responseTime
         hardware = EthernetAddress(
             0x52, 0x54, 1, UInt8(truncatingIfNeeded: number >> 16), UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number))
         let byteCount = (packets + 1) * PacketPool.bufferSize
@@ -81,7 +86,7 @@ public final class SimulatedHost: Station {
 
     // MARK: Station
 
-    var deadline: UInt64 { min(stack.pointee.nextDeadline, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max) }
+    var deadline: UInt64 { min(looksAt, stack.pointee.nextDeadline, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max) }
 
     func takeOutgoing() -> [Frame] {
         guard !box.outgoing.isEmpty else { return [] }
@@ -89,13 +94,21 @@ public final class SimulatedHost: Station {
         return box.outgoing
     }
 
-    func receive(_ frame: Frame, now: UInt64) {
-        box.incoming.append(frame)
-        wake(now: now)
+    func receive(_ frame: Frame, now: UInt64) -> Bool {
+        box.arrive(frame)
+        guard responseTime > 0 else {
+            wake(now: now)
+            return true
+        }
+        guard looksAt == .max else { return false }
+        looksAt = now + responseTime
+        return true
     }
 
     func wake(now: UInt64) {
+        looksAt = .max
         let result = stack.pointee.poll(now: now, budget: 64)
+        if result.hasMore { looksAt = now + 1 }
         if result.changedLeases != 0 { reportState() }
         if result.readySockets != 0 { readDatagrams() }
         runPing(now: now)

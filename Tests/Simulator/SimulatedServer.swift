@@ -63,7 +63,12 @@ public final class SimulatedServer: Station {
         return outgoing
     }
 
-    func receive(_ frame: Frame, now: UInt64) {
+    func receive(_ frame: Frame, now: UInt64) -> Bool {
+        take(frame, now: now)
+        return !outgoing.isEmpty
+    }
+
+    private func take(_ frame: Frame, now: UInt64) {
         guard frame.isToGroup || frame.destination == Frame.number(Self.bytes(Self.hardware), at: 0) else { return }
         switch Int(frame.bytes[12]) << 8 | Int(frame.bytes[13]) {
         case 0x0806: answerARP(frame)

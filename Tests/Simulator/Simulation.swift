@@ -25,13 +25,14 @@ public final class Simulation {
     /// - Parameters:
     ///   - packets: buffers in each host's pool.
     ///   - leaseTime: seconds that the server grants.
+    ///   - responseTime: nanoseconds until a host looks at what arrived.
     ///   - addresses: what the server has; nil: more than enough.
     public init(
-        seed: UInt64, hosts hostCount: Int, faults: Faults, packets: Int = 32, leaseTime: UInt32 = 3600, addresses: Int? = nil,
-        isPrinted: Bool = false
+        seed: UInt64, hosts hostCount: Int, faults: Faults, packets: Int = 32, responseTime: UInt64 = 0, leaseTime: UInt32 = 3600,
+        addresses: Int? = nil, isPrinted: Bool = false
     ) {
         var random = SeededRandom(seed: seed)
-        hosts = (0..<hostCount).map { SimulatedHost(number: $0, packets: packets, seed: random.next()) }
+        hosts = (0..<hostCount).map { SimulatedHost(number: $0, packets: packets, responseTime: responseTime, seed: random.next()) }
         // Addresses to spare: those that a damaged ARP message made look taken are gone for good.
         server = SimulatedServer(addresses: addresses ?? hostCount * 2 + 16, leaseTime: leaseTime)
         stations = hosts + [server]
@@ -68,8 +69,7 @@ public final class Simulation {
             case .atStation:
                 guard let frame else { continue }
                 trace.note(.delivered, frame, port: port, at: now)
-                stations[port].receive(frame, now: now)
-                settle(port)
+                if stations[port].receive(frame, now: now) { settle(port) }
             case .wake:
                 guard wakeTimes[port] == now else { continue }  // meanwhile it wanted another time
                 wakeTimes[port] = .max

@@ -40,8 +40,10 @@ struct Scenario {
         faults = Faults(random: &random)
         let hosts = 8 + Int(random.upTo(12))
         let leaseTime: UInt32 = random.chance(0.5) ? 300 : 3600
+        let responseTime = random.chance(0.5) ? 0 : random.upTo(20_000_000)
         simulation = Simulation(
-            seed: random.next(), hosts: hosts, faults: faults, packets: 40, leaseTime: leaseTime, isPrinted: isPrinted)
+            seed: random.next(), hosts: hosts, faults: faults, packets: 40, responseTime: responseTime, leaseTime: leaseTime,
+            isPrinted: isPrinted)
     }
 
     /// Leases, pings, datagrams, and silence; throws at the first thing that is not as it should be.

@@ -20,10 +20,13 @@ TOOLS := build/tools
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
 	--toolset Linker/toolset.json --scratch-path $(FREESTANDING)
 SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
+SWIFT_FUZZ := SWIFTLET_FUZZ=1 swift build -c release --product fuzz --scratch-path build/fuzz
+# How long `make fuzz` takes, all targets together.
+SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test clean help doctor fs-reset kernel programs tools image toolchain
+.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset kernel programs tools image toolchain
 
 ##@ Build
 all: kernel image ## build/swiftlet.elf and build/fs.img (the default)
@@ -76,6 +79,11 @@ net-down: ## undo net-up
 test: all ## every test that can run on this machine; says which cannot, and why
 	@qemu/tools ensure swift qemu opensbi gdb iproute2 dnsmasq tshark ping arping traceroute iperf socat udhcpd
 	swift test --scratch-path build/host
+	@$(MAKE) --no-print-directory fuzz
+
+fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
+	$(Q)$(QUIETLY) "fuzzer" $(SWIFT_FUZZ)
+	@Tests/Fuzz/run $(SECONDS) $(TARGETS)
 
 doctor: ## what is installed, and how to install what is not
 	@qemu/tools doctor

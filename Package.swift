@@ -3,17 +3,18 @@
 //
 // SWIFTLET_FREESTANDING=1 selects the kernel and the user programs (riscv64-none-none-eabi, with Linker/toolset.json);
 // without it the same sources of NetStack, Drivers and FileSystem are built for the host, with the host tools and the tests.
-// The Makefile sets it; nobody else needs to.
+// SWIFTLET_FUZZ=1 adds the fuzzer and builds all host code for it (libFuzzer, address sanitizer); for `make fuzz`.
+// The Makefile sets both; nobody else needs to.
 
 import PackageDescription
 
 let freestanding = Context.environment["SWIFTLET_FREESTANDING"] != nil
+let fuzzing = Context.environment["SWIFTLET_FUZZ"] != nil
 let root = Context.packageDirectory
+let sanitizers = "-sanitize=fuzzer,address"
 
-let common: [SwiftSetting] = [
-    .enableExperimentalFeature("Lifetimes"),
-    .swiftLanguageMode(.v6),
-]
+let common: [SwiftSetting] =
+    [.enableExperimentalFeature("Lifetimes"), .swiftLanguageMode(.v6)] + (fuzzing ? [.unsafeFlags([sanitizers])] : [])
 let embedded: [SwiftSetting] = common + [.enableExperimentalFeature("Embedded")]
 let settings = freestanding ? embedded : common
 // Host code that tests run millions of times: optimised in debug builds too, so that thousands of power cuts take seconds.
@@ -26,7 +27,7 @@ func link(with script: String, _ extra: String...) -> [LinkerSetting] {
 // Rooms that run in the kernel and on the host alike.
 var targets: [Target] = [
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
-    .target(name: "NetStack", path: "NetStack", swiftSettings: settings),
+    .target(name: "NetStack", path: "NetStack", swiftSettings: freestanding ? embedded : fast),
     .target(name: "Drivers", dependencies: ["NetStack"], path: "Drivers", swiftSettings: settings),
     .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: freestanding ? embedded : fast),
@@ -82,7 +83,15 @@ if freestanding {
         .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common),
         .executableTarget(name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common),
         .executableTarget(name: "fsck", dependencies: ["FileSystem", "DiskImage"], path: "Tools/fsck", swiftSettings: common),
-        .testTarget(name: "NetStackTests", dependencies: ["NetStack"], path: "Tests/NetStackTests", swiftSettings: common),
+        .target(
+            name: "FuzzTargets", dependencies: ["NetStack", "Drivers", "FileSystem", "DiskImage", "SystemInterface"], path: "Tests/Fuzz/Targets",
+            swiftSettings: fast),
+        .target(name: "Simulator", dependencies: ["NetStack"], path: "Tests/Simulator", swiftSettings: fast),
+        .testTarget(
+            name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests", swiftSettings: common),
+        .testTarget(
+            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets"], path: "Tests/NetStackTests", exclude: ["fuzz"],
+            swiftSettings: common),
         .testTarget(
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),
         .testTarget(
@@ -90,6 +99,13 @@ if freestanding {
             swiftSettings: fast),
         .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
     ]
+    if fuzzing {
+        targets.append(
+            .executableTarget(
+                name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Entry",
+                swiftSettings: common + [.unsafeFlags(["-parse-as-library"])],
+                linkerSettings: [.unsafeFlags([sanitizers, "-use-ld=lld"])]))
+    }
 }
 
 let package = Package(name: "Swiftlet", products: products, targets: targets)

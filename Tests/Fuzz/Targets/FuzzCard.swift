@@ -1,0 +1,51 @@
+// The card of the stack under test: a cable for one frame at a time, and a look at all that is sent.
+
+import NetStack
+
+final class FuzzCable {
+    var incoming: [UInt8]?
+    var questions = Questions()
+    var framesSent = 0
+
+    /// Whatever came in, what goes out is in order.
+    func check(_ frame: [UInt8]) {
+        precondition(frame.count >= EthernetHeader.byteCount && frame.count <= 1514, "a frame of a length that no Ethernet has")
+        precondition(frame[6] & 1 == 0, "a frame from a group")
+        if frame[12] == 8, frame[13] == 0 {
+            let packet = Array(frame[14...])
+            do {
+                let header = try IPv4Header(parsing: packet.span.bytes)
+                precondition(header.totalLength == packet.count, "a packet sent with a length that is not its own")
+            } catch {
+                preconditionFailure("a packet sent with a header that nobody believes")
+            }
+        }
+        framesSent += 1
+        questions.note(frame)
+    }
+}
+
+struct FuzzCard: NetworkDevice, ~Copyable {
+    let cable: FuzzCable
+    let pool: PacketPool
+    var hardwareAddress: EthernetAddress { EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66) }
+    var mtu: Int { 1500 }
+    var capabilities: NetworkCapabilities { [] }
+    var isLinkUp: Bool { true }
+    var isStarved: Bool { false }
+
+    mutating func transmit(_ frame: consuming Packet) -> Packet? {
+        cable.check([UInt8](UnsafeRawBufferPointer(start: frame.firstByte, count: frame.count)))
+        return nil
+    }
+
+    mutating func receive() -> Packet? {
+        guard let bytes = cable.incoming.take(), var packet = pool.take(), packet.resize(to: bytes.count) else { return nil }
+        if !bytes.isEmpty { bytes.withUnsafeBytes { packet.firstByte.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
+        return packet
+    }
+
+    mutating func flush() {}
+    mutating func reclaim() {}
+    mutating func rearm() -> Bool { false }
+}

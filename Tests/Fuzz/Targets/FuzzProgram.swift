@@ -1,0 +1,60 @@
+// What runs above the stack under test: an echo request and a name query always under way, sockets read, a datagram sent now and then.
+
+import NetStack
+
+struct FuzzProgram {
+    private var echo: Int?
+    private var query: Int?
+    private var turns = 0
+    /// Made of what came out of sockets, echoes and queries.
+    private(set) var received: UInt64 = 0
+
+    mutating func act(_ stack: inout ReceivePath.Stack, _ sockets: [Int], _ now: UInt64) {
+        turns += 1
+        for socket in sockets { read(&stack, socket) }
+        send(&stack, sockets[turns % 2], now)
+        if let slot = echo, stack.takeEcho(slot) != nil {
+            received &+= 1
+            echo = nil
+        }
+        if echo == nil {
+            // Every third is larger than a frame.
+            echo = try? stack.startEcho(
+                to: IPv4Address(10, 0, 2, 2), payloadCount: turns % 3 == 2 ? 3000 : 56, sequence: UInt16(truncatingIfNeeded: turns),
+                timeout: 2_000_000_000, now: now)
+        }
+        if let number = query, let result = stack.takeQuery(number) {
+            received &+= UInt64(result.addresses.count)
+            query = nil
+        }
+        if query == nil {
+            let name = Array("host.example.com".utf8)
+            query = try? stack.startQuery(name.span.bytes, now: now)
+        }
+    }
+
+    private mutating func read(_ stack: inout ReceivePath.Stack, _ socket: Int) {
+        while stack.isReadable(socket) {
+            do {
+                guard var datagram = try stack.receive(from: socket) else { return }
+                received &+= UInt64(datagram.payload.count)
+                while let piece = datagram.rest.removeFirst() { received &+= UInt64(piece.count) }
+            } catch {
+                received &+= 1
+            }
+        }
+    }
+
+    private func send(_ stack: inout ReceivePath.Stack, _ socket: Int, _ now: UInt64) {
+        guard var packet = stack.pool.take(), packet.resize(to: 40) else { return }
+        packet.firstByte.initializeMemory(as: UInt8.self, repeating: 0x61, count: 40)
+        try? stack.send(packet, from: socket, to: SocketAddress(IPv4Address(10, 0, 2, 2), 9), now: now)
+    }
+
+    mutating func stop(_ stack: inout ReceivePath.Stack) {
+        if let echo { stack.cancelEcho(echo) }
+        if let query { stack.cancelQuery(query) }
+        echo = nil
+        query = nil
+    }
+}

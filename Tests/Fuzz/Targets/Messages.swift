@@ -1,0 +1,45 @@
+// Messages and texts: DHCP replies, domain names, addresses and boot arguments.
+
+import NetStack
+
+enum Messages {
+    /// A server's reply, and the lease that it makes.
+    static func dhcp(_ bytes: RawSpan) -> UInt64 {
+        let reply: DHCPReply
+        do { reply = try DHCPReply(parsing: bytes) } catch { return 0 }
+        var sum = UInt64(reply.transaction)
+        for i in 0..<reply.nameServers.count { sum &+= UInt64(reply.nameServers[i].bits) }
+        for i in 0..<reply.domain.count { sum &+= UInt64(reply.domain[i]) }
+        guard let lease = DHCPLease(reply) else { return sum }
+        precondition(lease.address.isUnicast && (1...32).contains(lease.prefixLength), "a lease of no host's address")
+        precondition(
+            lease.leaseTime > 0 && lease.renewalTime <= lease.rebindingTime && lease.rebindingTime <= lease.leaseTime,
+            "a lease's times out of order")
+        return sum &+ UInt64(lease.leaseTime)
+    }
+
+    /// Names at every offset of a message.
+    static func dns(_ bytes: RawSpan) -> UInt64 {
+        var sum: UInt64 = 0
+        for start in 0..<min(bytes.byteCount, 128) {
+            var offset = start
+            guard let name = DNSName(parsing: bytes, at: &offset) else { continue }
+            precondition(offset > start && offset <= bytes.byteCount && name.count <= DNSName.capacity, "a name beyond its message")
+            name.forEachCharacter { sum = sum &* 31 &+ UInt64($0) }
+        }
+        var name = DNSName()
+        if name.append(text: bytes) { precondition(name.count <= DNSName.capacity, "a name that is too long") }
+        return sum
+    }
+
+    /// An address, and boot arguments.
+    static func address(_ bytes: RawSpan) -> UInt64 {
+        var sum: UInt64 = 0
+        if let address = IPv4Address(parsing: bytes) { sum = UInt64(address.bits) }
+        if let settings = InterfaceSettings(bootArguments: bytes) {
+            precondition(settings.address.isUnicast && (0...32).contains(settings.prefixLength), "settings for no host")
+            sum &+= UInt64(settings.prefixLength)
+        }
+        return sum
+    }
+}

@@ -1,0 +1,55 @@
+// A host's network card: what it is given lies in a box until the simulation comes to fetch it, and the other way round.
+
+import NetStack
+
+/// Both ends of one card's cable.
+final class CardBox {
+    /// In the order of arrival; the first one is at `next`.
+    private var incoming: [Frame] = []
+    private var next = 0
+    var outgoing: [Frame] = []
+    /// Frames that came while the host had no packet for them.
+    var overruns = 0
+
+    func arrive(_ frame: Frame) { incoming.append(frame) }
+
+    func takeIncoming() -> Frame? {
+        guard next < incoming.count else {
+            incoming.removeAll(keepingCapacity: true)
+            next = 0
+            return nil
+        }
+        next += 1
+        return incoming[next - 1]
+    }
+}
+
+struct SimulatedCard: NetworkDevice, ~Copyable {
+    let box: CardBox
+    let pool: PacketPool
+    let hardwareAddress: EthernetAddress
+    var mtu: Int { 1500 }
+    var capabilities: NetworkCapabilities { [] }
+    var isLinkUp: Bool { true }
+    var isStarved: Bool { false }
+
+    mutating func transmit(_ frame: consuming Packet) -> Packet? {
+        box.outgoing.append(Frame([UInt8](UnsafeRawBufferPointer(start: frame.firstByte, count: frame.count))))
+        return nil
+    }
+
+    mutating func receive() -> Packet? {
+        while let frame = box.takeIncoming() {
+            if var packet = pool.take(), packet.resize(to: frame.bytes.count) {
+                frame.bytes.withUnsafeBytes { packet.firstByte.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+                return packet
+            }
+            box.overruns += 1
+        }
+        return nil
+    }
+
+    mutating func flush() {}
+    mutating func reclaim() {}
+    mutating func rearm() -> Bool { false }
+}

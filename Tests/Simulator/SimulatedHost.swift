@@ -1,0 +1,231 @@
+// A host of the simulation: a whole NetStack of its own with a small packet pool, and a program on it that pings and sends datagrams.
+
+import NetStack
+
+/// What is connected to a port of the switch. Called with the virtual time; answers go into `outgoing`.
+protocol Station: AnyObject {
+    /// Returns whether it has something to send, or wants to be called at another time.
+    func receive(_ frame: Frame, now: UInt64) -> Bool
+    func wake(now: UInt64)
+    /// When it wants to be woken; .max: never.
+    var deadline: UInt64 { get }
+    func takeOutgoing() -> [Frame]
+}
+
+public final class SimulatedHost: Station {
+    typealias Stack = NetStack<SimulatedCard>
+    static let datagramPort: UInt16 = 4242
+
+    /// Which port of the switch it is on; its card's address follows from it.
+    public let number: Int
+    let hardware: EthernetAddress
+    private let box = CardBox()
+    private let memory: UnsafeMutableRawPointer
+    private let tables: UnsafeMutableRawPointer
+    private let pool: PacketPool
+    private let stack: UnsafeMutablePointer<Stack>
+    private var socket = -1
+    /// Nanoseconds from a frame's arrival until the host looks at its card; what comes meanwhile is taken along. 0: at once.
+    private let responseTime: UInt64
+    private var looksAt = UInt64.max
+
+    /// The ping that the program is after, until it succeeded.
+    private var task: PingTask?
+    public private(set) var pingsAnswered = 0
+    public private(set) var pingsFailed = 0
+    public private(set) var datagramsReceived = 0
+    /// Datagrams that were given to the program with another content than was sent.
+    public private(set) var datagramsDamaged = 0
+    private var datagramsSent: UInt64 = 0
+    /// Tells the simulation what is worth a line in the trace.
+    var report: (Trace.Step, UInt64, @autoclosure () -> String) -> Void = { _, _, _ in }
+    private var lastState = DHCPState.stopped
+
+    private struct PingTask {
+        let target: () -> IPv4Address?
+        var triesLeft: Int
+        var nextTry: UInt64
+        var slot: Int?
+    }
+
+    init(number: Int, packets: Int, responseTime: UInt64, seed: UInt64) {
+        self.number = number
+        self.responseTime = responseTime
+        hardware = EthernetAddress(
+            0x52, 0x54, 1, UInt8(truncatingIfNeeded: number >> 16), UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number))
+        let byteCount = (packets + 1) * PacketPool.bufferSize
+        memory = .allocate(byteCount: byteCount, alignment: 64)
+        pool = PacketPool(memory: memory, byteCount: byteCount)!
+        tables = .allocate(byteCount: Stack.memoryNeeded, alignment: 16)
+        stack = .allocate(capacity: 1)
+        stack.initialize(to: Stack(pool: pool, memory: tables, seed: seed))
+        _ = stack.pointee.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
+    }
+
+    deinit {
+        // The stack first: its packets go back into that memory.
+        stack.deinitialize(count: 1)
+        stack.deallocate()
+        memory.deallocate()
+        tables.deallocate()
+    }
+
+    // MARK: State
+
+    public var lease: DHCPLease? { stack.pointee.withInterface(0) { $0.dhcp.state.hasLease ? $0.dhcp.lease : nil } ?? nil }
+    /// What it uses; nil when none.
+    public var address: IPv4Address? {
+        guard let address = stack.pointee.withInterface(0, { $0.address }), address != .any else { return nil }
+        return address
+    }
+    public var arePacketsBack: Bool { pool.freeCount == pool.count }
+    public var packetsOut: Int { pool.count - pool.freeCount }
+    public var overruns: Int { box.overruns }
+    public func drops(_ reason: DropReason) -> UInt64 { stack.pointee.withInterface(0) { $0.counters[reason] } ?? 0 }
+    public var isPinging: Bool { task != nil }
+
+    // MARK: Station
+
+    var deadline: UInt64 { min(looksAt, stack.pointee.nextDeadline, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max) }
+
+    func takeOutgoing() -> [Frame] {
+        guard !box.outgoing.isEmpty else { return [] }
+        defer { box.outgoing.removeAll(keepingCapacity: true) }
+        return box.outgoing
+    }
+
+    func receive(_ frame: Frame, now: UInt64) -> Bool {
+        box.arrive(frame)
+        guard responseTime > 0 else {
+            wake(now: now)
+            return true
+        }
+        guard looksAt == .max else { return false }
+        looksAt = now + responseTime
+        return true
+    }
+
+    func wake(now: UInt64) {
+        looksAt = .max
+        let result = stack.pointee.poll(now: now, budget: 64)
+        if result.hasMore { looksAt = now + 1 }
+        if result.changedLeases != 0 { reportState() }
+        if result.readySockets != 0 { readDatagrams() }
+        runPing(now: now)
+    }
+
+    private func reportState() {
+        guard let dhcp = stack.pointee.withInterface(0, { $0.dhcp }) else { return }
+        let address = dhcp.lease?.address.bits ?? 0
+        report(.state, UInt64(address) << 8 | UInt64(dhcp.state.rawValue), "\(dhcp.state) \(text(dhcp.lease?.address ?? .any)), \(dhcp.problem)")
+    }
+
+    // MARK: The program
+
+    func startDHCP(now: UInt64) { stack.pointee.startDHCP(0, now: now) }
+
+    /// Pings until there is a reply, one try after another.
+    func ping(_ target: @escaping () -> IPv4Address?, tries: Int, now: UInt64) {
+        task = PingTask(target: target, triesLeft: tries, nextTry: now)
+        runPing(now: now)
+    }
+
+    private func runPing(now: UInt64) {
+        if let slot = task?.slot, let outcome = stack.pointee.takeEcho(slot) {
+            task?.slot = nil
+            if case .reply(let reply) = outcome {
+                pingsAnswered += 1
+                report(.ping, reply.roundTrip, "answered after \(reply.roundTrip / 1000) us")
+                task = nil
+            } else {
+                failedTry("\(outcome)", now: now)
+            }
+        }
+        while let current = task, current.slot == nil, now >= current.nextTry {
+            task?.triesLeft -= 1
+            guard let address = current.target() else { failedTry("the other has no address", now: now); continue }
+            do {
+                task?.slot = try stack.pointee.startEcho(
+                    to: address, payloadCount: 56, sequence: UInt16(truncatingIfNeeded: current.triesLeft), timeout: 1_000_000_000, now: now)
+            } catch {
+                failedTry("\(error)", now: now)
+            }
+        }
+    }
+
+    private func failedTry(_ why: String, now: UInt64) {
+        report(.ping, UInt64(task?.triesLeft ?? 0) | 1 << 63, "failed: \(why)")
+        task?.nextTry = now + 1_000_000_000
+        if let left = task?.triesLeft, left <= 0 {
+            pingsFailed += 1
+            task = nil
+        }
+    }
+
+    func openSocket() throws(SocketError) {
+        socket = try stack.pointee.openSocket()
+        try stack.pointee.bindSocket(socket, to: SocketAddress(.any, Self.datagramPort))
+    }
+
+    /// Closes the socket; what waits for reassembly or a neighbour has its own time.
+    func closeSocket() { stack.pointee.closeSocket(socket) }
+
+    /// Sends a datagram whose content follows from its first bytes; large ones go in fragments. Errors are the network's business.
+    func sendDatagram(to address: IPv4Address, byteCount: Int, now: UInt64) {
+        datagramsSent += 1
+        let content = DatagramContent.make(key: UInt64(number) << 32 | datagramsSent, byteCount: byteCount)
+        var pieces = PacketQueue()
+        var first: Packet?
+        var at = 0
+        while at < content.count {
+            let count = min(content.count - at, at == 0 ? FragmentSize.ethernet - UDPHeader.byteCount : FragmentSize.ethernet)
+            guard var packet = pool.take(), packet.resize(to: count) else { return }
+            content.withUnsafeBytes { packet.firstByte.copyMemory(from: $0.baseAddress! + at, byteCount: count) }
+            if at == 0 { first = consume packet } else { pieces.append(packet) }
+            at += count
+        }
+        guard let payload = first.take() else { return }
+        try? stack.pointee.send(payload, rest: pieces, from: socket, to: SocketAddress(address, Self.datagramPort), now: now)
+    }
+
+    private func readDatagrams() {
+        while stack.pointee.isReadable(socket) {
+            // An error that ICMP reported comes out once; then there may be more.
+            do {
+                guard var datagram = try stack.pointee.receive(from: socket) else { return }
+                var content = [UInt8](UnsafeRawBufferPointer(start: datagram.payload.firstByte, count: datagram.payload.count))
+                while let piece = datagram.rest.removeFirst() {
+                    content += UnsafeRawBufferPointer(start: piece.firstByte, count: piece.count)
+                }
+                let isWhole = DatagramContent.isWhole(content)
+                datagramsReceived += 1
+                if !isWhole { datagramsDamaged += 1 }
+                report(.datagram, UInt64(content.count), "\(content.count) bytes\(isWhole ? "" : " DAMAGED")")
+            } catch {}
+        }
+    }
+}
+
+/// "10.0.2.15".
+public func text(_ address: IPv4Address) -> String {
+    (0..<4).map { "\(address.bits >> UInt32(24 - 8 * $0) & 255)" }.joined(separator: ".")
+}
+
+/// Datagrams that say themselves what has to be in them: key, length, and bytes that follow from both.
+enum DatagramContent {
+    static let least = 16
+
+    static func make(key: UInt64, byteCount: Int) -> [UInt8] {
+        var random = SeededRandom(seed: key ^ UInt64(byteCount) << 48)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(byteCount)
+        for number in [key, UInt64(byteCount)] { for i in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(8 * i))) } }
+        while bytes.count < byteCount { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
+        return bytes
+    }
+
+    static func isWhole(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count >= least else { return false }
+        return make(key: (0..<8).reduce(0) { $0 | UInt64(bytes[$1]) << UInt64(8 * $1) }, byteCount: bytes.count) == bytes
+    }
+}

@@ -10,8 +10,10 @@ public enum ARPLimit {
     /// Between requests for one neighbour (RFC 1122, 2.3.2.1: at most one a second).
     public static var requestInterval: UInt64 { 1_000_000_000 }
     public static var requests: Int { 3 }
-    /// Packets that wait for one neighbour.
-    public static var waiting: Int { 4 }
+    /// Packets that wait for one neighbour: as many as a traceroute sends at once.
+    public static var waiting: Int { 16 }
+    /// Packets that wait for all of them.
+    public static var waitingInAll: Int { 64 }
 }
 
 /// One per neighbour.
@@ -159,7 +161,10 @@ public struct ARPCache: ~Copyable {
     mutating func wait(_ packet: consuming Packet, for address: IPv4Address) -> Packet? {
         guard let i = find(address), entries[i].state == .incomplete else { return packet }
         entries[i].waiting.append(packet)
-        return entries[i].waiting.count > ARPLimit.waiting ? entries[i].waiting.removeFirst() : nil
+        var inAll = 0
+        for other in 0..<Self.capacity { inAll += entries[other].waiting.count }
+        let isTooMany = entries[i].waiting.count > ARPLimit.waiting || inAll > ARPLimit.waitingInAll
+        return isTooMany ? entries[i].waiting.removeFirst() : nil
     }
 
     /// Somebody says who has an address. Known neighbours are refreshed; new ones are learned when `mayLearn`.

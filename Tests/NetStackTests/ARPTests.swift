@@ -87,13 +87,25 @@ import Testing
 
     @Test func fewPacketsWaitAndTheOldestGoFirst() throws {
         let host = TestHost()
-        for sequence: UInt16 in 1...7 {
-            _ = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: sequence, timeout: 9 * second, now: 0)
+        for sequence: UInt16 in 1...19 {
+            let slot = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: sequence, timeout: 9 * second, now: 0)
+            host.stack.cancelEcho(slot)
         }
-        #expect(host.pool.pool.freeCount == 60)
+        #expect(host.pool.pool.freeCount == 64 - 16)
         #expect(host.drops(.arpQueueFull) == 3)
         _ = host.wire.takeOutgoing()
-        #expect(host.deliver(Captured.arpReply).map { $0[41] } == [4, 5, 6, 7])
+        #expect(host.deliver(Captured.arpReply).map { Int($0[41]) } == Array(4...19))
+    }
+
+    @Test func packetsForManySilentNeighboursHoldABoundedShare() throws {
+        let host = TestHost(packets: 400)
+        let socket = try host.stack.openSocket()
+        for neighbour: UInt8 in 100..<130 {
+            for _ in 0..<16 {
+                try host.stack.send(host.pool.packet([1])!, from: socket, to: SocketAddress(IPv4Address(10, 0, 2, neighbour), 9), now: 0)
+            }
+        }
+        check(host.pool.pool.freeCount == 400 - ARPLimit.waitingInAll)
     }
 
     @Test func requestsAreRepeatedOnceASecondAndThenGivenUp() throws {

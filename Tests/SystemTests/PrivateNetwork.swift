@@ -110,13 +110,13 @@ final class PrivateNetwork: @unchecked Sendable {
 
     /// A DHCP and DNS server that gives addresses from `first` to `last` of 192.168.76.0/24.
     @discardableResult
-    func serveAddresses(from first: Int = 11, to last: Int = 99, _ more: [String] = []) throws -> Server {
+    func serveAddresses(from first: Int = 11, to last: Int = 99) throws -> Server {
         let server = try start(
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--group=root", "--interface=br0",
             "--bind-interfaces", "--dhcp-sequential-ip", "--dhcp-range=192.168.76.\(first),192.168.76.\(last),1h", "--dhcp-authoritative",
             "--dhcp-leasefile=\(folder.path)/leases", "--no-resolv", "--no-hosts", "--log-facility=-", "--log-dhcp",
-            "--domain=lab.example", "--host-record=server.lab.example,\(Self.host)",
-            "--cname=www.lab.example,server.lab.example", more.first ?? "--no-ping")
+            "--domain=lab.example", "--local=/lab.example/", "--host-record=server.lab.example,\(Self.host)",
+            "--cname=www.lab.example,server.lab.example", "--no-ping")
         try server.wait(for: "DHCP, IP range")
         return server
     }

@@ -8,7 +8,7 @@ import Foundation
 @main enum Discover {
     static let usage = """
         usage: discover INTERFACE [MISTAKE]
-        Sends one DHCPDISCOVER from a made-up station and prints the offers that come within three seconds, or "silence".
+        Sends one DHCPDISCOVER from a made-up station and prints the first offer that comes within three seconds, or "silence".
         MISTAKE is one of:
         \(Mistake.allCases.map { "  \($0.rawValue)".padded(to: 22) + $0.meaning }.joined(separator: "\n"))
         Exit status 0 when there was an offer, 1 when not, 2 when nothing could be sent.
@@ -28,9 +28,9 @@ import Foundation
             let wire = try Wire(interface)
             let discover = Message(mistake)
             try wire.send(discover.frame)
-            let offers = wire.receive(for: 3).compactMap { discover.offer(in: $0) }
-            print(offers.isEmpty ? "silence" : Set(offers).sorted().joined(separator: "\n"))
-            exit(offers.isEmpty ? 1 : 0)
+            let offer = wire.receive(for: 3) { discover.offer(in: $0) }
+            print(offer ?? "silence")
+            exit(offer == nil ? 1 : 0)
         } catch {
             refuse("discover: \(interface): \(error)")
         }

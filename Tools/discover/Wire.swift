@@ -51,9 +51,8 @@ struct Wire {
         }
     }
 
-    /// The frames that come within so many seconds.
-    func receive(for seconds: Int) -> [[UInt8]] {
-        var frames: [[UInt8]] = []
+    /// The first frame of which `wanted` makes something; nil when none comes within so many seconds.
+    func receive<Result>(for seconds: Int, _ wanted: ([UInt8]) -> Result?) -> Result? {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         let end = now.tv_sec * 1000 + now.tv_nsec / 1_000_000 + seconds * 1000
@@ -61,10 +60,10 @@ struct Wire {
             clock_gettime(CLOCK_MONOTONIC, &now)
             let left = end - now.tv_sec * 1000 - now.tv_nsec / 1_000_000
             var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-            guard left > 0, poll(&entry, 1, Int32(left)) > 0 else { return frames }
+            guard left > 0, poll(&entry, 1, Int32(left)) > 0 else { return nil }
             var buffer = [UInt8](repeating: 0, count: 2048)
             let count = recv(socket, &buffer, buffer.count, 0)
-            if count > 0 { frames.append(Array(buffer[..<count])) }
+            if count > 0, let result = wanted(Array(buffer[..<count])) { return result }
         }
     }
 }

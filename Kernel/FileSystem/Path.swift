@@ -44,11 +44,23 @@ extension FileSystem {
     /// From a directory to what a name in it stands for. Gives the directory back in any case.
     private func step(_ directory: InodeReference, _ name: Name) throws(SystemError) -> InodeReference {
         defer { release(directory) }
-        return try look(directory) { slot throws(SystemError) in
+        let inode = try look(directory) { slot throws(SystemError) in
             guard slot.pointee.record.type == FileType.directory.rawValue else { throw .notDirectory }
             let found = try search(slot, for: name)
             guard found.number != 0 else { throw .noSuchFile }
             return try inodes.get(found.number)
         }
+        // A removed directory holds its parent's inode so that nobody else becomes its "..". A parent that is removed too has
+        // nothing to lead to: xv6's usertests wants it gone.
+        guard name == .dotDot else { return inode }
+        do throws(SystemError) {
+            try look(inode) { slot throws(SystemError) in
+                guard slot.pointee.record.linkCount > 0 else { throw .noSuchFile }
+            }
+        } catch {
+            release(inode)
+            throw error
+        }
+        return inode
     }
 }

@@ -33,7 +33,7 @@ enum Family {
     /// A copy of the running process; returns the child's pid.
     static func fork() throws(SystemError) -> Int32 {
         let parent = current
-        guard let child = ProcessTable.take(group: parent.pointee.group) else { throw .tryAgain }
+        guard let child = takeSlot(group: parent.pointee.group) else { throw .tryAgain }
         // A ^C that came meanwhile is meant for the child too.
         if parent.pointee.killed.load(ordering: .relaxed), parent.pointee.group == Console.foreground {
             child.pointee.killed.store(true, ordering: .relaxed)
@@ -50,6 +50,7 @@ enum Family {
         child.pointee.frame.pointee.a0 = 0
         child.pointee.name = parent.pointee.name
         child.pointee.lastHart = Int(this_hart().pointee.index)
+        child.pointee.isOrphan = false
         child.pointee.files.copy(from: parent.pointee.files)
         child.pointee.workingDirectory = parent.pointee.workingDirectory
         if let directory = child.pointee.workingDirectory { FileStore.system.retain(directory) }
@@ -74,23 +75,21 @@ enum Family {
         let (parent, orphanedZombies): (ProcessRef, Bool) = family.withLock { _ in
             while let child = process.pointee.firstChild {
                 disown(child)
+                child.pointee.isOrphan = true
                 adopt(child, by: initProcess)
             }
             var moved = false
             while let zombie = process.pointee.firstZombie {
                 process.pointee.firstZombie = zombie.pointee.nextSibling
-                zombie.pointee.parent = initProcess
-                zombie.pointee.nextSibling = initProcess.pointee.firstZombie
-                initProcess.pointee.firstZombie = zombie
+                zombie.pointee.isOrphan = true
+                addZombie(zombie, to: initProcess)
                 moved = true
             }
             let parent = process.pointee.parent.unsafelyUnwrapped
             disown(process)
             process.pointee.exitStatus = status
             process.pointee.state.store(ThreadState.zombie, ordering: .relaxed)
-            process.pointee.nextSibling = parent.pointee.firstZombie
-            parent.pointee.firstZombie = process
-            process.pointee.parent = parent
+            addZombie(process, to: parent)
             return (parent, moved)
         }
         if orphanedZombies { initProcess.pointee.childExit.wakeAll() }
@@ -103,22 +102,56 @@ enum Family {
     static func wait(statusAt address: UserAddress) throws(SystemError) -> Int32 {
         let process = current
         return try process.pointee.childExit.wait { () throws(SystemError) -> Int32? in
-            let (zombie, childless): (ProcessRef?, Bool) = family.withLock { _ in
-                (process.pointee.firstZombie, process.pointee.firstChild == nil)
+            let (taken, childless): (ProcessRef?, Bool) = family.withLock { _ in
+                let zombie = process.pointee.firstZombie
+                if let zombie { unlinkZombie(zombie, of: process) }
+                return (zombie, process.pointee.firstChild == nil)
             }
-            guard let zombie else {
+            guard let zombie = taken else {
                 if childless { throw .noChild }
                 return nil
             }
-            // Only this process takes zombies out of its list, so the zombie stays while its status is copied.
-            if address.rawValue != 0 { try address.store(zombie.pointee.exitStatus) }
-            family.withLock { _ in unlinkZombie(zombie, of: process) }
-            let pid = zombie.pointee.pid
-            // It is still on its stack for the last instructions of its switch.
-            while zombie.pointee.onHart.load(ordering: .acquiring) != 0 { spin_pause() }
-            ProcessTable.release(zombie)
-            return pid
+            // Out of the list it is ours alone while its status is copied; it goes back if that fails.
+            do throws(SystemError) {
+                if address.rawValue != 0 { try address.store(zombie.pointee.exitStatus) }
+            } catch {
+                family.withLock { _ in addZombie(zombie, to: process) }
+                throw error
+            }
+            return reap(zombie)
         }
+    }
+
+    /// Frees the slot of a zombie that is in no list any more; returns its pid.
+    private static func reap(_ zombie: ProcessRef) -> Int32 {
+        let pid = zombie.pointee.pid
+        // It is still on its stack for the last instructions of its switch.
+        while zombie.pointee.onHart.load(ordering: .acquiring) != 0 { spin_pause() }
+        ProcessTable.release(zombie)
+        return pid
+    }
+
+    /// A slot for a child. If all are taken, orphans that ended give theirs: init would free them when it gets a hart, which a
+    /// busy host may put off for the time of a hundred forks.
+    private static func takeSlot(group: Int32) -> ProcessRef? {
+        while true {
+            if let slot = ProcessTable.take(group: group) { return slot }
+            guard reapOrphan() else { return nil }
+        }
+    }
+
+    private static func reapOrphan() -> Bool {
+        let initProcess = firstProcess.unsafelyUnwrapped
+        let orphan: ProcessRef? = family.withLock { _ in
+            var zombie = initProcess.pointee.firstZombie
+            while let one = zombie, !one.pointee.isOrphan { zombie = one.pointee.nextSibling }
+            if let zombie { unlinkZombie(zombie, of: initProcess) }
+            return zombie
+        }
+        guard let orphan else { return false }
+        _ = reap(orphan)
+        initProcess.pointee.childExit.wakeAll()  // it may have had no other child
+        return true
     }
 
     /// Marks a process to end at its next return to user mode, and wakes it if it sleeps. The first process cannot be killed:
@@ -177,6 +210,12 @@ enum Family {
         child.pointee.parent = nil
         child.pointee.nextSibling = nil
         child.pointee.previousSibling = nil
+    }
+
+    private static func addZombie(_ zombie: ProcessRef, to parent: ProcessRef) {
+        zombie.pointee.nextSibling = parent.pointee.firstZombie
+        parent.pointee.firstZombie = zombie
+        zombie.pointee.parent = parent
     }
 
     private static func unlinkZombie(_ zombie: ProcessRef, of parent: ProcessRef) {

@@ -65,6 +65,8 @@ struct Process: ~Copyable {
     var previousSibling: ProcessRef?
     var firstZombie: ProcessRef?
     var exitStatus: Int32 = 0
+    /// Its parent ended before it: nobody asks for its status, and init only frees its slot.
+    var isOrphan = false
     var childExit = WaitQueue()
 
     // The thread's own: nobody else touches these while it lives

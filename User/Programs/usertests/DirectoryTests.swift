@@ -179,6 +179,9 @@ enum DirectoryTests {
             remove("/usertests.tmp/x/y/z")
             remove("/usertests.tmp/x/y")
             remove("/usertests.tmp/x")
+            call(.open, at("../"), 0).fails(.noSuchFile, "open of a parent that is gone too")
+            call(.open, at("../file"), 0x202).fails(.noSuchFile, "creating in a parent that is gone too")
+            call(.chdir, at("..")).fails(.noSuchFile, "chdir to a parent that is gone too")
         }
     }
 

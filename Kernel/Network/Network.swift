@@ -16,7 +16,9 @@ private typealias InterruptSide = VirtIOInterrupt<VirtIOMMIO<MappedRegisters>.Ac
 
 enum Network {
     /// Packets for everything: what cards receive into, what is on its way out, what waits in queues.
-    private static let packets = 512
+    private static let packets = 1024
+    /// Of them, what each card may receive into: a burst of so many frames waits while somebody else has the hart.
+    private static let receiveBuffers = 256
     /// Frames that the thread takes before it lets others run.
     private static let budget = 64
 
@@ -62,7 +64,7 @@ enum Network {
     static func add(_ transport: VirtIOMMIO<MappedRegisters>, source: UInt32) throws(VirtIOError) {
         guard let pool else { throw .noMemory }
         seed = seed &* 6_364_136_223_846_793_005 &+ 1
-        let card = try NetworkCard(transport, in: KernelDMA(), pool: pool, random: seed)
+        let card = try NetworkCard(transport, in: KernelDMA(), pool: pool, receiveBuffers: receiveBuffers, random: seed)
         let side = card.interrupt
         let hardware = card.hardwareAddress
         guard let place = stack.withLock({ $0 }), let index = place.pointee.addInterface(card) else {

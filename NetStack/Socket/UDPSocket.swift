@@ -62,7 +62,7 @@ struct SocketTable: ~Copyable {
     static var capacity: Int { 64 }
     static var memoryNeeded: Int { MemoryLayout<UDPSocket>.stride * capacity }
     /// Datagrams that one socket keeps.
-    static var queueLimit: Int { 64 }
+    static var queueLimit: Int { 256 }
     private static var chainCount: Int { 64 }
 
     let sockets: UnsafeMutablePointer<UDPSocket>
@@ -215,7 +215,7 @@ struct SocketTable: ~Copyable {
 
     /// Queues a payload that lies in several packets, all of it or nothing; false when there is no room.
     mutating func deliver(_ pieces: consuming PacketQueue, to i: Int, from source: SocketAddress) -> Bool {
-        guard sockets[i].received.count + pieces.count <= 2 * Self.queueLimit, queued + pieces.count <= totalLimit else {
+        guard sockets[i].received.count + pieces.count <= Self.queueLimit, queued + pieces.count <= totalLimit else {
             sockets[i].dropped &+= 1
             return false
         }

@@ -76,6 +76,33 @@ struct HostTests {
         try guest.halt()
     }
 
+    /// As fast as the host can send, to a program that reads, with fragments and pings between.
+    @Test(arguments: [1, 2]) func floodStopsNeitherTheShellNorWhatComesAfterAndLosesNoPacket(harts: Int) throws {
+        let (network, guest) = try bridgedGuest(["CPUS": "\(harts)"])
+        func freePackets() throws -> String { try guest.run("netstat -s | grep free$ | head -n 1") }
+        let before = try freePackets()
+        _ = try guest.run("iperf -u -s &")
+        try guest.wait(for: "listening on UDP port 5001\n")
+        let flood = try network.start("iperf", "-c", address, "-u", "-l", "64", "-b", "40000pps", "-t", "4")
+        let fragments = try network.start("ping", "-q", "-f", "-w", "4", "-s", "20000", address)
+        #expect(try guest.run("echo alive").contains("alive"))
+        _ = flood.end()
+        _ = fragments.end()
+        try guest.wait(for: "%)\n")
+        #expect(try network.run("ping", "-q", "-c", "200", "-i", "0.002", "-w", "20", address).contains(" 0% packet loss"))
+        // Fragments whose neighbours were lost are kept for 30 seconds.
+        let deadline = Date(timeIntervalSinceNow: 60)
+        var after = try freePackets()
+        while after != before, Date() < deadline {
+            _ = try guest.run("sleep 1")
+            after = try freePackets()
+        }
+        #expect(after == before, "\(before) became \(after)")
+        let packets = try guest.run("netstat -s | grep 'packets in'")
+        #expect((Int(packets.drop { $0 == " " }.prefix { $0 != " " }) ?? 0) > 20_000, "\(packets)")
+        try guest.halt()
+    }
+
     @Test func tcpdumpAndTsharkTellTheSameStory() throws {
         let (network, guest) = try bridgedGuest()
         let shark = try network.start(

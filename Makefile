@@ -15,6 +15,8 @@ export CPUS MEM NET NIC PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
 
 PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
+# The guests' own images, GUEST=1 to 9: no other file beside them, which may be another's image.
+GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img)
 FREESTANDING := build/freestanding
 TOOLS := build/tools
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
@@ -51,13 +53,13 @@ kernel: programs tools
 image: programs tools
 	$(Q)$(TOOLS)/release/program-image build/programs $(addprefix $(FREESTANDING)/release/,$(PROGRAMS))
 	$(Q)[ -f build/fs.img ] || $(TOOLS)/release/mkfs build/fs.img $(IMAGE_FILES)
-	$(Q)for image in build/fs*.img; do $(TOOLS)/release/mkfs --update $$image $(IMAGE_FILES) || exit; done
+	$(Q)for image in $(GUEST_IMAGES); do $(TOOLS)/release/mkfs --update $$image $(IMAGE_FILES) || exit; done
 
 clean: ## remove everything that was built, the disk image included
 	rm -rf build .build
 
 fs-reset: ## forget what the guests wrote: the next start makes a fresh disk image
-	rm -f build/fs*.img
+	rm -f $(GUEST_IMAGES)
 
 ##@ Run
 qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio PCAP=1 QEMUFLAGS=... V=1)

@@ -190,6 +190,27 @@ import Testing
         #expect(host.messages(at: 10 * second + second / 10).map(\.type) == [.discover])
     }
 
+    /// RFC 5227, 2.4 (b): the first claim is answered; who claims again within ten seconds means it.
+    @Test func boundAddressIsDefendedOnceAndThenDeclined() throws {
+        let host = TestHost.bare()
+        try host.bind()
+        _ = host.deliver(at: 5 * second)
+        let other = EthernetAddress(2, 0, 0, 0, 0, 9)
+        let claim = ARPMessage(
+            operation: .request, senderHardware: other, senderProtocol: guestAddress, targetHardware: .zero, targetProtocol: guestAddress)
+        let frame = emitted(14) { EthernetHeader(destination: .broadcast, source: other, type: EtherType.arp).emit(to: &$0) }
+            + emitted(28) { claim.emit(to: &$0) }
+        let defence = host.deliver(frame, at: 6 * second)
+        #expect(defence.count == 1 && defence[0][28..<32] == [10, 0, 2, 15] && host.address == guestAddress)
+        let decline = host.deliver(frame, at: 7 * second).compactMap { ClientMessage($0) }
+        #expect(decline.map(\.type) == [.decline] && decline[0].options[50] == [10, 0, 2, 15])
+        #expect(host.address == .any && host.dhcp.problem == .conflict)
+        check(host.stack.routes.count == 1)
+        #expect(host.messages(at: 16 * second).isEmpty)
+        #expect(host.messages(at: 17 * second).map(\.type) == [.discover])
+        check(host.pool.pool.freeCount == 64)
+    }
+
     @Test func ownProbeThatComesBackIsNoConflict() throws {
         let host = TestHost.bare()
         host.stack.startDHCP(0, now: 0)

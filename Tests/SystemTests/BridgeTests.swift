@@ -26,6 +26,12 @@ private let canMakeNamespace = (try? runOnHost(["unshare", "--net", "true"]).sta
         try pair.wait(for: "1| 3 packets transmitted, 3 received, 0% packet loss")
         pair.type("2 ping -c 3 -i 0.1 192.168.76.1\n")
         try pair.wait(for: "2| 3 packets transmitted, 3 received, 0% packet loss")
+        pair.type("2 iperf -u -s -1\n")
+        try pair.wait(for: "2| Server listening on UDP port 5001\n")
+        pair.type("1 iperf -u -c 192.168.76.12 -b 2m -t 1\n")
+        try pair.wait(for: "1| [  1] Server Report:\n")
+        try pair.wait(for: "(0.0%)\n")
+        try pair.wait(for: "2| $ \n")
         pair.type("2 nc -u -l 7000 | cat\n")
         try pair.wait(for: "2| nc -u -l 7000 | cat\n")
         // The listener may not have its port yet: the first lines may be refused, so they are sent one by one until one arrives.

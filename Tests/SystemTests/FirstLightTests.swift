@@ -64,7 +64,7 @@ let transports = ["legacy": "", "modern": "-global virtio-mmio.force-legacy=fals
         let guest = try Guest()
         try guest.waitForShell()
         guest.type("ping 10.0.2.77\n")  // a silent network
-        try guest.wait(for: "PING 10.0.2.77: 56 data bytes\n")
+        try guest.wait(for: "PING 10.0.2.77 (10.0.2.77): 56 data bytes\n")
         guest.type("\u{03}")
         try guest.wait(for: "^C\n$ ")
         guest.type("ping -i 0.01 10.0.2.2 | cat | grep from; echo not reached\n")

@@ -100,4 +100,25 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         #expect(result.status == 2)
         #expect(result.output.contains(message))
     }
+
+    /// A mistyped path must not come up as our own image under the other's name.
+    @Test func startRefusesAnImageThatIsNotThere() throws {
+        let result = try runOnHost(["qemu/start", "--print"], environment: ["FSIMG": "/nowhere/theirs.img"])
+        #expect(result.status == 2)
+        #expect(result.output.contains("FSIMG=/nowhere/theirs.img: there is no such file"))
+    }
+
+    /// `make` renews the programs in our guests' images and `make fs-reset` removes these; another's image beside them is not ours.
+    @Test func makeLeavesImagesOfOthersAlone() throws {
+        let theirs = projectFolder.appendingPathComponent("build/fs-theirs.img")
+        try Data().write(to: theirs)
+        defer { try? FileManager.default.removeItem(at: theirs) }
+        for target in ["image", "fs-reset"] {
+            let result = try runOnHost(["make", "-n", target], environment: [:])
+            #expect(result.status == 0)
+            #expect(result.output.contains("build/fs.img"))
+            #expect(!result.output.contains("build/fs-theirs.img"))
+            #expect(!result.output.contains("build/fs*.img"))
+        }
+    }
 }

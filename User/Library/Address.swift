@@ -28,6 +28,8 @@ public func parseAddress(_ text: CString) -> UInt32? {
 /// none.
 public func addressOrEnd(_ text: CString) -> UInt32 {
     if let address = parseAddress(text) { return address }
+    // No top-level domain is a number (RFC 1123, 2.1): this is an address with a slip.
+    if text.bytes.allSatisfy({ $0 == 0x2e || ($0 >= 0x30 && $0 <= 0x39) }) { fail("\(text): not an IPv4 address such as 10.0.2.2") }
     do throws(SystemError) {
         return try System.resolve(text, milliseconds: 15_000).address(0)
     } catch {

@@ -103,6 +103,55 @@ struct HostTests {
         try guest.halt()
     }
 
+    /// 100,000 frames, ten kinds at 3,000 a second each or so, one of them sound; then the sound ones are answered as before, and no packet is missing.
+    @Test(arguments: [1, 2]) func malformedFramesAtWireRateCostNothingButTheirCounters(harts: Int) throws {
+        let (network, guest) = try bridgedGuest(["CPUS": "\(harts)"])
+        func freePackets() throws -> String { try guest.run("netstat -s | grep free$ | head -n 1") }
+        let before = try freePackets()
+        let ethernet: [UInt8] = [0x52, 0x54, 0, 0x73, 0x77, 0x66, 2, 0, 0, 0, 0, 9]
+        func packet(_ change: (inout [UInt8]) -> Void = { _ in }) -> [UInt8] {
+            var bytes: [UInt8] = [0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0, 0, 192, 168, 76, 1, 192, 168, 76, 11, 8, 0, 0xf7, 0xfe, 0, 0, 0, 1]
+            change(&bytes)
+            let sum = stride(from: 0, to: 20, by: 2).reduce(0) { $0 + Int(bytes[$1]) << 8 + Int(bytes[$1 + 1]) }
+            let checksum = ~(sum & 0xffff + sum >> 16)
+            if bytes[10] == 0, bytes[11] == 0 { (bytes[10], bytes[11]) = (UInt8(checksum >> 8 & 255), UInt8(checksum & 255)) }
+            return ethernet + [8, 0] + bytes
+        }
+        let frames: [[UInt8]] = [
+            packet(),
+            packet { $0[11] = 1 },  // header checksum
+            packet { $0[0] = 0x44 },  // header length
+            packet { $0[3] = 200 },  // total length
+            packet { $0[22] = 0 },  // ICMP checksum
+            packet { ($0[9], $0[24]) = (17, 0xff) },  // UDP length
+            packet { $0[6] = 0x20 },  // a first fragment of 8 bytes
+            packet { $0[12] = 255 },  // impossible source
+            ethernet + [8, 6] + [UInt8](repeating: 0xa5, count: 46),  // ARP
+            ethernet + [0x12, 0x34] + [UInt8](repeating: 0, count: 46),  // unknown EtherType
+        ]
+        let senders = try frames.map { frame in
+            try network.start(
+                "mausezahn", "br0", "-q", "-c", "10000", "-d", "200u", frame.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " "))
+        }
+        #expect(try guest.run("echo alive").contains("alive"))
+        for sender in senders { _ = sender.end() }
+        try network.run("ping", "-q", "-c", "1", "-w", "20", address)  // Linux has a queue of its own, that has to empty
+        let (_, pings) = try runOnHost(network.entry + ["ping", "-q", "-c", "200", "-i", "0.002", "-w", "20", address])
+        #expect(pings.contains(" 0% packet loss"), "\(pings)")
+        let counters = try guest.run("netstat -s")
+        for reason in ["bad IP header checksum", "bad IP header length", "bad IP total length", "bad ICMP checksum", "malformed ARP message"] {
+            #expect(counters.contains("dropped: \(reason)"), "\(counters)")
+        }
+        let deadline = Date(timeIntervalSinceNow: 60)
+        var after = try freePackets()
+        while after != before, Date() < deadline {  // fragments are kept for 30 seconds
+            _ = try guest.run("sleep 1")
+            after = try freePackets()
+        }
+        #expect(after == before, "\(before) became \(after)")
+        try guest.halt()
+    }
+
     @Test func tcpdumpAndTsharkTellTheSameStory() throws {
         let (network, guest) = try bridgedGuest()
         let shark = try network.start(

@@ -200,7 +200,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
 }
 
 extension VirtIONet: NetworkDevice {
-    public var isStarved: Bool { posted == 0 && !receiveQueue.isBroken }
+    /// A device without buffers does not interrupt: look again in 10 ms.
+    public var patience: UInt64 { posted == 0 && !receiveQueue.isBroken ? 10_000_000 : .max }
 
     @inline(__always)
     public mutating func transmit(_ frame: consuming Packet) -> Packet? {
@@ -262,10 +263,13 @@ extension VirtIONet: NetworkDevice {
     }
 
     @inline(__always)
-    public mutating func reclaim() {
+    public mutating func reclaim(now: UInt64) {
         collectSent()
         refill()
     }
+
+    /// Without the control queue the device lets everything through.
+    public mutating func accept(_ filter: ReceiveFilter) {}
 
     @inline(__always)
     public mutating func rearm() -> Bool { receiveQueue.unmaskInterrupts() }

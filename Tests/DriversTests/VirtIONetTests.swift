@@ -209,7 +209,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             model.deliver([frame(size, size)])
             let packet = net.receive()
             check(copied(packet) == frame(size, size), "\(size) bytes")
-            net.reclaim()
+            net.reclaim(now: 0)
         }
         #expect(model.complaints == [])
     }
@@ -222,7 +222,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             net.flush()
             #expect(model.sent.last == frame(size, size))
         }
-        net.reclaim()
+        net.reclaim(now: 0)
         #expect(pool.freeCount == 512 - 64)
         #expect(model.complaints == [])
     }
@@ -250,7 +250,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
                     return
                 }
                 model.sent.removeAll()
-                net.reclaim()
+                net.reclaim(now: 0)
             }
             #expect(model.complaints == [])
         }
@@ -286,7 +286,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
                 check(copy(packet) == frame(60, seen))
                 seen += 1
             }
-            net.reclaim()
+            net.reclaim(now: 0)
         }
         #expect(seen == 200)
     }
@@ -298,10 +298,10 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         while let packet = pool.take() { held.append(packet) }
         model.deliver((0..<64).map { frame(60, $0) })
         while let packet = net.receive() { held.append(packet) }
-        net.reclaim()
+        net.reclaim(now: 0)
         #expect(model.pending(0) == 0)
         held.removeAll()
-        net.reclaim()
+        net.reclaim(now: 0)
         #expect(model.pending(0) == 64)
         check(net.counters.emptyPool >= 1)
     }
@@ -315,7 +315,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
                 model.deliver([frame(60, 1)])
                 let packet = net.receive()
                 check(packet == nil)
-                net.reclaim()
+                net.reclaim(now: 0)
             }
             check(net.counters.badLengths == 3)
             check(net.badUsedIDs == 2)

@@ -120,9 +120,10 @@ extension NE2000: NetworkDevice {
     public var isLinkUp: Bool { phase != .broken }
 
     /// The wedge that no interrupt announces (a ring without room for a full frame) is found by looking once a second.
+    /// Somebody should hear soon of a card that was given up.
     public var patience: UInt64 {
         switch phase {
-        case .broken: .max
+        case .broken: trouble == nil ? .max : 10_000_000
         case .stopping: 2_000_000
         case .draining: 10_000_000
         case .running: isStarving ? 10_000_000 : sendingCount > 0 ? 50_000_000 : 1_000_000_000

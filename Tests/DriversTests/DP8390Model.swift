@@ -49,6 +49,9 @@ final class DP8390Model {
     var overflowsSilently = false
     /// Changes the header of a frame that is received.
     var distortHeader: ((inout [UInt8]) -> Void)?
+    /// The card has told a lie about ISR or CURR since its last reset: who believed it is excused from the order of things, though
+    /// not from the bounds of the memory.
+    private var hasLied = false
     private(set) var dropped = 0
     private(set) var resets = 0
     private(set) var accesses = 0
@@ -136,7 +139,7 @@ final class DP8390Model {
     private func transmit() {
         if isStopped { return complain("TXP while stopped") }
         if isMoving, rbcr > 0 { complain("TXP while remote DMA is under way") }
-        if sending != nil { complain("TXP while sending") }
+        if sending != nil, !hasLied { complain("TXP while sending") }
         if isr & 0x0a != 0 { complain("TXP with PTX or TXE of the last frame not acknowledged") }
         guard tbcr >= 60, tbcr <= 1514, tpsr << 8 >= memoryStart, tpsr << 8 + tbcr <= memoryEnd else {
             return complain("TXP of \(tbcr) bytes at page \(tpsr)")
@@ -178,6 +181,7 @@ final class DP8390Model {
         isr = 0x80
         imr = 0
         (tcr, rcr, sending, isMoving, jam, sendingPages) = (0, 0, nil, false, nil, 0..<0)
+        hasLied = false
     }
 
     // MARK: Registers
@@ -209,6 +213,7 @@ final class DP8390Model {
             case 7:
                 if falseCurrent.reads > 0 {
                     falseCurrent.reads -= 1
+                    hasLied = true
                     return falseCurrent.value
                 }
                 return UInt8(curr)
@@ -222,6 +227,7 @@ final class DP8390Model {
     private func status() -> UInt8 {
         if stuckReads > 0 {
             stuckReads -= 1
+            hasLied = true
             return isr | stuckBits
         }
         return resetNeverEnds > 0 ? isr & 0x7f : isr
@@ -284,7 +290,7 @@ final class DP8390Model {
     }
 
     private func acknowledge(_ value: UInt8) {
-        if value & 0x10 != 0, jam != nil, value != 0xff {
+        if value & 0x10 != 0, jam != nil, value != 0xff, !hasLied {
             if jam != .started { complain("overflow: OVW acknowledged before the card was stopped and started") }
             if !removedSinceJam, (bnry + 1 == pstop ? pstart : bnry + 1) != curr { complain("overflow: OVW acknowledged before a frame was removed") }
         }
@@ -302,6 +308,8 @@ final class DP8390Model {
             isr |= 0x80
         } else if value & 2 != 0 {
             isr &= ~0x80
+            // What was on its way when the chip was stopped is over by now, or never will be.
+            if jam == .loopback { abortTransmission() }
             if jam == .loopback { jam = .started } else if jam == .stopped { complain("overflow: started without loopback") }
         }
         switch value >> 3 & 7 {
@@ -325,8 +333,8 @@ final class DP8390Model {
         let span = rsar..<rsar + rbcr
         if isWriting {
             if span.overlaps(ring), !isStopped { complain("remote write into the receive ring") }
-            if span.overlaps(sendingPages) { complain("remote write into what is being sent") }
-        } else if span.overlaps(ring), falseCurrent.reads == 0, !isStopped {
+            if span.overlaps(sendingPages), !hasLied { complain("remote write into what is being sent") }
+        } else if span.overlaps(ring), !hasLied, !isStopped {
             for page in rsar >> 8...(rsar + rbcr - 1) >> 8 {
                 let first = bnry + 1 == pstop ? pstart : bnry + 1, size = pstop - pstart
                 if (page - first + size) % size >= (curr - first + size) % size { complain("read of page \(page), where the card writes") }

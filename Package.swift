@@ -35,11 +35,11 @@ var targets: [Target] = [
 var products: [Product] = []
 
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
-let folders = ["iperf", "sh", "stress", "tcpdump", "usertests", "wildcalls"]
+let folders = ["bench", "iperf", "sh", "stress", "tcpdump", "usertests", "wildcalls"]
 let programs = [
-    "arp", "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
+    "arp", "bench", "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
     "ifconfig", "init", "iperf", "kill", "ln", "ls", "mkdir", "more", "mv", "nc", "netstat", "ntpdate", "ping", "ps", "rm", "route", "sh", "sleep",
-    "stress", "tail", "tcpdump", "time", "touch", "traceroute", "uptime", "usertests", "wc", "wildcalls", "xargs",
+    "stress", "tail", "tcpdump", "time", "touch", "traceroute", "true", "uptime", "usertests", "wc", "wildcalls", "xargs",
 ]
 /// What some programs use beside the user library.
 let parts: [String: [Target.Dependency]] = ["fsck": ["FileSystem"], "netstat": ["NetStack"], "tcpdump": ["NetStack"]]

@@ -77,6 +77,8 @@ if freestanding {
         .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: fast),
         .executableTarget(
             name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
+        .target(name: "BenchReport", path: "Tools/bench/Report", swiftSettings: common),
+        .executableTarget(name: "bench", dependencies: ["BenchReport", "ELF"], path: "Tools/bench/Run", swiftSettings: common),
         .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
         .executableTarget(name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common),

@@ -17,12 +17,15 @@ struct Operation {
 
 @main enum Bench: Program {
     static let usage: StaticString = """
-        usage: bench [-l] [operation...]
+        usage: bench [-ln] [operation...]
         Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
-        hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations.
+        hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
+        -n measures the network, too, with `make bench` at the other end of the wire.
         """
 
-    private static var operations: [Operation] { processOperations + memoryOperations + pipeOperations + fileOperations + socketOperations }
+    private static var localOperations: [Operation] {
+        processOperations + memoryOperations + pipeOperations + fileOperations + socketOperations
+    }
 
     static func run(_ arguments: Arguments) -> Int32 {
         // What the shell does first, at the same place: with this the system has started.
@@ -30,14 +33,20 @@ struct Operation {
         let start = System.counters()
         var arguments = arguments
         var lists = false
+        var usesNetwork = false
         arguments.takeOptions(usage) { letter, _ in
-            lists = letter == UInt8(ascii: "l")
-            return lists
+            switch letter {
+            case UInt8(ascii: "l"): lists = true
+            case UInt8(ascii: "n"): usesNetwork = true
+            default: return false
+            }
+            return true
         }
         if lists {
-            for operation in operations { print("\(operation.name)") }
+            for operation in localOperations + networkOperations { print("\(operation.name)") }
             return 0
         }
+        let operations = usesNetwork ? localOperations + networkOperations : localOperations
         calibrate()
         if wants("boot", arguments) { tell("boot", start.instructions &- start.idle &- start.firstInstruction) }
         for operation in operations where wants(operation.name, arguments) {

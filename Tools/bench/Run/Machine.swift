@@ -46,12 +46,13 @@ enum Machine {
     }
 
     /// The measures of bench, those named or all; over a network card those of the network.
-    static func measure(_ names: [String], card: String? = nil) throws -> Results {
-        guard let card else { return Results(try run((["bench"] + names).joined(separator: ","))) }
+    static func measure(_ names: [String], card: String? = nil, flags: String = "", seconds: Int = 120) throws -> Results {
+        guard let card else { return Results(try run((["bench"] + names).joined(separator: ","), flags: flags, seconds: seconds)) }
         let socket = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(getpid())-\(card)").path
         let peer = try FramePeer(path: socket)
         let command = (["bench", "-n"] + names).joined(separator: ",")
-        let console = try run(command, ["NET": "stream", "PEER": peer.path, "NIC": card, "IP": FramePeer.guest])
+        let options = ["NET": "stream", "PEER": peer.path, "NIC": card, "IP": FramePeer.guest]
+        let console = try run(command, options, flags: flags, seconds: seconds)
         return Results(console, prefix: card + "-")
     }
 }

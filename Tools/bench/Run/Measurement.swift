@@ -12,7 +12,7 @@ struct Measurement {
     private var operations: [String] = []
 
     /// Operations of the network; all others are measured without a peer.
-    private static let network: Set = [
+    static let network: Set = [
         "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst",
     ]
 

@@ -5,8 +5,12 @@ import Foundation
 
 final class FramePeer: @unchecked Sendable {
     static let guest = "10.0.7.2/24"
+    /// Microseconds between the answer to an echo request and the next request.
+    private static let pause: UInt32 = 500
 
     let path: String
+    /// All pauses are so many times longer: for a machine that logs what it does.
+    private let slowness: UInt32
     private let listener: Int32
     private var wire: Int32 = -1
     private var received: [UInt8] = []
@@ -17,8 +21,9 @@ final class FramePeer: @unchecked Sendable {
     private var report: [UInt8] = []
 
     /// Listens at `path`, and serves the machine that connects, from a thread of its own, until that closes.
-    init(path: String) throws {
+    init(path: String, slowness: UInt32 = 1) throws {
         self.path = path
+        self.slowness = slowness
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -70,6 +75,7 @@ final class FramePeer: @unchecked Sendable {
         case .arpRequest: put(Frame.arpReply(to: frame))
         case .echoReply where echoesLeft > 0:
             echoesLeft -= 1
+            usleep(Self.pause * slowness)  // until the guest sleeps again: how far it had come when the next one arrives is the host's chance
             put(echoesLeft > 0 ? echo : report)
         case .datagram(let port, let payload) where port == 7070:
             obey(String(decoding: payload, as: UTF8.self).split(separator: " "), from: frame)
@@ -89,7 +95,7 @@ final class FramePeer: @unchecked Sendable {
             let datagram = Frame.datagram(answering: frame, payload: [UInt8](repeating: 7, count: numbers[0]))
             for _ in 0..<numbers[1] {
                 put(datagram)
-                if numbers[2] > 0 { usleep(UInt32(numbers[2])) }
+                if numbers[2] > 0 { usleep(UInt32(numbers[2]) * slowness) }
             }
         default: break
         }

@@ -49,7 +49,7 @@ enum Machine {
     static func measure(_ names: [String], card: String? = nil, flags: String = "", seconds: Int = 120) throws -> Results {
         guard let card else { return Results(try run((["bench"] + names).joined(separator: ","), flags: flags, seconds: seconds)) }
         let socket = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(getpid())-\(card)").path
-        let peer = try FramePeer(path: socket)
+        let peer = try FramePeer(path: socket, slowness: flags.isEmpty ? 1 : 20)
         let command = (["bench", "-n"] + names).joined(separator: ",")
         let options = ["NET": "stream", "PEER": peer.path, "NIC": card, "IP": FramePeer.guest]
         let console = try run(command, options, flags: flags, seconds: seconds)

@@ -28,7 +28,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset kernel programs tools image toolchain
+.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset bench profile kernel programs tools image toolchain
 
 ##@ Build
 all: kernel image ## build/swiftlet.elf and build/fs.img (the default)
@@ -86,6 +86,13 @@ test: all ## every test that can run on this machine; says which cannot, and why
 fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
 	$(Q)$(QUIETLY) "fuzzer" $(SWIFT_FUZZ)
 	@Tests/Fuzz/run $(SECONDS) $(TARGETS)
+
+##@ Measure
+bench: all ## what operations cost, in instructions (NIC=virtio BASELINE=file OP="getpid echo-56")
+	@$(TOOLS)/release/bench measure --cards $(NIC) --output build/bench.tsv $(if $(BASELINE),--baseline $(BASELINE)) $(OP)
+
+profile: all ## where an operation's instructions go, by function (OP=getpid NIC=virtio)
+	@$(TOOLS)/release/bench profile $(OP) $(NIC)
 
 doctor: ## what is installed, and how to install what is not
 	@qemu/tools doctor

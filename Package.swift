@@ -35,11 +35,11 @@ var targets: [Target] = [
 var products: [Product] = []
 
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
-let folders = ["iperf", "sh", "stress", "tcpdump", "usertests", "wildcalls"]
+let folders = ["bench", "iperf", "sh", "stress", "tcpdump", "usertests", "wildcalls"]
 let programs = [
-    "arp", "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
+    "arp", "bench", "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
     "ifconfig", "init", "iperf", "kill", "ln", "ls", "mkdir", "more", "mv", "nc", "netstat", "ntpdate", "ping", "ps", "rm", "route", "sh", "sleep",
-    "stress", "tail", "tcpdump", "time", "touch", "traceroute", "uptime", "usertests", "wc", "wildcalls", "xargs",
+    "stress", "tail", "tcpdump", "time", "touch", "traceroute", "true", "uptime", "usertests", "wc", "wildcalls", "xargs",
 ]
 /// What some programs use beside the user library.
 let parts: [String: [Target.Dependency]] = ["fsck": ["FileSystem"], "netstat": ["NetStack"], "tcpdump": ["NetStack"]]
@@ -77,6 +77,8 @@ if freestanding {
         .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: fast),
         .executableTarget(
             name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
+        .target(name: "BenchReport", path: "Tools/bench/Report", swiftSettings: common),
+        .executableTarget(name: "bench", dependencies: ["BenchReport", "ELF"], path: "Tools/bench/Run", swiftSettings: common),
         .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
         .executableTarget(name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common),

@@ -168,6 +168,10 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// When `poll` has something to do even without an interrupt; .max: never.
     public var nextDeadline: UInt64 {
+        mutating get { findDeadline() }  // mutating: the stack is large, and a borrow of it would be a copy
+    }
+
+    private mutating func findDeadline() -> UInt64 {
         var deadline = min(echoes.nextDeadline, deviceDeadline, reassembly.nextDeadline, resolver.nextDeadline)
         for i in 0..<interfaceCount { deadline = min(deadline, table[i].nextDeadline, table[i].dhcp.deadline) }
         return deadline

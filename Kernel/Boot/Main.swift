@@ -10,8 +10,10 @@ import SystemInterface
 }
 
 private func startUp() -> Never {
+    Counters.firstInstruction = read_instret()
     let machine = MachineDescription(bootHart: boot_hart_number(), tree: PhysicalAddress(boot_device_tree().uint))
     Clock.start(frequency: machine.timebase)
+    if let text = machine.tree.bootArguments { BootArguments.text = UnsafeBufferPointer(start: text.pointer.assumingMemoryBound(to: UInt8.self), count: text.count) }
 
     Pages.start(from: machine.freeMemory, to: PhysicalAddress(machine.ram.upperBound))
     KernelSpace.start(ram: machine.ram)

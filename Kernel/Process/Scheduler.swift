@@ -49,6 +49,12 @@ struct HartState: ~Copyable {
     var needsYield = false
     /// When the running thread's turn ends (timebase ticks).
     var sliceEnd: UInt64 = 0
+    /// What the instruction counter advanced by while this hart slept: under QEMU's -icount, time that passes for nothing counts too.
+    fileprivate(set) var idleInstructions: UInt64 = 0
+    /// Timer interrupts.
+    var timerInterrupts: UInt64 = 0
+    /// Switches from one thread to another.
+    fileprivate(set) var switches: UInt64 = 0
 
     init() {}
 }
@@ -127,6 +133,7 @@ enum Scheduler {
         }
         this_hart().pointee.current = UnsafeMutableRawPointer(next)
         hart.pointee.previous = thread
+        hart.pointee.switches &+= 1
         write_satp(next.pointee.satp)
         hart.pointee.sliceEnd = next == hart.pointee.idleThread ? .max : Clock.ticks &+ slice
         TimerQueue.arm()
@@ -251,7 +258,11 @@ enum Scheduler {
             }
             idle.bitwiseOr(own, ordering: .sequentiallyConsistent)
             atomicMemoryFence(ordering: .sequentiallyConsistent)
-            if !anyQueued { wait_for_interrupt() }
+            if !anyQueued {
+                let before = read_instret()
+                wait_for_interrupt()
+                here.pointee.idleInstructions &+= read_instret() &- before
+            }
             idle.bitwiseAnd(~own, ordering: .sequentiallyConsistent)
             // wfi returned for an interrupt that is still pending: take it now.
             interrupts_enable()

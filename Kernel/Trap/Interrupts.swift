@@ -18,6 +18,8 @@ enum Interrupts {
     nonisolated(unsafe) private static var handlers = [1024 of InterruptHandler](repeating: .none)
     /// Claims of sources that nobody serves.
     nonisolated(unsafe) private(set) static var unexpected: UInt64 = 0
+    /// Interrupts of devices that were served.
+    nonisolated(unsafe) private(set) static var count: UInt64 = 0
 
     static func start(_ plic: PLIC<MappedRegisters>, context: Int, sources: UInt32) {
         plic.start(context: context, sources: sources)
@@ -41,6 +43,7 @@ enum Interrupts {
         while true {
             let source = controller.claim(context: context)
             guard source != 0 else { return }
+            count &+= 1
             switch source < 1024 ? handlers[Int(source)] : .none {
             case .none: unexpected += 1
             case .console: Console.interrupt()

@@ -102,6 +102,7 @@ enum TimerQueue {
     /// timer for what comes next.
     static func expire() {
         let hart = Int(this_hart().pointee.index)
+        Scheduler.harts[hart].timerInterrupts &+= 1
         while true {
             let now = Clock.ticks
             let due: ProcessRef? = timers[hart].heap.withLock { heap in

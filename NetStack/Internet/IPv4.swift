@@ -47,7 +47,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     @inline(__always)
-    private func isPossibleSource(_ source: IPv4Address, at i: Int) -> Bool {
+    private mutating func isPossibleSource(_ source: IPv4Address, at i: Int) -> Bool {
         source.isUnicast && source != table[i].address && !table[i].isBroadcast(source)
     }
 
@@ -82,7 +82,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Puts the header in front of a payload; false without the room.
     @inline(__always) @discardableResult
-    func prependIPv4(_ packet: inout Packet, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
+    mutating func prependIPv4(_ packet: inout Packet, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
         let payloadCount = packet.count
         guard packet.prepend(IPv4Header.leastByteCount) else { return false }
         var bytes = packet.mutableBytes

@@ -102,6 +102,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     /// What both sides agreed on, `Feature` and `VirtIOFeature`.
     public let features: UInt64
     public private(set) var counters = VirtIONetCounters()
+    var hasReportedTrouble = false
 
     /// Brings the device up and fills its receive ring.
     /// - Parameters:
@@ -183,10 +184,10 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     private static func makeControl(
         _ transport: Transport, _ memory: Memory, _ options: VirtqueueOptions
     ) throws(VirtIOError) -> UnsafeMutablePointer<VirtIONetControl<Memory>> {
-        let control = try VirtIONetControl(Self.controlIndex, of: transport, in: memory, usesEventIndex: options.usesEventIndex)
         guard let place = memory.allocate(byteCount: MemoryLayout<VirtIONetControl<Memory>>.stride) else { throw transport.refuse(.noMemory) }
         let pointer = place.bindMemory(to: VirtIONetControl<Memory>.self, capacity: 1)
-        pointer.initialize(to: control)
+        pointer.initialize(
+            to: try VirtIONetControl(Self.controlIndex, of: transport, in: memory, usesEventIndex: options.usesEventIndex))
         return pointer
     }
 

@@ -30,8 +30,8 @@ struct VirtIONetControl<Memory: DMA>: ~Copyable {
     ) throws(VirtIOError) {
         var options = VirtqueueOptions()
         options.usesEventIndex = usesEventIndex
-        let queue = try Virtqueue(index, of: transport, in: memory, options: options)
         guard let buffer = memory.allocate(byteCount: 3 * Self.slot) else { throw transport.refuse(.noMemory) }
+        let queue = try Virtqueue(index, of: transport, in: memory, options: options)
         queue.maskInterrupts()
         self.buffer = buffer
         self.memory = memory

@@ -136,6 +136,7 @@ enum Network {
                 return result
             }
             if claimed.load(ordering: .relaxed) != 0 { complete() }
+            if result.changedLinks != 0 { tellLinks(result.changedLinks) }
             wakeEchoWaiters(result.completedEchoes)
             Sockets.wake(result.readySockets)
             Leases.wake(result.changedLeases)
@@ -150,6 +151,17 @@ enum Network {
                     pending.load(ordering: .sequentiallyConsistent) ? true : nil
                 }
             } catch {}  // the deadline has come
+        }
+    }
+
+    private static func tellLinks(_ interfaces: UInt32) {
+        var left = interfaces
+        while left != 0 {
+            let index = left.trailingZeroBitCount
+            let isUp = onStack { $0.withInterface(index) { $0.isLinkUp } } ?? nil
+            let state: StaticString = isUp == true ? "up" : "down"
+            kprint("\(interface: index): link \(state)\n")
+            left &= left - 1
         }
     }
 

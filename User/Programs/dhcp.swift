@@ -103,6 +103,7 @@ import UserLibrary
         case .bound: "bound"
         case .renewing: "renewing"
         case .rebinding: "rebinding"
+        case .rebooting: "asking whether the address is still right"
         }
     }
 

@@ -100,6 +100,7 @@ enum Scheduler {
     }
 
     /// Lets the others that are runnable go first.
+    @inline(never)
     static func yield() {
         let interrupts = interrupts_disable()
         let thread = current

@@ -66,6 +66,7 @@ extension Bench {
     /// Datagrams with so much time between them that each finds the program asleep.
     private static func receive(_ name: StaticString, _ size: Int) throws(SystemError) {
         let socket = try connected(7070)
+        try System.set(.receiveTimeout, of: socket, to: 0)
         var buffer = [UInt8](repeating: 0, count: 2048)
         try tellDifference(name) { (count) throws(SystemError) in
             try command(socket, "send \(size) \(count) 500")

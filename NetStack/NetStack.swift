@@ -127,7 +127,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         return isGone
     }
 
-    @inline(__always)
+    @inline(never)
     mutating func drop(_ reason: DropReason, at interface: Int) {
         if interface >= 0 { table[interface].counters.count(reason) } else { loopbackCounters.count(reason) }
     }

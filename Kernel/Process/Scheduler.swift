@@ -90,6 +90,7 @@ enum Scheduler {
 
     /// Sleeps until woken. The thread has joined a wait queue (or armed a timer) since it was last `running`; if it was woken
     /// already, this returns at once.
+    @inline(never)
     static func sleep() {
         let interrupts = interrupts_disable()
         let thread = current
@@ -117,6 +118,7 @@ enum Scheduler {
         panic("a thread that ended was run again")
     }
 
+    @inline(never)
     private static func switchToNext(from thread: ProcessRef) {
         let hart = here
         let next = takeOwn() ?? steal() ?? hart.pointee.idleThread.unsafelyUnwrapped
@@ -217,6 +219,7 @@ enum Scheduler {
         take(from: here)
     }
 
+    @inline(never)
     private static func take(from hart: UnsafeMutablePointer<HartState>) -> ProcessRef? {
         guard hart.pointee.queued.load(ordering: .relaxed) > 0 else { return nil }
         let thread = hart.pointee.queue.withLock { $0.takeFirst() }

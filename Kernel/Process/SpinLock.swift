@@ -69,7 +69,12 @@ struct ThreadLock<State: ~Copyable>: ~Copyable, @unchecked Sendable {
 
 @inline(__always)
 private func acquire(_ held: borrowing Atomic<UInt32>) {
-    while held.exchange(1, ordering: .acquiring) != 0 {
+    if held.exchange(1, ordering: .acquiring) != 0 { acquireContended(held) }
+}
+
+@inline(never)
+private func acquireContended(_ held: borrowing Atomic<UInt32>) {
+    repeat {
         while held.load(ordering: .relaxed) != 0 { spin_pause() }
-    }
+    } while held.exchange(1, ordering: .acquiring) != 0
 }

@@ -83,7 +83,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     /// Puts the Ethernet header on and gives the frame to the device.
-    @inline(__always)
+    @inline(never)
     mutating func transmit(
         _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, pool: PacketPool, now: UInt64
     ) {

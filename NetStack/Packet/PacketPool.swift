@@ -78,7 +78,7 @@ public struct PacketPool {
         }
     }
 
-    @inline(__always)
+    @inline(never)
     func putBack(_ buffer: UnsafeMutableRawPointer) {
         let index = UInt64(UInt(bitPattern: buffer - base) / UInt(Self.bufferSize))
         var old = state.pointee.head.load(ordering: .relaxed)

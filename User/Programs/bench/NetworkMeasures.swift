@@ -28,7 +28,6 @@ extension Bench {
     private static func connected(_ port: UInt16) throws(SystemError) -> Descriptor {
         let socket = try System.socket()
         try System.connect(socket, to: SocketName(address: peer, port: port))
-        try System.set(.receiveTimeout, of: socket, to: 3000)
         return socket
     }
 
@@ -66,7 +65,6 @@ extension Bench {
     /// Datagrams with so much time between them that each finds the program asleep.
     private static func receive(_ name: StaticString, _ size: Int) throws(SystemError) {
         let socket = try connected(7070)
-        try System.set(.receiveTimeout, of: socket, to: 0)
         var buffer = [UInt8](repeating: 0, count: 2048)
         try tellDifference(name) { (count) throws(SystemError) in
             try command(socket, "send \(size) \(count) 500")

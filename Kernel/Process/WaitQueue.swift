@@ -46,6 +46,7 @@ struct WaitQueue: ~Copyable {
     }
 
     /// The same for a wait that kill does not end and that has no time limit.
+    @inline(never)
     mutating func waitUninterrupted(_ ready: () -> Bool) {
         if ready() { return }
         let thread = current

@@ -102,6 +102,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// Asks who has an address: everybody, or one neighbour that had it (RFC 1122, 2.3.2.1, unicast poll).
     /// - Parameter sender: nil for our address; 0.0.0.0 in a probe.
+    @inline(never)
     mutating func request(
         _ wanted: IPv4Address, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, pool: PacketPool, now: UInt64
     ) {

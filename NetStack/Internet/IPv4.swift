@@ -94,7 +94,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Puts the header in front of a payload and sends it, in fragments when the way is too narrow.
-    @inline(__always)
+    @inline(never)
     mutating func output(_ payload: consuming Packet, _ envelope: Envelope, by route: Route, now: UInt64) {
         guard payload.count + IPv4Header.leastByteCount <= mtu(of: route, to: envelope.destination) else {
             var pieces = PacketQueue()

@@ -175,8 +175,15 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     private mutating func tick(now: UInt64) {
+        for i in 0..<interfaceCount where table[i].dhcp.isActive { runDHCP(i, now: now) }
+        if resolver.busy != 0 { runResolver(now: now) }
+        pathMTUs.tick(now: now)
+        if now >= findDeadline() { runTimers(now: now) }
+    }
+
+    @inline(never)
+    private mutating func runTimers(now: UInt64) {
         for i in 0..<interfaceCount {
-            if table[i].dhcp.isActive { runDHCP(i, now: now) }
             while let silent = table[i].tick(pool: pool, now: now) {
                 echoes.fail(nextHop: silent.address, .hostUnreachable)
                 reportUndelivered(silent.packets, at: i)
@@ -184,8 +191,6 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
         echoes.tick(now: now)
         expireFragments(now: now)
-        pathMTUs.tick(now: now)
-        runResolver(now: now)
     }
 
     /// Makes the devices work on what was queued.

@@ -215,20 +215,24 @@ enum Scheduler {
         harts[hart].queued.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
+    @inline(__always)
     private static func takeOwn() -> ProcessRef? {
-        take(from: here)
+        here.pointee.queued.load(ordering: .relaxed) > 0 ? take(from: here) : nil
     }
 
     @inline(never)
     private static func take(from hart: UnsafeMutablePointer<HartState>) -> ProcessRef? {
-        guard hart.pointee.queued.load(ordering: .relaxed) > 0 else { return nil }
         let thread = hart.pointee.queue.withLock { $0.takeFirst() }
         if thread != nil { hart.pointee.queued.wrappingSubtract(1, ordering: .relaxed) }
         return thread
     }
 
     /// Takes a thread from another hart's queue.
-    private static func steal() -> ProcessRef? {
+    @inline(__always)
+    private static func steal() -> ProcessRef? { hartCount > 1 ? stealFromOthers() : nil }
+
+    @inline(never)
+    private static func stealFromOthers() -> ProcessRef? {
         let own = Int(this_hart().pointee.index)
         for distance in 1..<max(hartCount, 1) {
             let victim = harts + (own + distance) % hartCount

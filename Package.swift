@@ -20,8 +20,9 @@ let settings = freestanding ? embedded : common
 // Host code that tests run millions of times: optimised in debug builds too, so that thousands of power cuts take seconds.
 let fast: [SwiftSetting] = common + [.unsafeFlags(["-O", "-cross-module-optimization"])]
 
-// The kernel's text shall stay small: a function that takes a closure is not copied for each closure it is called with.
-let small = ["-Xllvm", "-sil-disable-pass=closure-specialize"]
+// The kernel's text shall stay small: a function that takes a closure is not copied for each closure it is called with, and
+// loops stay loops.
+let small = ["-Xllvm", "-sil-disable-pass=closure-specialize", "-Xllvm", "-unroll-threshold=10"]
 
 func link(with script: String, _ extra: String...) -> [LinkerSetting] {
     [.unsafeFlags((["-T", "\(root)/Linker/\(script)"] + extra).flatMap { ["-Xlinker", $0] })]

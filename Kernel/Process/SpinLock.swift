@@ -61,10 +61,20 @@ struct ThreadLock<State: ~Copyable>: ~Copyable, @unchecked Sendable {
     mutating func withLock<Result: ~Copyable, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        acquire(held)
-        defer { held.store(0, ordering: .releasing) }
-        return try body(&withUnsafeMutablePointer(to: &state) { launder($0).assumingMemoryBound(to: State.self) }.pointee)
+        let state = lock()
+        defer { unlock() }
+        return try body(&state.pointee)
     }
+
+    /// Takes the lock, for whom a closure does not suit; `unlock` gives it back. The state is the caller's in between.
+    @inline(__always)
+    mutating func lock() -> UnsafeMutablePointer<State> {
+        acquire(held)
+        return withUnsafeMutablePointer(to: &state) { launder($0).assumingMemoryBound(to: State.self) }
+    }
+
+    @inline(__always)
+    func unlock() { held.store(0, ordering: .releasing) }
 }
 
 @inline(__always)

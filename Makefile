@@ -11,7 +11,7 @@ NET ?= user
 NIC ?= virtio
 PCAP ?=
 QEMUFLAGS ?=
-export CPUS MEM NET NIC PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
+export CPUS MEM NET NET2 NET3 NET4 NIC ARGS PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
 
 PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
@@ -62,7 +62,7 @@ fs-reset: ## forget what the guests wrote: the next start makes a fresh disk ima
 	rm -f $(GUEST_IMAGES)
 
 ##@ Run
-qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio PCAP=1 QEMUFLAGS=... V=1)
+qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio|ne2k|... PCAP=1 QEMUFLAGS=... V=1)
 	@qemu/start
 
 qemu-gdb: all ## boot stopped, waiting for gdb; prints the line to start gdb with

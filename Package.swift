@@ -42,7 +42,7 @@ var products: [Product] = []
 let folders = ["bench", "iperf", "sh", "stress", "tcpdump", "usertests", "wildcalls"]
 let programs = [
     "arp", "bench", "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
-    "ifconfig", "init", "iperf", "kill", "ln", "ls", "mkdir", "more", "mv", "nc", "netstat", "ntpdate", "ping", "ps", "rm", "route", "sh", "sleep",
+    "ifconfig", "init", "iperf", "kill", "ln", "ls", "lspci", "mkdir", "more", "mv", "nc", "netstat", "ntpdate", "ping", "ps", "rm", "route", "sh", "sleep",
     "stress", "tail", "tcpdump", "time", "touch", "traceroute", "true", "uptime", "usertests", "wc", "wildcalls", "xargs",
 ]
 /// What some programs use beside the user library.

@@ -42,6 +42,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var loopbackCapture = CaptureQueue(interface: 255)
     /// Somebody looks at the wire.
     var isCapturing = false
+    /// What the cards were told to let through.
+    var filter = ReceiveFilter()
     public internal(set) var routes: RouteTable
     var pathMTUs = PathMTUTable()
     var reassembly: Reassembly
@@ -51,9 +53,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var errorLimiter = ErrorLimiter()
     var identification: UInt16
     private var random: UInt64
-    /// When to look again at a device that had no packets to receive into.
-    var starvedDeadline = UInt64.max
-    static var starvedInterval: UInt64 { 10_000_000 }
+    /// When a device wants to be looked at without an interrupt.
+    var deviceDeadline = UInt64.max
 
     /// Where a packet from ourselves came in, as an interface number.
     static var loopbackIndex: Int { -1 }
@@ -97,6 +98,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
             to: NetworkInterface(
                 device, number: interfaceCount, memory: afterTable + interfaceCount * ARPCache.memoryNeeded, random: random))
         _ = nextRandom()
+        table[interfaceCount].device.accept(filter)
         interfaceCount += 1
         return interfaceCount - 1
     }
@@ -139,9 +141,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public mutating func poll(now: UInt64, budget: Int) -> PollResult {
         var left = budget
         var hasMore = false
-        starvedDeadline = .max
+        deviceDeadline = .max
         for i in 0..<interfaceCount {
-            table[i].device.reclaim()
+            table[i].device.reclaim(now: now)
             repeat {
                 while left > 0, let frame = table[i].device.receive() {
                     left -= 1
@@ -151,9 +153,10 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
                     hasMore = true
                     break
                 }
-                table[i].device.reclaim()
+                table[i].device.reclaim(now: now)
             } while table[i].device.rearm()
-            if table[i].device.isStarved { starvedDeadline = now &+ Self.starvedInterval }
+            let patience = table[i].device.patience
+            if patience != .max { deviceDeadline = min(deviceDeadline, now &+ patience) }
         }
         drainLoopback(now: now)
         tick(now: now)
@@ -169,7 +172,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     private mutating func findDeadline() -> UInt64 {
-        var deadline = min(echoes.nextDeadline, starvedDeadline, reassembly.nextDeadline, resolver.nextDeadline)
+        var deadline = min(echoes.nextDeadline, deviceDeadline, reassembly.nextDeadline, resolver.nextDeadline)
         for i in 0..<interfaceCount { deadline = min(deadline, table[i].nextDeadline, table[i].dhcp.deadline) }
         return deadline
     }

@@ -78,6 +78,8 @@ struct KernelMessage: ExpressibleByStringInterpolation {
             appendInterpolation(hex: UInt64(value), digits: digits)
         }
         /// Two hexadecimal digits.
+        /// One byte as it is.
+        mutating func appendInterpolation(character: UInt8) { message.append(byte: character) }
         mutating func appendInterpolation(hexByte value: UInt8) { message.append(hex: UInt64(value), digits: 2) }
         mutating func appendInterpolation(_ name: ProcessName) {
             for index in 0..<16 {

@@ -5,7 +5,7 @@ import FileSystem
 import Machine
 import SystemInterface
 
-typealias DiskDriver = VirtIOBlock<VirtIOMMIO<MappedRegisters>, KernelDMA>
+typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, KernelDMA>
 
 /// What one caller waits for: lies on its stack while the requests are under way.
 private struct Transfer: ~Copyable {
@@ -23,7 +23,7 @@ private struct DiskState {
 
 enum Disk {
     nonisolated(unsafe) private static var state = SpinLock(DiskState())
-    nonisolated(unsafe) private static var interruptSide: VirtIOInterrupt<VirtIOMMIO<MappedRegisters>.Acknowledger, KernelDMA>?
+    nonisolated(unsafe) private static var interruptSide: VirtIOInterrupt<VirtIODevice<MappedRegisters>, KernelDMA>?
     nonisolated(unsafe) private static var capacity: UInt64 = 0
     nonisolated(unsafe) private static var canFlush = false
     nonisolated(unsafe) private static var segmentLimit = 1

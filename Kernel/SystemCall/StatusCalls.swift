@@ -44,4 +44,10 @@ enum StatusCalls {
         guard let now = Clock.wallClock else { throw .noSuchDevice }
         return Int(truncatingIfNeeded: now)
     }
+
+    static func pciFunction(_ index: Int32, to address: UserAddress) throws(SystemError) -> Int {
+        guard index >= 0 else { throw .invalidArgument }
+        if let report = PCIBus.report(Int(index)) { try address.store(report) }
+        return PCIBus.count
+    }
 }

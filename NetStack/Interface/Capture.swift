@@ -93,6 +93,7 @@ extension NetStack where Device: ~Copyable {
         loopbackCapture.isOn = on
         for i in 0..<interfaceCount { table[i].capture.isOn = on }
         isCapturing = on
+        updateFilter()
     }
 
     /// Hands what was copied to those who look.

@@ -23,8 +23,9 @@ public protocol NetworkDevice: ~Copyable {
     /// Whether frames can get through at the moment, as far as the device knows.
     var isLinkUp: Bool { get }
 
-    /// Whether it cannot receive because there were no free packets: it wants `reclaim` soon, without an interrupt to say so.
-    var isStarved: Bool { get }
+    /// Nanoseconds until it wants `reclaim` without an interrupt to say so: it had no packets to receive into, or watches over a
+    /// transmission; .max: never.
+    var patience: UInt64 { get }
 
     /// Queues a frame (from its Ethernet header on). Gives it back when the ring is full; nil means that the device has it.
     mutating func transmit(_ frame: consuming Packet) -> Packet?
@@ -32,9 +33,12 @@ public protocol NetworkDevice: ~Copyable {
     mutating func flush()
     /// The next received frame (from its Ethernet header on); nil when there is none at the moment.
     mutating func receive() -> Packet?
-    /// Frees frames that the device has sent, and refills what it receives into. Called regularly.
-    mutating func reclaim()
+    /// Frees frames that the device has sent, refills what it receives into, and looks whether something takes too long. Called
+    /// regularly, and before frames are received.
+    mutating func reclaim(now: UInt64)
     /// Lets the device interrupt for received frames again, then looks once more.
     /// - Returns: true when something arrived meanwhile, perhaps without an interrupt: drain again.
     mutating func rearm() -> Bool
+    /// Says which frames are wanted beside those to its own address and to all stations.
+    mutating func accept(_ filter: ReceiveFilter)
 }

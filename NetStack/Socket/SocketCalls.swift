@@ -10,9 +10,10 @@ extension NetStack where Device: ~Copyable {
     /// Closes a socket; what waits in it is dropped.
     public mutating func closeSocket(_ i: Int) {
         guard let socket = sockets[i] else { return }
-        let wasCapture = socket.pointee.isCapture
+        let wasCapture = socket.pointee.isCapture, local = socket.pointee.local
         sockets.close(i)
         if wasCapture { stopCapture() }
+        if local.port != 0, local.address == .any || local.address.isMulticast { updateFilter() }
     }
 
     /// Gives a socket its local address: 0.0.0.0 is any of ours, port 0 a free one.
@@ -22,6 +23,7 @@ extension NetStack where Device: ~Copyable {
             throw .notOurAddress
         }
         try sockets.bind(i, to: local)
+        updateFilter()
     }
 
     /// Names the one peer: sends go there, only its datagrams arrive, and ICMP errors about it are reported. Port 0 forgets it.

@@ -78,7 +78,7 @@ struct TestCard: NetworkDevice, ~Copyable {
     var mtu: Int { 1500 }
     var capabilities: NetworkCapabilities { [] }
     var isLinkUp: Bool { true }
-    var isStarved: Bool { false }
+    var patience: UInt64 { .max }
 
     mutating func transmit(_ frame: consuming Packet) -> Packet? {
         guard wire.outgoing.count < wire.ringSize else { return frame }
@@ -90,7 +90,8 @@ struct TestCard: NetworkDevice, ~Copyable {
         guard !wire.incoming.isEmpty else { return nil }
         return pool.packet(wire.incoming.removeFirst())
     }
-    mutating func reclaim() {}
+    mutating func reclaim(now: UInt64) {}
+    mutating func accept(_ filter: ReceiveFilter) {}
     mutating func rearm() -> Bool {
         wire.isArmed = true
         if let frame = wire.late.popLast() { wire.incoming.append(frame) }

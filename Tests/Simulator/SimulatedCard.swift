@@ -31,7 +31,7 @@ struct SimulatedCard: NetworkDevice, ~Copyable {
     var mtu: Int { 1500 }
     var capabilities: NetworkCapabilities { [] }
     var isLinkUp: Bool { true }
-    var isStarved: Bool { false }
+    var patience: UInt64 { .max }
 
     mutating func transmit(_ frame: consuming Packet) -> Packet? {
         box.outgoing.append(Frame([UInt8](UnsafeRawBufferPointer(start: frame.firstByte, count: frame.count))))
@@ -50,6 +50,7 @@ struct SimulatedCard: NetworkDevice, ~Copyable {
     }
 
     mutating func flush() {}
-    mutating func reclaim() {}
+    mutating func reclaim(now: UInt64) {}
+    mutating func accept(_ filter: ReceiveFilter) {}
     mutating func rearm() -> Bool { false }
 }

@@ -32,7 +32,7 @@ struct FuzzCard: NetworkDevice, ~Copyable {
     var mtu: Int { 1500 }
     var capabilities: NetworkCapabilities { [] }
     var isLinkUp: Bool { true }
-    var isStarved: Bool { false }
+    var patience: UInt64 { .max }
 
     mutating func transmit(_ frame: consuming Packet) -> Packet? {
         cable.check([UInt8](UnsafeRawBufferPointer(start: frame.firstByte, count: frame.count)))
@@ -46,6 +46,7 @@ struct FuzzCard: NetworkDevice, ~Copyable {
     }
 
     mutating func flush() {}
-    mutating func reclaim() {}
+    mutating func reclaim(now: UInt64) {}
+    mutating func accept(_ filter: ReceiveFilter) {}
     mutating func rearm() -> Bool { false }
 }

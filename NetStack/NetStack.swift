@@ -131,7 +131,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         return isGone
     }
 
-    @inline(__always)
+    @inline(never)
     mutating func drop(_ reason: DropReason, at interface: Int) {
         if interface >= 0 { table[interface].counters.count(reason) } else { loopbackCounters.count(reason) }
     }
@@ -183,8 +183,15 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     private mutating func tick(now: UInt64) {
+        for i in 0..<interfaceCount where table[i].dhcp.isActive { runDHCP(i, now: now) }
+        if resolver.busy != 0 { runResolver(now: now) }
+        pathMTUs.tick(now: now)
+        if now >= findDeadline() { runTimers(now: now) }
+    }
+
+    @inline(never)
+    private mutating func runTimers(now: UInt64) {
         for i in 0..<interfaceCount {
-            if table[i].dhcp.isActive { runDHCP(i, now: now) }
             while let silent = table[i].tick(pool: pool, now: now) {
                 echoes.fail(nextHop: silent.address, .hostUnreachable)
                 reportUndelivered(silent.packets, at: i)
@@ -192,8 +199,6 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
         echoes.tick(now: now)
         expireFragments(now: now)
-        pathMTUs.tick(now: now)
-        runResolver(now: now)
     }
 
     /// Makes the devices work on what was queued.

@@ -239,7 +239,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     }
 
     /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked at.
-    @inline(__always)
+    @inline(never)
     private mutating func collectSent() {
         while let used = transmitQueue.popUsed() { sent[Int(used.head)] = nil }
     }

@@ -118,6 +118,7 @@ enum Disk {
     }
 
     /// Submits requests through `submitAll`, which returns false if the driver refused one, and waits for those submitted.
+    @inline(never)
     private static func perform(_ submitAll: (UnsafeMutablePointer<Transfer>) -> Bool) throws(SystemError) {
         var transfer = Transfer()
         let succeeded = withUnsafeMutablePointer(to: &transfer) { transfer in
@@ -132,6 +133,7 @@ enum Disk {
     }
 
     /// Puts one request into the queue, waiting for room; false if the driver refuses it.
+    @inline(never)
     private static func submit(
         _ operation: BlockOperation, sector: UInt64, segments: Int, for transfer: UnsafeMutablePointer<Transfer>,
         _ segment: (Int) -> BlockSegment

@@ -180,14 +180,28 @@ enum Network {
     static func withStack<Result: ~Copyable>(
         _ body: (inout Stack) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        var news = News()
-        let result = try stack.withLock { (stack) throws(SystemError) -> Result in
-            guard let stack else { throw .networkDown }
-            defer { news.take(from: &stack.pointee) }
-            return try body(&stack.pointee)
+        let stack = try lockStack()
+        defer { unlockStack(stack) }
+        return try body(&stack.pointee)
+    }
+
+    // Functions of their own: two dozen system calls are between them.
+
+    @inline(never)
+    private static func lockStack() throws(SystemError) -> UnsafeMutablePointer<Stack> {
+        guard let place = stack.lock().pointee else {
+            stack.unlock()
+            throw .networkDown
         }
+        return place
+    }
+
+    @inline(never)
+    private static func unlockStack(_ place: UnsafeMutablePointer<Stack>) {
+        var news = News()
+        news.take(from: &place.pointee)
+        stack.unlock()
         tell(news)
-        return result
     }
 
     /// What a call made ready, to be told after the lock.
@@ -198,7 +212,6 @@ enum Network {
         var queries: UInt32 = 0
         var deadline = UInt64.max
 
-        @inline(never)
         mutating func take(from stack: inout Stack) {
             echoes = stack.takeCompletedEchoes()
             sockets = stack.takeReadySockets()

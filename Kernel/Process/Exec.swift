@@ -83,6 +83,7 @@ enum Exec {
     // MARK: Loading
 
     /// Reads exactly `count` bytes of the file; fewer make it no executable.
+    @inline(never)
     private static func read(
         _ inode: InodeReference, at offset: UInt64, count: Int, to destination: UnsafeMutableRawPointer
     ) throws(SystemError) {

@@ -90,6 +90,7 @@ enum Scheduler {
 
     /// Sleeps until woken. The thread has joined a wait queue (or armed a timer) since it was last `running`; if it was woken
     /// already, this returns at once.
+    @inline(never)
     static func sleep() {
         let interrupts = interrupts_disable()
         let thread = current
@@ -100,6 +101,7 @@ enum Scheduler {
     }
 
     /// Lets the others that are runnable go first.
+    @inline(never)
     static func yield() {
         let interrupts = interrupts_disable()
         let thread = current
@@ -116,6 +118,7 @@ enum Scheduler {
         panic("a thread that ended was run again")
     }
 
+    @inline(never)
     private static func switchToNext(from thread: ProcessRef) {
         let hart = here
         let next = takeOwn() ?? steal() ?? hart.pointee.idleThread.unsafelyUnwrapped
@@ -212,19 +215,24 @@ enum Scheduler {
         harts[hart].queued.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
+    @inline(__always)
     private static func takeOwn() -> ProcessRef? {
-        take(from: here)
+        here.pointee.queued.load(ordering: .relaxed) > 0 ? take(from: here) : nil
     }
 
+    @inline(never)
     private static func take(from hart: UnsafeMutablePointer<HartState>) -> ProcessRef? {
-        guard hart.pointee.queued.load(ordering: .relaxed) > 0 else { return nil }
         let thread = hart.pointee.queue.withLock { $0.takeFirst() }
         if thread != nil { hart.pointee.queued.wrappingSubtract(1, ordering: .relaxed) }
         return thread
     }
 
     /// Takes a thread from another hart's queue.
-    private static func steal() -> ProcessRef? {
+    @inline(__always)
+    private static func steal() -> ProcessRef? { hartCount > 1 ? stealFromOthers() : nil }
+
+    @inline(never)
+    private static func stealFromOthers() -> ProcessRef? {
         let own = Int(this_hart().pointee.index)
         for distance in 1..<max(hartCount, 1) {
             let victim = harts + (own + distance) % hartCount

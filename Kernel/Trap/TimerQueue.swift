@@ -88,6 +88,7 @@ enum TimerQueue {
     }
 
     /// Forgets the running thread's timer if it has not fired.
+    @inline(never)
     static func cancel(_ thread: ProcessRef) {
         let hart = thread.pointee.timerHart
         guard hart >= 0 else { return }

@@ -98,7 +98,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     /// Puts the Ethernet header on and gives the frame to the device.
-    @inline(__always)
+    @inline(never)
     mutating func transmit(
         _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, pool: PacketPool, now: UInt64
     ) {
@@ -117,6 +117,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// Asks who has an address: everybody, or one neighbour that had it (RFC 1122, 2.3.2.1, unicast poll).
     /// - Parameter sender: nil for our address; 0.0.0.0 in a probe.
+    @inline(never)
     mutating func request(
         _ wanted: IPv4Address, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, pool: PacketPool, now: UInt64
     ) {

@@ -68,7 +68,7 @@ extension NetStack where Device: ~Copyable {
 
     /// The way to a destination: to ourselves, or by the most specific route whose interface has a link; nil when there is none.
     /// The limited broadcast goes out by the first interface that has an address; groups without a route of their own do too.
-    @inline(__always)
+    @inline(never)
     mutating func route(to destination: IPv4Address) -> Route? {
         if isOwn(destination) { return .loopback }
         if destination.isBroadcast { return firstInterface(for: destination) }

@@ -258,8 +258,8 @@ extension NetStack where Device: ~Copyable {
     // MARK: Answers and time
 
     /// Reads what came for the queries under way, and asks again where it is time.
+    @inline(never)
     mutating func runResolver(now: UInt64) {
-        guard resolver.busy != 0 else { return }
         for i in 0..<Resolver.queryLimit where resolver.queries[i].state == .waiting {
             while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i, now: now) { act(on: verdict, for: i, now: now) }
             if resolver.queries[i].state == .waiting, now >= resolver.queries[i].deadline { ask(i, now: now) }

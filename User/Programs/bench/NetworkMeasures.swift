@@ -28,7 +28,6 @@ extension Bench {
     private static func connected(_ port: UInt16) throws(SystemError) -> Descriptor {
         let socket = try System.socket()
         try System.connect(socket, to: SocketName(address: peer, port: port))
-        try System.set(.receiveTimeout, of: socket, to: 3000)
         return socket
     }
 

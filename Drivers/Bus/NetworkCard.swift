@@ -64,6 +64,13 @@ public protocol NetworkCard: NetworkDevice, ~Copyable {
     var driver: CardDriver { get }
     /// A line about trouble that nobody was told of yet.
     mutating func takeTrouble() -> StaticString?
+    /// Raises the interrupt line without reason, or lowers it again, before the card was ever armed: so that the kernel finds out
+    /// where the line of an ISA card leads. Others do nothing.
+    mutating func holdInterrupt(_ isRaised: Bool)
+}
+
+extension NetworkCard where Self: ~Copyable {
+    public mutating func holdInterrupt(_ isRaised: Bool) {}
 }
 
 /// Either a card of the first kind, or one of those further down. The methods cost one branch for each kind further up.
@@ -100,6 +107,9 @@ where First.Space == Rest.Space {
     public var driver: CardDriver { if let first { first.pointee.driver } else { rest.pointee.driver } }
     public mutating func takeTrouble() -> StaticString? {
         if let first { first.pointee.takeTrouble() } else { rest.pointee.takeTrouble() }
+    }
+    public mutating func holdInterrupt(_ isRaised: Bool) {
+        if let first { first.pointee.holdInterrupt(isRaised) } else { rest.pointee.holdInterrupt(isRaised) }
     }
     public var hardwareAddress: EthernetAddress { if let first { first.pointee.hardwareAddress } else { rest.pointee.hardwareAddress } }
     public var mtu: Int { if let first { first.pointee.mtu } else { rest.pointee.mtu } }

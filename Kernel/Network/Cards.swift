@@ -8,7 +8,8 @@ import SystemInterface
 /// Every driver, in the order in which they are asked: a new kind of card is one line here.
 typealias Card =
     CardTable<KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, KernelDMA>,
-    NoCard<MappedRegisters>>
+    CardTable<KernelDMA, NE2000<MappedRegisters>,
+    NoCard<MappedRegisters>>>
 
 /// Where a card is, as a user is told.
 struct CardSpot {
@@ -18,7 +19,7 @@ struct CardSpot {
     /// The first port; 0 for a card without ports.
     var port: UInt16 = 0
     /// At the interrupt controller; 0: none.
-    let source: UInt32
+    var source: UInt32
 
     var word: UInt64 { DeviceSpot(bus: bus, unit: unit, port: port, source: UInt16(truncatingIfNeeded: source)).word }
 }

@@ -28,6 +28,7 @@ enum Network {
     /// Bit i: interface i's interrupt waits to be completed.
     private static let claimed = Atomic<UInt32>(0)
     /// By interface, and source 0 for none.
+    nonisolated(unsafe) private static var troubleToldAt: UInt64 = 0
     nonisolated(unsafe) private static var sources = [4 of UInt32](repeating: 0)
     /// The thread has something to look at.
     private static let pending = Atomic<Bool>(false)
@@ -67,12 +68,23 @@ enum Network {
         let site = CardSite(
             place, pool: pool, receiveBuffers: receiveBuffers, random: seed, withoutFeatures: options.withoutFeatures)
         do throws(CardError) {
-            guard let card = try Card.attach(site) else { return false }
+            guard var card = try Card.attach(site) else { return false }
+            var spot = spot
+            if spot.bus == .isa, spot.source == 0 { spot.source = findSource(&card) }
             take(card, spot)
         } catch {
             kprint("network card on \(spot): \(error.message)\n")
         }
         return true
+    }
+
+    /// Makes a card raise its line and looks which source becomes pending by that; 0 when none or several do.
+    private static func findSource(_ card: inout Card) -> UInt32 {
+        let before = Interrupts.pending
+        card.holdInterrupt(true)
+        let raised = Interrupts.pending & ~before
+        card.holdInterrupt(false)
+        return raised.nonzeroBitCount == 1 ? UInt32(raised.trailingZeroBitCount) : 0
     }
 
     @inline(never)
@@ -83,7 +95,11 @@ enum Network {
         }
         CardNames.add(index, driver, spot)
         sources[index] = spot.source
-        if spot.source != 0 { Interrupts.route(spot.source, to: .network(index)) }
+        if spot.source != 0 {
+            Interrupts.route(spot.source, to: .network(index))
+        } else {
+            kprint("\(interface: index): where its interrupt leads is unknown: it is looked at once a second\n")
+        }
         kprint("\(interface: index): \(driver.name) on \(spot), \(ethernet: hardware)\n")
     }
 
@@ -137,6 +153,7 @@ enum Network {
             }
             if claimed.load(ordering: .relaxed) != 0 { complete() }
             if result.changedLinks != 0 { tellLinks(result.changedLinks) }
+            tellTrouble()
             wakeEchoWaiters(result.completedEchoes)
             Sockets.wake(result.readySockets)
             Leases.wake(result.changedLeases)
@@ -162,6 +179,17 @@ enum Network {
             let state: StaticString = isUp == true ? "up" : "down"
             kprint("\(interface: index): link \(state)\n")
             left &= left - 1
+        }
+    }
+
+    /// Once a second, prints what drivers have to say.
+    private static func tellTrouble() {
+        let now = Clock.nanoseconds
+        guard now &- troubleToldAt >= 1_000_000_000 else { return }
+        troubleToldAt = now
+        for index in 0..<Stack.interfaceLimit {
+            guard let trouble = onStack({ $0.withInterface(index) { $0.device.takeTrouble() } }), let text = trouble ?? nil else { continue }
+            kprint("\(interface: index): \(text)\n")
         }
     }
 

@@ -5,7 +5,7 @@
 // datasheet's; 32 bits work where the card or the bus makes two of 16 of them, which the self-check proves.
 
 /// Bits of an access to the data port.
-public enum NE2000Width: Int {
+public enum NE2000Width: Int, Sendable {
     case byte = 1
     case word = 2
     case long = 4

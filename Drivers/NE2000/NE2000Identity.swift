@@ -74,6 +74,7 @@ extension NE2000Chip {
     }
 
     private func setTransferWidth() {
+        command(Command.stop)
         store(Setting.normal | (width == .byte ? 0 : Setting.wordTransfer), Port.dcr)
     }
 }

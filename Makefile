@@ -11,7 +11,7 @@ NET ?= user
 NIC ?= virtio
 PCAP ?=
 QEMUFLAGS ?=
-export CPUS MEM NET NIC PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
+export CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
 
 PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
@@ -28,7 +28,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset kernel programs tools image toolchain
+.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset bench profile kernel programs tools image toolchain
 
 ##@ Build
 all: kernel image ## build/swiftlet.elf and build/fs.img (the default)
@@ -62,7 +62,7 @@ fs-reset: ## forget what the guests wrote: the next start makes a fresh disk ima
 	rm -f $(GUEST_IMAGES)
 
 ##@ Run
-qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio PCAP=1 QEMUFLAGS=... V=1)
+qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio|ne2k|... PCAP=1 QEMUFLAGS=... V=1)
 	@qemu/start
 
 qemu-gdb: all ## boot stopped, waiting for gdb; prints the line to start gdb with
@@ -86,6 +86,13 @@ test: all ## every test that can run on this machine; says which cannot, and why
 fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
 	$(Q)$(QUIETLY) "fuzzer" $(SWIFT_FUZZ)
 	@Tests/Fuzz/run $(SECONDS) $(TARGETS)
+
+##@ Measure
+bench: all ## what operations cost, in instructions (NIC=virtio BASELINE=file OP="getpid echo-56")
+	@$(TOOLS)/release/bench measure --cards $(NIC) --output build/bench.tsv $(if $(BASELINE),--baseline $(BASELINE)) $(OP)
+
+profile: all ## where an operation's instructions go, by function (OP=getpid NIC=virtio)
+	@$(TOOLS)/release/bench profile $(OP) $(NIC)
 
 doctor: ## what is installed, and how to install what is not
 	@qemu/tools doctor

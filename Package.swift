@@ -20,6 +20,10 @@ let settings = freestanding ? embedded : common
 // Host code that tests run millions of times: optimised in debug builds too, so that thousands of power cuts take seconds.
 let fast: [SwiftSetting] = common + [.unsafeFlags(["-O", "-cross-module-optimization"])]
 
+// The kernel's text shall stay small: a function that takes a closure is not copied for each closure it is called with, and
+// loops stay loops.
+let small = ["-Xllvm", "-sil-disable-pass=closure-specialize", "-Xllvm", "-unroll-threshold=10"]
+
 func link(with script: String, _ extra: String...) -> [LinkerSetting] {
     [.unsafeFlags((["-T", "\(root)/Linker/\(script)"] + extra).flatMap { ["-Xlinker", $0] })]
 }
@@ -35,11 +39,11 @@ var targets: [Target] = [
 var products: [Product] = []
 
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
-let folders = ["iperf", "sh", "stress", "tcpdump", "usertests", "wildcalls"]
+let folders = ["bench", "iperf", "sh", "stress", "tcpdump", "usertests", "wildcalls"]
 let programs = [
-    "arp", "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
-    "ifconfig", "init", "iperf", "kill", "ln", "ls", "mkdir", "more", "mv", "nc", "netstat", "ntpdate", "ping", "ps", "rm", "route", "sh", "sleep",
-    "stress", "tail", "tcpdump", "time", "touch", "traceroute", "uptime", "usertests", "wc", "wildcalls", "xargs",
+    "arp", "bench", "cat", "cp", "date", "df", "dhcp", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
+    "ifconfig", "init", "iperf", "kill", "ln", "ls", "lspci", "mkdir", "more", "mv", "nc", "netstat", "ntpdate", "ping", "ps", "rm", "route", "sh", "sleep",
+    "stress", "tail", "tcpdump", "time", "touch", "traceroute", "true", "uptime", "usertests", "wc", "wildcalls", "xargs",
 ]
 /// What some programs use beside the user library.
 let parts: [String: [Target.Dependency]] = ["fsck": ["FileSystem"], "netstat": ["NetStack"], "tcpdump": ["NetStack"]]
@@ -55,7 +59,7 @@ if freestanding {
         .executableTarget(
             name: "Kernel", dependencies: ["Machine", "SystemInterface", "NetStack", "Drivers", "FileSystem"],
             path: "Kernel", exclude: ["Machine", "FileSystem", "Interface"],
-            swiftSettings: embedded, linkerSettings: link(with: "kernel.ld", "--emit-relocs")),  // Tools/kernel-image reads the relocations
+            swiftSettings: embedded + [.unsafeFlags(small)], linkerSettings: link(with: "kernel.ld", "--emit-relocs")),  // Tools/kernel-image reads the relocations
         .target(name: "UserMachine", dependencies: ["MachineMemory"], path: "Kernel/Machine/User"),
         .target(
             name: "UserLibrary", dependencies: ["UserMachine", "SystemInterface"], path: "User/Library",
@@ -77,6 +81,8 @@ if freestanding {
         .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: fast),
         .executableTarget(
             name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
+        .target(name: "BenchReport", path: "Tools/bench/Report", swiftSettings: common),
+        .executableTarget(name: "bench", dependencies: ["BenchReport", "ELF"], path: "Tools/bench/Run", swiftSettings: common),
         .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
         .executableTarget(name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common),

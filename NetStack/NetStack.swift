@@ -16,6 +16,8 @@ public struct PollResult {
     public let changedLeases: UInt32
     /// Name queries that ended: bit i is query i.
     public let completedQueries: UInt32
+    /// Interfaces whose link went or came: bit i is interface i.
+    public let changedLinks: UInt32
     /// When to poll even without an interrupt; .max: never.
     public let nextDeadline: UInt64
 }
@@ -129,7 +131,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         return isGone
     }
 
-    @inline(__always)
+    @inline(never)
     mutating func drop(_ reason: DropReason, at interface: Int) {
         if interface >= 0 { table[interface].counters.count(reason) } else { loopbackCounters.count(reason) }
     }
@@ -141,9 +143,11 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public mutating func poll(now: UInt64, budget: Int) -> PollResult {
         var left = budget
         var hasMore = false
+        var changedLinks: UInt32 = 0
         deviceDeadline = .max
         for i in 0..<interfaceCount {
             table[i].device.reclaim(now: now)
+            if table[i].noticesLink(now: now) { changedLinks |= 1 << UInt32(i) }
             repeat {
                 while left > 0, let frame = table[i].device.receive() {
                     left -= 1
@@ -163,19 +167,31 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         flush()
         return PollResult(
             hasMore: hasMore, completedEchoes: takeCompletedEchoes(), readySockets: takeReadySockets(),
-            changedLeases: takeChangedLeases(), completedQueries: takeCompletedQueries(), nextDeadline: nextDeadline)
+            changedLeases: takeChangedLeases(), completedQueries: takeCompletedQueries(),
+            changedLinks: changedLinks, nextDeadline: nextDeadline)
     }
 
     /// When `poll` has something to do even without an interrupt; .max: never.
     public var nextDeadline: UInt64 {
+        mutating get { findDeadline() }  // mutating: the stack is large, and a borrow of it would be a copy
+    }
+
+    private mutating func findDeadline() -> UInt64 {
         var deadline = min(echoes.nextDeadline, deviceDeadline, reassembly.nextDeadline, resolver.nextDeadline)
         for i in 0..<interfaceCount { deadline = min(deadline, table[i].nextDeadline, table[i].dhcp.deadline) }
         return deadline
     }
 
     private mutating func tick(now: UInt64) {
+        for i in 0..<interfaceCount where table[i].dhcp.isActive { runDHCP(i, now: now) }
+        if resolver.busy != 0 { runResolver(now: now) }
+        pathMTUs.tick(now: now)
+        if now >= findDeadline() { runTimers(now: now) }
+    }
+
+    @inline(never)
+    private mutating func runTimers(now: UInt64) {
         for i in 0..<interfaceCount {
-            if table[i].dhcp.isActive { runDHCP(i, now: now) }
             while let silent = table[i].tick(pool: pool, now: now) {
                 echoes.fail(nextHop: silent.address, .hostUnreachable)
                 reportUndelivered(silent.packets, at: i)
@@ -183,8 +199,6 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
         echoes.tick(now: now)
         expireFragments(now: now)
-        pathMTUs.tick(now: now)
-        runResolver(now: now)
     }
 
     /// Makes the devices work on what was queued.

@@ -2,6 +2,7 @@
 
 extension DeviceTree {
     /// The first node, at or after number `skipping`, that fits; nodes that are disabled do not.
+    @inline(never)
     public func first(skipping: Int = 0, where fits: (DeviceTreeNode) -> Bool) -> DeviceTreeNode? {
         var walker = nodes
         var left = skipping

@@ -91,6 +91,7 @@ public struct DeviceTreeWalker {
 
     init(_ tree: DeviceTree) { self.tree = tree }
 
+    @inline(never)
     public mutating func next() -> DeviceTreeNode? {
         while let token = tree.structure.be32(offset) {
             switch token {

@@ -16,15 +16,23 @@ public protocol Registers {
     func store64(_ value: UInt64, _ offset: Int)
 }
 
+/// Registers of which a part can be looked at as a window of its own: a bus that has devices on it.
+public protocol RegisterSpace: Registers {
+    /// The registers from this byte offset on.
+    func window(at offset: Int) -> Self
+}
+
 #if hasFeature(Embedded)
 import _Volatile
 
 /// Registers mapped into the address space: volatile loads and stores. The caller has mapped the window, and its offsets fit in it.
-public struct MappedRegisters: Registers {
+public struct MappedRegisters: RegisterSpace {
     public let base: UInt
 
     /// - Parameter base: the virtual address of offset 0, aligned to 8 bytes.
     public init(base: UInt) { self.base = base }
+
+    public func window(at offset: Int) -> MappedRegisters { MappedRegisters(base: base + UInt(bitPattern: offset)) }
 
     @inline(__always) public func load8(_ offset: Int) -> UInt8 { Volatile.load8(base &+ UInt(bitPattern: offset)) }
     @inline(__always) public func load16(_ offset: Int) -> UInt16 { Volatile.load16(base &+ UInt(bitPattern: offset)) }

@@ -3,6 +3,7 @@
 /// Byte offsets of the memory map (chapter 3).
 private enum Offset {
     static func priority(_ source: UInt32) -> Int { Int(source) * 4 }
+    static var pending: Int { 0x1000 }
     static func enable(_ context: Int, _ source: UInt32) -> Int { 0x2000 + context * 0x80 + Int(source / 32) * 4 }
     static func threshold(_ context: Int) -> Int { 0x20_0000 + context * 0x1000 }
     static func claim(_ context: Int) -> Int { 0x20_0004 + context * 0x1000 }
@@ -38,6 +39,9 @@ public struct PLIC<Window: Registers> {
         let offset = Offset.enable(context, source)
         registers.store32(registers.load32(offset) | 1 << (source % 32), offset)
     }
+
+    /// Which of the first 64 sources are pending: bit i is source i.
+    public var pending: UInt64 { UInt64(registers.load32(Offset.pending + 4)) << 32 | UInt64(registers.load32(Offset.pending)) }
 
     /// Takes the pending interrupt of highest priority; 0 if there is none.
     public func claim(context: Int) -> UInt32 { registers.load32(Offset.claim(context)) }

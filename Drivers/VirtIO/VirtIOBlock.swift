@@ -112,8 +112,8 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     }
 
     /// What the interrupt handler holds.
-    public var interrupt: VirtIOInterrupt<Transport.Acknowledger, Memory> {
-        VirtIOInterrupt(acknowledger: transport.acknowledger, mask: queue.interruptMask)
+    public var interrupt: VirtIOInterrupt<Transport, Memory> {
+        VirtIOInterrupt(transport: transport, mask: queue.interruptMask)
     }
 
     /// Starts a request over scattered memory.

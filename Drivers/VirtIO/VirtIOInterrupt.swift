@@ -1,15 +1,15 @@
-// What the interrupt handler of a VirtIO device holds: nothing of the driver, so it needs no lock.
+// What the interrupt handler of a VirtIO block device holds: nothing of the driver, so it needs no lock.
 
 /// One per device, copied out of the driver at start.
-public struct VirtIOInterrupt<Acknowledger: VirtIOAcknowledger, Memory: DMA> {
-    let acknowledger: Acknowledger
+public struct VirtIOInterrupt<Transport: VirtIOTransport, Memory: DMA> {
+    let transport: Transport
     let mask: VirtqueueInterruptMask<Memory>
 
     /// Lowers the device's interrupt line and says why it was up; empty when it was not this device.
     /// - Parameter masking: also ask the device for silence until the driver, in a thread, has drained the queue and re-armed.
     @inline(__always)
     public func acknowledge(masking: Bool) -> VirtIOInterruptCause {
-        let cause = acknowledger.acknowledge()
+        let cause = transport.acknowledgeInterrupt()
         if masking, cause.contains(.queue) { mask.set(masked: true) }
         return cause
     }

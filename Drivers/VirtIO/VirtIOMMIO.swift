@@ -111,17 +111,9 @@ public struct VirtIOMMIO<Window: Registers>: VirtIOTransport {
     public func configuration16(_ offset: Int) -> UInt16 { registers.load16(Offset.config + offset) }
     public func configuration32(_ offset: Int) -> UInt32 { registers.load32(Offset.config + offset) }
 
-    public var acknowledger: Acknowledger { Acknowledger(registers: registers) }
-
-    /// InterruptStatus and InterruptACK, for the handler.
-    public struct Acknowledger: VirtIOAcknowledger {
-        let registers: Window
-
-        @inline(__always)
-        public func acknowledge() -> VirtIOInterruptCause {
-            let cause = registers.load32(Offset.interruptStatus)
-            if cause != 0 { registers.store32(cause, Offset.interruptACK) }
-            return VirtIOInterruptCause(rawValue: cause)
-        }
+    public func acknowledgeInterrupt() -> VirtIOInterruptCause {
+        let cause = registers.load32(Offset.interruptStatus)
+        if cause != 0 { registers.store32(cause, Offset.interruptACK) }
+        return VirtIOInterruptCause(rawValue: cause)
     }
 }

@@ -2,7 +2,8 @@
 //
 // Promise: packets are never copied; what the device holds is owned here and comes back when it is done, or is dropped with the driver. The
 // receive ring is kept filled as far as the pool allows. Transmit interrupts are off: sent packets are collected when there is
-// reason to look. Lengths and ids from the device are checked. Used under a lock; the handler uses `interrupt` alone.
+// reason to look. Lengths and ids from the device are checked. Used under a lock; an interrupt handler has no business here: it keeps
+// the source quiet and wakes the thread that calls `reclaim`.
 
 import NetStack
 
@@ -10,6 +11,8 @@ import NetStack
 public struct VirtIONetCounters {
     /// Frames too short or of a length that the buffer cannot hold.
     public var badLengths: UInt64 = 0
+    /// Frames in several buffers that together were more than a packet holds.
+    public var tooLarge: UInt64 = 0
     /// Times the receive ring could not be filled because the pool was empty.
     public var emptyPool: UInt64 = 0
     /// Notifications given: each is a trip to the device.
@@ -49,9 +52,17 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         public static var guestCsum: UInt64 { 1 << 1 }
         public static var mtu: UInt64 { 1 << 3 }
         public static var mac: UInt64 { 1 << 5 }
+        /// A frame may come in several buffers.
+        public static var mergedBuffers: UInt64 { 1 << 15 }
         public static var status: UInt64 { 1 << 16 }
+        public static var controlQueue: UInt64 { 1 << 17 }
+        /// The control queue takes what is to be received.
+        public static var controlReceive: UInt64 { 1 << 18 }
         /// All that this driver knows what to do with.
-        public static var all: UInt64 { csum | guestCsum | mtu | mac | status | VirtIOFeature.anyLayout }
+        public static var all: UInt64 {
+            csum | guestCsum | mtu | mac | mergedBuffers | status | controlQueue | controlReceive | VirtIOFeature.anyLayout
+                | VirtIOFeature.indirectDescriptors | VirtIOFeature.eventIndex
+        }
     }
     /// Flags of struct virtio_net_hdr (section 5.1.6).
     private enum HeaderFlag {
@@ -60,6 +71,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     }
     static var receiveIndex: UInt16 { 0 }
     static var transmitIndex: UInt16 { 1 }
+    static var controlIndex: UInt16 { 2 }
 
     let transport: Transport
     let memory: Memory
@@ -74,13 +86,23 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     var posted = 0
     let wanted: Int
     var hasUnkicked = false
+    /// The device may interrupt.
+    var isArmed = true
+    /// In memory of its own, where there is a control queue.
+    let control: UnsafeMutablePointer<VirtIONetControl<Memory>>?
+    /// The control queue has something under way.
+    var hasOrders = false
 
     public let hardwareAddress: EthernetAddress
     public private(set) var isLinkUp: Bool
     public let mtu: Int
     public let capabilities: NetworkCapabilities
     let hasStatus: Bool
+    let mergesBuffers: Bool
+    /// What both sides agreed on, `Feature` and `VirtIOFeature`.
+    public let features: UInt64
     public private(set) var counters = VirtIONetCounters()
+    var hasReportedTrouble = false
 
     /// Brings the device up and fills its receive ring.
     /// - Parameters:
@@ -93,8 +115,13 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         random: UInt64
     ) throws(VirtIOError) {
         let features = try transport.negotiate(VirtIODeviceType.network, wanted: features)
-        let receiveQueue = try Virtqueue(Self.receiveIndex, of: transport, in: memory)
-        let transmitQueue = try Virtqueue(Self.transmitIndex, of: transport, in: memory)
+        var options = VirtqueueOptions()
+        options.usesEventIndex = features & VirtIOFeature.eventIndex != 0
+        if features & VirtIOFeature.indirectDescriptors != 0 { options.indirectCapacity = 2 }  // header and frame
+        let receiveQueue = try Virtqueue(Self.receiveIndex, of: transport, in: memory, options: options)
+        let transmitQueue = try Virtqueue(Self.transmitIndex, of: transport, in: memory, options: options)
+        let hasControl = features & Feature.controlQueue != 0 && features & Feature.controlReceive != 0
+        let control = hasControl ? try Self.makeControl(transport, memory, options) : nil
         guard let received = memory.allocate(byteCount: 8 * Int(receiveQueue.size)),
             let sent = memory.allocate(byteCount: 8 * Int(transmitQueue.size))
         else { throw transport.refuse(.noMemory) }
@@ -111,15 +138,23 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         try transport.goLive()
 
         let needsOwnHeader = transport.isLegacy && features & VirtIOFeature.anyLayout == 0
+        // A local: an autoclosure over a half-made noncopyable self destroys its fields twice (Swift 6.3.1).
+        let mergesBuffers = features & Feature.mergedBuffers != 0
         layout = VirtIONetLayout(
-            memory: memory, headerLength: transport.isLegacy ? 10 : 12, descriptorsPerPacket: needsOwnHeader ? 2 : 1)
-        wanted = max(1, min(receiveBuffers, Int(receiveQueue.size) / (needsOwnHeader ? 2 : 1)))
+            memory: memory, headerLength: transport.isLegacy && !mergesBuffers ? 10 : 12, descriptorsPerPacket: needsOwnHeader ? 2 : 1)
+        wanted = max(1, min(receiveBuffers, Int(receiveQueue.size) / Int(receiveQueue.placesNeeded(needsOwnHeader ? 2 : 1))))
+        self.mergesBuffers = mergesBuffers
+        self.features = features
         hasStatus = features & Feature.status != 0
         // RFC 791: every link takes 68 bytes. A greater MTU than our buffers hold is not used.
         mtu = max(68, min(Int(configuration.mtu), Packet.capacity - EthernetHeader.byteCount))
         var capabilities = NetworkCapabilities()
         if features & Feature.csum != 0 { capabilities.insert(.checksumOut) }
         if features & Feature.guestCsum != 0 { capabilities.insert(.checksumIn) }
+        if mergesBuffers { capabilities.insert(.mergedBuffers) }
+        if control != nil { capabilities.insert(.receiveFilter) }
+        if options.usesEventIndex { capabilities.insert(.eventIndex) }
+        if options.indirectCapacity != 0 { capabilities.insert(.indirectDescriptors) }
         self.capabilities = capabilities
         isLinkUp = configuration.status & 1 != 0
         let a = configuration.low, b = configuration.high
@@ -135,9 +170,10 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         self.transport = transport
         self.memory = memory
         self.pool = pool
+        self.control = control
         self.receiveQueue = receiveQueue
         self.transmitQueue = transmitQueue
-        self.transmitQueue.interruptMask.set(masked: true)
+        self.transmitQueue.maskInterrupts()
         refill()
     }
 
@@ -145,16 +181,26 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         transport.status = 0  // the device lets go of all buffers
         for i in 0..<Int(receiveQueue.size) { received[i] = nil }
         for i in 0..<Int(transmitQueue.size) { sent[i] = nil }
+        if let control { _ = control.move() }
     }
 
-    /// What the interrupt handler holds; it masks the receive queue.
-    public var interrupt: VirtIOInterrupt<Transport.Acknowledger, Memory> {
-        VirtIOInterrupt(acknowledger: transport.acknowledger, mask: receiveQueue.interruptMask)
+    private static func makeControl(
+        _ transport: Transport, _ memory: Memory, _ options: VirtqueueOptions
+    ) throws(VirtIOError) -> UnsafeMutablePointer<VirtIONetControl<Memory>> {
+        guard let place = memory.allocate(byteCount: MemoryLayout<VirtIONetControl<Memory>>.stride) else { throw transport.refuse(.noMemory) }
+        let pointer = place.bindMemory(to: VirtIONetControl<Memory>.self, capacity: 1)
+        pointer.initialize(
+            to: try VirtIONetControl(Self.controlIndex, of: transport, in: memory, usesEventIndex: options.usesEventIndex))
+        return pointer
     }
 
-    /// To be called, in thread context, after an interrupt with `.configuration` among its causes.
-    public mutating func configurationChanged() {
-        if hasStatus { isLinkUp = transport.configuration16(6) & 1 != 0 }
+    /// Asks the device for silence, and looks why it interrupted, if it did.
+    private mutating func silence() {
+        isArmed = false
+        receiveQueue.maskInterrupts()
+        if transport.acknowledgeInterrupt().contains(.configuration), hasStatus {
+            isLinkUp = transport.configuration16(6) & 1 != 0
+        }
     }
 
     /// Counted misbehaviour of the device.
@@ -193,7 +239,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     }
 
     /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked at.
-    @inline(__always)
+    @inline(never)
     private mutating func collectSent() {
         while let used = transmitQueue.popUsed() { sent[Int(used.head)] = nil }
     }
@@ -206,7 +252,7 @@ extension VirtIONet: NetworkDevice {
     @inline(__always)
     public mutating func transmit(_ frame: consuming Packet) -> Packet? {
         let layout = layout
-        if transmitQueue.freeCount < layout.descriptorsPerPacket { collectSent() }
+        if transmitQueue.freeCount < transmitQueue.placesNeeded(layout.descriptorsPerPacket) { collectSent() }
         let frameCount = frame.count
         guard frameCount <= Packet.capacity, frame.headroom >= layout.headerLength,
             var chain = transmitQueue.startChain(count: layout.descriptorsPerPacket)
@@ -252,6 +298,10 @@ extension VirtIONet: NetworkDevice {
                 counters.badLengths += 1
                 continue
             }
+            if mergesBuffers {
+                let buffers = (packet.firstByte - 2).load(as: UInt16.self)  // num_buffers; 0 from devices that never wrote it
+                if buffers > 1, !gather(Int(buffers) - 1, into: &packet) { continue }
+            }
             if capabilities.contains(.checksumIn) {
                 // Without a checksum yet, it comes from another guest or the host itself and never was on a wire.
                 let flags = (packet.firstByte - layout.headerLength).load(as: UInt8.self)
@@ -262,15 +312,47 @@ extension VirtIONet: NetworkDevice {
         return nil
     }
 
+    /// Takes the rest of a frame that came in several buffers; false, and counted, when it is not there or too much.
+    @inline(never)
+    private mutating func gather(_ count: Int, into packet: inout Packet) -> Bool {
+        var fits = true
+        for _ in 0..<count {
+            guard let used = receiveQueue.popUsed() else {
+                counters.badLengths += 1
+                return false
+            }
+            posted -= 1
+            guard let part = received[Int(used.head)].take() else { continue }
+            // Continuation buffers hold frame bytes from where the first one has its header (section 5.1.6.4).
+            let start = part.firstByte - layout.headerLength
+            let length = Int(used.length), end = packet.count
+            memory.takeFromDevice(start, byteCount: length, .deviceWrites)
+            guard !used.isLengthFalse, fits, packet.resize(to: end + length) else {
+                fits = false
+                continue
+            }
+            (packet.firstByte + end).copyMemory(from: start, byteCount: length)
+        }
+        if !fits { counters.tooLarge += 1 }
+        return fits
+    }
+
     @inline(__always)
     public mutating func reclaim(now: UInt64) {
+        if isArmed { silence() }
+        if hasOrders { hasOrders = control?.pointee.work(transport) ?? false }
         collectSent()
         refill()
     }
 
     /// Without the control queue the device lets everything through.
-    public mutating func accept(_ filter: ReceiveFilter) {}
+    public mutating func accept(_ filter: ReceiveFilter) {
+        hasOrders = control?.pointee.accept(filter, transport) ?? false
+    }
 
     @inline(__always)
-    public mutating func rearm() -> Bool { receiveQueue.unmaskInterrupts() }
+    public mutating func rearm() -> Bool {
+        isArmed = true
+        return receiveQueue.unmaskInterrupts()
+    }
 }

@@ -6,6 +6,7 @@
 public enum VirtIOError: Error {
     case notVirtIO, unknownVersion, noDevice, wrongDevice, resetTimedOut, notModern, featuresRefused
     case missingFeature, queueUnavailable, queueInUse, queueTooSmall, queueUnreachable, noMemory, needsReset, badConfiguration
+    case noRegisters
 
     public var message: StaticString {
         switch self {
@@ -20,10 +21,11 @@ public enum VirtIOError: Error {
         case .queueUnavailable: "the device lacks a queue that this driver needs"
         case .queueInUse: "a queue of the device is in use already"
         case .queueTooSmall: "a queue of the device is too small, or its size is no power of two"
-        case .queueUnreachable: "queue memory lies where a legacy device cannot reach it"
+        case .queueUnreachable: "queue memory lies where a legacy device cannot reach it, or its queue is larger than this driver's"
         case .noMemory: "no memory for the queues of the device"
         case .needsReset: "the device failed while starting"
         case .badConfiguration: "the device's configuration makes no sense or keeps changing"
+        case .noRegisters: "the device's registers are not where its capabilities or base addresses say"
         }
     }
 }
@@ -47,6 +49,10 @@ public enum VirtIOStatus {
 /// Features of every device kind (section 6).
 public enum VirtIOFeature {
     public static let anyLayout: UInt64 = 1 << 27
+    /// A descriptor may point to a table of descriptors: a chain takes one place in the ring (section 2.7.5.3).
+    public static let indirectDescriptors: UInt64 = 1 << 28
+    /// Each side says at which index it wants to be told, instead of yes or no (section 2.7.10).
+    public static let eventIndex: UInt64 = 1 << 29
     public static let version1: UInt64 = 1 << 32
 }
 
@@ -58,16 +64,10 @@ public struct VirtIOInterruptCause: OptionSet, Sendable {
     public static let configuration = VirtIOInterruptCause(rawValue: 2)
 }
 
-/// The interrupt side of a transport: all that a handler touches, no lock needed.
-public protocol VirtIOAcknowledger {
-    /// Says why the device interrupted and makes it lower its line.
-    func acknowledge() -> VirtIOInterruptCause
-}
-
 /// The register side of a VirtIO device on some bus. One per device, owned by its driver.
 public protocol VirtIOTransport {
-    associatedtype Acknowledger: VirtIOAcknowledger
-    var acknowledger: Acknowledger { get }
+    /// Says why the device interrupted, empty when it did not, and makes it lower its line. Needs no lock.
+    func acknowledgeInterrupt() -> VirtIOInterruptCause
     /// The kind of device, `VirtIODeviceType`.
     var deviceType: UInt32 { get }
     /// A device of before VirtIO 1.0: contiguous queues by page number, no FEATURES_OK, no VERSION_1.

@@ -22,6 +22,18 @@ public struct VirtqueueChain {
     let count: UInt16
     var remaining: UInt16
     var writable: UInt32 = 0
+    /// Where the next descriptor goes, of a chain in a table of its own.
+    var table: UnsafeMutableRawPointer?
+}
+
+/// What driver and device agreed on about their queues.
+public struct VirtqueueOptions {
+    /// VIRTIO_F_EVENT_IDX.
+    public var usesEventIndex = false
+    /// Descriptors of the longest chain in a table of its own (VIRTIO_F_INDIRECT_DESC); 0: none.
+    public var indirectCapacity = 0
+
+    public init() {}
 }
 
 public struct Virtqueue<Memory: DMA>: ~Copyable {
@@ -33,6 +45,10 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
     /// Entries, a power of two.
     public let size: UInt16
     let descriptors, available, used: UnsafeMutableRawPointer
+    let usesEventIndex: Bool
+    /// By head: a table of `indirectCapacity` descriptors.
+    let tables: UnsafeMutableRawPointer
+    let indirectCapacity: Int
 
     // Private book-keeping, by descriptor; the device never learns where it lies. Every index is checked against `size` where it enters.
     let next: UnsafeMutablePointer<UInt16>  // free list, and links of chains that are out
@@ -42,6 +58,8 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
     public private(set) var freeCount: UInt16
     var availableIndex: UInt16 = 0
     var lastUsed: UInt16 = 0
+    /// `availableIndex` when the device was last told, or found not to want to be.
+    var kickedIndex: UInt16 = 0
 
     /// Used elements whose id named nothing that the device held.
     public private(set) var badUsedIDs = 0
@@ -51,7 +69,9 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
     public private(set) var isBroken = false
 
     /// Allocates the rings and tells the device. Between FEATURES_OK and DRIVER_OK.
-    public init<Transport: VirtIOTransport>(_ index: UInt16, of transport: Transport, in memory: Memory) throws(VirtIOError) {
+    public init<Transport: VirtIOTransport>(
+        _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions = VirtqueueOptions()
+    ) throws(VirtIOError) {
         let capacity = transport.queueCapacity(index)
         guard capacity != 0 else { throw transport.refuse(.queueUnavailable) }
         guard !transport.isQueueInUse(index) else { throw transport.refuse(.queueInUse) }
@@ -63,7 +83,8 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
         let usedOffset = (availableOffset + 6 + 2 * entries + 4095) & ~4095
         let byteCount = (usedOffset + 6 + 8 * entries + 4095) & ~4095
         guard let base = memory.allocate(byteCount: byteCount),
-            let own = memory.allocate(byteCount: 8 * entries)
+            let own = memory.allocate(byteCount: 8 * entries),
+            let tables = options.indirectCapacity == 0 ? base : memory.allocate(byteCount: 16 * options.indirectCapacity * entries)
         else { throw transport.refuse(.noMemory) }
 
         guard transport.enableQueue(
@@ -77,6 +98,9 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
         descriptors = base
         available = base + availableOffset
         used = base + usedOffset
+        usesEventIndex = options.usesEventIndex
+        indirectCapacity = options.indirectCapacity
+        self.tables = tables
         freeCount = UInt16(size)
         chainWritable = own.bindMemory(to: UInt32.self, capacity: entries)
         next = (own + 4 * entries).bindMemory(to: UInt16.self, capacity: entries)
@@ -86,12 +110,29 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
 
     // MARK: Driver to device
 
+    /// Places in the ring that a chain of so many descriptors takes.
+    @inline(__always)
+    public func placesNeeded(_ count: UInt16) -> UInt16 { count > 1 && Int(count) <= indirectCapacity ? 1 : count }
+
     /// Reserves a chain of so many descriptors; nil when fewer are free. All of them must then be appended, and the chain submitted.
     @inline(__always)
     public mutating func startChain(count: UInt16) -> VirtqueueChain? {
-        guard count > 0, count <= freeCount, !isBroken else { return nil }
-        freeCount &-= count
-        return VirtqueueChain(head: freeHead, count: count, remaining: count)
+        let places = placesNeeded(count)
+        guard count > 0, places <= freeCount, !isBroken else { return nil }
+        freeCount &-= places
+        var chain = VirtqueueChain(head: freeHead, count: places, remaining: count)
+        if places < count { startTable(of: &chain) }
+        return chain
+    }
+
+    /// The chain's one place in the ring points to its table (VIRTQ_DESC_F_INDIRECT).
+    private mutating func startTable(of chain: inout VirtqueueChain) {
+        freeHead = next[Int(chain.head)]
+        let table = tables + 16 &* indirectCapacity &* Int(chain.head)
+        chain.table = table
+        let entry = descriptors + 16 &* Int(chain.head)
+        memory.store64(memory.deviceAddress(of: table), entry)
+        memory.store64(UInt64(chain.remaining) &* 16 | 4 << 32, entry + 8)
     }
 
     /// Writes the next descriptor. Those that the device writes come after those that it reads (section 2.7.4.2).
@@ -100,6 +141,7 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
     public mutating func append(_ address: UInt64, byteCount: UInt32, _ direction: DMADirection, to chain: inout VirtqueueChain) -> UInt16 {
         precondition(chain.remaining > 0)
         chain.remaining &-= 1
+        if let table = chain.table { return append(address, byteCount, direction, in: table, to: &chain) }
         let number = freeHead
         freeHead = next[Int(number)]
         let entry = descriptors + 16 &* Int(number)
@@ -111,6 +153,23 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
         memory.store64(address, entry)
         memory.store64(UInt64(byteCount) | flags << 32 | UInt64(freeHead) << 48, entry + 8)
         return number
+    }
+
+    private mutating func append(
+        _ address: UInt64, _ byteCount: UInt32, _ direction: DMADirection, in table: UnsafeMutableRawPointer,
+        to chain: inout VirtqueueChain
+    ) -> UInt16 {
+        var flags: UInt64 = chain.remaining > 0 ? 1 : 0
+        if direction == .deviceWrites {
+            flags |= 2
+            chain.writable &+= byteCount
+        }
+        let start = tables + 16 &* indirectCapacity &* Int(chain.head)
+        let number = UInt64((table - start) / 16)
+        memory.store64(address, table)
+        memory.store64(UInt64(byteCount) | flags << 32 | (number + 1) << 48, table + 8)
+        chain.table = table + 16
+        return chain.head
     }
 
     /// Puts a finished chain into the available ring; the device may take it at once, and is told by `kick`.
@@ -125,11 +184,19 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
         memory.store16(availableIndex, available + 2)
     }
 
-    /// Notifies the device of what was submitted, unless it said that it looks by itself (used.flags NO_NOTIFY).
+    /// Notifies the device of what was submitted, unless it said that it looks by itself: by used.flags NO_NOTIFY, or by an
+    /// avail_event that was not passed.
     @inline(__always)
-    public func kick<Transport: VirtIOTransport>(_ transport: Transport) {
-        memory.orderAll()  // avail.idx before used.flags is read, and before the device register is written
-        if memory.load16(used) & 1 == 0 { transport.notify(index) }
+    public mutating func kick<Transport: VirtIOTransport>(_ transport: Transport) {
+        memory.orderAll()  // avail.idx before the device's wish is read, and before the device register is written
+        if usesEventIndex {
+            let event = memory.load16(used + 4 + 8 &* Int(size))
+            let isPassed = availableIndex &- event &- 1 < availableIndex &- kickedIndex
+            kickedIndex = availableIndex
+            if isPassed { transport.notify(index) }
+        } else if memory.load16(used) & 1 == 0 {
+            transport.notify(index)
+        }
     }
 
     // MARK: Device to driver
@@ -184,16 +251,27 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
 
     // MARK: Interrupts
 
-    /// Where the interrupt handler may set NO_INTERRUPT.
+    /// Where an interrupt handler may set NO_INTERRUPT, of a queue without event index.
     public var interruptMask: VirtqueueInterruptMask<Memory> { VirtqueueInterruptMask(memory: memory, flags: available) }
+
+    /// Asks the device for silence: a hint. With the event index it is an index so far away that it is passed once in 32,768 chains.
+    @inline(__always)
+    public func maskInterrupts() {
+        if usesEventIndex { setUsedEvent(lastUsed &+ 0x8000) } else { interruptMask.set(masked: true) }
+    }
 
     /// Lets the device interrupt again, and looks once more.
     /// - Returns: true when something arrived meanwhile, perhaps without an interrupt: drain again.
-    public mutating func unmaskInterrupts() -> Bool {
-        interruptMask.set(masked: false)
+    @inline(__always)
+    public func unmaskInterrupts() -> Bool {
+        if usesEventIndex { setUsedEvent(lastUsed) } else { interruptMask.set(masked: false) }
         memory.orderAll()  // the flag before the last look
         return hasUsed
     }
+
+    /// used_event: the device interrupts when it has used this entry.
+    @inline(__always)
+    private func setUsedEvent(_ index: UInt16) { memory.store16(index, available + 4 + 2 &* Int(size)) }
 }
 
 /// The avail.flags word of one queue: a hint to the device, single stores, usable without a lock.

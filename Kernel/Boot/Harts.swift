@@ -79,6 +79,13 @@ enum Harts {
         for index in 0..<count where index != own { interrupt(index) }
     }
 
+    /// The most that was ever on an idle thread's stack: its own few words, and the interrupts that it takes.
+    static var deepestIdleStack: UInt {
+        var deepest: UInt = 0
+        for index in 0..<count { deepest = max(deepest, KernelStacks.depth(top: idleThreads[index].stackTop)) }
+        return deepest
+    }
+
     static func setTimer(_ deadline: UInt64) {
         if hasSstc { write_stimecmp(deadline) } else { Firmware.setTimer(deadline) }
     }

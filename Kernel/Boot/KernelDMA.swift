@@ -3,7 +3,7 @@
 import Drivers
 import Machine
 
-struct KernelDMA: DMA {
+struct KernelDMA: AmbientDMA {
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer? {
         Pages.allocateContiguous(bytes: byteCount)?.pointer
     }

@@ -10,8 +10,10 @@ import SystemInterface
 }
 
 private func startUp() -> Never {
+    Counters.firstInstruction = read_instret()
     let machine = MachineDescription(bootHart: boot_hart_number(), tree: PhysicalAddress(boot_device_tree().uint))
     Clock.start(frequency: machine.timebase)
+    if let text = machine.tree.bootArguments { BootArguments.text = UnsafeBufferPointer(start: text.pointer.assumingMemoryBound(to: UInt8.self), count: text.count) }
 
     Pages.start(from: machine.freeMemory, to: PhysicalAddress(machine.ram.upperBound))
     KernelSpace.start(ram: machine.ram)
@@ -28,7 +30,7 @@ private func startUp() -> Never {
     Pipes.start()
     Power.start(testDevice: machine.testDevice.map { MappedRegisters(base: KernelSpace.mapDevice($0, bytes: 4)) })
     Network.prepare(machine)
-    startVirtIO(machine)
+    startDevices(machine)
     Network.start(machine)
 
     Harts.enter()
@@ -63,29 +65,3 @@ private func readWallClock(_ machine: borrowing MachineDescription) {
     Clock.setWallClock(GoldfishRTC(MappedRegisters(base: base)).read())
 }
 
-/// Looks into every virtio-mmio slot and takes over the devices that we have drivers for. A device that cannot be driven is
-/// named and left alone.
-private func startVirtIO(_ machine: borrowing MachineDescription) {
-    var index = 0
-    while let node = machine.tree.node(compatible: "virtio,mmio", index) {
-        index += 1
-        guard let region = node.region(), let source = node.interrupt() else { continue }
-        let base = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount))
-        do throws(VirtIOError) {
-            let transport = try VirtIOMMIO(MappedRegisters(base: base))
-            switch transport.deviceType {
-            case VirtIODeviceType.block where !Disk.isPresent:
-                Disk.start(try DiskDriver(transport, in: KernelDMA()))
-                Interrupts.route(source.number, to: .disk)
-            case VirtIODeviceType.network:
-                try Network.add(transport, source: source.number)
-            default:
-                kprint("virtio device of type \(transport.deviceType) at \(hex: region.address): no driver\n")
-            }
-        } catch .noDevice {
-            continue  // an empty slot
-        } catch {
-            kprint("virtio device at \(hex: region.address): \(error.message)\n")
-        }
-    }
-}

@@ -12,16 +12,19 @@ struct KernelMessage: ExpressibleByStringInterpolation {
     init(stringInterpolation: StringInterpolation) { self = stringInterpolation.message }
     private init() {}
 
+    @inline(never)
     mutating func append(byte: UInt8) {
         guard count < 240 else { return }
         bytes[count] = byte
         count += 1
     }
 
+    @inline(never)
     mutating func append(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { append(byte: text.utf8Start[index]) }
     }
 
+    @inline(never)
     mutating func append(decimal value: UInt64) {
         var digits = [20 of UInt8](repeating: 0)
         var count = 0
@@ -37,6 +40,7 @@ struct KernelMessage: ExpressibleByStringInterpolation {
         }
     }
 
+    @inline(never)
     mutating func append(hex value: UInt64, digits: Int) {
         var shift = (max(4 * digits, 64 - value.leadingZeroBitCount) + 3) / 4 * 4
         while shift > 0 {
@@ -52,6 +56,7 @@ struct KernelMessage: ExpressibleByStringInterpolation {
 
         init(literalCapacity: Int, interpolationCount: Int) {}
 
+        @inline(never)
         mutating func appendLiteral(_ literal: StaticString) { message.append(literal) }
         mutating func appendInterpolation(_ text: StaticString) { message.append(text) }
         mutating func appendInterpolation(_ value: Int) {
@@ -64,6 +69,7 @@ struct KernelMessage: ExpressibleByStringInterpolation {
         mutating func appendInterpolation(_ value: UInt16) { message.append(decimal: UInt64(value)) }
         mutating func appendInterpolation(_ value: UInt8) { message.append(decimal: UInt64(value)) }
         /// In hexadecimal with 0x, with at least so many digits.
+        @inline(never)
         mutating func appendInterpolation(hex value: UInt64, digits: Int = 1) {
             message.append("0x")
             message.append(hex: value, digits: digits)
@@ -72,6 +78,8 @@ struct KernelMessage: ExpressibleByStringInterpolation {
             appendInterpolation(hex: UInt64(value), digits: digits)
         }
         /// Two hexadecimal digits.
+        /// One byte as it is.
+        mutating func appendInterpolation(character: UInt8) { message.append(byte: character) }
         mutating func appendInterpolation(hexByte value: UInt8) { message.append(hex: UInt64(value), digits: 2) }
         mutating func appendInterpolation(_ name: ProcessName) {
             for index in 0..<16 {

@@ -5,7 +5,7 @@ import FileSystem
 import Machine
 import SystemInterface
 
-typealias DiskDriver = VirtIOBlock<VirtIOMMIO<MappedRegisters>, KernelDMA>
+typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, KernelDMA>
 
 /// What one caller waits for: lies on its stack while the requests are under way.
 private struct Transfer: ~Copyable {
@@ -23,7 +23,7 @@ private struct DiskState {
 
 enum Disk {
     nonisolated(unsafe) private static var state = SpinLock(DiskState())
-    nonisolated(unsafe) private static var interruptSide: VirtIOInterrupt<VirtIOMMIO<MappedRegisters>.Acknowledger, KernelDMA>?
+    nonisolated(unsafe) private static var interruptSide: VirtIOInterrupt<VirtIODevice<MappedRegisters>, KernelDMA>?
     nonisolated(unsafe) private static var capacity: UInt64 = 0
     nonisolated(unsafe) private static var canFlush = false
     nonisolated(unsafe) private static var segmentLimit = 1
@@ -118,6 +118,7 @@ enum Disk {
     }
 
     /// Submits requests through `submitAll`, which returns false if the driver refused one, and waits for those submitted.
+    @inline(never)
     private static func perform(_ submitAll: (UnsafeMutablePointer<Transfer>) -> Bool) throws(SystemError) {
         var transfer = Transfer()
         let succeeded = withUnsafeMutablePointer(to: &transfer) { transfer in
@@ -132,6 +133,7 @@ enum Disk {
     }
 
     /// Puts one request into the queue, waiting for room; false if the driver refuses it.
+    @inline(never)
     private static func submit(
         _ operation: BlockOperation, sector: UInt64, segments: Int, for transfer: UnsafeMutablePointer<Transfer>,
         _ segment: (Int) -> BlockSegment

@@ -201,6 +201,7 @@ struct BlockCache<P: FileSystemPlatform> {
         if state.pointee.waiting > 0 { state.pointee.monitor.wakeAll() }
     }
 
+    @inline(never)
     private func wait() {
         state.pointee.waiting += 1
         state.pointee.monitor.wait()

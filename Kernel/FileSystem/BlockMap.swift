@@ -26,6 +26,7 @@ extension FileSystem {
     }
 
     /// The block at `index` of a locked inode's file, 0 if it is missing.
+    @inline(never)
     func block(_ index: UInt32, of slot: Slot) throws(SystemError) -> UInt32 {
         switch way(to: index) {
         case .direct(let entry):

@@ -19,6 +19,7 @@ extension FileSystem {
     }
 
     /// Makes an inode under a new name, or with `orOpen` takes the one that has the name already.
+    @inline(never)
     func create(
         _ path: borrowing Span<UInt8>, from directory: InodeReference, _ type: FileType, major: Int16 = 0, minor: Int16 = 0,
         orOpen: Bool

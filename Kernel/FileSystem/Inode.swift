@@ -9,6 +9,7 @@ extension FileSystem {
     typealias Slot = UnsafeMutablePointer<InodeSlot>
 
     /// Locks an inode to change it.
+    @inline(never)
     func lock(_ inode: InodeReference) throws(SystemError) -> Slot {
         inodes.lock(inode).acquire()
         let slot = inodes.slot(inode)
@@ -24,6 +25,7 @@ extension FileSystem {
     func unlock(_ inode: InodeReference) { inodes.lock(inode).release() }
 
     /// Locks an inode to read it.
+    @inline(never)
     func lockShared(_ inode: InodeReference) throws(SystemError) -> Slot {
         let slot = inodes.slot(inode)
         while true {

@@ -71,6 +71,7 @@ extension FileSystem {
     /// Removes a name from a locked directory, and the inode with it if nobody uses it.
     /// - Parameter victim: becomes a reference to the inode, also when this throws. To be given back outside the transaction,
     ///   since by then it may be the last one to a file that someone else has unlinked.
+    @inline(never)
     private func remove(
         _ name: Name, _ parent: InodeReference, _ directory: Slot, _ victim: inout InodeReference?,
         _ transaction: inout Transaction

@@ -218,6 +218,7 @@ struct Log<P: FileSystemPlatform> {
         if state.pointee.waiting > 0 { state.pointee.monitor.wakeAll() }
     }
 
+    @inline(never)
     private func wait() {
         state.pointee.waiting += 1
         state.pointee.monitor.wait()

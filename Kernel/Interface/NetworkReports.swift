@@ -28,7 +28,7 @@ public enum NetworkChange: Int32, Sendable {
     case deleteNeighbour = 3
 }
 
-/// An interface. Eleven words.
+/// An interface. Thirteen words.
 public struct InterfaceReport: Sendable, BitwiseCopyable {
     /// Number in bits 0–7, prefix length 8–15, flags 16–31 (`Flags`), capabilities 32–63 (`Capabilities`).
     private var summary: UInt64 = 0
@@ -45,8 +45,10 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
     public var bytesOut: UInt64 = 0
     /// Dropped for whatever reason; DropReport has the reasons.
     public var drops: UInt64 = 0
-    /// Where it is: the driver's and the bus's own word, as DeviceSpot says.
-    public var place: UInt64 = 0
+    /// Where its card is: a DeviceSpot's word; 0 for the loopback.
+    public var spot: UInt64 = 0
+    /// The driver's name, up to 16 bytes, the first one lowest, zeros behind.
+    public var driver: (UInt64, UInt64) = (0, 0)
 
     public struct Flags: OptionSet, Sendable {
         public let rawValue: UInt16
@@ -69,6 +71,9 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
         public static let checksumIn = Capabilities(rawValue: 2)
         public static let segmentation = Capabilities(rawValue: 4)
         public static let mergedBuffers = Capabilities(rawValue: 8)
+        public static let receiveFilter = Capabilities(rawValue: 16)
+        public static let eventIndex = Capabilities(rawValue: 32)
+        public static let indirectDescriptors = Capabilities(rawValue: 64)
     }
 
     public init() {}

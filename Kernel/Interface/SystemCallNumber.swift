@@ -70,4 +70,9 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// filled in; or -1 with noSuchName, noNameServer (no lease names one), timedOut, tryAgain (the server cannot tell), invalidArgument
     /// (not a name), nameTooLong, noBufferSpace (too many at once), interrupted, badAddress.
     case resolve = 45
+    /// counters(record*, stacks): writes a KernelCounters, with the depths of stacks if `stacks` is not 0. 0, or -1 with badAddress.
+    case counters = 46
+    /// pci_function(index, record*): writes a PCIReport of function `index`. How many functions there are; beyond the last nothing is
+    /// written. Or -1 with invalidArgument for a negative index, or badAddress.
+    case pciFunction = 47
 }

@@ -14,10 +14,22 @@ enum KernelStacks {
         slots += 1
         var offset: UInt = 0
         while offset < size {
-            guard let page = Pages.allocate() else { panic("no memory for a kernel stack") }
+            guard let page = Pages.allocateCleared() else { panic("no memory for a kernel stack") }
             KernelSpace.mapStackPage(page, at: bottom + offset)
             offset += pageSize
         }
         return bottom + size
+    }
+
+    /// The most bytes that were ever on the stack with this top: above the lowest word that is not as it was made, 0.
+    static func depth(top: UInt) -> UInt {
+        let bottom = top - size
+        var address = bottom
+        while address < top, let word = UnsafePointer<UInt64>(bitPattern: address), launder(word).pointee == 0 { address += 8 }
+        return top - address
+    }
+
+    private static func launder(_ word: UnsafePointer<UInt64>) -> UnsafePointer<UInt64> {
+        UnsafePointer(Machine.launder(UnsafeMutableRawPointer(mutating: word)).assumingMemoryBound(to: UInt64.self))
     }
 }

@@ -98,6 +98,7 @@ enum Pages {
     }
 
     /// A cleared page with one reference.
+    @inline(never)
     static func allocateCleared() -> PhysicalAddress? {
         guard let page = allocate() else { return nil }
         page_clear(UInt64(page.virtual))

@@ -21,6 +21,7 @@ struct UserAddress {
     }
 
     /// Copies `count` bytes here; returns how many were copied before the first byte that could not be.
+    @inline(never)
     func copyOut(from source: UnsafeRawPointer, count: Int) -> Int {
         let reach = reach(count)
         guard reach > 0 else { return 0 }
@@ -28,6 +29,7 @@ struct UserAddress {
     }
 
     /// Copies `count` bytes from here; returns how many were copied.
+    @inline(never)
     func copyIn(to destination: UnsafeMutableRawPointer, count: Int) -> Int {
         let reach = reach(count)
         guard reach > 0 else { return 0 }

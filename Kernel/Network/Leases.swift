@@ -76,7 +76,7 @@ enum Leases {
         return report
     }
 
-    private static func report(_ interface: borrowing NetworkInterface<NetworkCard>, now: UInt64) -> LeaseReport {
+    private static func report(_ interface: borrowing NetworkInterface<Card>, now: UInt64) -> LeaseReport {
         var report = LeaseReport()
         let dhcp = interface.dhcp
         report.state = LeaseReport.State(rawValue: dhcp.state.rawValue) ?? .stopped

@@ -1,8 +1,9 @@
 // The protocol stack in the kernel: one instance under one lock that keeps interrupts on, a thread that drains the cards, and
 // the system calls that use it.
 //
-// An interrupt only silences its card and wakes the thread, which takes frames until there are no more, lets the card
-// interrupt again and looks once more: one interrupt serves a burst (DESIGN.md, journey 1).
+// An interrupt only wakes the thread, which silences the card, completes the interrupt, takes frames until there are no more, lets
+// the card interrupt again and looks once more: one interrupt serves a burst (DESIGN.md, journey 1). The handler touches no
+// card: registers of old cards cannot be shared between two that do not know of each other.
 
 import Drivers
 import Machine
@@ -10,9 +11,7 @@ import NetStack
 import Synchronization
 import SystemInterface
 
-typealias NetworkCard = VirtIONet<VirtIOMMIO<MappedRegisters>, KernelDMA>
-typealias Stack = NetStack<NetworkCard>
-private typealias InterruptSide = VirtIOInterrupt<VirtIOMMIO<MappedRegisters>.Acknowledger, KernelDMA>
+typealias Stack = NetStack<Card>
 
 enum Network {
     /// Packets for everything: what cards receive into, what is on its way out, what waits in queues.
@@ -26,9 +25,11 @@ enum Network {
     nonisolated(unsafe) private static var stack = ThreadLock<UnsafeMutablePointer<Stack>?>(nil)
     nonisolated(unsafe) private static var pool: PacketPool?
     nonisolated(unsafe) private static var seed: UInt64 = 0
-    nonisolated(unsafe) private static var interruptSides = [4 of InterruptSide?](repeating: nil)
-    /// Bit i: interface i's configuration changed.
-    private static let changes = Atomic<UInt32>(0)
+    /// Bit i: interface i's interrupt waits to be completed.
+    private static let claimed = Atomic<UInt32>(0)
+    /// By interface, and source 0 for none.
+    nonisolated(unsafe) private static var troubleToldAt: UInt64 = 0
+    nonisolated(unsafe) private static var sources = [4 of UInt32](repeating: 0)
     /// The thread has something to look at.
     private static let pending = Atomic<Bool>(false)
     /// When the thread wakes by itself (nanoseconds since boot).
@@ -60,47 +61,81 @@ enum Network {
         stack.withLock { $0 = place }
     }
 
-    /// Takes a card over; its interrupts come from `source`.
-    static func add(_ transport: VirtIOMMIO<MappedRegisters>, source: UInt32) throws(VirtIOError) {
-        guard let pool else { throw .noMemory }
+    /// Looks for a card at a place and takes it over; false when there is none that we know.
+    static func add(_ place: CardPlace<MappedRegisters>, spot: CardSpot, options: borrowing BootOptions) -> Bool {
+        guard let pool else { return false }
         seed = seed &* 6_364_136_223_846_793_005 &+ 1
-        let card = try NetworkCard(transport, in: KernelDMA(), pool: pool, receiveBuffers: receiveBuffers, random: seed)
-        let side = card.interrupt
-        let hardware = card.hardwareAddress
-        guard let place = stack.withLock({ $0 }), let index = place.pointee.addInterface(card) else {
-            kprint("network: no room for another card\n")
-            return
+        let site = CardSite(
+            place, pool: pool, receiveBuffers: receiveBuffers, random: seed, withoutFeatures: options.withoutFeatures)
+        do throws(CardError) {
+            guard var card = try Card.attach(site) else { return false }
+            var spot = spot
+            if spot.bus == .isa, spot.source == 0 { spot.source = findSource(&card) }
+            take(card, spot)
+        } catch {
+            kprint("network card on \(spot): \(error.message)\n")
         }
-        interruptSides[index] = side
-        Interrupts.route(source, to: .network(index))
-        kprint("vt\(index): virtio-net, \(ethernet: hardware)\n")
+        return true
     }
 
-    /// Gives the first interface the address in the boot arguments, or asks a DHCP server for one; and starts the thread.
+    /// Makes a card raise its line and looks which source becomes pending by that; 0 when none or several do.
+    private static func findSource(_ card: inout Card) -> UInt32 {
+        let before = Interrupts.pending
+        card.holdInterrupt(true)
+        let raised = Interrupts.pending & ~before
+        card.holdInterrupt(false)
+        return raised.nonzeroBitCount == 1 ? UInt32(raised.trailingZeroBitCount) : 0
+    }
+
+    @inline(never)
+    private static func take(_ card: consuming Card, _ spot: CardSpot) {
+        let hardware = card.hardwareAddress, driver = card.driver
+        guard let place = stack.withLock({ $0 }), let index = place.pointee.addInterface(card) else {
+            return kprint("network: no room for another card\n")
+        }
+        CardNames.add(index, driver, spot)
+        sources[index] = spot.source
+        if spot.source != 0 {
+            Interrupts.route(spot.source, to: .network(index))
+        } else {
+            kprint("\(interface: index): where its interrupt leads is unknown: it is looked at once a second\n")
+        }
+        kprint("\(interface: index): \(driver.name) on \(spot), \(ethernet: hardware)\n")
+    }
+
+    /// Gives the first interface the address in the boot arguments, asks DHCP servers for all others; and starts the thread.
     static func start(_ machine: borrowing MachineDescription) {
         guard let place = stack.withLock({ $0 }), place.pointee.interfaceCount > 0 else { return }
+        var first = 0
         if let text = machine.tree.bootArguments,
             let settings = InterfaceSettings(bootArguments: RawSpan(_unsafeStart: text.pointer, byteCount: text.count))
         {
             place.pointee.configure(
                 0, address: settings.address, prefixLength: settings.prefixLength, gateway: settings.gateway)
-            kprint("vt0: \(address: settings.address)/\(settings.prefixLength)\n")
-        } else {
-            place.pointee.startDHCP(0, now: Clock.nanoseconds)
-            Leases.wake(place.pointee.takeChangedLeases())
+            kprint("\(interface: 0): \(address: settings.address)/\(settings.prefixLength)\n")
+            first = 1
         }
+        for index in first..<place.pointee.interfaceCount { place.pointee.startDHCP(index, now: Clock.nanoseconds) }
+        Leases.wake(place.pointee.takeChangedLeases())
         pending.store(true, ordering: .relaxed)
         ProcessTable.startKernelThread("network") { Network.run() }
     }
 
     // MARK: The thread
 
-    /// An interrupt from a card.
-    static func interrupt(_ index: Int) {
-        guard let side = interruptSides[index] else { return }
-        let cause = side.acknowledge(masking: true)
-        if cause.contains(.configuration) { changes.bitwiseOr(1 << UInt32(index), ordering: .relaxed) }
-        if !cause.isEmpty { wakeThread() }
+    /// An interrupt from one of these interfaces' cards. The source stays claimed until `complete`.
+    static func interrupt(_ interfaces: UInt32, source: UInt32) {
+        claimed.bitwiseOr(1 << UInt32(interfaces.trailingZeroBitCount), ordering: .relaxed)
+        wakeThread()
+    }
+
+    /// Lets the sources interrupt again whose cards were looked at.
+    private static func complete() {
+        var bits = claimed.exchange(0, ordering: .relaxed)
+        while bits != 0 {
+            Interrupts.complete(sources[bits.trailingZeroBitCount])
+            bits &= bits - 1
+        }
     }
 
     private static func wakeThread() {
@@ -112,11 +147,13 @@ enum Network {
         while true {
             pending.store(false, ordering: .sequentiallyConsistent)
             let result = stack.withLock { stack in
-                takeChanges(&stack.unsafelyUnwrapped.pointee)
                 let result = stack.unsafelyUnwrapped.pointee.poll(now: Clock.nanoseconds, budget: budget)
                 wakeTime.store(result.nextDeadline, ordering: .relaxed)
                 return result
             }
+            if claimed.load(ordering: .relaxed) != 0 { complete() }
+            if result.changedLinks != 0 { tellLinks(result.changedLinks) }
+            tellTrouble()
             wakeEchoWaiters(result.completedEchoes)
             Sockets.wake(result.readySockets)
             Leases.wake(result.changedLeases)
@@ -134,11 +171,25 @@ enum Network {
         }
     }
 
-    private static func takeChanges(_ stack: inout Stack) {
-        var changed = changes.exchange(0, ordering: .relaxed)
-        while changed != 0 {
-            _ = stack.withInterface(changed.trailingZeroBitCount) { $0.device.configurationChanged() }
-            changed &= changed - 1
+    private static func tellLinks(_ interfaces: UInt32) {
+        var left = interfaces
+        while left != 0 {
+            let index = left.trailingZeroBitCount
+            let isUp = onStack { $0.withInterface(index) { $0.isLinkUp } } ?? nil
+            let state: StaticString = isUp == true ? "up" : "down"
+            kprint("\(interface: index): link \(state)\n")
+            left &= left - 1
+        }
+    }
+
+    /// Once a second, prints what drivers have to say.
+    private static func tellTrouble() {
+        let now = Clock.nanoseconds
+        guard now &- troubleToldAt >= 1_000_000_000 else { return }
+        troubleToldAt = now
+        for index in 0..<Stack.interfaceLimit {
+            guard let trouble = onStack({ $0.withInterface(index) { $0.device.takeTrouble() } }), let text = trouble ?? nil else { continue }
+            kprint("\(interface: index): \(text)\n")
         }
     }
 
@@ -157,14 +208,28 @@ enum Network {
     static func withStack<Result: ~Copyable>(
         _ body: (inout Stack) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        var news = News()
-        let result = try stack.withLock { (stack) throws(SystemError) -> Result in
-            guard let stack else { throw .networkDown }
-            defer { news.take(from: &stack.pointee) }
-            return try body(&stack.pointee)
+        let stack = try lockStack()
+        defer { unlockStack(stack) }
+        return try body(&stack.pointee)
+    }
+
+    // Functions of their own: two dozen system calls are between them.
+
+    @inline(never)
+    private static func lockStack() throws(SystemError) -> UnsafeMutablePointer<Stack> {
+        guard let place = stack.lock().pointee else {
+            stack.unlock()
+            throw .networkDown
         }
+        return place
+    }
+
+    @inline(never)
+    private static func unlockStack(_ place: UnsafeMutablePointer<Stack>) {
+        var news = News()
+        news.take(from: &place.pointee)
+        stack.unlock()
         tell(news)
-        return result
     }
 
     /// What a call made ready, to be told after the lock.
@@ -175,7 +240,6 @@ enum Network {
         var queries: UInt32 = 0
         var deadline = UInt64.max
 
-        @inline(never)
         mutating func take(from stack: inout Stack) {
             echoes = stack.takeCompletedEchoes()
             sockets = stack.takeReadySockets()

@@ -5,9 +5,14 @@ import NetStack
 import SystemInterface
 
 enum NetworkReports {
-    /// The name of an interface by its number: "vt0"; the loopback's beyond the last.
-    private static func name(_ letters: (UInt8, UInt8), _ number: Int) -> UInt64 {
-        UInt64(letters.0) | UInt64(letters.1) << 8 | UInt64(0x30 + number) << 16
+    /// Up to 16 bytes of a text, the first one lowest.
+    private static func words(_ text: StaticString) -> (UInt64, UInt64) {
+        var words: (UInt64, UInt64) = (0, 0)
+        for i in 0..<min(16, text.utf8CodeUnitCount) {
+            let byte = UInt64(text.utf8Start[i])
+            if i < 8 { words.0 |= byte << UInt64(8 * i) } else { words.1 |= byte << UInt64(8 * (i - 8)) }
+        }
+        return words
     }
 
     static func interface(_ index: Int, of stack: inout Stack) -> InterfaceReport? {
@@ -15,7 +20,9 @@ enum NetworkReports {
         return stack.withInterface(index) { interface in
             var report = InterfaceReport()
             report.number = index
-            report.name = name((0x76, 0x74), index)
+            report.name = CardNames.name(index)
+            report.spot = CardNames.spot(index)
+            report.driver = words(CardNames.driver(index))
             report.hardware = bits(of: interface.hardware)
             report.mtu = UInt64(interface.mtu)
             report.address = interface.address.bits
@@ -34,7 +41,7 @@ enum NetworkReports {
     private static func loopback(_ stack: borrowing Stack) -> InterfaceReport {
         var report = InterfaceReport()
         report.number = Int(RouteReport.loopback)
-        report.name = name((0x6c, 0x6f), 0)
+        report.name = 0x30_6f6c  // lo0
         report.mtu = UInt64(Stack.loopbackMTU)
         report.address = IPv4Address.loopback.bits
         report.prefixLength = 8

@@ -47,6 +47,7 @@ enum Exec {
         let bytes = UnsafeBufferPointer(start: path.utf8Start, count: path.utf8CodeUnitCount)
         let count = try replaceProgram(bytes.span) { (stack) throws(SystemError) in
             try stack.push(string: path.utf8Start, length: path.utf8CodeUnitCount)
+            BootArguments.forEachWord { stack.pushIfRoom($0) }
         }
         current.pointee.frame.pointee.a0 = UInt64(count)
         // User mode with interrupts on (sstatus.SPP = 0, SPIE = 1).
@@ -82,6 +83,7 @@ enum Exec {
     // MARK: Loading
 
     /// Reads exactly `count` bytes of the file; fewer make it no executable.
+    @inline(never)
     private static func read(
         _ inode: InodeReference, at offset: UInt64, count: Int, to destination: UnsafeMutableRawPointer
     ) throws(SystemError) {
@@ -198,6 +200,12 @@ private struct ArgumentStack {
         place.storeBytes(of: 0, toByteOffset: length, as: UInt8.self)
         pointers[count] = UInt64(top)
         count += 1
+    }
+
+    /// Pushes a string that may as well be left out.
+    mutating func pushIfRoom(_ text: UnsafeBufferPointer<UInt8>) {
+        guard let start = text.baseAddress, top - bottom > UInt(text.count) + 512 else { return }
+        do throws(SystemError) { try push(string: start, length: text.count) } catch {}
     }
 
     /// Pushes argv with its NULL; returns its address, which is also the stack pointer.

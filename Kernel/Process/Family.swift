@@ -61,6 +61,7 @@ enum Family {
     }
 
     /// Ends the running process. Its children go to init; its parent is told.
+    @inline(never)
     static func exit(status: Int32) -> Never {
         let process = current
         if process == firstProcess { panic("init ended") }

@@ -13,6 +13,8 @@ private struct FreeSlots {
 
 enum ProcessTable {
     nonisolated(unsafe) private static var slots = UnsafeMutablePointer<Process>(bitPattern: 8).unsafelyUnwrapped
+    /// The kernel's own threads, a list through `nextSibling`; it only grows, during start-up.
+    nonisolated(unsafe) private static var kernelThreads: ProcessRef?
     nonisolated(unsafe) private static var free = SpinLock(FreeSlots())
 
     /// Makes all slots, with their kernel stacks.
@@ -105,7 +107,26 @@ enum ProcessTable {
         thread.initialize(to: Process(stackTop: KernelStacks.make(), isKernelThread: true, threadMain: main))
         thread.pointee.setName(name)
         thread.pointee.resetContext()
+        thread.pointee.nextSibling = kernelThreads
+        kernelThreads = thread
         Scheduler.makeRunnable(thread)
+    }
+
+    /// The most that was ever on the kernel stack of a process slot.
+    static var deepestStack: UInt {
+        var deepest: UInt = 0
+        for index in 0..<Limit.processes { deepest = max(deepest, KernelStacks.depth(top: slots[index].stackTop)) }
+        return deepest
+    }
+
+    static var deepestKernelThreadStack: UInt {
+        var deepest: UInt = 0
+        var thread = kernelThreads
+        while let one = thread {
+            deepest = max(deepest, KernelStacks.depth(top: one.pointee.stackTop))
+            thread = one.pointee.nextSibling
+        }
+        return deepest
     }
 
     /// ^P: one line a process, as xv6 prints it.

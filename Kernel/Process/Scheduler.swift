@@ -49,6 +49,12 @@ struct HartState: ~Copyable {
     var needsYield = false
     /// When the running thread's turn ends (timebase ticks).
     var sliceEnd: UInt64 = 0
+    /// What the instruction counter advanced by while this hart slept: under QEMU's -icount, time that passes for nothing counts too.
+    fileprivate(set) var idleInstructions: UInt64 = 0
+    /// Timer interrupts.
+    var timerInterrupts: UInt64 = 0
+    /// Switches from one thread to another.
+    fileprivate(set) var switches: UInt64 = 0
 
     init() {}
 }
@@ -84,6 +90,7 @@ enum Scheduler {
 
     /// Sleeps until woken. The thread has joined a wait queue (or armed a timer) since it was last `running`; if it was woken
     /// already, this returns at once.
+    @inline(never)
     static func sleep() {
         let interrupts = interrupts_disable()
         let thread = current
@@ -94,6 +101,7 @@ enum Scheduler {
     }
 
     /// Lets the others that are runnable go first.
+    @inline(never)
     static func yield() {
         let interrupts = interrupts_disable()
         let thread = current
@@ -110,6 +118,7 @@ enum Scheduler {
         panic("a thread that ended was run again")
     }
 
+    @inline(never)
     private static func switchToNext(from thread: ProcessRef) {
         let hart = here
         let next = takeOwn() ?? steal() ?? hart.pointee.idleThread.unsafelyUnwrapped
@@ -127,6 +136,7 @@ enum Scheduler {
         }
         this_hart().pointee.current = UnsafeMutableRawPointer(next)
         hart.pointee.previous = thread
+        hart.pointee.switches &+= 1
         write_satp(next.pointee.satp)
         hart.pointee.sliceEnd = next == hart.pointee.idleThread ? .max : Clock.ticks &+ slice
         TimerQueue.arm()
@@ -205,19 +215,24 @@ enum Scheduler {
         harts[hart].queued.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
+    @inline(__always)
     private static func takeOwn() -> ProcessRef? {
-        take(from: here)
+        here.pointee.queued.load(ordering: .relaxed) > 0 ? take(from: here) : nil
     }
 
+    @inline(never)
     private static func take(from hart: UnsafeMutablePointer<HartState>) -> ProcessRef? {
-        guard hart.pointee.queued.load(ordering: .relaxed) > 0 else { return nil }
         let thread = hart.pointee.queue.withLock { $0.takeFirst() }
         if thread != nil { hart.pointee.queued.wrappingSubtract(1, ordering: .relaxed) }
         return thread
     }
 
     /// Takes a thread from another hart's queue.
-    private static func steal() -> ProcessRef? {
+    @inline(__always)
+    private static func steal() -> ProcessRef? { hartCount > 1 ? stealFromOthers() : nil }
+
+    @inline(never)
+    private static func stealFromOthers() -> ProcessRef? {
         let own = Int(this_hart().pointee.index)
         for distance in 1..<max(hartCount, 1) {
             let victim = harts + (own + distance) % hartCount
@@ -251,7 +266,11 @@ enum Scheduler {
             }
             idle.bitwiseOr(own, ordering: .sequentiallyConsistent)
             atomicMemoryFence(ordering: .sequentiallyConsistent)
-            if !anyQueued { wait_for_interrupt() }
+            if !anyQueued {
+                let before = read_instret()
+                wait_for_interrupt()
+                here.pointee.idleInstructions &+= read_instret() &- before
+            }
             idle.bitwiseAnd(~own, ordering: .sequentiallyConsistent)
             // wfi returned for an interrupt that is still pending: take it now.
             interrupts_enable()

@@ -51,6 +51,7 @@ struct KernelMonitor: Monitor {
         interrupts_restore(interrupts)
     }
 
+    @inline(never)
     func wait() {
         state.pointee.waiters.sleepOnce { release() }
         acquire()

@@ -61,15 +61,30 @@ struct ThreadLock<State: ~Copyable>: ~Copyable, @unchecked Sendable {
     mutating func withLock<Result: ~Copyable, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        acquire(held)
-        defer { held.store(0, ordering: .releasing) }
-        return try body(&withUnsafeMutablePointer(to: &state) { launder($0).assumingMemoryBound(to: State.self) }.pointee)
+        let state = lock()
+        defer { unlock() }
+        return try body(&state.pointee)
     }
+
+    /// Takes the lock, for whom a closure does not suit; `unlock` gives it back. The state is the caller's in between.
+    @inline(__always)
+    mutating func lock() -> UnsafeMutablePointer<State> {
+        acquire(held)
+        return withUnsafeMutablePointer(to: &state) { launder($0).assumingMemoryBound(to: State.self) }
+    }
+
+    @inline(__always)
+    func unlock() { held.store(0, ordering: .releasing) }
 }
 
 @inline(__always)
 private func acquire(_ held: borrowing Atomic<UInt32>) {
-    while held.exchange(1, ordering: .acquiring) != 0 {
+    if held.exchange(1, ordering: .acquiring) != 0 { acquireContended(held) }
+}
+
+@inline(never)
+private func acquireContended(_ held: borrowing Atomic<UInt32>) {
+    repeat {
         while held.load(ordering: .relaxed) != 0 { spin_pause() }
-    }
+    } while held.exchange(1, ordering: .acquiring) != 0
 }

@@ -46,6 +46,7 @@ struct WaitQueue: ~Copyable {
     }
 
     /// The same for a wait that kill does not end and that has no time limit.
+    @inline(never)
     mutating func waitUninterrupted(_ ready: () -> Bool) {
         if ready() { return }
         let thread = current
@@ -95,6 +96,7 @@ struct WaitQueue: ~Copyable {
         mutating get { waiters.peek { $0.first == nil } }
     }
 
+    @inline(never)
     private mutating func join(_ thread: ProcessRef) {
         // The queue's address stays the same: see the type's promise.
         let queue = withUnsafeMutablePointer(to: &self) { $0 }
@@ -110,6 +112,7 @@ struct WaitQueue: ~Copyable {
     }
 
     /// Takes the running thread out, woken or not.
+    @inline(never)
     private mutating func leave(_ thread: ProcessRef) {
         waiters.withLock { waiters in
             if thread.pointee.waitQueue != nil { Self.unlink(thread, from: &waiters) }

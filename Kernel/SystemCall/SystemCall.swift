@@ -74,6 +74,8 @@ enum SystemCall {
         case .networkChange: try NetworkStatusCalls.change(arguments.int(0), record: arguments.address(1))
         case .resolve:
             try NetworkCalls.resolve(arguments.address(0), milliseconds: arguments.int(1), report: arguments.address(2))
+        case .counters: try StatusCalls.counters(to: arguments.address(0), stacks: arguments.int(1) != 0)
+        case .pciFunction: try StatusCalls.pciFunction(arguments.int(0), to: arguments.address(1))
         case nil: try unknown(arguments.number)
         }
     }

@@ -56,15 +56,18 @@ enum Panic {
         while true { wait_for_interrupt() }
     }
 
-    private static func printRegisters(_ f: UnsafeMutablePointer<trap_frame>) {
-        let r = f.pointee
-        say(" ra \(hex: r.ra, digits: 16)  sp \(hex: r.sp, digits: 16)  gp \(hex: r.gp, digits: 16)  tp \(hex: r.tp, digits: 16)\n")
-        say(" t0 \(hex: r.t0, digits: 16)  t1 \(hex: r.t1, digits: 16)  t2 \(hex: r.t2, digits: 16)  s0 \(hex: r.s0, digits: 16)\n")
-        say(" s1 \(hex: r.s1, digits: 16)  a0 \(hex: r.a0, digits: 16)  a1 \(hex: r.a1, digits: 16)  a2 \(hex: r.a2, digits: 16)\n")
-        say(" a3 \(hex: r.a3, digits: 16)  a4 \(hex: r.a4, digits: 16)  a5 \(hex: r.a5, digits: 16)  a6 \(hex: r.a6, digits: 16)\n")
-        say(" a7 \(hex: r.a7, digits: 16)  s2 \(hex: r.s2, digits: 16)  s3 \(hex: r.s3, digits: 16)  s4 \(hex: r.s4, digits: 16)\n")
-        say(" s5 \(hex: r.s5, digits: 16)  s6 \(hex: r.s6, digits: 16)  s7 \(hex: r.s7, digits: 16)  s8 \(hex: r.s8, digits: 16)\n")
-        say(" s9 \(hex: r.s9, digits: 16) s10 \(hex: r.s10, digits: 16) s11 \(hex: r.s11, digits: 16)  t3 \(hex: r.t3, digits: 16)\n")
-        say(" t4 \(hex: r.t4, digits: 16)  t5 \(hex: r.t5, digits: 16)  t6 \(hex: r.t6, digits: 16)  sstatus \(hex: r.sstatus)\n")
+    private static func printRegisters(_ frame: UnsafeMutablePointer<trap_frame>) {
+        // x1 to x31 lie in the frame in this order; five bytes a name.
+        let names: StaticString =
+            "  ra   sp   gp   tp   t0   t1   t2   s0   s1   a0   a1   a2   a3   a4   a5   a6   a7   s2   s3   s4   s5   s6   s7   s8   s9  s10  s11   t3   t4   t5   t6 "
+        let registers = UnsafeRawPointer(frame).assumingMemoryBound(to: UInt64.self)
+        for index in 0..<31 {
+            var line: KernelMessage = ""
+            for place in 5 * index..<5 * index + 5 { line.append(byte: names.utf8Start[place]) }
+            line.append(hex: registers[index], digits: 16)
+            if index % 4 == 3 { line.append(byte: 10) }
+            say(line)
+        }
+        say("  sstatus \(hex: frame.pointee.sstatus)\n")
     }
 }

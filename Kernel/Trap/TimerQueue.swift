@@ -88,6 +88,7 @@ enum TimerQueue {
     }
 
     /// Forgets the running thread's timer if it has not fired.
+    @inline(never)
     static func cancel(_ thread: ProcessRef) {
         let hart = thread.pointee.timerHart
         guard hart >= 0 else { return }
@@ -102,6 +103,7 @@ enum TimerQueue {
     /// timer for what comes next.
     static func expire() {
         let hart = Int(this_hart().pointee.index)
+        Scheduler.harts[hart].timerInterrupts &+= 1
         while true {
             let now = Clock.ticks
             let due: ProcessRef? = timers[hart].heap.withLock { heap in

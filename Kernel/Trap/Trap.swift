@@ -68,7 +68,14 @@ enum TrapCause {
 }
 
 /// What may keep a thread from going back to user mode: it was killed, or its turn is over. Interrupts are off, before and after.
+@inline(__always)
 func returnToUserChecks() {
+    if current.pointee.killed.load(ordering: .relaxed) || Scheduler.here.pointee.needsYield { stayInKernel() }
+}
+
+/// The seldom case of it.
+@inline(never)
+private func stayInKernel() {
     while true {
         if current.pointee.killed.load(ordering: .relaxed) {
             interrupts_enable()

@@ -70,5 +70,6 @@ public struct InterfaceCounters {
     public init() {}
 
     public subscript(reason: DropReason) -> UInt64 { drops[reason.rawValue] }
+    @inline(never)
     mutating func count(_ reason: DropReason) { drops[reason.rawValue] &+= 1 }
 }

@@ -82,6 +82,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Tells the sender of a unicast datagram what is wrong with it, in the very buffer. The packet starts behind its IPv4 header, whose
     /// bytes still stand in front of it.
+    @inline(never)
     mutating func sendError(_ error: ICMPError, about packet: consuming Packet, _ ip: IPv4Header, now: UInt64) {
         guard !ip.destination.isMulticast, !ip.destination.isBroadcast, ip.source.isUnicast || ip.source.isLoopback else { return }
         guard errorLimiter.allows(now: now) else { return drop(.icmpErrorLimited, at: Self.loopbackIndex) }

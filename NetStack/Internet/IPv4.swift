@@ -3,7 +3,7 @@
 extension NetStack where Device: ~Copyable {
     /// Takes a packet from its IPv4 header on; what follows the datagram is padding.
     /// A low TTL is no reason for a host to drop a packet (RFC 1122, 3.2.1.7).
-    @inline(__always)
+    @inline(never)
     mutating func inputIPv4(_ packet: consuming Packet, at i: Int, wasBroadcast: Bool, now: UInt64) {
         let header: IPv4Header
         do { header = try IPv4Header(parsing: packet.bytes) } catch { return drop(Self.reason(error), at: i) }
@@ -16,7 +16,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Takes a whole datagram from what follows its IPv4 header, whose bytes still stand in front.
-    @inline(__always)
+    @inline(never)
     mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
         switch header.protocolNumber {
         case IPProtocol.icmp: inputICMP(packet, header, at: i, toGroup: toGroup, now: now)
@@ -47,7 +47,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     @inline(__always)
-    private func isPossibleSource(_ source: IPv4Address, at i: Int) -> Bool {
+    private mutating func isPossibleSource(_ source: IPv4Address, at i: Int) -> Bool {
         source.isUnicast && source != table[i].address && !table[i].isBroadcast(source)
     }
 
@@ -82,7 +82,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Puts the header in front of a payload; false without the room.
     @inline(__always) @discardableResult
-    func prependIPv4(_ packet: inout Packet, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
+    mutating func prependIPv4(_ packet: inout Packet, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
         let payloadCount = packet.count
         guard packet.prepend(IPv4Header.leastByteCount) else { return false }
         var bytes = packet.mutableBytes
@@ -94,7 +94,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Puts the header in front of a payload and sends it, in fragments when the way is too narrow.
-    @inline(__always)
+    @inline(never)
     mutating func output(_ payload: consuming Packet, _ envelope: Envelope, by route: Route, now: UInt64) {
         guard payload.count + IPv4Header.leastByteCount <= mtu(of: route, to: envelope.destination) else {
             var pieces = PacketQueue()
@@ -108,7 +108,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Sends a packet that has its IPv4 header.
-    @inline(__always)
+    @inline(never)
     mutating func forward(_ packet: consuming Packet, by route: Route, now: UInt64) {
         switch route {
         case .loopback:

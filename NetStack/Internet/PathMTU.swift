@@ -19,8 +19,9 @@ struct PathMTUTable {
     private var entries = InlineArray<8, Entry>(repeating: Entry())
     private(set) var isEmpty = true
 
-    /// The most bytes of a packet there, as far as anybody said.
-    func limit(to destination: IPv4Address) -> Int {
+    /// The most bytes of a packet there, as far as anybody said. (Mutating, so that the table is not copied to be looked at.)
+    @inline(never)
+    mutating func limit(to destination: IPv4Address) -> Int {
         for i in 0..<Self.capacity where entries[i].destination == destination { return entries[i].limit }
         return .max
     }

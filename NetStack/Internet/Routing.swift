@@ -56,9 +56,11 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: Looking
 
+    // These change nothing; they are mutating because a borrow of the whole stack is a copy of it, a thousand bytes long.
+
     /// Whether this is one of our own addresses.
     @inline(__always)
-    func isOwn(_ address: IPv4Address) -> Bool {
+    mutating func isOwn(_ address: IPv4Address) -> Bool {
         if address.isLoopback { return true }
         for i in 0..<interfaceCount where table[i].address == address && table[i].hasAddress { return true }
         return false
@@ -66,10 +68,11 @@ extension NetStack where Device: ~Copyable {
 
     /// The way to a destination: to ourselves, or by the most specific route whose interface has a link; nil when there is none.
     /// The limited broadcast goes out by the first interface that has an address; groups without a route of their own do too.
-    @inline(__always)
-    func route(to destination: IPv4Address) -> Route? {
+    @inline(never)
+    mutating func route(to destination: IPv4Address) -> Route? {
         if isOwn(destination) { return .loopback }
         if destination.isBroadcast { return firstInterface(for: destination) }
+        let table = table
         let best = routes.find(destination) { $0 >= 0 && table[$0].device.isLinkUp }
         if let best {
             let gateway = destination.isMulticast ? nil : best.pointee.gateway
@@ -78,7 +81,7 @@ extension NetStack where Device: ~Copyable {
         return destination.isMulticast ? firstInterface(for: destination) : nil
     }
 
-    private func firstInterface(for destination: IPv4Address) -> Route? {
+    private mutating func firstInterface(for destination: IPv4Address) -> Route? {
         for i in 0..<interfaceCount where table[i].hasAddress && table[i].device.isLinkUp {
             return .interface(i, nextHop: destination)
         }
@@ -86,7 +89,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Our address on the way there.
-    func sourceAddress(for route: Route, to destination: IPv4Address) -> IPv4Address {
+    mutating func sourceAddress(for route: Route, to destination: IPv4Address) -> IPv4Address {
         switch route {
         case .loopback: destination
         case .interface(let i, _): table[i].address
@@ -100,7 +103,7 @@ extension NetStack where Device: ~Copyable {
 
     /// The most bytes of an IPv4 packet, header included, that this way takes without fragments.
     @inline(__always)
-    func mtu(of route: Route, to destination: IPv4Address) -> Int {
+    mutating func mtu(of route: Route, to destination: IPv4Address) -> Int {
         switch route {
         case .loopback: Self.loopbackMTU
         case .interface(let i, _):

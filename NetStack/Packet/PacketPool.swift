@@ -54,7 +54,7 @@ public struct PacketPool {
     }
 
     /// Takes a packet with no bytes in it and the usual headroom; nil (counted) when none is free.
-    @inline(__always)
+    @inline(never)
     public func take() -> Packet? {
         var old = state.pointee.head.load(ordering: .acquiring)
         while true {
@@ -78,7 +78,7 @@ public struct PacketPool {
         }
     }
 
-    @inline(__always)
+    @inline(never)
     func putBack(_ buffer: UnsafeMutableRawPointer) {
         let index = UInt64(UInt(bitPattern: buffer - base) / UInt(Self.bufferSize))
         var old = state.pointee.head.load(ordering: .relaxed)

@@ -34,7 +34,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Until when it is worth waiting for a lease before a packet is sent there: while there is no way, and an interface has just begun
     /// to ask for its address. nil: there is a way, or none is to be expected.
-    public func leaseWait(to destination: IPv4Address, now: UInt64) -> UInt64? {
+    public mutating func leaseWait(to destination: IPv4Address, now: UInt64) -> UInt64? {
         guard route(to: destination) == nil else { return nil }
         var end: UInt64?
         for i in 0..<interfaceCount where table[i].dhcp.isActive && !table[i].dhcp.state.hasLease {

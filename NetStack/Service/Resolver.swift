@@ -65,6 +65,8 @@ struct Resolver: ~Copyable {
 
     let queries: UnsafeMutablePointer<NameQuery>
     let cache: UnsafeMutablePointer<CachedName>
+    /// Bit i: query i is under way.
+    var busy: UInt32 = 0
     /// Bit i: query i ended and nobody was told yet.
     var completed: UInt32 = 0
 
@@ -77,6 +79,7 @@ struct Resolver: ~Copyable {
 
     var nextDeadline: UInt64 {
         var deadline = UInt64.max
+        guard busy != 0 else { return deadline }
         for i in 0..<Self.queryLimit where queries[i].state == .waiting { deadline = min(deadline, queries[i].deadline) }
         return deadline
     }
@@ -133,6 +136,7 @@ extension NetStack where Device: ~Copyable {
         guard serverCount > 0 else { throw .noServer }
         addSearchDomain(to: i, isAbsolute: text.byte(text.byteCount - 1) == 0x2e)
         resolver.queries[i].state = .waiting
+        resolver.busy |= 1 << UInt32(i)
         ask(i, now: now)
         return i
     }
@@ -155,6 +159,7 @@ extension NetStack where Device: ~Copyable {
         guard i >= 0, i < Resolver.queryLimit else { return }
         closeQuerySocket(i)
         resolver.queries[i].state = .free
+        resolver.busy &= ~(1 << UInt32(i))
         resolver.completed &= ~(1 << UInt32(i))
     }
 
@@ -246,12 +251,14 @@ extension NetStack where Device: ~Copyable {
     private mutating func finish(_ i: Int, _ state: NameQuery.State) {
         closeQuerySocket(i)
         resolver.queries[i].state = state
+        resolver.busy &= ~(1 << UInt32(i))
         resolver.completed |= 1 << UInt32(i)
     }
 
     // MARK: Answers and time
 
     /// Reads what came for the queries under way, and asks again where it is time.
+    @inline(never)
     mutating func runResolver(now: UInt64) {
         for i in 0..<Resolver.queryLimit where resolver.queries[i].state == .waiting {
             while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i, now: now) { act(on: verdict, for: i, now: now) }

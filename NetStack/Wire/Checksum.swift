@@ -18,7 +18,7 @@ public struct Checksum {
         bytes.withUnsafeBytes { raw in add(raw.baseAddress.unsafelyUnwrapped + offset, byteCount: end &- offset) }
     }
 
-    @inline(__always)
+    @inline(never)
     private mutating func add(_ start: UnsafeRawPointer, byteCount: Int) {
         var at = start, left = byteCount
         while left >= 32 {

@@ -8,6 +8,7 @@ public struct CString: ExpressibleByStringLiteral, Equatable {
 
     public init(_ start: UnsafePointer<UInt8>) { self.start = start }
     public init(stringLiteral literal: StaticString) { start = literal.utf8Start }
+    public init(_ literal: StaticString) { start = literal.utf8Start }
 
     /// Bytes without the NUL.
     public var count: Int {

@@ -68,6 +68,9 @@ public enum System {
     /// Moves the break by `bytes`, reserving what it grows by; returns the old break.
     public static func moveBreak(by bytes: Int32) throws(SystemError) -> UInt { UInt(bitPattern: try call(.sbrk, word(bytes), 1)) }
 
+    /// Moves the break by `bytes`; what it grows by comes when it is touched.
+    public static func moveBreakLazily(by bytes: Int32) throws(SystemError) -> UInt { UInt(bitPattern: try call(.sbrk, word(bytes), 2)) }
+
     public static func sleep(nanoseconds: UInt64) throws(SystemError) { _ = try call(.nanosleep, nanoseconds) }
 
     /// Nanoseconds since boot.
@@ -96,6 +99,15 @@ public enum System {
         var counts = SystemResources()
         _ = try withUnsafeMutablePointer(to: &counts) { (counts) throws(SystemError) in try call(.resources, word(counts)) }
         return counts
+    }
+
+    /// What the kernel counts of itself; the depths of stacks only when they are asked for.
+    public static func counters(stacks: Bool = false) -> KernelCounters {
+        var counters = KernelCounters()
+        withUnsafeMutablePointer(to: &counters) { counters in
+            _ = system_call(SystemCallNumber.counters.rawValue, word(counters), stacks ? 1 : 0, 0, 0)
+        }
+        return counters
     }
 
     /// Nanoseconds since 1970-01-01 00:00 UTC.

@@ -8,7 +8,8 @@ import UserLibrary
         usage: ifconfig [interface]
                ifconfig interface address[/prefix] [router]
                ifconfig interface delete
-        Shows all interfaces, or one: flags, addresses, capabilities, counters. With an address it is given to the interface,
+        Shows all interfaces, or one: flags, addresses, driver and place, capabilities,
+        counters. With an address it is given to the interface,
         and DHCP leaves that alone; the prefix length is 24 if not given. delete takes the address away.
         Exit status 1 if there is no such interface or the address makes no sense.
         """
@@ -78,6 +79,7 @@ import UserLibrary
             if flags.contains(.broadcast) { line = "\(line) broadcast \(address: interface.address | ~mask)" }
             print(line)
         }
+        if let device = interface.deviceText { print("        \(device)") }
         if !flags.contains(.loopback) { print("        media: \(flags.contains(.running) ? "link up" : "no link" as StaticString)") }
         if !interface.capabilities.isEmpty { print("        options=<\(options(interface.capabilities))>") }
         print("        in  \(interface.packetsIn) packets, \(interface.bytesIn) bytes, \(interface.drops) dropped")
@@ -95,6 +97,9 @@ import UserLibrary
         name(.checksumOut, "TXCSUM")
         name(.segmentation, "TSO4")
         name(.mergedBuffers, "MRG_RXBUF")
+        name(.receiveFilter, "RXFILTER")
+        name(.eventIndex, "EVENT_IDX")
+        name(.indirectDescriptors, "INDIRECT_DESC")
         return text
     }
 }

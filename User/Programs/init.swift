@@ -4,10 +4,15 @@ import SystemInterface
 import UserLibrary
 
 @main enum Init: Program {
-    static let usage: StaticString = "usage: init\nThe first program of the system; the kernel starts it."
+    static let usage: StaticString = """
+        usage: init [word...]
+        The first program of the system; the kernel starts it, with the words of the boot arguments. Among them run=program,argument,...
+        runs a program in the shell's place and then powers the machine off; the program's status becomes QEMU's.
+        """
 
     static func run(_ arguments: Arguments) -> Int32 {
         openConsole()
+        if let command = bootCommand(arguments) { runAndHalt(command) }
         while true {
             do throws(SystemError) {
                 let shell = try System.fork()
@@ -36,6 +41,35 @@ import UserLibrary
         } catch {
             System.exit(1)  // there is nowhere to say why
         }
+    }
+
+    /// What follows run= in the boot arguments.
+    private static func bootCommand(_ arguments: Arguments) -> CString? {
+        for index in 0..<arguments.count where arguments[index].hasPrefix("run=") { return arguments[index].dropFirst(4) }
+        return nil
+    }
+
+    private static func runAndHalt(_ command: CString) -> Never {
+        do throws(SystemError) {
+            let child = try System.fork()
+            if child == 0 { become(command) }
+            var ended = try System.wait()
+            while ended.pid != child { ended = try System.wait() }
+            try System.halt(ended.status)
+        } catch {
+            fail("\(command): \(error)")
+        }
+        System.exit(1)
+    }
+
+    /// Becomes program,argument,...
+    private static func become(_ command: CString) -> Never {
+        var words: [[UInt8]] = [[]]
+        for byte in command.bytes {
+            if byte == UInt8(ascii: ",") { words.append([]) } else { words[words.count - 1].append(byte) }
+        }
+        for index in 0..<words.count { words[index].append(0) }
+        end(execute(words))
     }
 
     private static func startShell() -> Never {

@@ -46,6 +46,7 @@ struct sbi_result { int64_t error; int64_t value; };
     MACHINE_INLINE void write_##name(uint64_t v) { __asm__ volatile("csrw " #name ", %0" :: "r"(v) : "memory"); }
 
 MACHINE_READ_CSR(time)
+MACHINE_READ_CSR(instret)
 MACHINE_READ_CSR(scause)
 MACHINE_READ_CSR(stval)
 MACHINE_WRITE_CSR(stvec)

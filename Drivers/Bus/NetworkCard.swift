@@ -1,0 +1,149 @@
+// What a driver of a network card tells the kernel beside being a NetworkDevice: where it looks for its cards, and their names.
+//
+// A new kind of card is a folder here with a type that conforms to NetworkCard, and a line in the kernel's CardTable.
+
+import NetStack
+
+/// A place where there may be a card.
+public enum CardPlace<Space: RegisterSpace> {
+    /// A virtio-mmio slot.
+    case slot(Space)
+    /// A PCI function.
+    case function(PCIFunction<Space>)
+    /// Ports where an ISA card may be.
+    case ports(Space)
+}
+
+/// What a driver is given to take a card over.
+public struct CardSite<Space: RegisterSpace> {
+    public let place: CardPlace<Space>
+    public let pool: PacketPool
+    /// Packets that may wait in the card, of one that receives into memory.
+    public let receiveBuffers: Int
+    public let random: UInt64
+    /// Features that the boot arguments take away, for drivers that negotiate any.
+    public let withoutFeatures: UInt64
+
+    public init(_ place: CardPlace<Space>, pool: PacketPool, receiveBuffers: Int, random: UInt64, withoutFeatures: UInt64 = 0) {
+        self.place = place
+        self.pool = pool
+        self.receiveBuffers = receiveBuffers
+        self.random = random
+        self.withoutFeatures = withoutFeatures
+    }
+}
+
+/// What a user is told of a driver.
+public struct CardDriver: Sendable {
+    /// Of the interface's name, "vt" in vt0.
+    public let letters: (UInt8, UInt8)
+    public let name: StaticString
+
+    public init(letters: (UInt8, UInt8), name: StaticString) {
+        self.letters = letters
+        self.name = name
+    }
+}
+
+/// Why a card that a driver recognised is not driven.
+public struct CardError: Error {
+    public let message: StaticString
+    public init(_ message: StaticString) { self.message = message }
+}
+
+/// Memory for devices that needs no handle: a kernel's.
+public protocol AmbientDMA: DMA {
+    init()
+}
+
+/// A card that finds itself.
+public protocol NetworkCard: NetworkDevice, ~Copyable {
+    associatedtype Space: RegisterSpace
+    /// Takes the card at a place over; nil when there is none, or none of this driver's, and nothing was touched.
+    static func attach(_ site: CardSite<Space>) throws(CardError) -> Self?
+    var driver: CardDriver { get }
+    /// A line about trouble that nobody was told of yet.
+    mutating func takeTrouble() -> StaticString?
+    /// Raises the interrupt line without reason, or lowers it again, before the card was ever armed: so that the kernel finds out
+    /// where the line of an ISA card leads. Others do nothing.
+    mutating func holdInterrupt(_ isRaised: Bool)
+}
+
+extension NetworkCard where Self: ~Copyable {
+    public mutating func holdInterrupt(_ isRaised: Bool) {}
+}
+
+/// Either a card of the first kind, or one of those further down. The methods cost one branch for each kind further up.
+public struct CardTable<Memory: AmbientDMA, First: NetworkCard & ~Copyable, Rest: NetworkCard & ~Copyable>: NetworkCard, ~Copyable
+where First.Space == Rest.Space {
+    public typealias Space = First.Space
+    private let first: UnsafeMutablePointer<First>?
+    private let rest: UnsafeMutablePointer<Rest>
+
+    private static func place<Card: ~Copyable>(_ card: consuming Card) throws(CardError) -> UnsafeMutablePointer<Card> {
+        guard let memory = Memory().allocate(byteCount: MemoryLayout<Card>.stride) else { throw CardError("no memory for its driver") }
+        let pointer = memory.bindMemory(to: Card.self, capacity: 1)
+        pointer.initialize(to: card)
+        return pointer
+    }
+
+    private init(first: UnsafeMutablePointer<First>?, rest: UnsafeMutablePointer<Rest>) {
+        self.first = first
+        self.rest = rest
+    }
+
+    public static func attach(_ site: CardSite<Space>) throws(CardError) -> CardTable? {
+        if let card = try First.attach(site) {
+            let pointer = try place(card)
+            // The other pointer is never followed.
+            return CardTable(first: pointer, rest: UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Rest.self))
+        }
+        if let card = try Rest.attach(site) { return CardTable(first: nil, rest: try place(card)) }
+        return nil
+    }
+
+    // Cards stay for ever: there is no deinit.
+
+    public var driver: CardDriver { if let first { first.pointee.driver } else { rest.pointee.driver } }
+    public mutating func takeTrouble() -> StaticString? {
+        if let first { first.pointee.takeTrouble() } else { rest.pointee.takeTrouble() }
+    }
+    public mutating func holdInterrupt(_ isRaised: Bool) {
+        if let first { first.pointee.holdInterrupt(isRaised) } else { rest.pointee.holdInterrupt(isRaised) }
+    }
+    public var hardwareAddress: EthernetAddress { if let first { first.pointee.hardwareAddress } else { rest.pointee.hardwareAddress } }
+    public var mtu: Int { if let first { first.pointee.mtu } else { rest.pointee.mtu } }
+    public var capabilities: NetworkCapabilities { if let first { first.pointee.capabilities } else { rest.pointee.capabilities } }
+    public var isLinkUp: Bool { if let first { first.pointee.isLinkUp } else { rest.pointee.isLinkUp } }
+    public var patience: UInt64 { if let first { first.pointee.patience } else { rest.pointee.patience } }
+    public mutating func transmit(_ frame: consuming Packet) -> Packet? {
+        if let first { return first.pointee.transmit(frame) } else { return rest.pointee.transmit(frame) }
+    }
+    public mutating func flush() { if let first { first.pointee.flush() } else { rest.pointee.flush() } }
+    public mutating func receive() -> Packet? {
+        if let first { return first.pointee.receive() } else { return rest.pointee.receive() }
+    }
+    public mutating func reclaim(now: UInt64) { if let first { first.pointee.reclaim(now: now) } else { rest.pointee.reclaim(now: now) } }
+    public mutating func rearm() -> Bool { if let first { first.pointee.rearm() } else { rest.pointee.rearm() } }
+    public mutating func accept(_ filter: ReceiveFilter) {
+        if let first { first.pointee.accept(filter) } else { rest.pointee.accept(filter) }
+    }
+}
+
+/// The end of the table: no card is of this kind.
+public struct NoCard<Space: RegisterSpace>: NetworkCard, ~Copyable {
+    public static func attach(_ site: CardSite<Space>) throws(CardError) -> NoCard? { nil }
+    public var driver: CardDriver { CardDriver(letters: (0x6e, 0x6f), name: "none") }
+    public mutating func takeTrouble() -> StaticString? { nil }
+    public var hardwareAddress: EthernetAddress { .zero }
+    public var mtu: Int { 0 }
+    public var capabilities: NetworkCapabilities { [] }
+    public var isLinkUp: Bool { false }
+    public var patience: UInt64 { .max }
+    public mutating func transmit(_ frame: consuming Packet) -> Packet? { frame }
+    public mutating func flush() {}
+    public mutating func receive() -> Packet? { nil }
+    public mutating func reclaim(now: UInt64) {}
+    public mutating func rearm() -> Bool { false }
+    public mutating func accept(_ filter: ReceiveFilter) {}
+}

@@ -1,0 +1,93 @@
+// Which devices this machine has, bus after bus, and who drives them. A device that cannot be driven is named and left alone.
+
+import Drivers
+import Machine
+import SystemInterface
+
+/// Looks at virtio-mmio slots, then at PCI functions, then at ISA ports.
+func startDevices(_ machine: borrowing MachineDescription) {
+    let options = BootOptions(machine.tree.bootArguments)
+    if options.misspelt > 0 { kprint("boot arguments: \(options.misspelt) of ne0=, isa= and vt-without= make no sense and are left out\n") }
+    startSlots(machine, options)
+    PCIBus.start(machine, options)
+    startFunctions(options)
+    startISACards(options)
+}
+
+private func startSlots(_ machine: borrowing MachineDescription, _ options: borrowing BootOptions) {
+    var index = 0
+    while let node = machine.tree.node(compatible: "virtio,mmio", index) {
+        index += 1
+        guard let region = node.region(), let source = node.interrupt() else { continue }
+        let registers = MappedRegisters(
+            base: KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount)))
+        do throws(VirtIOError) {
+            let transport = try VirtIOMMIO(registers)
+            switch transport.deviceType {
+            case VirtIODeviceType.block where !Disk.isPresent: try startDisk(.mmio(transport), source: source.number)
+            case VirtIODeviceType.network:
+                let spot = CardSpot(bus: .mmio, unit: UInt32(truncatingIfNeeded: region.address), source: source.number)
+                _ = Network.add(.slot(registers), spot: spot, options: options)
+            default: kprint("virtio device of type \(transport.deviceType) at \(hex: region.address): no driver\n")
+            }
+        } catch .noDevice {
+            continue  // an empty slot
+        } catch {
+            kprint("virtio device at \(hex: region.address): \(error.message)\n")
+        }
+    }
+}
+
+private func startDisk(_ device: VirtIODevice<MappedRegisters>, source: UInt32) throws(VirtIOError) {
+    Disk.start(try DiskDriver(device, in: KernelDMA()))
+    Interrupts.route(source, to: .disk)
+}
+
+private func startFunctions(_ options: borrowing BootOptions) {
+    var index = 0
+    while let function = PCIBus.function(index) {
+        index += 1
+        let record = function.record
+        guard !record.isForISA, !record.isBridge else { continue }
+        if VirtIOPCIIdentity.type(of: record) == VirtIODeviceType.block, !Disk.isPresent {
+            do throws(VirtIOError) {
+                let transport = try VirtIOPCI(function, preferLegacy: options.withoutFeatures & VirtIOFeature.version1 != 0)
+                try startDisk(.pci(transport), source: record.interruptSource)
+            } catch {
+                kprint("virtio disk on pci \(pci: record.address): \(error.message)\n")
+            }
+            continue
+        }
+        guard record.classCode >> 16 == 2 || VirtIOPCIIdentity.type(of: record) != nil else { continue }
+        let base = record.baseAddresses[0]
+        let port = base.kind == .io ? UInt16(truncatingIfNeeded: base.address) : 0
+        let spot = CardSpot(
+            bus: .pci, unit: UInt32(record.address.rawValue), port: port, source: record.interruptSource)
+        if !Network.add(.function(function), spot: spot, options: options) {
+            kprint("pci \(pci: record.address), \(hex: UInt64(record.vendorID)):\(hex: UInt64(record.deviceID)): no driver\n")
+        }
+    }
+}
+
+/// The ports that the boot arguments name; and, where there is a bus with ports that may have ISA cards, those which such cards are
+/// commonly set to.
+private func startISACards(_ options: borrowing BootOptions) {
+    for index in 0..<options.hintCount {
+        guard let hint = options.hint(index) else { continue }
+        if !startISACard(at: hint.port, source: hint.source ?? 0, options) {
+            kprint("isa port \(hex: UInt64(hint.port)): no card that we know\n")
+        }
+    }
+    guard options.hintCount == 0 else { return }
+    var index = 0
+    while let port = NE2000ISA.classicPort(index) {
+        index += 1
+        _ = startISACard(at: port, source: 0, options)
+    }
+}
+
+private func startISACard(at port: UInt16, source: UInt32, _ options: borrowing BootOptions) -> Bool {
+    guard let registers = PCIBus.isaPorts(at: port) else { return false }
+    return Network.add(
+        .ports(registers), spot: CardSpot(bus: .isa, unit: UInt32(port), port: port, source: source), options: options)
+}

@@ -1,0 +1,103 @@
+// The station at the other end of the guest's wire: 10.0.7.1, on a QEMU stream back end. It answers ARP, swallows datagrams, and
+// takes two commands at UDP port 7070, which User/Programs/bench/NetworkMeasures.swift describes.
+
+import Foundation
+
+final class FramePeer: @unchecked Sendable {
+    static let guest = "10.0.7.2/24"
+    /// Microseconds between the answer to an echo request and the next request.
+    private static let pause: UInt32 = 500
+
+    let path: String
+    /// All pauses are so many times longer: for a machine that logs what it does.
+    private let slowness: UInt32
+    private let listener: Int32
+    private var wire: Int32 = -1
+    private var received: [UInt8] = []
+
+    /// Echo requests under way: what is left, the request as it goes out, and whom to tell at the end.
+    private var echoesLeft = 0
+    private var echo: [UInt8] = []
+    private var report: [UInt8] = []
+
+    /// Listens at `path`, and serves the machine that connects, from a thread of its own, until that closes.
+    init(path: String, slowness: UInt32 = 1) throws {
+        self.path = path
+        self.slowness = slowness
+        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { throw BenchError("\(path): too long for a socket") }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        unlink(path)
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+        guard listener >= 0, bound == 0, listen(listener, 1) == 0 else { throw BenchError("\(path): no socket can be made there") }
+        Thread.detachNewThread { self.serve() }
+    }
+
+    private func serve() {
+        wire = accept(listener, nil, nil)
+        close(listener)
+        unlink(path)
+        guard wire >= 0 else { return }
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(wire, &buffer, buffer.count)
+            guard count > 0 else { break }
+            received += buffer[0..<count]
+            // Each frame comes behind its length, 32 bits, big-endian.
+            var start = 0
+            while received.count - start >= 4 {
+                let length = Int(Frame.word(received, start))
+                guard received.count - start >= 4 + length else { break }
+                take(Array(received[start + 4..<start + 4 + length]))
+                start += 4 + length
+            }
+            received.removeFirst(start)
+        }
+        close(wire)
+    }
+
+    private func put(_ frame: [UInt8]) {
+        let bytes = Frame.bytes(UInt32(frame.count)) + frame
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { write(wire, $0.baseAddress! + sent, bytes.count - sent) }
+            guard count > 0 else { return }
+            sent += count
+        }
+    }
+
+    private func take(_ frame: [UInt8]) {
+        switch Frame.kind(frame) {
+        case .arpRequest: put(Frame.arpReply(to: frame))
+        case .echoReply where echoesLeft > 0:
+            echoesLeft -= 1
+            usleep(Self.pause * slowness)  // until the guest sleeps again: how far it had come when the next one arrives is the host's chance
+            put(echoesLeft > 0 ? echo : report)
+        case .datagram(let port, let payload) where port == 7070:
+            obey(String(decoding: payload, as: UTF8.self).split(separator: " "), from: frame)
+        default: break
+        }
+    }
+
+    private func obey(_ words: [Substring], from frame: [UInt8]) {
+        let numbers = words.dropFirst().compactMap { Int($0) }
+        switch (words.first, numbers.count) {
+        case ("echo", 2):
+            echo = Frame.echoRequest(answering: frame, payload: numbers[0])
+            report = Frame.datagram(answering: frame, payload: Array("done".utf8))
+            echoesLeft = numbers[1]
+            put(echo)
+        case ("send", 3):
+            let datagram = Frame.datagram(answering: frame, payload: [UInt8](repeating: 7, count: numbers[0]))
+            for _ in 0..<numbers[1] {
+                put(datagram)
+                if numbers[2] > 0 { usleep(UInt32(numbers[2]) * slowness) }
+            }
+        default: break
+        }
+    }
+}

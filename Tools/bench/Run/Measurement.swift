@@ -1,0 +1,74 @@
+// The table: every operation measured twice, beside its target and what others take for it.
+
+import BenchReport
+import ELF
+import Foundation
+
+struct Measurement {
+    private var baseline: Results?
+    private var output: String?
+    private var isOnce = false
+    private var cards = ["virtio"]
+    private var operations: [String] = []
+
+    /// Operations of the network; all others are measured without a peer.
+    static let network: Set = [
+        "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst",
+    ]
+
+    init(_ arguments: [String]) throws {
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            func value() throws -> String {
+                guard let value = rest.popFirst() else { throw BenchError("\(argument) wants a value") }
+                return value
+            }
+            switch argument {
+            case "--baseline":
+                let path = try value()
+                guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { throw BenchError("\(path): cannot be read") }
+                baseline = Results(text)
+            case "--output": output = try value()
+            case "--once": isOnce = true
+            case "--cards": cards = try value().split(separator: ",").map(String.init)
+            default: operations.append(argument)
+            }
+        }
+    }
+
+    func run() throws -> Int32 {
+        let reference = "Documentation/bench/reference.tsv"
+        guard let text = try? String(contentsOfFile: reference, encoding: .utf8) else { throw BenchError("\(reference): cannot be read") }
+        let results = try measureAll()
+        let again = isOnce ? nil : try measureAll()
+        let rows = Table.rows(Reference.parse(text), results, again: again, baseline: baseline)
+        print("Guest instructions for one operation, one hart, idle time left out. \"better\": times better than the best of the others.\n")
+        print(Table.text(rows), terminator: "")
+        if let output {
+            try results.text("Written by `make bench`: guest instructions an operation.").write(toFile: output, atomically: true, encoding: .utf8)
+            print("\nKept in \(output); `make bench BASELINE=\(output)` compares with it.")
+        }
+        let worse = rows.filter(\.isWorse)
+        if !worse.isEmpty { print("\nWorse than the baseline: " + worse.map(\.reference.name).joined(separator: ", ")) }
+        return worse.isEmpty ? 0 : 1
+    }
+
+    private func measureAll() throws -> Results {
+        var results = Results()
+        let local = operations.filter { !Self.network.contains($0) }
+        if operations.isEmpty || !local.isEmpty { results.merge(try Machine.measure(local)) }
+        let overCards = operations.isEmpty ? Self.network.sorted() : operations.filter(Self.network.contains)
+        for card in cards where !overCards.isEmpty { results.merge(try Machine.measure(overCards, card: card)) }
+        if operations.isEmpty { results["kernel-text"] = try Self.kernelText() }
+        return results
+    }
+
+    private static func kernelText() throws -> Int {
+        guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else { throw BenchError("build/swiftlet.elf is missing") }
+        let image = try ELFImage(data)
+        guard let start = image.address(of: "kernel_start"), let end = image.address(of: "kernel_text_end") else {
+            throw BenchError("build/swiftlet.elf: not linked with Linker/kernel.ld?")
+        }
+        return Int(end - start)
+    }
+}

@@ -1,0 +1,34 @@
+// bench: measures the system and prints what it found. `make bench` and its kin start it; Documentation/Bench.md is its manual.
+
+import BenchReport
+import Foundation
+
+let usage = """
+    usage: bench measure [--baseline FILE] [--output FILE] [--once] [--cards virtio,...] [operation...]
+    Measures in guest instructions, twice, and prints a table; with a baseline marks what got worse. Exit status 1 if something did.
+           bench profile OPERATION [CARD [FUNCTION]]
+    Shows where the instructions of an operation go, by function; or how often each of a function's was executed.
+    """
+
+func fail(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("bench: \(message)\n".utf8))
+    exit(2)
+}
+
+var arguments = Array(CommandLine.arguments.dropFirst())
+if arguments.isEmpty || arguments.contains("--help") {
+    print(usage)
+    exit(arguments.isEmpty ? 2 : 0)
+}
+do {
+    switch arguments.removeFirst() {
+    case "measure": exit(try Measurement(arguments).run())
+    case "profile":
+        guard let operation = arguments.first else { fail("OP=name is wanted: the operation to profile (bench -l in the guest lists them)") }
+        let profile = try Profile(operation, card: arguments.count > 1 ? arguments[1] : "virtio")
+        try profile.run(listing: arguments.count > 2 ? arguments[2] : nil)
+    default: fail("there is no such command\n\(usage)")
+    }
+} catch {
+    fail("\(error)")
+}

@@ -1,0 +1,38 @@
+// What there is on the buses, and how it is written.
+
+import SystemInterface
+
+extension System {
+    /// Function number `index` on the PCI bus; nil beyond the last.
+    @inline(never)
+    public static func pciFunction(_ index: Int) throws(SystemError) -> PCIReport? {
+        var report = PCIReport()
+        let count = try withUnsafeMutablePointer(to: &report) { (report) throws(SystemError) in
+            try call(.pciFunction, word(Int32(truncatingIfNeeded: index)), word(report))
+        }
+        return index < count ? report : nil
+    }
+}
+
+extension InterfaceReport {
+    /// Driver and place of the card: "virtio-net on pci 00:04.0, irq 36"; nil for the loopback.
+    public var deviceText: Text? {
+        let spot = DeviceSpot(word: spot)
+        guard spot.bus != .none else { return nil }
+        var text = Text()
+        for index in 0..<16 {
+            let word = index < 8 ? driver.0 : driver.1
+            let byte = UInt8(truncatingIfNeeded: word >> UInt64(index % 8 * 8))
+            if byte != 0 { text.bytes.append(byte) }
+        }
+        let unit = UInt64(spot.unit)
+        switch spot.bus {
+        case .none: break
+        case .mmio: text = "\(text) on mmio at \(hex: unit)"
+        case .pci: text = "\(text) on pci \(hex: unit >> 8, digits: 2):\(hex: unit >> 3 & 31, digits: 2).\(unit & 7)"
+        case .isa: text = "\(text) on isa"
+        }
+        if spot.port != 0 { text = "\(text), ports \(hex: UInt64(spot.port))" }
+        return spot.source == 0 ? text : "\(text), irq \(UInt64(spot.source))"
+    }
+}

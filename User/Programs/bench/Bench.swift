@@ -1,0 +1,85 @@
+// bench: what the operations of this system cost, in instructions. `make bench` starts it in a machine that counts (QEMU's -icount)
+// and makes a table of what it prints; Documentation/Bench.md says how to read it.
+
+import SystemInterface
+import UserLibrary
+
+/// A measure: its name, and what takes it. Some print more than one line, which begin with the name.
+struct Operation {
+    let name: StaticString
+    let run: () throws(SystemError) -> Void
+
+    init(_ name: StaticString, _ run: @escaping () throws(SystemError) -> Void) {
+        self.name = name
+        self.run = run
+    }
+}
+
+@main enum Bench: Program {
+    static let usage: StaticString = """
+        usage: bench [-ln] [operation...]
+        Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
+        hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
+        -n measures the network, too, with `make bench` at the other end of the wire.
+        """
+
+    private static var localOperations: [Operation] {
+        processOperations + memoryOperations + pipeOperations + fileOperations + socketOperations
+    }
+
+    static func run(_ arguments: Arguments) -> Int32 {
+        // What the shell does first, at the same place: with this the system has started.
+        writeByte(.standardOutput, UInt8(ascii: "\n"))
+        let start = System.counters()
+        var arguments = arguments
+        var lists = false
+        var usesNetwork = false
+        arguments.takeOptions(usage) { letter, _ in
+            switch letter {
+            case UInt8(ascii: "l"): lists = true
+            case UInt8(ascii: "n"): usesNetwork = true
+            default: return false
+            }
+            return true
+        }
+        if lists {
+            for operation in localOperations + networkOperations { print("\(operation.name)") }
+            return 0
+        }
+        let operations = usesNetwork ? localOperations + networkOperations : localOperations
+        calibrate()
+        if wants("boot", arguments) { tell("boot", start.instructions &- start.idle &- start.firstInstruction) }
+        for operation in operations where wants(operation.name, arguments) {
+            do throws(SystemError) { try operation.run() } catch { fail("\(operation.name): \(error)") }
+        }
+        if arguments.count == 0 { tellStacks() }
+        print("bench done")
+        return 0
+    }
+
+    private static func wants(_ name: StaticString, _ arguments: Arguments) -> Bool {
+        for index in 0..<arguments.count where arguments[index] == CString(name) { return true }
+        return arguments.count == 0
+    }
+
+    /// How deep the kernel's stacks were until now, in bytes of 16384.
+    private static func tellStacks() {
+        let counters = System.counters(stacks: true)
+        print("stack-process\t\(counters.processStack)")
+        print("stack-thread\t\(counters.threadStack)")
+        print("stack-interrupt\t\(counters.interruptStack)")
+    }
+
+    // MARK: Help for the measures
+
+    static func writeByte(_ file: Descriptor, _ byte: UInt8) {
+        do throws(SystemError) { try writePiece(file, [byte], count: 1) } catch { fail("\(error)") }
+    }
+
+    /// Starts a child that runs `body` and ends.
+    static func child(_ body: () throws(SystemError) -> Void) throws(SystemError) {
+        if try System.fork() > 0 { return }
+        do throws(SystemError) { try body() } catch { fail("in a child: \(error)") }
+        System.exit(0)
+    }
+}

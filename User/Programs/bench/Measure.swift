@@ -1,0 +1,58 @@
+// How a measure is taken: the kernel's counters before and after so many runs of an operation, what the harts slept subtracted.
+//
+// Under QEMU's -icount the instruction counter is the machine's time: it advances while a hart sleeps, too. The kernel counts that
+// apart (KernelCounters.idle), so what remains is what was executed: in the program, in the kernel, in interrupts, for whomever.
+
+import SystemInterface
+import UserLibrary
+
+/// What was executed between two moments.
+struct Interval {
+    let before: KernelCounters
+    let after: KernelCounters
+
+    /// Instructions, the reading of the counters left out.
+    var instructions: UInt64 {
+        let all = after.instructions &- before.instructions &- (after.idle &- before.idle)
+        return all > Bench.overhead ? all - Bench.overhead : 0
+    }
+
+    var deviceInterrupts: UInt64 { after.deviceInterrupts &- before.deviceInterrupts }
+}
+
+extension Bench {
+    /// What reading the counters twice takes.
+    nonisolated(unsafe) static var overhead: UInt64 = 0
+
+    static func calibrate() {
+        var least = UInt64.max
+        for _ in 0..<8 {
+            let before = System.counters()
+            let after = System.counters()
+            least = min(least, after.instructions &- before.instructions)
+        }
+        overhead = least
+    }
+
+    /// Runs `body` a few times to warm up and then `count` times between two looks at the counters.
+    static func interval(
+        _ count: Int, warmUp: Int = 2, _ body: () throws(SystemError) -> Void
+    ) throws(SystemError) -> Interval {
+        for _ in 0..<warmUp { try body() }
+        let before = System.counters()
+        for _ in 0..<count { try body() }
+        return Interval(before: before, after: System.counters())
+    }
+
+    /// Measures and tells: instructions for one run of `body`, which does the operation `times` times.
+    static func measure(
+        _ name: StaticString, _ count: Int, times: Int = 1, warmUp: Int = 2, _ body: () throws(SystemError) -> Void
+    ) throws(SystemError) {
+        tell(name, try interval(count, warmUp: warmUp, body).instructions, of: count * times)
+    }
+
+    /// One line of the result: what the operation is called, a tab, instructions for one.
+    static func tell(_ name: StaticString, _ instructions: UInt64, of count: Int = 1) {
+        print("\(name)\t\((instructions + UInt64(count) / 2) / UInt64(count))")
+    }
+}

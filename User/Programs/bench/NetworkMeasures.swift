@@ -1,0 +1,98 @@
+// The network over a card, with a peer at the other end of its wire: Tools/bench on the host, 10.0.7.1, takes commands at UDP port
+// 7070 ("echo 56 100": so many echo requests, one after the other; "send 64 100 500": so many datagrams, 500 µs apart) and swallows
+// what comes to port 9.
+//
+// What one packet costs is the difference between many and few, so that the command itself does not count.
+
+import SystemInterface
+import UserLibrary
+
+extension Bench {
+    private static let peer: UInt32 = 0x0a00_0701
+    private static let few = 100
+    private static let many = 500
+
+    /// Measured with -n, with a peer at the other end.
+    static var networkOperations: [Operation] {
+        [
+            Operation("echo-56") { () throws(SystemError) in try echo("echo-56", 56) },
+            Operation("echo-1400") { () throws(SystemError) in try echo("echo-1400", 1400) },
+            Operation("udp-send-64") { () throws(SystemError) in try send("udp-send-64", 64) },
+            Operation("udp-send-1470") { () throws(SystemError) in try send("udp-send-1470", 1470) },
+            Operation("udp-receive-64") { () throws(SystemError) in try receive("udp-receive-64", 64) },
+            Operation("udp-receive-1470") { () throws(SystemError) in try receive("udp-receive-1470", 1470) },
+            Operation("burst") { () throws(SystemError) in try burst() },
+        ]
+    }
+
+    private static func connected(_ port: UInt16) throws(SystemError) -> Descriptor {
+        let socket = try System.socket()
+        try System.connect(socket, to: SocketName(address: peer, port: port))
+        return socket
+    }
+
+    private static func command(_ socket: Descriptor, _ text: Text) throws(SystemError) {
+        try writePiece(socket, text.bytes, count: text.bytes.count)
+    }
+
+    /// Measures `body` with many packets and with few, and tells the difference for one.
+    private static func tellDifference(_ name: StaticString, _ body: (Int) throws(SystemError) -> Void) throws(SystemError) {
+        try body(20)
+        let short = try interval(1, warmUp: 0) { () throws(SystemError) in try body(few) }
+        let long = try interval(1, warmUp: 0) { () throws(SystemError) in try body(few + many) }
+        tell(name, long.instructions - short.instructions, of: many)
+    }
+
+    private static func echo(_ name: StaticString, _ size: Int) throws(SystemError) {
+        let socket = try connected(7070)
+        var buffer = [UInt8](repeating: 0, count: 64)
+        try tellDifference(name) { (count) throws(SystemError) in
+            try command(socket, "echo \(size) \(count)")
+            _ = try readPiece(socket, into: &buffer)
+        }
+        try System.close(socket)
+    }
+
+    private static func send(_ name: StaticString, _ size: Int) throws(SystemError) {
+        let socket = try connected(9)
+        let buffer = [UInt8](repeating: 7, count: size)
+        try tellDifference(name) { (count) throws(SystemError) in
+            for _ in 0..<count { try writePiece(socket, buffer, count: size) }
+        }
+        try System.close(socket)
+    }
+
+    /// Datagrams with so much time between them that each finds the program asleep.
+    private static func receive(_ name: StaticString, _ size: Int) throws(SystemError) {
+        let socket = try connected(7070)
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        try tellDifference(name) { (count) throws(SystemError) in
+            try command(socket, "send \(size) \(count) 500")
+            for _ in 0..<count {
+                guard try readPiece(socket, into: &buffer) == size else { throw .inputOutput }
+            }
+        }
+        try System.close(socket)
+    }
+
+    /// A thousand datagrams as fast as the host can send them: interrupts, and instructions for each that arrived.
+    private static func burst() throws(SystemError) {
+        let socket = try connected(7070)
+        try System.set(.receiveTimeout, of: socket, to: 300)
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        var received = 0
+        let interval = try interval(1, warmUp: 0) { () throws(SystemError) in
+            try command(socket, "send 64 1000 0")
+            do throws(SystemError) {
+                while true {
+                    _ = try readPiece(socket, into: &buffer)
+                    received += 1
+                }
+            } catch .timedOut {}
+        }
+        try System.close(socket)
+        guard received > 0 else { throw .timedOut }
+        tell("burst-receive-64", interval.instructions, of: received)
+        tell("burst-interrupts", interval.deviceInterrupts)
+    }
+}

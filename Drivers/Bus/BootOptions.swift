@@ -62,11 +62,10 @@ public struct BootOptions {
         }
         text = OptionText(word)
         guard text.skip("vt-without=") else { return true }
-        while let name = text.word() {
-            guard let bits = VirtIOFeatureName.bits(name) else { return false }
+        repeat {
+            guard let name = text.word(), let bits = VirtIOFeatureName.bits(name) else { return false }
             withoutFeatures |= bits
-            if !text.skip(",") { break }
-        }
+        } while text.skip(",")
         return text.isAtEnd
     }
 }

@@ -16,23 +16,28 @@ extension Network {
         }
     }
 
+    /// One at a time: the next one goes when the card has given the buffer of the last one back.
     private static func send<Device: NetworkDevice & ~Copyable>(_ count: Int, through device: inout Device, _ pool: PacketPool) -> Int {
-        var sent = 0
-        var patience = 10_000_000
-        while sent < count, patience > 0 {
-            guard let frame = emptyFrame(pool) else { break }
-            if device.transmit(frame) == nil { sent += 1 } else { patience -= 1 }
+        device.reclaim(now: Clock.nanoseconds)  // what it still lacks of buffers to receive into shall not count
+        for sent in 0..<count {
+            let free = pool.freeCount
+            guard let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(frame) == nil else { return sent }
             device.flush()
-            device.reclaim(now: Clock.nanoseconds)
+            var patience = 1_000_000
+            repeat {
+                device.reclaim(now: Clock.nanoseconds)
+                patience -= 1
+            } while pool.freeCount < free && patience > 0
+            if patience == 0 { return sent }
         }
-        return sent
+        return count
     }
 
     /// To a station that is not there, of a type for experiments (IEEE 802, 0x88b5).
-    private static func emptyFrame(_ pool: PacketPool) -> Packet? {
+    private static func emptyFrame(_ pool: PacketPool, from source: EthernetAddress) -> Packet? {
         guard var frame = pool.take(), frame.resize(to: 60) else { return nil }
         var bytes = frame.mutableBytes
-        EthernetHeader(destination: EthernetAddress(2, 0, 0, 0, 0, 1), source: .zero, type: 0x88b5).emit(to: &bytes)
+        EthernetHeader(destination: EthernetAddress(2, 0, 0, 0, 0, 1), source: source, type: 0x88b5).emit(to: &bytes)
         return frame
     }
 }

@@ -18,7 +18,7 @@ struct Operation {
 @main enum Bench: Program {
     static let usage: StaticString = """
         usage: bench [-ln] [operation...]
-               bench -w exec|file | -t
+               bench -w exec|read|write | -t
         Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
         hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
         -n measures the network, too, with `make bench` at the other end of the wire. By the clock, and so without -icount: -w tells how

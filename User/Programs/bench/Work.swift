@@ -6,11 +6,13 @@ import UserLibrary
 enum Work {
     /// fork, exec and wait.
     case exec
-    /// Files: create, write, read, unlink, each process its own.
-    case file
+    /// Files in the block cache: open, read, close.
+    case read
+    /// Files: create, write, unlink, each process its own.
+    case write
 
     init?(_ word: CString) {
-        if word == "exec" { self = .exec } else if word == "file" { self = .file } else { return nil }
+        if word == "exec" { self = .exec } else if word == "read" { self = .read } else if word == "write" { self = .write } else { return nil }
     }
 }
 
@@ -28,7 +30,8 @@ extension Bench {
                 while System.clock < end {
                     switch work {
                     case .exec: try runTrue()
-                    case .file: try runFile(number)
+                    case .read: try readFile()
+                    case .write: try writeFile(number)
                     }
                     done += 1
                 }
@@ -58,19 +61,22 @@ extension Bench {
     }
 
     @inline(never)
-    private static func runFile(_ number: Int) throws(SystemError) {
+    private static func readFile() throws(SystemError) {
         var buffer = [UInt8](repeating: 7, count: 4096)
+        let file = try System.open("/README")
+        while try readPiece(file, into: &buffer) > 0 {}
+        try System.close(file)
+    }
+
+    @inline(never)
+    private static func writeFile(_ number: Int) throws(SystemError) {
+        let buffer = [UInt8](repeating: 7, count: 4096)
         let name: [UInt8] = [UInt8(ascii: "w"), UInt8(48 + number), 0]
         try name.withUnsafeBufferPointer { (name) throws(SystemError) in
             let path = CString(name.baseAddress!)
             let file = try System.open(path, [.create, .readWrite])
             try writePiece(file, buffer, count: 4096)
             try System.close(file)
-            for _ in 0..<20 {
-                let file = try System.open(path)
-                _ = try readPiece(file, into: &buffer)
-                try System.close(file)
-            }
             try System.unlink(path)
         }
     }

@@ -103,6 +103,7 @@ if freestanding {
         .testTarget(
             name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"], path: "Tests/FileSystemTests",
             swiftSettings: fast),
+        .testTarget(name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common),
         .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
     ]
     if fuzzing {

@@ -28,7 +28,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset bench profile kernel programs tools image toolchain
+.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset bench profile bench-harts bench-host size loc kernel programs tools image toolchain
 
 ##@ Build
 all: kernel image ## build/swiftlet.elf and build/fs.img (the default)
@@ -93,6 +93,19 @@ bench: all ## what operations cost, in instructions (NIC=virtio BASELINE=file OP
 
 profile: all ## where an operation's instructions go, by function (OP=getpid NIC=virtio)
 	@$(TOOLS)/release/bench profile $(OP) $(NIC)
+
+bench-harts: all ## whether two harts do more work than one
+	@$(TOOLS)/release/bench harts
+
+bench-host: all ## packets a second to and from this machine, and the card's limit (NIC=virtio)
+	@qemu/tools ensure iproute2
+	@$(TOOLS)/release/bench host $(NIC)
+
+size: all ## bytes of the kernel by room
+	@$(TOOLS)/release/bench size
+
+loc: tools ## lines of the source by room
+	@$(TOOLS)/release/bench lines
 
 doctor: ## what is installed, and how to install what is not
 	@qemu/tools doctor

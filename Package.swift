@@ -106,6 +106,7 @@ if freestanding {
         .target(name: "QTest", dependencies: ["Drivers"], path: "Tests/QTest", swiftSettings: common),
         .testTarget(
             name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests", swiftSettings: common),
+        .testTarget(name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common),
         .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
     ]
     if fuzzing {

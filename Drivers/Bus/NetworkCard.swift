@@ -92,6 +92,7 @@ where First.Space == Rest.Space {
         self.rest = rest
     }
 
+    @inline(never)
     public static func attach(_ site: CardSite<Space>) throws(CardError) -> CardTable? {
         if let card = try First.attach(site) {
             let pointer = try place(card)
@@ -116,15 +117,21 @@ where First.Space == Rest.Space {
     public var capabilities: NetworkCapabilities { if let first { first.pointee.capabilities } else { rest.pointee.capabilities } }
     public var isLinkUp: Bool { if let first { first.pointee.isLinkUp } else { rest.pointee.isLinkUp } }
     public var patience: UInt64 { if let first { first.pointee.patience } else { rest.pointee.patience } }
+    @inline(never)
     public mutating func transmit(_ frame: consuming Packet) -> Packet? {
         if let first { return first.pointee.transmit(frame) } else { return rest.pointee.transmit(frame) }
     }
+    @inline(never)
     public mutating func flush() { if let first { first.pointee.flush() } else { rest.pointee.flush() } }
+    @inline(never)
     public mutating func receive() -> Packet? {
         if let first { return first.pointee.receive() } else { return rest.pointee.receive() }
     }
+    @inline(never)
     public mutating func reclaim(now: UInt64) { if let first { first.pointee.reclaim(now: now) } else { rest.pointee.reclaim(now: now) } }
+    @inline(never)
     public mutating func rearm() -> Bool { if let first { first.pointee.rearm() } else { rest.pointee.rearm() } }
+    @inline(never)
     public mutating func accept(_ filter: ReceiveFilter) {
         if let first { first.pointee.accept(filter) } else { rest.pointee.accept(filter) }
     }

@@ -339,7 +339,11 @@ extension VirtIONet: NetworkDevice {
 
     @inline(__always)
     public mutating func reclaim(now: UInt64) {
-        if isArmed { silence() }
+        if isArmed {
+            silence()
+            // Called again before the next `rearm`: until then a full ring has all it needs.
+            if posted == wanted { return }
+        }
         if hasOrders { hasOrders = control?.pointee.work(transport) ?? false }
         collectSent()
         refill()

@@ -75,4 +75,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// pci_function(index, record*): writes a PCIReport of function `index`. How many functions there are; beyond the last nothing is
     /// written. Or -1 with invalidArgument for a negative index, or badAddress.
     case pciFunction = 47
+    /// loop_device(interface, count): sends up to 10,000 frames to nobody straight through an interface's driver, to measure the card. How
+    /// many it took, or -1 with networkDown (no such interface), invalidArgument.
+    case loopDevice = 48
 }

@@ -30,7 +30,7 @@ public enum ProcessState: UInt8, Sendable {
     case running, sleeping, runnable, zombie
 }
 
-/// One process, as `processes` tells of it. 40 bytes: pid | parent << 32; state | killed << 8 | hart << 16 | open files << 24;
+/// One process, as `processes` tells of it. 40 bytes: pid | parent << 32; state | killed << 8 | hart << 16 | open files << 24 | stack << 32;
 /// bytes of memory; the name, 16 bytes with at least one NUL.
 public struct ProcessRecord: Sendable, BitwiseCopyable {
     public static let size = 40
@@ -45,12 +45,13 @@ public struct ProcessRecord: Sendable, BitwiseCopyable {
     public init() {}
 
     public init(
-        pid: Int32, parent: Int32, state: ProcessState, isKilled: Bool, hart: Int, openFiles: Int, memory: UInt64,
+        pid: Int32, parent: Int32, state: ProcessState, isKilled: Bool, hart: Int, openFiles: Int, memory: UInt64, stack: UInt,
         name: (UInt64, UInt64)
     ) {
         family = UInt64(UInt32(bitPattern: pid)) | UInt64(UInt32(bitPattern: parent)) << 32
         condition = UInt64(state.rawValue) | (isKilled ? 1 << 8 : 0) | UInt64(UInt8(truncatingIfNeeded: hart)) << 16
             | UInt64(UInt8(truncatingIfNeeded: openFiles)) << 24
+            | UInt64(UInt32(truncatingIfNeeded: stack)) << 32
         self.memory = memory
         (nameLow, nameHigh) = name
     }
@@ -65,6 +66,8 @@ public struct ProcessRecord: Sendable, BitwiseCopyable {
     public var hart: UInt8 { UInt8(truncatingIfNeeded: condition >> 16) }
     /// Descriptors in use.
     public var openFiles: UInt8 { UInt8(truncatingIfNeeded: condition >> 24) }
+    /// The most bytes that its kernel stack ever held, it or whoever had its place before.
+    public var stack: UInt32 { UInt32(truncatingIfNeeded: condition >> 32) }
     /// Byte `index`, 0 to 15, of the name.
     public func nameByte(_ index: Int) -> UInt8 {
         UInt8(truncatingIfNeeded: (index < 8 ? nameLow : nameHigh) >> UInt64(index % 8 * 8))

@@ -47,6 +47,7 @@ enum CardNames {
 }
 
 extension KernelMessage.StringInterpolation {
+    @inline(never)
     mutating func appendInterpolation(_ spot: CardSpot) {
         switch spot.bus {
         case .none: appendLiteral("no bus")
@@ -67,6 +68,7 @@ extension KernelMessage.StringInterpolation {
     }
 
     /// As lspci writes it: 00:05.0.
+    @inline(never)
     mutating func appendInterpolation(pci address: PCIAddress) {
         appendInterpolation(hexByte: address.bus)
         appendLiteral(":")
@@ -76,6 +78,7 @@ extension KernelMessage.StringInterpolation {
     }
 
     /// An interface's name.
+    @inline(never)
     mutating func appendInterpolation(interface index: Int) {
         let name = CardNames.name(index)
         for i in 0..<8 where name >> UInt64(8 * i) & 0xff != 0 { appendInterpolation(character: UInt8(truncatingIfNeeded: name >> UInt64(8 * i))) }

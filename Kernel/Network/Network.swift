@@ -62,6 +62,7 @@ enum Network {
     }
 
     /// Looks for a card at a place and takes it over; false when there is none that we know.
+    @inline(never)
     static func add(_ place: CardPlace<MappedRegisters>, spot: CardSpot, options: borrowing BootOptions) -> Bool {
         guard let pool else { return false }
         seed = seed &* 6_364_136_223_846_793_005 &+ 1
@@ -79,6 +80,7 @@ enum Network {
     }
 
     /// Makes a card raise its line and looks which source becomes pending by that; 0 when none or several do.
+    @inline(never)
     private static func findSource(_ card: inout Card) -> UInt32 {
         let before = Interrupts.pending
         card.holdInterrupt(true)
@@ -153,7 +155,11 @@ enum Network {
             }
             if claimed.load(ordering: .relaxed) != 0 { complete() }
             if result.changedLinks != 0 { tellLinks(result.changedLinks) }
-            tellTrouble()
+            let now = Clock.nanoseconds
+            if now &- troubleToldAt >= 1_000_000_000 {
+                troubleToldAt = now
+                tellTrouble()
+            }
             wakeEchoWaiters(result.completedEchoes)
             Sockets.wake(result.readySockets)
             Leases.wake(result.changedLeases)
@@ -171,6 +177,7 @@ enum Network {
         }
     }
 
+    @inline(never)
     private static func tellLinks(_ interfaces: UInt32) {
         var left = interfaces
         while left != 0 {
@@ -183,10 +190,8 @@ enum Network {
     }
 
     /// Once a second, prints what drivers have to say.
+    @inline(never)
     private static func tellTrouble() {
-        let now = Clock.nanoseconds
-        guard now &- troubleToldAt >= 1_000_000_000 else { return }
-        troubleToldAt = now
         for index in 0..<Stack.interfaceLimit {
             guard let trouble = onStack({ $0.withInterface(index) { $0.device.takeTrouble() } }), let text = trouble ?? nil else { continue }
             kprint("\(interface: index): \(text)\n")

@@ -86,6 +86,7 @@ enum ProcessTable {
             state: ProcessState(threadState: process.pointee.state.load(ordering: .relaxed)),
             isKilled: process.pointee.killed.load(ordering: .relaxed), hart: process.pointee.lastHart,
             openFiles: process.pointee.files.count, memory: UInt64(process.pointee.space?.size ?? 0),
+            stack: KernelStacks.depth(top: process.pointee.stackTop),
             name: process.pointee.nameWords)
     }
 

@@ -18,6 +18,12 @@ enum NetworkCalls {
         return 0
     }
 
+    /// loop_device: SystemCallNumber.loopDevice has the contract.
+    static func loopDevice(_ interface: Int32, count: Int32) throws(SystemError) -> Int {
+        guard interface >= 0 else { throw .networkDown }
+        return try Network.loopDevice(Int(interface), count: Int(count))
+    }
+
     /// resolve: looks a name up (SystemCallNumber.resolve has the contract).
     static func resolve(_ name: UserAddress, milliseconds: Int32, report: UserAddress) throws(SystemError) -> Int {
         guard milliseconds > 0 else { throw .invalidArgument }

@@ -76,6 +76,7 @@ enum SystemCall {
             try NetworkCalls.resolve(arguments.address(0), milliseconds: arguments.int(1), report: arguments.address(2))
         case .counters: try StatusCalls.counters(to: arguments.address(0), stacks: arguments.int(1) != 0)
         case .pciFunction: try StatusCalls.pciFunction(arguments.int(0), to: arguments.address(1))
+        case .loopDevice: try NetworkCalls.loopDevice(arguments.int(0), count: arguments.int(1))
         case nil: try unknown(arguments.number)
         }
     }

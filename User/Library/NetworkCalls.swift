@@ -101,6 +101,11 @@ extension System {
         return try result.get()
     }
 
+    /// Sends frames to nobody straight through a driver; how many the card took.
+    public static func loopDevice(_ interface: Int32, count: Int32) throws(SystemError) -> Int {
+        try call(.loopDevice, word(interface), word(count))
+    }
+
     /// Looks a domain name up.
     public static func resolve(_ name: CString, milliseconds: Int32) throws(SystemError) -> NameReport {
         var report = NameReport()

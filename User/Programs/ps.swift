@@ -7,7 +7,7 @@ import UserLibrary
     static let usage: StaticString = """
         usage: ps
         Lists the processes: number, parent's number, what it does, the hart it ran on last, KiB of memory that it was given (not all
-        of which it may have touched), open files, name. A + marks one that is to end.
+        of which it may have touched), open files, the most bytes its place's kernel stack ever held, name. A + marks one that is to end.
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
@@ -24,7 +24,7 @@ import UserLibrary
             fail("\(error)")
         }
         records.sort { $0.pid < $1.pid }
-        print("\("  PID  PPID STATE  HART      KIB FILES NAME" as StaticString)")
+        print("\("  PID  PPID STATE  HART      KIB FILES STACK NAME" as StaticString)")
         for record in records { show(record) }
         return 0
     }
@@ -45,7 +45,7 @@ import UserLibrary
             case .zombie: "zombie"
             }
         name.withUnsafeBufferPointer { name in
-            print("\(Int(record.pid), width: 5) \(Int(record.parent), width: 5) \(state) \(Int(record.hart), width: 4) \(record.memory / 1024, width: 8) \(Int(record.openFiles), width: 5) \(name, width: 0)")
+            print("\(Int(record.pid), width: 5) \(Int(record.parent), width: 5) \(state) \(Int(record.hart), width: 4) \(record.memory / 1024, width: 8) \(Int(record.openFiles), width: 5) \(UInt64(record.stack), width: 5) \(name, width: 0)")
         }
     }
 }

@@ -8,6 +8,12 @@ let usage = """
     Measures in guest instructions, twice, and prints a table; with a baseline marks what got worse. Exit status 1 if something did.
            bench profile OPERATION [CARD [FUNCTION]]
     Shows where the instructions of an operation go, by function; or how often each of a function's was executed.
+           bench harts
+    Whether two harts do more work than one. Exit status 1 if it is less than 1.5 times as much.
+           bench host [CARD]
+    Packets a second to and from the host, and what the card takes at most.
+           bench size | lines
+    Bytes of the kernel, and lines of the source, by room.
     """
 
 func fail(_ message: String) -> Never {
@@ -27,6 +33,11 @@ do {
         guard let operation = arguments.first else { fail("OP=name is wanted: the operation to profile (bench -l in the guest lists them)") }
         let profile = try Profile(operation, card: arguments.count > 1 ? arguments[1] : "virtio")
         try profile.run(listing: arguments.count > 2 ? arguments[2] : nil)
+    case "harts": exit(try Harts.run())
+    case "host": exit(try HostNetwork.run(card: arguments.first ?? "virtio"))
+    case "stations": try HostNetwork.runStations()
+    case "size": try KernelSize.run()
+    case "lines": try SourceLines.run()
     default: fail("there is no such command\n\(usage)")
     }
 } catch {

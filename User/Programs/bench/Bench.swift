@@ -18,9 +18,11 @@ struct Operation {
 @main enum Bench: Program {
     static let usage: StaticString = """
         usage: bench [-ln] [operation...]
+               bench -w exec|read|write | -t
         Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
         hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
-        -n measures the network, too, with `make bench` at the other end of the wire.
+        -n measures the network, too, with `make bench` at the other end of the wire. By the clock, and so without -icount: -w tells how
+        much work four processes get done in two seconds, -t how many packets the network carries to and from `make bench-host`.
         """
 
     private static var localOperations: [Operation] {
@@ -34,10 +36,14 @@ struct Operation {
         var arguments = arguments
         var lists = false
         var usesNetwork = false
-        arguments.takeOptions(usage) { letter, _ in
+        arguments.takeOptions(usage, withValue: "w") { letter, value in
             switch letter {
             case UInt8(ascii: "l"): lists = true
             case UInt8(ascii: "n"): usesNetwork = true
+            case UInt8(ascii: "t"): end(timed { () throws(SystemError) in try tellThroughput() })
+            case UInt8(ascii: "w"):
+                guard let kind = Work(value) else { return false }
+                end(timed { () throws(SystemError) in try tellWork(kind) })
             default: return false
             }
             return true
@@ -68,6 +74,11 @@ struct Operation {
         print("stack-process\t\(counters.processStack)")
         print("stack-thread\t\(counters.threadStack)")
         print("stack-interrupt\t\(counters.interruptStack)")
+    }
+
+    private static func timed(_ body: () throws(SystemError) -> Void) -> Int32 {
+        do throws(SystemError) { try body() } catch { fail("\(error)") }
+        return 0
     }
 
     // MARK: Help for the measures

@@ -25,15 +25,7 @@ extension Bench {
                 try release(memory, pages: 256)
             },
             Operation("fork-exec-wait") { () throws(SystemError) in
-                try measure("fork-exec-wait", 50) { () throws(SystemError) in
-                    if try System.fork() == 0 {
-                        let arguments: InlineArray<2, UnsafePointer<UInt8>?> = [CString("true").start, nil]
-                        try withUnsafePointer(to: arguments) { (arguments) throws(SystemError) in
-                            try System.exec("true", UnsafeRawPointer(arguments).assumingMemoryBound(to: UnsafePointer<UInt8>?.self))
-                        }
-                    }
-                    _ = try System.wait()
-                }
+                try measure("fork-exec-wait", 50) { () throws(SystemError) in try runTrue() }
             },
             Operation("console-byte") { () throws(SystemError) in
                 let interval = try interval(64) { () throws(SystemError) in writeByte(.standardOutput, UInt8(ascii: ".")) }

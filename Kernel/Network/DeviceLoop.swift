@@ -1,0 +1,43 @@
+// The practical limit of a card: frames that go straight through the driver, without a stack and without a program. What `bench`
+// compares the stack with.
+
+import Drivers
+import NetStack
+import SystemInterface
+
+extension Network {
+    /// Sends so many frames of 60 bytes that are for nobody, each submitted by itself; returns how many the card took.
+    static func loopDevice(_ interface: Int, count: Int) throws(SystemError) -> Int {
+        guard count >= 0, count <= 10_000 else { throw .invalidArgument }
+        return try withStack { (stack) throws(SystemError) -> Int in
+            guard interface < stack.interfaceCount else { throw .networkDown }
+            let pool = stack.pool
+            return stack.withInterface(interface) { Self.send(count, through: &$0.device, pool) } ?? 0
+        }
+    }
+
+    /// One at a time: the next one goes when the card has given the buffer of the last one back.
+    private static func send<Device: NetworkDevice & ~Copyable>(_ count: Int, through device: inout Device, _ pool: PacketPool) -> Int {
+        device.reclaim(now: Clock.nanoseconds)  // what it still lacks of buffers to receive into shall not count
+        for sent in 0..<count {
+            let free = pool.freeCount
+            guard let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(frame) == nil else { return sent }
+            device.flush()
+            var patience = 1_000_000
+            repeat {
+                device.reclaim(now: Clock.nanoseconds)
+                patience -= 1
+            } while pool.freeCount < free && patience > 0
+            if patience == 0 { return sent }
+        }
+        return count
+    }
+
+    /// To a station that is not there, of a type for experiments (IEEE 802, 0x88b5).
+    private static func emptyFrame(_ pool: PacketPool, from source: EthernetAddress) -> Packet? {
+        guard var frame = pool.take(), frame.resize(to: 60) else { return nil }
+        var bytes = frame.mutableBytes
+        EthernetHeader(destination: EthernetAddress(2, 0, 0, 0, 0, 1), source: source, type: 0x88b5).emit(to: &bytes)
+        return frame
+    }
+}

@@ -1,0 +1,49 @@
+// `make bench`, its quick parts: a machine that counts, a card with a peer at the other end of its wire, the table, a profile.
+
+import Foundation
+import Testing
+
+@Suite struct BenchTests {
+    private func bench(_ arguments: String...) throws -> (status: Int32, output: String) {
+        try runOnHost(["timeout", "-k", "5", "300", "build/tools/release/bench"] + arguments)
+    }
+
+    @Test func theTableHasWhatWasMeasuredAndTwoRunsAgree() throws {
+        let kept = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-bench-\(UUID().uuidString).tsv")
+        defer { try? FileManager.default.removeItem(at: kept) }
+        let first = try bench("measure", "--output", kept.path, "getpid", "pipe-round-trip", "page-lazy", "echo-56")
+        #expect(first.status == 0, "\(first.output)")
+        let table = first.output
+        for title in ["null system call (getpid)", "pipe round trip, 1 byte", "first touch of a lazy page", "virtio: echo reply, 56 B"] {
+            #expect(table.contains(title), "\(table)")
+        }
+        #expect(!table.contains("second run"), "\(table)")
+
+        let again = try bench("measure", "--once", "--baseline", kept.path, "getpid", "pipe-round-trip")
+        #expect(again.status == 0, "\(again.output)")
+
+        // Against a faster past the same numbers are worse.
+        try "getpid\t1\n".write(to: kept, atomically: true, encoding: .utf8)
+        let worse = try bench("measure", "--once", "--baseline", kept.path, "getpid")
+        #expect(worse.status == 1)
+        #expect(worse.output.contains("Worse than the baseline: getpid"), "\(worse.output)")
+    }
+
+    @Test func aProfileAddsUp() throws {
+        let (status, output) = try bench("profile", "getpid")
+        #expect(status == 0, "\(output)")
+        #expect(output.contains("trap_entry") && output.contains("return_to_user"), "\(output)")
+        let shares = output.split(separator: "\n").compactMap { line in
+            line.split(separator: " ").first { $0.hasSuffix("%") }.flatMap { Double($0.dropLast()) }
+        }
+        #expect(abs(shares.reduce(0, +) - 100) < 5, "\(output)")
+    }
+
+    @Test func aProgramMayRunInTheShellsPlace() throws {
+        let guest = try Guest(["CPUS": "1", "RUN": "echo,in,the,shell's,place"])
+        try guest.wait(for: "in the shell's place")
+        #expect(try guest.exitStatus() == 0)
+        let failing = try Guest(["CPUS": "1", "RUN": "cat,nothing"])
+        #expect(try failing.exitStatus() == 1)
+    }
+}

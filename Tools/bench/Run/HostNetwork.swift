@@ -1,0 +1,92 @@
+// The guest against the host over a tap, in a private network namespace, by the clock. Ratios to what the card takes at most are the
+// same on any host; the numbers themselves are this host's.
+
+import BenchReport
+import Foundation
+
+enum HostNetwork {
+    /// What stands before the guest's command: a network namespace of its own, with a tap on a bridge, and the host's side in it.
+    private static var entry: [String] {
+        let script = """
+            ip link set lo up && STATE=/dev/null qemu/network up >/dev/null || { echo no tap can be made here; exit 1; }
+            setpriv --pdeathsig KILL "$0" stations &
+            exec "$@"
+            """
+        return ["unshare", "--net"] + (getuid() == 0 ? [] : ["--user", "--map-root-user"]) + ["sh", "-c", script, CommandLine.arguments[0]]
+    }
+
+    static func run(card: String) throws -> Int32 {
+        let options = ["NET": "tap", "NIC": card, "IP": "192.168.76.11/24"]
+        let results = Results(try Machine.run("bench,-t", options, counting: false, entry: entry))
+        guard let pings = results["pings"], let sent = results["sent"], let received = results["received"], let limit = results["looped"],
+            limit > 0, sent > 0
+        else { throw BenchError("bench -t printed no results") }
+        let share = Double(sent) / Double(limit)
+        func line(_ title: String, _ value: Int) {
+            let number = String(repeating: " ", count: max(0, 9 - "\(value)".count)) + "\(value)"
+            print(number + String(format: "  %5.2f  ", Double(value) / Double(limit)) + title)
+        }
+        print(" a second  ratio  (\(card), 64-byte datagrams, one hart, the host at the other end of a tap)")
+        line("frames that the driver alone sends: the card's limit here", limit)
+        let reached = results["reached"].map { ", of which \($0 * 100 / max(1, 2 * sent))% reached the host's program" } ?? ""
+        line("datagrams out of a program" + reached, sent)
+        line("datagrams into a program, offered as fast as the host can", received)
+        line("ping round trips", pings)
+        print(
+            String(
+                format: "\nOf the time that a datagram out takes, %.0f%% are the card's (QEMU's device and the tap), %.0f%% ours.",
+                min(1, share) * 100, max(0, 1 - share) * 100))
+        return 0
+    }
+
+    /// The host's side: swallows what comes to UDP port 7071, and sends for two and a half seconds to whoever writes to port 7072.
+    static func runStations() throws -> Never {
+        let sink = try open(port: 7071)
+        let source = try open(port: 7072)
+        Thread.detachNewThread { while true { send(from: source) } }
+        swallow(at: sink)
+        while true { pause() }
+    }
+
+    private static func open(port: UInt16) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+        }
+        guard descriptor >= 0, bound == 0 else { throw BenchError("UDP port \(port) cannot be had") }
+        return descriptor
+    }
+
+    /// Counts what comes, and prints the count when nothing came for half a second.
+    private static func swallow(at descriptor: Int32) {
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        var count = 0
+        while true {
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            if poll(&entry, 1, count > 0 ? 500 : -1) <= 0 { break }
+            if recv(descriptor, &buffer, buffer.count, 0) > 0 { count += 1 }
+        }
+        print("reached\t\(count)")
+        fflush(nil)
+    }
+
+    private static func send(from descriptor: Int32) {
+        var buffer = [UInt8](repeating: 7, count: 64)
+        var peer = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &peer) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { recvfrom(descriptor, &buffer, buffer.count, 0, $0, &length) }
+        }
+        let end = Date(timeIntervalSinceNow: 2.5)
+        while Date() < end {
+            for _ in 0..<32 {
+                _ = withUnsafePointer(to: &peer) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { sendto(descriptor, buffer, 64, 0, $0, length) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// The network by the clock, with the host at the other end of a tap (`make bench-host`): packets a second each way, round trips, and
+// what the card takes at most.
+
+import SystemInterface
+import UserLibrary
+
+extension Bench {
+    private static let host: UInt32 = 0xc0a8_4c01  // 192.168.76.1
+    private static let duration: UInt64 = 2_000_000_000
+
+    static func tellThroughput() throws(SystemError) {
+        let sink = try System.socket()
+        try System.connect(sink, to: SocketName(address: host, port: 7071))
+        var buffer = [UInt8](repeating: 7, count: 2048)
+        _ = try System.ping(host, payload: 56, milliseconds: 2000)  // the host's Ethernet address is known from here on
+        try tellRate("pings") { () throws(SystemError) in _ = try System.ping(host, payload: 56, milliseconds: 2000) }
+        try tellRate("sent") { () throws(SystemError) in try writePiece(sink, buffer, count: 64) }
+        // The host sends for two seconds to whoever asks.
+        let source = try System.socket()
+        try System.connect(source, to: SocketName(address: host, port: 7072))
+        try writePiece(source, buffer, count: 1)
+        try System.set(.receiveTimeout, of: source, to: 1000)
+        var received: UInt64 = 0
+        _ = try readPiece(source, into: &buffer)
+        let end = System.clock + duration
+        do throws(SystemError) {
+            while System.clock < end {
+                _ = try readPiece(source, into: &buffer)
+                received += 1
+            }
+        } catch .timedOut {}
+        tell("received", received / 2)
+        try tellRate("looped", times: 100) { () throws(SystemError) in
+            guard try System.loopDevice(0, count: 100) == 100 else { throw .noBufferSpace }
+        }
+    }
+
+    /// Does it for two seconds; prints how often a second.
+    private static func tellRate(_ name: StaticString, times: UInt64 = 1, _ body: () throws(SystemError) -> Void) throws(SystemError) {
+        var count: UInt64 = 0
+        let end = System.clock + duration
+        while System.clock < end {
+            // The clock is a system call: not for each packet.
+            for _ in 0..<8 { try body() }
+            count += 8 * times
+        }
+        tell(name, count / 2)
+    }
+}

@@ -79,7 +79,7 @@ net-down: ## undo net-up
 
 ##@ Check
 test: all ## every test that can run on this machine; says which cannot, and why
-	@qemu/tools ensure swift qemu opensbi gdb iproute2 dnsmasq tshark ping arping traceroute iperf socat udhcpd mausezahn
+	@qemu/tools ensure swift qemu qemu-i386 opensbi gdb iproute2 dnsmasq tshark ping arping traceroute iperf socat udhcpd mausezahn
 	swift test --scratch-path build/host
 	@$(MAKE) --no-print-directory fuzz
 

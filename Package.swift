@@ -103,6 +103,9 @@ if freestanding {
         .testTarget(
             name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"], path: "Tests/FileSystemTests",
             swiftSettings: fast),
+        .target(name: "QTest", dependencies: ["Drivers"], path: "Tests/QTest", swiftSettings: common),
+        .testTarget(
+            name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests", swiftSettings: common),
         .testTarget(name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common),
         .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
     ]

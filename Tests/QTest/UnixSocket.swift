@@ -1,0 +1,51 @@
+// The few socket calls that the machine and its wires need.
+
+import Foundation
+
+enum UnixSocket {
+    private static func withAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+    }
+
+    private static func make(_ type: __socket_type) throws -> Int32 {
+        let descriptor = socket(AF_UNIX, Int32(type.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw QTestError(description: "no socket: errno \(errno)") }
+        return descriptor
+    }
+
+    static func bound(_ type: __socket_type, _ path: String) throws -> Int32 {
+        let descriptor = try make(type)
+        guard withAddress(path, { bind(descriptor, $0, $1) }) == 0 else {
+            close(descriptor)
+            throw QTestError(description: "bind to \(path): errno \(errno)")
+        }
+        return descriptor
+    }
+
+    static func listen(_ path: String) throws -> Int32 {
+        let descriptor = try bound(SOCK_STREAM, path)
+        Foundation.listen(descriptor, 1)
+        return descriptor
+    }
+
+    static func accept(_ listener: Int32, seconds: Int32) throws -> Int32 {
+        guard isReadable(listener, milliseconds: seconds * 1000) else { throw QTestError(description: "nobody connects") }
+        return Foundation.accept(listener, nil, nil)
+    }
+
+    static func isReadable(_ descriptor: Int32, milliseconds: Int32) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, milliseconds) > 0
+    }
+
+    static func send(_ bytes: [UInt8], from descriptor: Int32, to path: String, waiting: Bool) -> Bool {
+        withAddress(path) { address, length in
+            sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT)), address, length) == bytes.count
+        }
+    }
+}

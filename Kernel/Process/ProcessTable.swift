@@ -148,7 +148,7 @@ enum ProcessTable {
 }
 
 extension ProcessState {
-    fileprivate init(threadState: UInt8) {
+    fileprivate init(threadState: UInt32) {
         self =
             switch threadState {
             case ThreadState.running, ThreadState.preparing: .running

@@ -11,7 +11,7 @@ NET ?= user
 NIC ?= virtio
 PCAP ?=
 QEMUFLAGS ?=
-export CPUS MEM NET NET2 NET3 NET4 NIC ARGS PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
+export CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
 
 PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))

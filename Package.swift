@@ -99,7 +99,7 @@ if freestanding {
             name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets"], path: "Tests/NetStackTests", exclude: ["fuzz"],
             swiftSettings: common),
         .testTarget(
-            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: common),
+            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: fast),
         .testTarget(
             name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"], path: "Tests/FileSystemTests",
             swiftSettings: fast),

@@ -16,6 +16,8 @@ public struct PollResult {
     public let changedLeases: UInt32
     /// Name queries that ended: bit i is query i.
     public let completedQueries: UInt32
+    /// Interfaces whose link went or came: bit i is interface i.
+    public let changedLinks: UInt32
     /// When to poll even without an interrupt; .max: never.
     public let nextDeadline: UInt64
 }
@@ -141,9 +143,11 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public mutating func poll(now: UInt64, budget: Int) -> PollResult {
         var left = budget
         var hasMore = false
+        var changedLinks: UInt32 = 0
         deviceDeadline = .max
         for i in 0..<interfaceCount {
             table[i].device.reclaim(now: now)
+            if table[i].noticesLink(now: now) { changedLinks |= 1 << UInt32(i) }
             repeat {
                 while left > 0, let frame = table[i].device.receive() {
                     left -= 1
@@ -163,7 +167,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         flush()
         return PollResult(
             hasMore: hasMore, completedEchoes: takeCompletedEchoes(), readySockets: takeReadySockets(),
-            changedLeases: takeChangedLeases(), completedQueries: takeCompletedQueries(), nextDeadline: nextDeadline)
+            changedLeases: takeChangedLeases(), completedQueries: takeCompletedQueries(),
+            changedLinks: changedLinks, nextDeadline: nextDeadline)
     }
 
     /// When `poll` has something to do even without an interrupt; .max: never.

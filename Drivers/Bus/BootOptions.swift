@@ -28,6 +28,7 @@ public struct BootOptions {
         return ISAHint(port: UInt16(truncatingIfNeeded: hints[index]), source: source == 0 ? nil : source)
     }
 
+    @inline(never)
     public init(_ arguments: DeviceTreeBytes?) {
         guard let arguments else { return }
         var start = 0
@@ -62,11 +63,10 @@ public struct BootOptions {
         }
         text = OptionText(word)
         guard text.skip("vt-without=") else { return true }
-        while let name = text.word() {
-            guard let bits = VirtIOFeatureName.bits(name) else { return false }
+        repeat {
+            guard let name = text.word(), let bits = VirtIOFeatureName.bits(name) else { return false }
             withoutFeatures |= bits
-            if !text.skip(",") { break }
-        }
+        } while text.skip(",")
         return text.isAtEnd
     }
 }
@@ -81,6 +81,7 @@ private struct OptionText {
 
     private mutating func advance(_ count: Int) { rest = DeviceTreeBytes(pointer: rest.pointer + count, count: rest.count - count) }
 
+    @inline(never)
     mutating func skip(_ text: StaticString) -> Bool {
         let length = text.utf8CodeUnitCount
         guard rest.count >= length else { return false }
@@ -89,6 +90,7 @@ private struct OptionText {
         return true
     }
 
+    @inline(never)
     mutating func number(base: UInt64, below limit: UInt64) -> UInt64? {
         var value: UInt64 = 0, digits = 0
         while let byte = rest[digits], digits < 8, let digit = Self.digit(byte), digit < base {
@@ -109,6 +111,7 @@ private struct OptionText {
     }
 
     /// Up to the next comma.
+    @inline(never)
     mutating func word() -> DeviceTreeBytes? {
         var length = 0
         while let byte = rest[length], byte != 0x2c { length += 1 }

@@ -64,6 +64,13 @@ public protocol NetworkCard: NetworkDevice, ~Copyable {
     var driver: CardDriver { get }
     /// A line about trouble that nobody was told of yet.
     mutating func takeTrouble() -> StaticString?
+    /// Raises the interrupt line without reason, or lowers it again, before the card was ever armed: so that the kernel finds out
+    /// where the line of an ISA card leads. Others do nothing.
+    mutating func holdInterrupt(_ isRaised: Bool)
+}
+
+extension NetworkCard where Self: ~Copyable {
+    public mutating func holdInterrupt(_ isRaised: Bool) {}
 }
 
 /// Either a card of the first kind, or one of those further down. The methods cost one branch for each kind further up.
@@ -85,6 +92,7 @@ where First.Space == Rest.Space {
         self.rest = rest
     }
 
+    @inline(never)
     public static func attach(_ site: CardSite<Space>) throws(CardError) -> CardTable? {
         if let card = try First.attach(site) {
             let pointer = try place(card)
@@ -101,20 +109,29 @@ where First.Space == Rest.Space {
     public mutating func takeTrouble() -> StaticString? {
         if let first { first.pointee.takeTrouble() } else { rest.pointee.takeTrouble() }
     }
+    public mutating func holdInterrupt(_ isRaised: Bool) {
+        if let first { first.pointee.holdInterrupt(isRaised) } else { rest.pointee.holdInterrupt(isRaised) }
+    }
     public var hardwareAddress: EthernetAddress { if let first { first.pointee.hardwareAddress } else { rest.pointee.hardwareAddress } }
     public var mtu: Int { if let first { first.pointee.mtu } else { rest.pointee.mtu } }
     public var capabilities: NetworkCapabilities { if let first { first.pointee.capabilities } else { rest.pointee.capabilities } }
     public var isLinkUp: Bool { if let first { first.pointee.isLinkUp } else { rest.pointee.isLinkUp } }
     public var patience: UInt64 { if let first { first.pointee.patience } else { rest.pointee.patience } }
+    @inline(never)
     public mutating func transmit(_ frame: consuming Packet) -> Packet? {
         if let first { return first.pointee.transmit(frame) } else { return rest.pointee.transmit(frame) }
     }
+    @inline(never)
     public mutating func flush() { if let first { first.pointee.flush() } else { rest.pointee.flush() } }
+    @inline(never)
     public mutating func receive() -> Packet? {
         if let first { return first.pointee.receive() } else { return rest.pointee.receive() }
     }
+    @inline(never)
     public mutating func reclaim(now: UInt64) { if let first { first.pointee.reclaim(now: now) } else { rest.pointee.reclaim(now: now) } }
+    @inline(never)
     public mutating func rearm() -> Bool { if let first { first.pointee.rearm() } else { rest.pointee.rearm() } }
+    @inline(never)
     public mutating func accept(_ filter: ReceiveFilter) {
         if let first { first.pointee.accept(filter) } else { rest.pointee.accept(filter) }
     }

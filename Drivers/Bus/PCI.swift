@@ -103,6 +103,7 @@ public struct PCIFunction<Space: RegisterSpace> {
     let memory: PCIWindow<Space>?
 
     /// The registers behind a base address, as far as the processor reaches them: at least `needed` bytes from `offset` on.
+    @inline(never)
     public func window(_ index: Int, from offset: UInt64 = 0, needed: UInt64) -> Space? {
         guard index >= 0, index < 6 else { return nil }
         let base = record.baseAddresses[index]
@@ -118,6 +119,7 @@ public struct PCIFunction<Space: RegisterSpace> {
     }
 
     /// Calls `body` with id and offset of each capability (chapter 6.7), until it returns false.
+    @inline(never)
     public func forEachCapability(_ body: (UInt8, Int) -> Bool) {
         guard configuration.load16(PCIHeader.status) & 1 << 4 != 0 else { return }
         var offset = Int(configuration.load8(PCIHeader.capabilitiesPointer) & ~3)
@@ -154,6 +156,7 @@ public struct PCIWindow<Space: RegisterSpace> {
     }
 
     /// Takes `count` bytes, a power of two, aligned to themselves; nil when there are not so many.
+    @inline(never)
     mutating func allocate(_ count: UInt64) -> UInt64? {
         guard align(to: count), count <= byteCount - next else { return nil }
         defer { next += count }
@@ -161,7 +164,7 @@ public struct PCIWindow<Space: RegisterSpace> {
     }
 
     /// Moves on to a multiple of `alignment`, a power of two, on the bus.
-    @discardableResult
+    @inline(never) @discardableResult
     mutating func align(to alignment: UInt64) -> Bool {
         let (sum, overflow) = (base + next).addingReportingOverflow(alignment - 1)
         let aligned = sum & ~(alignment - 1)

@@ -88,6 +88,7 @@ public struct PCIHost<Space: RegisterSpace> {
     }
 
     /// Writes all ones and sees which bits stick (chapter 6.2.5.1).
+    @inline(never)
     private func size(_ base: inout PCIBaseAddress, _ space: Space, _ offset: Int) {
         space.store32(0xffff_ffff, offset)
         let low = space.load32(offset)
@@ -111,6 +112,7 @@ public struct PCIHost<Space: RegisterSpace> {
         if base.byteCount & (base.byteCount &- 1) != 0 { base.byteCount = 0 }
     }
 
+    @inline(never)
     private mutating func place(_ base: PCIBaseAddress, of record: inout PCIRecord) -> UInt64 {
         guard base.kind == .io else { return memory?.allocate(max(base.byteCount, 4096)) ?? 0 }
         if let port = forISA.port(of: record.address), !record.isForISA, UInt64(port) & (base.byteCount - 1) == 0 {
@@ -191,6 +193,7 @@ public struct ISAPlacements: Sendable {
 }
 
 extension PCIRecord {
+    @inline(never)
     init<Space: Registers>(reading space: Space, at address: PCIAddress) {
         self.address = address
         vendorID = space.load16(PCIHeader.vendorID)

@@ -33,6 +33,7 @@ public enum VirtIODevice<Window: RegisterSpace>: VirtIOTransport {
         }
     }
 
+    @inline(never)
     public func readDeviceFeatures() -> UInt64 {
         switch self {
         case .mmio(let device): device.readDeviceFeatures()
@@ -40,6 +41,7 @@ public enum VirtIODevice<Window: RegisterSpace>: VirtIOTransport {
         }
     }
 
+    @inline(never)
     public func writeDriverFeatures(_ features: UInt64) {
         switch self {
         case .mmio(let device): device.writeDriverFeatures(features)
@@ -81,6 +83,7 @@ public enum VirtIODevice<Window: RegisterSpace>: VirtIOTransport {
         }
     }
 
+    @inline(never)
     public func acknowledgeInterrupt() -> VirtIOInterruptCause {
         switch self {
         case .mmio(let device): device.acknowledgeInterrupt()

@@ -152,6 +152,9 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         if features & Feature.csum != 0 { capabilities.insert(.checksumOut) }
         if features & Feature.guestCsum != 0 { capabilities.insert(.checksumIn) }
         if mergesBuffers { capabilities.insert(.mergedBuffers) }
+        if control != nil { capabilities.insert(.receiveFilter) }
+        if options.usesEventIndex { capabilities.insert(.eventIndex) }
+        if options.indirectCapacity != 0 { capabilities.insert(.indirectDescriptors) }
         self.capabilities = capabilities
         isLinkUp = configuration.status & 1 != 0
         let a = configuration.low, b = configuration.high

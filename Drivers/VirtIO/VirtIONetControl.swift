@@ -46,6 +46,7 @@ struct VirtIONetControl<Memory: DMA>: ~Copyable {
 
     /// Takes answers, and sends the newest filter when there is none under way.
     /// - Returns: whether there is more to come.
+    @inline(never)
     mutating func work<Transport: VirtIOTransport>(_ transport: Transport) -> Bool {
         while queue.popUsed() != nil {
             underWay -= 1
@@ -72,6 +73,7 @@ struct VirtIONetControl<Memory: DMA>: ~Copyable {
         return true
     }
 
+    @inline(never)
     private mutating func send(_ number: Int, _ command: UInt16, _ count: Int, _ fill: (UnsafeMutableRawPointer) -> Void) {
         guard var chain = queue.startChain(count: 2) else { return }
         let start = buffer + Self.slot * number

@@ -113,6 +113,7 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     }
 
     /// The first usable capability of a type: a device may give several, in its order of preference.
+    @inline(never)
     private static func find(_ type: UInt8, in function: PCIFunction<Window>, needed: UInt64) -> Part? {
         var found: Part?
         let space = function.configuration

@@ -69,16 +69,25 @@ private func startFunctions(_ options: borrowing BootOptions) {
     }
 }
 
+/// The ports that the boot arguments name; and, where there is a bus with ports that may have ISA cards, those which such cards are
+/// commonly set to.
 private func startISACards(_ options: borrowing BootOptions) {
     for index in 0..<options.hintCount {
         guard let hint = options.hint(index) else { continue }
-        guard let registers = PCIBus.isaPorts(at: hint.port) else {
-            kprint("isa port \(hex: UInt64(hint.port)): this machine decodes no ports\n")
-            continue
-        }
-        let spot = CardSpot(bus: .isa, unit: UInt32(hint.port), port: hint.port, source: hint.source ?? 0)
-        if !Network.add(.ports(registers), spot: spot, options: options) {
+        if !startISACard(at: hint.port, source: hint.source ?? 0, options) {
             kprint("isa port \(hex: UInt64(hint.port)): no card that we know\n")
         }
     }
+    guard options.hintCount == 0 else { return }
+    var index = 0
+    while let port = NE2000ISA.classicPort(index) {
+        index += 1
+        _ = startISACard(at: port, source: 0, options)
+    }
+}
+
+private func startISACard(at port: UInt16, source: UInt32, _ options: borrowing BootOptions) -> Bool {
+    guard let registers = PCIBus.isaPorts(at: port) else { return false }
+    return Network.add(
+        .ports(registers), spot: CardSpot(bus: .isa, unit: UInt32(port), port: port, source: source), options: options)
 }

@@ -21,7 +21,7 @@ public struct LeaseReport: Sendable, BitwiseCopyable {
 
     /// As RFC 2131 calls them; from `bound` on there is a lease.
     public enum State: UInt8, Sendable {
-        case stopped, initial, selecting, requesting, probing, bound, renewing, rebinding
+        case stopped, initial, selecting, requesting, probing, bound, renewing, rebinding, rebooting
 
         public var hasLease: Bool { rawValue >= State.bound.rawValue }
     }

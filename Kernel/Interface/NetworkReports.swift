@@ -71,6 +71,9 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
         public static let checksumIn = Capabilities(rawValue: 2)
         public static let segmentation = Capabilities(rawValue: 4)
         public static let mergedBuffers = Capabilities(rawValue: 8)
+        public static let receiveFilter = Capabilities(rawValue: 16)
+        public static let eventIndex = Capabilities(rawValue: 32)
+        public static let indirectDescriptors = Capabilities(rawValue: 64)
     }
 
     public init() {}

@@ -8,7 +8,8 @@ import SystemInterface
 /// Every driver, in the order in which they are asked: a new kind of card is one line here.
 typealias Card =
     CardTable<KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, KernelDMA>,
-    NoCard<MappedRegisters>>
+    CardTable<KernelDMA, NE2000<MappedRegisters>,
+    NoCard<MappedRegisters>>>
 
 /// Where a card is, as a user is told.
 struct CardSpot {
@@ -18,7 +19,7 @@ struct CardSpot {
     /// The first port; 0 for a card without ports.
     var port: UInt16 = 0
     /// At the interrupt controller; 0: none.
-    let source: UInt32
+    var source: UInt32
 
     var word: UInt64 { DeviceSpot(bus: bus, unit: unit, port: port, source: UInt16(truncatingIfNeeded: source)).word }
 }
@@ -46,6 +47,7 @@ enum CardNames {
 }
 
 extension KernelMessage.StringInterpolation {
+    @inline(never)
     mutating func appendInterpolation(_ spot: CardSpot) {
         switch spot.bus {
         case .none: appendLiteral("no bus")
@@ -66,6 +68,7 @@ extension KernelMessage.StringInterpolation {
     }
 
     /// As lspci writes it: 00:05.0.
+    @inline(never)
     mutating func appendInterpolation(pci address: PCIAddress) {
         appendInterpolation(hexByte: address.bus)
         appendLiteral(":")
@@ -75,6 +78,7 @@ extension KernelMessage.StringInterpolation {
     }
 
     /// An interface's name.
+    @inline(never)
     mutating func appendInterpolation(interface index: Int) {
         let name = CardNames.name(index)
         for i in 0..<8 where name >> UInt64(8 * i) & 0xff != 0 { appendInterpolation(character: UInt8(truncatingIfNeeded: name >> UInt64(8 * i))) }

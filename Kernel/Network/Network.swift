@@ -28,6 +28,7 @@ enum Network {
     /// Bit i: interface i's interrupt waits to be completed.
     private static let claimed = Atomic<UInt32>(0)
     /// By interface, and source 0 for none.
+    nonisolated(unsafe) private static var troubleToldAt: UInt64 = 0
     nonisolated(unsafe) private static var sources = [4 of UInt32](repeating: 0)
     /// The thread has something to look at.
     private static let pending = Atomic<Bool>(false)
@@ -61,18 +62,31 @@ enum Network {
     }
 
     /// Looks for a card at a place and takes it over; false when there is none that we know.
+    @inline(never)
     static func add(_ place: CardPlace<MappedRegisters>, spot: CardSpot, options: borrowing BootOptions) -> Bool {
         guard let pool else { return false }
         seed = seed &* 6_364_136_223_846_793_005 &+ 1
         let site = CardSite(
             place, pool: pool, receiveBuffers: receiveBuffers, random: seed, withoutFeatures: options.withoutFeatures)
         do throws(CardError) {
-            guard let card = try Card.attach(site) else { return false }
+            guard var card = try Card.attach(site) else { return false }
+            var spot = spot
+            if spot.bus == .isa, spot.source == 0 { spot.source = findSource(&card) }
             take(card, spot)
         } catch {
             kprint("network card on \(spot): \(error.message)\n")
         }
         return true
+    }
+
+    /// Makes a card raise its line and looks which source becomes pending by that; 0 when none or several do.
+    @inline(never)
+    private static func findSource(_ card: inout Card) -> UInt32 {
+        let before = Interrupts.pending
+        card.holdInterrupt(true)
+        let raised = Interrupts.pending & ~before
+        card.holdInterrupt(false)
+        return raised.nonzeroBitCount == 1 ? UInt32(raised.trailingZeroBitCount) : 0
     }
 
     @inline(never)
@@ -83,7 +97,11 @@ enum Network {
         }
         CardNames.add(index, driver, spot)
         sources[index] = spot.source
-        if spot.source != 0 { Interrupts.route(spot.source, to: .network(index)) }
+        if spot.source != 0 {
+            Interrupts.route(spot.source, to: .network(index))
+        } else {
+            kprint("\(interface: index): where its interrupt leads is unknown: it is looked at once a second\n")
+        }
         kprint("\(interface: index): \(driver.name) on \(spot), \(ethernet: hardware)\n")
     }
 
@@ -136,6 +154,12 @@ enum Network {
                 return result
             }
             if claimed.load(ordering: .relaxed) != 0 { complete() }
+            if result.changedLinks != 0 { tellLinks(result.changedLinks) }
+            let now = Clock.nanoseconds
+            if now &- troubleToldAt >= 1_000_000_000 {
+                troubleToldAt = now
+                tellTrouble()
+            }
             wakeEchoWaiters(result.completedEchoes)
             Sockets.wake(result.readySockets)
             Leases.wake(result.changedLeases)
@@ -150,6 +174,27 @@ enum Network {
                     pending.load(ordering: .sequentiallyConsistent) ? true : nil
                 }
             } catch {}  // the deadline has come
+        }
+    }
+
+    @inline(never)
+    private static func tellLinks(_ interfaces: UInt32) {
+        var left = interfaces
+        while left != 0 {
+            let index = left.trailingZeroBitCount
+            let isUp = onStack { $0.withInterface(index) { $0.isLinkUp } } ?? nil
+            let state: StaticString = isUp == true ? "up" : "down"
+            kprint("\(interface: index): link \(state)\n")
+            left &= left - 1
+        }
+    }
+
+    /// Once a second, prints what drivers have to say.
+    @inline(never)
+    private static func tellTrouble() {
+        for index in 0..<Stack.interfaceLimit {
+            guard let trouble = onStack({ $0.withInterface(index) { $0.device.takeTrouble() } }), let text = trouble ?? nil else { continue }
+            kprint("\(interface: index): \(text)\n")
         }
     }
 

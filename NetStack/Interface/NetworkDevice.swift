@@ -12,6 +12,12 @@ public struct NetworkCapabilities: OptionSet, Sendable {
     public static let segmentation = NetworkCapabilities(rawValue: 4)
     /// Spreads a received frame over several buffers.
     public static let mergedBuffers = NetworkCapabilities(rawValue: 8)
+    /// Keeps back frames to groups that nobody wants.
+    public static let receiveFilter = NetworkCapabilities(rawValue: 16)
+    /// Driver and device tell each other when they want to be told, by index (VIRTIO_F_EVENT_IDX).
+    public static let eventIndex = NetworkCapabilities(rawValue: 32)
+    /// A frame in pieces takes one place of the ring.
+    public static let indirectDescriptors = NetworkCapabilities(rawValue: 64)
 }
 
 /// A network card. One per card, owned by its `NetworkInterface`.

@@ -18,6 +18,8 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public let capabilities: NetworkCapabilities
     var capture: CaptureQueue
     var claim = AddressClaim()
+    /// As of the last look.
+    public internal(set) var isLinkUp: Bool
 
     /// - Parameters:
     ///   - number: by which the stack knows it.
@@ -27,6 +29,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
         hardware = device.hardwareAddress
         mtu = device.mtu
         capabilities = device.capabilities
+        isLinkUp = device.isLinkUp
         capture = CaptureQueue(interface: UInt8(truncatingIfNeeded: number))
         dhcp = DHCPClient(device.hardwareAddress, random: random)
         self.device = device
@@ -38,6 +41,18 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
         self.gateway = gateway
         mask = RouteEntry.mask(self.prefixLength)
         claim = AddressClaim(announcements: hasAddress ? AddressClaim.announcements : 0)
+    }
+
+    /// Looks at the link. A link that is back may lead elsewhere: the address is asked for, and announced, again.
+    /// - Returns: whether it went or came since the last look.
+    @inline(__always)
+    mutating func noticesLink(now: UInt64) -> Bool {
+        guard device.isLinkUp != isLinkUp else { return false }
+        isLinkUp = device.isLinkUp
+        guard isLinkUp else { return true }
+        if dhcp.isActive { dhcp.linkIsBack(now: now) }
+        if hasAddress { claim = AddressClaim(announcements: AddressClaim.announcements) }
+        return true
     }
 
     /// Whether a lease says what is in use already.

@@ -16,7 +16,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Takes a whole datagram from what follows its IPv4 header, whose bytes still stand in front.
-    @inline(never)
+    @inline(__always)
     mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
         switch header.protocolNumber {
         case IPProtocol.icmp: inputICMP(packet, header, at: i, toGroup: toGroup, now: now)
@@ -108,7 +108,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Sends a packet that has its IPv4 header.
-    @inline(never)
+    @inline(__always)
     mutating func forward(_ packet: consuming Packet, by route: Route, now: UInt64) {
         switch route {
         case .loopback:

@@ -20,6 +20,8 @@ public enum DHCPState: UInt8, Sendable {
     case renewing
     /// After T2: asking any server.
     case rebinding
+    /// The link was away: asking whether the address is still right here (INIT-REBOOT, RFC 2131, 3.2), and using it meanwhile.
+    case rebooting
 
     /// The interface has its address from a lease.
     public var hasLease: Bool { rawValue >= DHCPState.bound.rawValue }
@@ -46,6 +48,8 @@ public enum DHCPTime {
     public static var greatestDelay: UInt64 { 64 * second }
     /// Between requests for one offer and asking anew.
     public static var requests: Int { 4 }
+    /// Requests after the link was away, before the old lease is taken to be good (RFC 2131, 3.2, 3).
+    public static var rebootRequests: Int { 3 }
     /// Two probes; the address is ours when nobody objected this long after the second. Shorter than RFC 5227 has it (1 to 2 s), so that
     /// the network is there when the first command is typed.
     public static var probes: Int { 2 }
@@ -108,7 +112,7 @@ public struct DHCPClient {
     public var isActive: Bool { state != .stopped }
 
     /// Waits for a reply that may come to an address which the interface does not have.
-    var awaitsReply: Bool { state == .selecting || state == .requesting || state == .renewing || state == .rebinding }
+    var awaitsReply: Bool { state == .selecting || state == .requesting || state == .renewing || state == .rebinding || state == .rebooting }
 
     // MARK: Commands
 
@@ -118,6 +122,21 @@ public struct DHCPClient {
         startedAt = now
         problem = .none
         enter(.initial, until: now)
+    }
+
+    /// The link is back, perhaps to another network: asks at once, for the address that it had if there was one.
+    mutating func linkIsBack(now: UInt64) {
+        switch state {
+        case .stopped, .probing: break
+        case .initial, .selecting, .requesting:
+            startedAt = now
+            restart(at: now)
+        case .bound, .renewing, .rebinding, .rebooting:
+            startedAt = now
+            transaction = nextRandom()
+            transmissions = 0
+            enter(.rebooting, until: now)
+        }
     }
 
     /// Stops without a word; what becomes of the interface's address is the caller's business.
@@ -185,6 +204,14 @@ public struct DHCPClient {
             }
             return transmit(.request, now: now)
         case .probing: return probe(now: now)
+        case .rebooting:
+            guard now < expiresAt else { return renew(now: now) }
+            guard transmissions < DHCPTime.rebootRequests else {
+                problem = .silence
+                enter(.bound, until: renewsAt)
+                return next(now: now)
+            }
+            return transmit(.request, now: now)
         case .bound, .renewing, .rebinding: return renew(now: now)
         }
     }
@@ -198,7 +225,7 @@ public struct DHCPClient {
         var message = message(type, now: now)
         if type == .request, let lease {
             message.requestedAddress = lease.address
-            message.server = lease.server
+            if state == .rebooting { deadline = min(deadline, expiresAt) } else { message.server = lease.server }
         }
         return .send(message, to: nil)
     }
@@ -298,13 +325,13 @@ public struct DHCPClient {
             transmissions = 0
             serverHardware = sender
             enter(.probing, until: now)
-        case (.renewing, .ack), (.rebinding, .ack):
+        case (.renewing, .ack), (.rebinding, .ack), (.rebooting, .ack):
             guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
             serverHardware = sender
             hasChanged = true
             bind(grant)
-        case (.requesting, .nak), (.renewing, .nak), (.rebinding, .nak):
-            guard let server = reply.server, state == .rebinding || server == lease?.server else { return false }
+        case (.requesting, .nak), (.renewing, .nak), (.rebinding, .nak), (.rebooting, .nak):
+            guard let server = reply.server, state == .rebinding || state == .rebooting || server == lease?.server else { return false }
             forget()
             problem = .refusal
             restart(at: now + DHCPTime.pauseAfterRefusal)
@@ -313,9 +340,9 @@ public struct DHCPClient {
         return true
     }
 
-    /// From the server that was asked (when rebinding: any), for the address that was asked for.
+    /// From the server that was asked (when rebinding or rebooting: any), for the address that was asked for.
     private func isExpected(_ grant: DHCPLease) -> Bool {
-        grant.address == lease?.address && (state == .rebinding || grant.server == lease?.server)
+        grant.address == lease?.address && (state == .rebinding || state == .rebooting || grant.server == lease?.server)
     }
 
     /// Looks at an ARP message: somebody who has the address being probed, or probes for it too, makes it declined.

@@ -163,6 +163,7 @@ class VirtIOModel {
     }
 
     private func writeUsedFlags(_ i: Int) {
+        if queues[i].isReady, usesEventIndex { writeAvailEvent(i) }
         if queues[i].isReady { at(queues[i].used, 2)?.storeBytes(of: wantsNoNotifications ? 1 : 0, as: UInt16.self) }
     }
 
@@ -192,6 +193,10 @@ class VirtIOModel {
             else { complaints.append("a chain that does not end"); return false }
             let address = entry.load(as: UInt64.self), length = Int(entry.load(fromByteOffset: 8, as: UInt32.self))
             let flags = entry.load(fromByteOffset: 12, as: UInt16.self)
+            if flags & 4 != 0 {
+                guard readTable(address, length, flags, &chain) else { return false }
+                break
+            }
             guard let bytes = at(address, length) else { return false }
             if flags & 2 == 0, chain.last?.isWritable == true { complaints.append("readable after writable") }
             chain.append(Segment(bytes: .init(start: bytes, count: length), isWritable: flags & 2 != 0))
@@ -200,8 +205,36 @@ class VirtIOModel {
         }
         guard let written = process(i, chain) else { return false }
         queues[i].lastAvailable &+= 1
+        if usesEventIndex { writeAvailEvent(i) }
         push(i, UInt32(head), written)
         return true
+    }
+
+    /// A chain in a table of its own (section 2.7.5.3).
+    private func readTable(_ address: UInt64, _ length: Int, _ flags: UInt16, _ chain: inout [Segment]) -> Bool {
+        if driverFeatures & 1 << 28 == 0 { complaints.append("an indirect table that was not negotiated") }
+        guard flags & 1 == 0, chain.isEmpty, length > 0, length % 16 == 0, at(address, length) != nil else {
+            complaints.append("an indirect table that makes no sense")
+            return false
+        }
+        var number = 0
+        while true {
+            guard number < length / 16, chain.count <= length / 16, let entry = at(address + 16 * UInt64(number), 16),
+                let bytes = at(entry.load(as: UInt64.self), Int(entry.load(fromByteOffset: 8, as: UInt32.self)))
+            else { complaints.append("an indirect chain that does not end"); return false }
+            let flags = entry.load(fromByteOffset: 12, as: UInt16.self)
+            chain.append(Segment(
+                bytes: .init(start: bytes, count: Int(entry.load(fromByteOffset: 8, as: UInt32.self))), isWritable: flags & 2 != 0))
+            if flags & 1 == 0 { return true }
+            number = Int(entry.load(fromByteOffset: 14, as: UInt16.self))
+        }
+    }
+
+    var usesEventIndex: Bool { driverFeatures & 1 << 29 != 0 }
+    /// avail_event: at which chain this device wants to be notified next.
+    private func writeAvailEvent(_ i: Int) {
+        let event = wantsNoNotifications ? queues[i].lastAvailable &+ 0x8000 : queues[i].lastAvailable
+        at(queues[i].used + 4 + 8 * UInt64(queues[i].size), 2)?.storeBytes(of: event, as: UInt16.self)
     }
 
     private func push(_ i: Int, _ head: UInt32, _ written: UInt32) {
@@ -217,7 +250,12 @@ class VirtIOModel {
         at(queues[i].used + 4 + 8 * slot, 8)?.storeBytes(of: UInt64(id) | UInt64(length) << 32, as: UInt64.self)
         queues[i].usedIndex &+= step
         at(queues[i].used + 2, 2)?.storeBytes(of: queues[i].usedIndex, as: UInt16.self)
-        if at(queues[i].available, 2)?.load(as: UInt16.self) == 0 {
+        var isWanted = at(queues[i].available, 2)?.load(as: UInt16.self) == 0
+        if usesEventIndex {
+            let event = at(queues[i].available + 4 + 2 * UInt64(queues[i].size), 2)?.load(as: UInt16.self) ?? 0
+            isWanted = queues[i].usedIndex &- event &- 1 < step
+        }
+        if isWanted {
             interruptStatus |= 1
             interrupts += 1
         }

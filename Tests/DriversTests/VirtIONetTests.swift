@@ -9,17 +9,25 @@ import Testing
 final class NetModel: VirtIOModel {
     var sent: [[UInt8]] = []
     var toDeliver: [[UInt8]] = []
-    let headerLength: Int
+    private let hasShortHeader: Bool
+    var merges: Bool { driverFeatures & 1 << 15 != 0 }
+    var headerLength: Int { hasShortHeader && !merges ? 10 : 12 }
+    /// With merged buffers: no more than this of a buffer is filled.
+    var fill = Int.max
+    /// What the control queue was told: class, command and what belongs to it; and the answer.
+    var orders: [[UInt8]] = []
+    var answer: UInt8 = 0
     var wantsOwnHeader: Bool { isLegacy && driverFeatures & 1 << 27 == 0 }
 
     init(_ memory: TestMemory, isLegacy: Bool, features: UInt64 = 1 << 5 | 1 << 16 | 1 << 27, capacity: UInt32 = 256) {
-        headerLength = isLegacy ? 10 : 12
+        hasShortHeader = isLegacy
         super.init(
-            memory, id: 1, isLegacy: isLegacy, features: features, capacities: [capacity, capacity],
+            memory, id: 1, isLegacy: isLegacy, features: features, capacities: [capacity, capacity] + (features & 1 << 17 != 0 ? [64] : []),
             configuration: [0x52, 0x54, 0, 0x73, 0x77, 0x66, 1, 0, 1, 0, 0x78, 0x05])
     }
 
     override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
+        if queue == 2 { return obey(chain) }
         if wantsOwnHeader, chain.first?.bytes.count != headerLength || chain.count != 2 { complaints.append("header not alone") }
         if queue == 1 {
             if chain.contains(where: \.isWritable) { complaints.append("writable transmit descriptor") }
@@ -31,7 +39,8 @@ final class NetModel: VirtIOModel {
         guard !toDeliver.isEmpty else { return nil }
         var bytes = [UInt8](repeating: 0, count: headerLength) + toDeliver.removeFirst()
         bytes[0] = receiveFlags
-        if !isLegacy { bytes[10] = 1 }
+        if headerLength == 12 { bytes[10] = 1 }
+        if merges, rest != nil || bytes.count > fill { return fillPart(&bytes, chain) }
         let count = UInt32(bytes.count)
         for segment in chain {
             if !segment.isWritable { complaints.append("readable receive descriptor") }
@@ -41,6 +50,41 @@ final class NetModel: VirtIOModel {
         }
         if !bytes.isEmpty { complaints.append("receive buffer too small") }
         return count
+    }
+
+    /// What is left of a frame that goes into several buffers.
+    private var rest: [UInt8]?
+
+    private func fillPart(_ bytes: inout [UInt8], _ chain: [Segment]) -> UInt32? {
+        var left: [UInt8]
+        if let rest {
+            toDeliver.insert(Array(bytes.dropFirst(headerLength)), at: 0)  // not its turn yet
+            left = rest
+        } else {
+            bytes[10] = UInt8((bytes.count + fill - 1) / fill)
+            left = bytes
+        }
+        var written: UInt32 = 0
+        for segment in chain {
+            let part = min(left.count, segment.bytes.count, fill - Int(written))
+            segment.bytes.copyBytes(from: left.prefix(part))
+            left.removeFirst(part)
+            written += UInt32(part)
+        }
+        rest = left.isEmpty ? nil : left
+        if rest != nil, toDeliver.isEmpty { toDeliver.append([]) }
+        if rest == nil, toDeliver.first == [] { toDeliver.removeFirst() }
+        return written
+    }
+
+    private func obey(_ chain: [Segment]) -> UInt32? {
+        guard chain.count == 2, !chain[0].isWritable, chain[1].isWritable, chain[1].bytes.count == 1 else {
+            complaints.append("a control command that makes no sense")
+            return 0
+        }
+        orders.append(Array(chain[0].bytes))
+        chain[1].bytes[0] = answer
+        return 1
     }
 
     /// Flags of the header in front of what is delivered.

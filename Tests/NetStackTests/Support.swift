@@ -61,6 +61,9 @@ final class TestWire {
     /// Frames that `transmit` takes until `sent` are collected.
     var ringSize = Int.max
     var isArmed = false
+    var isLinkUp = true
+    /// What the card was told to let through, in order.
+    var filters: [ReceiveFilter] = []
     var flushes = 0
     /// Frames that arrive only just before the driver's last look.
     var late: [[UInt8]] = []
@@ -77,7 +80,7 @@ struct TestCard: NetworkDevice, ~Copyable {
     let hardwareAddress: EthernetAddress
     var mtu: Int { 1500 }
     var capabilities: NetworkCapabilities { [] }
-    var isLinkUp: Bool { true }
+    var isLinkUp: Bool { wire.isLinkUp }
     var patience: UInt64 { .max }
 
     mutating func transmit(_ frame: consuming Packet) -> Packet? {
@@ -91,7 +94,7 @@ struct TestCard: NetworkDevice, ~Copyable {
         return pool.packet(wire.incoming.removeFirst())
     }
     mutating func reclaim(now: UInt64) {}
-    mutating func accept(_ filter: ReceiveFilter) {}
+    mutating func accept(_ filter: ReceiveFilter) { wire.filters.append(filter) }
     mutating func rearm() -> Bool {
         wire.isArmed = true
         if let frame = wire.late.popLast() { wire.incoming.append(frame) }

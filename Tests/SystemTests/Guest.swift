@@ -46,7 +46,7 @@ final class Guest: @unchecked Sendable {
         process.executableURL = network == nil ? start : URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = network.map { $0.entry + [start.path] + arguments } ?? arguments
         process.environment = ProcessInfo.processInfo.environment
-            .filter { !["CPUS", "MEM", "NET", "NIC", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "FSIMG", "RUN", "PEER", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
+            .filter { !["CPUS", "MEM", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "FSIMG", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
             .merging(["PCAP": "1", "FOLDER": folder.path]) { $1 }
             .merging(options) { $1 }
         if image != nil { process.environment?["FSIMG"] = disk.path }

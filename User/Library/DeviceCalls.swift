@@ -28,11 +28,11 @@ extension InterfaceReport {
         let unit = UInt64(spot.unit)
         switch spot.bus {
         case .none: break
-        case .mmio: text = "\(text) on mmio at 0x\(hex: unit)"
+        case .mmio: text = "\(text) on mmio at \(hex: unit)"
         case .pci: text = "\(text) on pci \(hex: unit >> 8, digits: 2):\(hex: unit >> 3 & 31, digits: 2).\(unit & 7)"
         case .isa: text = "\(text) on isa"
         }
-        if spot.port != 0 { text = "\(text), ports 0x\(hex: UInt64(spot.port))" }
+        if spot.port != 0 { text = "\(text), ports \(hex: UInt64(spot.port))" }
         return spot.source == 0 ? text : "\(text), irq \(UInt64(spot.source))"
     }
 }

@@ -9,7 +9,7 @@ import UserLibrary
         Gets an address for an interface from a DHCP server, and shows it. The lease is renewed in the background.
           -s  only show the state
           -r  release: give the address back to the server
-          -i  the interface's name (vt0)
+          -i  the interface's name (the first one)
           -W  give up after so many seconds (10)
         The exit status is 0 when the interface has an address (with -r: none any more), else 1.
         """
@@ -18,7 +18,7 @@ import UserLibrary
         var arguments = arguments
         var isQuestion = false
         var isRelease = false
-        var wanted: CString = "vt0"
+        var wanted: CString?
         var limit: UInt64 = 10_000_000_000
         arguments.takeOptions(usage, withValue: "iW") { letter, value in
             switch letter {
@@ -34,18 +34,21 @@ import UserLibrary
             return true
         }
         guard arguments.count == 0, !(isQuestion && isRelease) else { Arguments.refuse("no arguments are wanted, and one of -s and -r", usage) }
-        let name = wanted
         do throws(SystemError) {
-            guard let number = try allInterfaces().named(name)?.number else { fail("\(name): no such interface") }
-            return try run(Interface(number: Int32(number), name: name), isQuestion: isQuestion, isRelease: isRelease, limit: limit)
+            let interfaces = try allInterfaces()
+            let found = wanted.map { interfaces.named($0) } ?? interfaces.first
+            if let wanted, found == nil { fail("\(wanted): no such interface") }
+            guard let found, !found.flags.contains(.loopback) else { fail("there is no network card (lspci shows what there is on PCI)") }
+            let interface = Interface(number: Int32(found.number), name: found.nameText)
+            return try run(interface, isQuestion: isQuestion, isRelease: isRelease, limit: limit)
         } catch {
-            fail("\(name): \(error)")
+            fail("\(error)")
         }
     }
 
     private struct Interface {
         let number: Int32
-        let name: CString
+        let name: Text
     }
 
     private static func run(
@@ -103,6 +106,7 @@ import UserLibrary
         case .bound: "bound"
         case .renewing: "renewing"
         case .rebinding: "rebinding"
+        case .rebooting: "asking whether the address is still right"
         }
     }
 

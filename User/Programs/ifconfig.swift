@@ -97,6 +97,9 @@ import UserLibrary
         name(.checksumOut, "TXCSUM")
         name(.segmentation, "TSO4")
         name(.mergedBuffers, "MRG_RXBUF")
+        name(.receiveFilter, "RXFILTER")
+        name(.eventIndex, "EVENT_IDX")
+        name(.indirectDescriptors, "INDIRECT_DESC")
         return text
     }
 }

@@ -1,0 +1,66 @@
+// What can be wrong with an NE2000: why it is not driven, what went wrong on the way, and how often.
+
+/// Why a card is not driven.
+public enum NE2000Error: Error {
+    case nothingThere, resetTimedOut, dmaTimedOut, noSignature, badAddress, badMemory
+
+    public var message: StaticString {
+        switch self {
+        case .nothingThere: "nothing answers at these ports: look at the card's port setting, or its PCI base address and command register"
+        case .resetTimedOut: "the card did not finish its reset: it is no NE2000, or other ports overlap its 32"
+        case .dmaTimedOut: "remote DMA did not finish: try the card at a smaller width"
+        case .noSignature: "no NE2000: its address PROM lacks the signature 0x57"
+        case .badAddress: "the card's address PROM holds no station address"
+        case .badMemory: "the card's memory does not keep what is written: try it at a smaller width"
+        }
+    }
+}
+
+/// What made the driver reset the card, or give it up.
+enum NE2000Trouble {
+    case transmitter, remoteDMA, ring, current, status, stopped
+    case broken
+
+    var message: StaticString {
+        switch self {
+        case .transmitter: "the transmitter did not finish: card reset"
+        case .remoteDMA: "remote DMA did not finish: card reset"
+        case .ring: "the receive ring made no sense twice in a row: card reset"
+        case .current: "CURR pointed outside the receive ring: card reset"
+        case .status: "the interrupt status did not clear: card reset"
+        case .stopped: "the card had stopped by itself: card reset"
+        case .broken: "the card fails again and again and is not used any more: power it off, or take it out"
+        }
+    }
+}
+
+/// Counted trouble. Frames that the card itself dropped stand in its tally counters, the last three.
+public struct NE2000Counters {
+    /// Headers in the receive ring that made no sense; the rest of the ring was dropped each time.
+    public var badHeaders: UInt64 = 0
+    /// Frames that the card took in damaged.
+    public var badFrames: UInt64 = 0
+    /// Frames of a length that Ethernet does not have.
+    public var badLengths: UInt64 = 0
+    /// Times that frames had to wait in the card because the pool was empty.
+    public var emptyPool: UInt64 = 0
+    /// Times the card's ring overflowed.
+    public var overflows: UInt64 = 0
+    /// Frames that the card could not send: collisions, no carrier, FIFO underrun.
+    public var transmitErrors: UInt64 = 0
+    /// Frames given back because both transmit buffers were busy.
+    public var transmitBusy: UInt64 = 0
+    /// Frames that were in the card when it was reset, not sent.
+    public var transmitLost: UInt64 = 0
+    public var transmitTimeouts: UInt64 = 0
+    public var dmaTimeouts: UInt64 = 0
+    public var resets: UInt64 = 0
+    /// CNTR0: frames with alignment errors.
+    public var alignmentErrors: UInt64 = 0
+    /// CNTR1: frames with CRC errors.
+    public var crcErrors: UInt64 = 0
+    /// CNTR2: frames that found no room in the ring.
+    public var missed: UInt64 = 0
+
+    public init() {}
+}

@@ -1,0 +1,122 @@
+// Sending: two transmit buffers in turn, one on the wire, one filled meanwhile.
+
+import NetStack
+
+extension NE2000 {
+    /// The longest frame without its check sequence, and the shortest.
+    static var greatestFrame: Int { 1514 }
+    static var leastFrame: Int { 60 }
+    /// Looks at ISR for a transmission to end when both buffers are full; more would only burn time, a full frame takes 1.2 ms.
+    static var transmitPolls: Int { 4 }
+    /// Sixteen collisions take 0.4 s at most (IEEE 802.3, 4.2.3.2.5).
+    static var transmitTime: UInt64 { 500_000_000 }
+
+    public mutating func transmit(_ frame: consuming Packet) -> Packet? {
+        let count = frame.count
+        guard phase == .running, count <= Self.greatestFrame else { return frame }
+        if sendingCount > 0 {
+            pollSending()
+            guard waitingCount == 0, phase == .running else {
+                counters.transmitBusy &+= 1
+                return frame
+            }
+        }
+        guard fill(nextBuffer, with: frame) else {
+            counters.dmaTimeouts &+= 1
+            counters.transmitLost &+= 1
+            fail(.remoteDMA)
+            return nil
+        }
+        let length = max(count, Self.leastFrame)
+        if sendingCount == 0 {
+            startSending(nextBuffer, length)
+        } else {
+            waitingCount = length
+        }
+        nextBuffer ^= 1
+        return nil
+    }
+
+    /// Copies a frame into a transmit buffer, with zeros up to the shortest length.
+    @inline(__always)
+    private func fill(_ buffer: Int, with frame: borrowing Packet) -> Bool {
+        let count = frame.count
+        let longs = count & ~3
+        let total = max((count + 3) & ~3, Self.leastFrame)
+        let bytes = UnsafeRawPointer(frame.firstByte)
+        chip.startDMA(Command.remoteWrite, UInt16(chip.memory.transmitPage(buffer)) << 8, total)
+        chip.put(from: bytes, longs)
+        var done = longs
+        if count != longs {
+            var last: UInt32 = 0
+            for i in longs..<count { last |= UInt32(bytes.load(fromByteOffset: i, as: UInt8.self)) << UInt32(8 * (i - longs)) }
+            chip.putLong(last)
+            done += 4
+        }
+        while done < total {
+            chip.putLong(0)
+            done += 4
+        }
+        return chip.finishDMA()
+    }
+
+    @inline(__always)
+    private mutating func startSending(_ buffer: Int, _ length: Int) {
+        chip.store(Interrupt.sent, Port.isr)
+        chip.store(chip.memory.transmitPage(buffer), Port.tpsr)
+        chip.store(UInt8(truncatingIfNeeded: length), Port.tbcr0)
+        chip.store(UInt8(truncatingIfNeeded: length >> 8), Port.tbcr1)
+        chip.command(Command.start | Command.transmit)
+        sendingCount = length
+        sendingSince = .max
+        // An emulated card has sent it by now: nothing is left to watch over or to interrupt for.
+        let status = chip.load(Port.isr)
+        if status & Interrupt.sent != 0 {
+            endSending(status)
+        } else if isArmed {
+            setInterrupts(receiving: !isStarving)
+        }
+    }
+
+    /// Looks whether the transmission under way is over, a few times when both buffers are full.
+    private mutating func pollSending() {
+        for _ in 0..<(waitingCount > 0 ? Self.transmitPolls : 1) {
+            let status = chip.load(Port.isr)
+            if status & Interrupt.sent != 0 { return finishSending(status) }
+        }
+    }
+
+    /// PTX or TXE: the buffer is free. The bits stay set until the next transmission starts.
+    @inline(__always)
+    private mutating func endSending(_ status: UInt8) {
+        if status & Interrupt.transmitError != 0 { counters.transmitErrors &+= 1 }
+        sendingCount = 0
+    }
+
+    /// The same for a transmission that took its time: the buffer that waited follows, or nothing is to be heard of any more.
+    @inline(__always)
+    mutating func finishSending(_ status: UInt8) {
+        endSending(status)
+        let waiting = waitingCount
+        guard waiting > 0 else {
+            if isArmed { setInterrupts(receiving: !isStarving) }
+            return
+        }
+        waitingCount = 0
+        startWaiting(waiting)
+    }
+
+    /// The buffer that waits is the one that was filled last.
+    @inline(never)
+    mutating func startWaiting(_ length: Int) { startSending(nextBuffer ^ 1, length) }
+
+    /// Notes when a transmission was seen first, and gives it up when it takes longer than any can.
+    @inline(never)
+    mutating func watchSending() {
+        guard sendingCount > 0 else { return }
+        guard sendingSince != .max else { return sendingSince = now }
+        guard now &- sendingSince > Self.transmitTime else { return }
+        counters.transmitTimeouts &+= 1
+        fail(.transmitter)
+    }
+}

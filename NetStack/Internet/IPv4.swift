@@ -16,7 +16,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Takes a whole datagram from what follows its IPv4 header, whose bytes still stand in front.
-    @inline(__always)
+    @inline(never)
     mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
         switch header.protocolNumber {
         case IPProtocol.icmp: inputICMP(packet, header, at: i, toGroup: toGroup, now: now)

@@ -162,7 +162,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
             let patience = table[i].device.patience
             if patience != .max { deviceDeadline = min(deviceDeadline, now &+ patience) }
         }
-        drainLoopback(now: now)
+        if !loopback.isEmpty { drainLoopback(now: now) }
         tick(now: now)
         flush()
         return PollResult(

@@ -5,6 +5,7 @@ enum BootArguments {
     nonisolated(unsafe) static var text = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
 
     /// Calls `body` with each word: what stands between spaces.
+    @inline(never)
     static func forEachWord(_ body: (UnsafeBufferPointer<UInt8>) -> Void) {
         var start = 0
         for index in 0...text.count where index == text.count || text[index] == 0x20 || text[index] == 0 {

@@ -108,7 +108,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Sends a packet that has its IPv4 header.
-    @inline(never)
+    @inline(__always)
     mutating func forward(_ packet: consuming Packet, by route: Route, now: UInt64) {
         switch route {
         case .loopback:

@@ -77,9 +77,12 @@ struct Resolver: ~Copyable {
         for i in 0..<Self.cacheLimit { (cache + i).initialize(to: CachedName()) }
     }
 
-    var nextDeadline: UInt64 {
+    @inline(__always)
+    var nextDeadline: UInt64 { busy == 0 ? .max : findDeadline() }
+
+    @inline(never)
+    private func findDeadline() -> UInt64 {
         var deadline = UInt64.max
-        guard busy != 0 else { return deadline }
         for i in 0..<Self.queryLimit where queries[i].state == .waiting { deadline = min(deadline, queries[i].deadline) }
         return deadline
     }

@@ -10,17 +10,17 @@ typealias ProcessRef = UnsafeMutablePointer<Process>
 
 /// What a thread is doing, as the scheduler and wakers agree on it (Scheduler.swift has the transitions).
 enum ThreadState {
-    static let unused: UInt8 = 0
+    static let unused: UInt32 = 0
     /// On a hart, or on its way back to one.
-    static let running: UInt8 = 1
+    static let running: UInt32 = 1
     /// On a hart, and about to sleep unless woken first.
-    static let preparing: UInt8 = 2
+    static let preparing: UInt32 = 2
     /// Off its hart, or leaving it without touching any lock.
-    static let sleeping: UInt8 = 3
+    static let sleeping: UInt32 = 3
     /// In a run queue.
-    static let runnable: UInt8 = 4
+    static let runnable: UInt32 = 4
     /// Ended; its parent has not asked yet.
-    static let zombie: UInt8 = 5
+    static let zombie: UInt32 = 5
 }
 
 /// A name of up to 15 bytes and a NUL.
@@ -28,7 +28,8 @@ typealias ProcessName = [16 of UInt8]
 
 struct Process: ~Copyable {
     // Scheduling
-    let state = Atomic<UInt8>(ThreadState.unused)
+    /// A whole word: there are no atomic instructions for bytes.
+    let state = Atomic<UInt32>(ThreadState.unused)
     /// 1 from before the first instruction on a hart until its registers are saved again.
     let onHart = Atomic<UInt8>(0)
     var context = thread_context()

@@ -76,6 +76,7 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     public let segmentLimit: Int
     /// Requests under way.
     public private(set) var requestsUnderWay = 0
+    private var isGivenUp = false
 
     enum Feature {
         static var segMax: UInt64 { 1 << 2 }
@@ -125,7 +126,7 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     public mutating func submit(
         _ operation: BlockOperation, sector: UInt64, segmentCount: Int, segment: (Int) -> BlockSegment
     ) throws(BlockError) -> BlockToken? {
-        guard !queue.isBroken else { throw .deviceBroken }
+        guard !isGivenUp else { throw .deviceBroken }
         let segmentCount = operation == .flush ? 0 : segmentCount
         try check(operation, sector, segmentCount, segment)
         guard var chain = queue.startChain(count: UInt16(segmentCount + 2)) else { return nil }
@@ -184,7 +185,11 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
 
     /// Takes the next finished request, in the order the device finished them; nil when there is none at the moment.
     public mutating func completed() -> BlockCompletion? {
-        guard let chain = queue.popUsed() else { return nil }
+        guard let chain = queue.popUsed() else {
+            // All is back but for a request that came under a false name: whoever waits for it would for ever.
+            if queue.isBroken || (queue.badUsedIDs != 0 && requestsUnderWay > 0 && queue.isAllBack) { giveUp() }
+            return nil
+        }
         let slot = slots + 32 * Int(chain.head)
         memory.takeFromDevice(slot, byteCount: 16, .deviceReads)
         memory.takeFromDevice(slot + 16, byteCount: 1, .deviceWrites)
@@ -206,6 +211,23 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         return BlockCompletion(token: BlockToken(index: chain.head), status: status)
     }
 
+    /// Looks whether the device still works: after an interrupt with `.configuration` among its causes, and when a request takes
+    /// long. False: it was given up (`isBroken`).
+    @discardableResult
+    public mutating func checkDevice() -> Bool {
+        if !isGivenUp, !transport.isLive { giveUp() }
+        return !isGivenUp
+    }
+
+    /// Resets the device, for good: the memory of the requests under way is its owners' again.
+    @inline(never)
+    private mutating func giveUp() {
+        guard !isGivenUp else { return }
+        isGivenUp = true
+        queue.breakOff()
+        _ = transport.reset()
+    }
+
     /// Lets the device interrupt again after `completed` has returned nil.
     /// - Returns: true when something finished meanwhile: call `completed` again.
     public mutating func rearm() -> Bool { queue.unmaskInterrupts() }
@@ -214,5 +236,5 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     public var badUsedIDs: Int { queue.badUsedIDs }
     public var badUsedLengths: Int { queue.badUsedLengths }
     /// The device broke its queue: nothing more will complete.
-    public var isBroken: Bool { queue.isBroken }
+    public var isBroken: Bool { isGivenUp }
 }

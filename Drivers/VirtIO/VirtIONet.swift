@@ -103,6 +103,13 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     public let features: UInt64
     public private(set) var counters = VirtIONetCounters()
     var hasReportedTrouble = false
+    /// The device was given up: it is silent, and takes and gives nothing.
+    public private(set) var isBroken = false
+    /// When it was last looked at whether the device works.
+    private var checkedAt: UInt64 = 0
+    private static var checkInterval: UInt64 { 1_000_000_000 }
+    /// Each false id is a buffer that the device has and never gives back.
+    private static var badIDLimit: Int { 16 }
 
     /// Brings the device up and fills its receive ring.
     /// - Parameters:
@@ -195,17 +202,40 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     }
 
     /// Asks the device for silence, and looks why it interrupted, if it did.
-    private mutating func silence() {
+    private mutating func silence(_ now: UInt64) {
         isArmed = false
         receiveQueue.maskInterrupts()
-        if transport.acknowledgeInterrupt().contains(.configuration), hasStatus {
-            isLinkUp = transport.configuration16(6) & 1 != 0
+        if transport.acknowledgeInterrupt().contains(.configuration) {
+            if hasStatus { isLinkUp = transport.configuration16(6) & 1 != 0 }
+            checkDevice(now)
+        } else if now &- checkedAt >= Self.checkInterval {
+            checkDevice(now)
         }
+    }
+
+    /// Whether the device still works, and keeps the rules; else it is given up.
+    @inline(never)
+    private mutating func checkDevice(_ now: UInt64) {
+        checkedAt = now
+        if !transport.isLive || badUsedIDs > Self.badIDLimit || receiveQueue.isBroken || transmitQueue.isBroken { giveUp() }
+    }
+
+    /// Resets the device, for good, and takes back what it holds: unless it does not finish the reset, and might still write there.
+    @inline(never)
+    mutating func giveUp() {
+        guard !isBroken else { return }
+        isBroken = true
+        isLinkUp = false
+        receiveQueue.breakOff()
+        transmitQueue.breakOff()
+        guard transport.reset() else { return }
+        for i in 0..<Int(receiveQueue.size) { received[i] = nil }
+        for i in 0..<Int(transmitQueue.size) { sent[i] = nil }
+        posted = 0
     }
 
     /// Counted misbehaviour of the device.
     public var badUsedIDs: Int { receiveQueue.badUsedIDs + transmitQueue.badUsedIDs }
-    public var isBroken: Bool { receiveQueue.isBroken || transmitQueue.isBroken }
 
     /// Gives the device buffers to receive into, as many as it lacks.
     mutating func refill() {
@@ -242,12 +272,13 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     @inline(never)
     private mutating func collectSent() {
         while let used = transmitQueue.popUsed() { sent[Int(used.head)] = nil }
+        if transmitQueue.isBroken { giveUp() }
     }
 }
 
 extension VirtIONet: NetworkDevice {
-    /// A device without buffers does not interrupt: look again in 10 ms.
-    public var patience: UInt64 { posted == 0 && !receiveQueue.isBroken ? 10_000_000 : .max }
+    /// A device without buffers does not interrupt: look again in 10 ms. An interrupt that was lost costs a second.
+    public var patience: UInt64 { isBroken ? .max : posted == 0 ? 10_000_000 : Self.checkInterval }
 
     @inline(__always)
     public mutating func transmit(_ frame: consuming Packet) -> Packet? {
@@ -309,6 +340,7 @@ extension VirtIONet: NetworkDevice {
             }
             return packet
         }
+        if receiveQueue.isBroken { giveUp() }
         return nil
     }
 
@@ -339,7 +371,8 @@ extension VirtIONet: NetworkDevice {
 
     @inline(__always)
     public mutating func reclaim(now: UInt64) {
-        if isArmed { silence() }
+        if isArmed { silence(now) }
+        if isBroken { return }
         if hasOrders { hasOrders = control?.pointee.work(transport) ?? false }
         collectSent()
         refill()
@@ -347,11 +380,13 @@ extension VirtIONet: NetworkDevice {
 
     /// Without the control queue the device lets everything through.
     public mutating func accept(_ filter: ReceiveFilter) {
+        guard !isBroken else { return }
         hasOrders = control?.pointee.accept(filter, transport) ?? false
     }
 
     @inline(__always)
     public mutating func rearm() -> Bool {
+        guard !isBroken else { return false }
         isArmed = true
         return receiveQueue.unmaskInterrupts()
     }

@@ -100,12 +100,7 @@ extension VirtIOTransport {
     public func negotiate(_ type: UInt32, wanted: UInt64, required: UInt64 = 0) throws(VirtIOError) -> UInt64 {
         guard deviceType != 0 else { throw .noDevice }
         guard deviceType == type else { throw .wrongDevice }
-        status = 0
-        var patience = 100_000
-        while status != 0 {  // section 4.2.3.1: the reset is done when the status reads 0
-            patience -= 1
-            guard patience > 0 else { throw .resetTimedOut }
-        }
+        guard reset() else { throw .resetTimedOut }
         status = VirtIOStatus.acknowledge
         status |= VirtIOStatus.driver
         let offered = readDeviceFeatures()
@@ -119,6 +114,17 @@ extension VirtIOTransport {
         }
         return accepted
     }
+
+    /// Makes the device let go of all memory. False when it does not finish.
+    @inline(never)
+    public func reset() -> Bool {
+        status = 0
+        for _ in 0..<100_000 where status == 0 { return true }  // section 4.2.3.1: the reset is done when the status reads 0
+        return false
+    }
+
+    /// Whether the device still works for us: neither lost (DEVICE_NEEDS_RESET, section 2.1.1) nor reset by somebody else.
+    public var isLive: Bool { status & (VirtIOStatus.driverOK | VirtIOStatus.needsReset) == VirtIOStatus.driverOK }
 
     /// DRIVER_OK: the device is live from here on (step 8).
     public func goLive() throws(VirtIOError) {

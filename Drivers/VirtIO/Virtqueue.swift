@@ -249,6 +249,12 @@ public struct Virtqueue<Memory: DMA>: ~Copyable {
     /// The descriptor after this one in a chain; good until the next `startChain`.
     public func descriptor(after number: UInt16) -> UInt16 { next[Int(number)] }
 
+    /// The device has given back as many chains as it was given, by whatever name.
+    public var isAllBack: Bool { Int16(bitPattern: lastUsed &- availableIndex) >= 0 }
+
+    /// Nothing the device says is believed any more.
+    public mutating func breakOff() { isBroken = true }
+
     // MARK: Interrupts
 
     /// Where an interrupt handler may set NO_INTERRUPT, of a queue without event index.

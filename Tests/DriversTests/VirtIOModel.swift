@@ -46,6 +46,8 @@ class VirtIOModel {
     /// used.flags: ask the driver not to notify.
     var wantsNoNotifications = false { didSet { for i in queues.indices { writeUsedFlags(i) } } }
     var faults: [Fault] = []
+    /// So many interrupts do not come.
+    var losesInterrupts = 0
     var complaints: [String] = []
     private var deviceFeaturesSel: UInt32 = 0, driverFeaturesSel: UInt32 = 0, queueSel = 0, pageSize: UInt32 = 0
 
@@ -146,6 +148,25 @@ class VirtIOModel {
         if refusesFeatures { status &= ~8 }
     }
 
+    /// The device has lost itself (DEVICE_NEEDS_RESET) and does nothing any more.
+    func loseItself() {
+        guard status & 4 != 0 else { return }
+        status |= 64
+        interruptStatus |= 2
+    }
+
+    /// Somebody else resets the device.
+    func resetByOthers() {
+        for i in queues.indices { queues[i] = Queue(capacity: queues[i].capacity) }
+        (driverFeatures, interruptStatus, status) = (0, 0, 0)
+    }
+
+    func changeConfiguration(_ offset: Int, _ value: UInt8) {
+        configuration[offset] = value
+        generation &+= 1
+        interruptStatus |= 2
+    }
+
     // MARK: Rings
 
     private func at(_ address: UInt64, _ count: Int) -> UnsafeMutableRawPointer? {
@@ -158,7 +179,7 @@ class VirtIOModel {
 
     private func notify(_ queue: Int) {
         queues[queue].notifications += 1
-        if status & 4 == 0 { complaints.append("notification before DRIVER_OK") }
+        if status & 4 == 0, statusHistory.last != 15, statusHistory.last != 7 { complaints.append("notification before DRIVER_OK") }
         if !isPaused { run(queue) }
     }
 
@@ -175,6 +196,7 @@ class VirtIOModel {
 
     /// Works on everything in the available ring of a queue.
     func run(_ i: Int) {
+        guard status & 64 == 0 else { return }
         while pending(i) > 0 {
             if pending(i) > Int(queues[i].size) { complaints.append("avail.idx ran ahead of the ring"); return }
             guard runOne(i) else { return }
@@ -255,7 +277,9 @@ class VirtIOModel {
             let event = at(queues[i].available + 4 + 2 * UInt64(queues[i].size), 2)?.load(as: UInt16.self) ?? 0
             isWanted = queues[i].usedIndex &- event &- 1 < step
         }
-        if isWanted {
+        if isWanted, losesInterrupts > 0 {
+            losesInterrupts -= 1
+        } else if isWanted {
             interruptStatus |= 1
             interrupts += 1
         }

@@ -1,0 +1,193 @@
+// The VirtIO drivers against devices that lie, forget and lose themselves: a thousand seeds of it, for the network card and for the disk.
+
+import Drivers
+import Testing
+
+@testable import NetStack
+
+@Suite struct VirtIOFaultTests {
+    /// A network card worked as the kernel works it.
+    final class NetRig {
+        let model: NetModel
+        let pool: PacketPool
+        var card: TestNet
+        var now: UInt64 = 1
+        var polledAt: UInt64 = 0
+        var received: [[UInt8]] = []
+        var complaints: [String] = []
+
+        init(seed: Int, _ memory: TestMemory = TestMemory(byteCount: 2 << 20)) throws {
+            let bytes = 97 * PacketPool.bufferSize
+            pool = PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
+            var features: UInt64 = 1 << 5 | 1 << 16
+            if seed % 2 == 0 { features |= 1 << 27 }
+            if seed % 3 == 0 { features |= 1 << 29 }
+            if seed % 5 == 0 { features |= 1 << 28 }
+            model = NetModel(memory, isLegacy: seed % 4 < 2, features: features, capacity: seed % 7 == 0 ? 16 : 64)
+            card = try VirtIONet(
+                VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool, receiveBuffers: 16, random: 1)
+            _ = card.rearm()
+        }
+
+        func poll() {
+            polledAt = now
+            card.reclaim(now: now)
+            var turns = 0
+            repeat {
+                while let packet = card.receive() {
+                    received.append(copy(packet))
+                    if received.count > 100_000 { return complaints.append("receive does not end") }
+                }
+                card.reclaim(now: now)
+                turns += 1
+                if turns > 100 { return complaints.append("poll does not end") }
+            } while card.rearm()
+        }
+
+        func run(for nanoseconds: UInt64) {
+            let end = now + nanoseconds
+            while now < end {
+                now += 5_000_000
+                let patience = card.patience
+                if model.interruptStatus != 0 || (patience != .max && now - polledAt >= patience) { poll() }
+            }
+        }
+
+        func send(_ bytes: [UInt8]) -> Bool {
+            guard var packet = pool.take() else { return false }
+            packet.resize(to: bytes.count)
+            var span = packet.mutableBytes
+            for (i, byte) in bytes.enumerated() { span.setByte(byte, i) }
+            let isTaken = card.transmit(packet) == nil
+            card.flush()
+            return isTaken
+        }
+    }
+
+    @Test(arguments: 0..<20) func seedsOfNetworkFaults(batch: Int) throws {
+        for seed in batch * 50..<batch * 50 + 50 {
+            let memory = TestMemory(byteCount: 2 << 20)
+            let pool = try runNet(seed, memory)
+            #expect(pool.freeCount == 96, "seed \(seed)")
+        }
+    }
+
+    func runNet(_ seed: Int, _ memory: TestMemory) throws -> PacketPool {
+        var random = SeededRandom(seed: UInt64(seed))
+        let rig = try NetRig(seed: seed, memory)
+        let model = rig.model
+        for _ in 0..<50 {
+            if Int.random(in: 0..<6, using: &random) == 0 { injectNet(rig, &random) }
+            for _ in 0..<Int.random(in: 0..<6, using: &random) where model.toDeliver.count < 40 {
+                model.deliver([frame(.random(in: 14...1514, using: &random), seed)])
+            }
+            for _ in 0..<Int.random(in: 0..<4, using: &random) { _ = rig.send(frame(.random(in: 14...1514, using: &random), seed)) }
+            if Bool.random(using: &random) { model.isPaused = false; model.run(0); model.run(1) }
+            rig.run(for: .random(in: 0...30_000_000, using: &random))
+        }
+        (model.faults, model.losesInterrupts, model.isPaused) = ([], 0, false)
+        model.run(0)
+        model.run(1)
+        rig.run(for: 2_100_000_000)
+        // It works, or it has been given up.
+        rig.received.removeAll()
+        model.sent.removeAll()
+        model.toDeliver.removeAll()
+        let probe = frame(444, 4)
+        model.deliver([probe])
+        rig.run(for: 1_100_000_000)
+        _ = rig.send(probe)
+        rig.run(for: 1_100_000_000)
+        let isWell = rig.received.contains(probe) && model.sent.contains(probe)
+        let isBroken = rig.card.isBroken
+        #expect(isWell != isBroken, "seed \(seed): well \(isWell), broken \(isBroken)")
+        if isBroken { #expect(rig.pool.freeCount == 96, "seed \(seed)") }
+        #expect(model.complaints + rig.complaints == [], "seed \(seed)")
+        return rig.pool
+    }
+
+    func injectNet(_ rig: NetRig, _ random: inout SeededRandom) {
+        let model = rig.model
+        switch Int.random(in: 0..<14, using: &random) {
+        case 0, 1: model.faults.append(.usedID(.random(in: 0...300, using: &random)))
+        case 2: model.faults.append(.usedID(.random(in: 0...UInt32.max, using: &random)))
+        case 3, 4: model.faults.append(.usedLength(.random(in: 0...100, using: &random)))
+        case 5: model.faults.append(.usedLength(.random(in: 0...UInt32.max, using: &random)))
+        case 6: if Int.random(in: 0..<8, using: &random) == 0 { model.faults.append(.usedIndexJump(.random(in: 0...UInt16.max, using: &random))) }
+        case 7, 8: model.losesInterrupts += Int.random(in: 1...4, using: &random)
+        case 9: model.isPaused = true
+        case 10, 11: model.changeConfiguration(6, .random(in: 0...1, using: &random))
+        case 12: if Int.random(in: 0..<8, using: &random) == 0 { model.loseItself() }
+        default: if Int.random(in: 0..<8, using: &random) == 0 { model.resetByOthers() }
+        }
+    }
+
+    @Test func needsResetGivesTheCardUpAndItsPacketsBack() throws {
+        let rig = try NetRig(seed: 1)
+        rig.model.loseItself()
+        rig.run(for: 10_000_000)
+        check(rig.card.isBroken && !rig.card.isLinkUp)
+        #expect(rig.model.status == 0)
+        #expect(rig.pool.freeCount == 96)
+        #expect(!rig.send(frame(60, 1)))
+        check(rig.card.patience == .max)
+        check(!rig.card.rearm())
+    }
+
+    @Test func lostInterruptCostsASecondAtMost() throws {
+        let rig = try NetRig(seed: 3)
+        rig.model.losesInterrupts = 1
+        rig.model.deliver([frame(60, 1)])
+        #expect(rig.model.interruptStatus == 0)
+        rig.run(for: 1_100_000_000)
+        #expect(rig.received == [frame(60, 1)])
+    }
+
+    // MARK: Disk
+
+    @Test(arguments: 0..<20) func seedsOfDiskFaults(batch: Int) throws {
+        for seed in batch * 50..<batch * 50 + 50 { try runDisk(seed) }
+    }
+
+    /// Every request ends: by completion, or because the disk was given up.
+    func runDisk(_ seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed) + 5000)
+        let memory = TestMemory(byteCount: 1 << 20)
+        let model = DiskModel(memory, isLegacy: seed % 2 == 0)
+        var disk = try VirtIOBlock(VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory))
+        let buffer = memory.allocate(32 * 512)!
+        var underWay: Set<UInt16> = []
+        for _ in 0..<200 {
+            switch Int.random(in: 0..<40, using: &random) {
+            case 0: model.faults.append(.usedID(.random(in: 0...80, using: &random)))
+            case 1: model.faults.append(.usedID(.random(in: 0...UInt32.max, using: &random)))
+            case 2: model.faults.append(.usedLength(.random(in: 0...UInt32.max, using: &random)))
+            case 3: if seed % 5 == 0 { model.faults.append(.usedIndexJump(.random(in: 0...UInt16.max, using: &random))) }
+            case 4: model.isPaused.toggle()
+            case 5: model.writesNoStatus.toggle()
+            case 6: model.failing.toggle()
+            case 7: if seed % 7 == 0 { model.loseItself() }
+            case 8: if seed % 11 == 0 { model.resetByOthers() }
+            default: break
+            }
+            for _ in 0..<Int.random(in: 0...2, using: &random) {
+                let operation: BlockOperation = Bool.random(using: &random) ? .read : .write
+                if let token = try? disk.submit(operation, sector: .random(in: 0..<120, using: &random), buffer, byteCount: 512) {
+                    #expect(underWay.insert(token.index).inserted, "seed \(seed): a token twice")
+                }
+            }
+            if !model.isPaused { model.run(0) }
+            while let completion = disk.completed() {
+                #expect(underWay.remove(completion.token.index) != nil, "seed \(seed): a token that is not under way")
+            }
+        }
+        (model.faults, model.isPaused) = ([], false)
+        model.run(0)
+        while let completion = disk.completed() { underWay.remove(completion.token.index) }
+        // What the kernel does with a request that takes long.
+        if !underWay.isEmpty { disk.checkDevice() }
+        check(underWay.isEmpty || disk.isBroken, "seed \(seed): \(underWay.count) requests never end")
+        if disk.isBroken { #expect(model.status == 0, "the device let go of the memory") }
+        #expect(model.complaints == [], "seed \(seed)")
+    }
+}

@@ -76,11 +76,15 @@ public struct NE2000<Window: Registers>: ~Copyable {
         try chip.reset()
         chip.configure(0, MulticastHash())
         let prom = try chip.readPROM()
+        chip.command(Command.stop)
         guard prom.hasSignature || !expectingSignature else { throw .noSignature }
         guard prom.isAddressValid else { throw .badAddress }
         if !prom.isDoubled { chip.memory = .of8Bits }
         chip.width = prom.isDoubled && prom.signature != 0x42 ? width : .byte
-        guard let proven = chip.provenWidth() else { throw .badMemory }
+        guard let proven = chip.provenWidth() else {
+            chip.command(Command.stop)
+            throw .badMemory
+        }
         chip.width = proven
         chip.configure(prom.address, hash)
         chip.start(receive: receiveSetting)

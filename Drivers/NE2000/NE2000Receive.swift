@@ -26,8 +26,9 @@ extension NE2000 {
             chip.take(into: packet.firstByte, Self.firstRead - Self.headerLength)
             guard chip.finishDMA() else { return failDMA() }
             let count = Int(header >> 16) &- Self.checkLength
+            let isIntact = UInt8(truncatingIfNeeded: header) & Setting.intactMask == Setting.intact
             guard let next = following(page, header) else { return resynchronise() }
-            if count <= Self.greatestFrame, count >= Self.leastFrame, UInt8(truncatingIfNeeded: header) & Setting.intactMask == Setting.intact {
+            if count <= Self.greatestFrame, count >= Self.leastFrame, isIntact {
                 let here = Self.firstRead - Self.headerLength
                 if count > here, !takeRest(page, packet.firstByte + here, (count &- here + 3) & ~3) { return failDMA() }
                 packet.resize(to: count)
@@ -36,7 +37,7 @@ extension NE2000 {
                 fruitlessLooks = 0
                 return packet
             }
-            if UInt8(truncatingIfNeeded: header) & Setting.intactMask == Setting.intact {
+            if isIntact {
                 counters.badLengths &+= 1
             } else {
                 counters.badFrames &+= 1

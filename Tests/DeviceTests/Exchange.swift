@@ -19,6 +19,8 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var problems: [String] = []
     /// So many, and the trial is over.
     var problemLimit = 5
+    /// Seconds without a frame after which none is expected any more. Far more than it takes on a busy machine.
+    var patience: Double = 10
     private let start = Date()
 
     init(_ device: consuming Device, _ wire: QTestWire, _ pool: PacketPool) {
@@ -87,7 +89,7 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     mutating func comesIn(_ frames: [[UInt8]]) {
         for frame in frames where !wire.send(frame) { problems.append("QEMU does not take a frame of \(frame.count)") }
-        let arrived = collect(frames.count, seconds: 2)
+        let arrived = collect(frames.count, seconds: patience)
         guard arrived.count == frames.count else { return problems.append("\(frames.count) frames were sent, \(arrived.count) came in") }
         for (got, wanted) in zip(arrived, frames) where !isSame(got, wanted) {
             problems.append("\(wanted.count) bytes came in as \(got.count) others")
@@ -119,7 +121,7 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
         for frame in frames where !wire.send(frame, waiting: false) { usleep(2000) }  // QEMU itself may have enough
         usleep(200_000)
         var next = 0
-        for frame in collect(frames.count, seconds: 0.5) {
+        for frame in collect(frames.count, seconds: 1.5) {
             guard let place = frames[next...].firstIndex(of: frame) else { return problems.append("overload: a frame that nobody sent") }
             next = place + 1
         }
@@ -138,5 +140,6 @@ func hostPool(packets: Int = 64) -> PacketPool {
 /// Says that a test was left out, and how to have it.
 func missing(_ architecture: QTestArchitecture) -> Comment {
     architecture == .i386
-        ? "qemu-system-i386 is missing: apt-get install qemu-system-x86" : "qemu-system-riscv64 is missing: apt-get install qemu-system-misc"
+        ? "qemu-system-i386 is missing: apt-get install qemu-system-x86"
+        : "qemu-system-riscv64 is missing: apt-get install qemu-system-misc"
 }

@@ -67,6 +67,7 @@ import Testing
         let ports = Misprogrammed(ports: QTestPorts(machine, base: 0x300), difference: difference)
         var exchange = Exchange(try NE2000(ports, pool: pool), wire, pool)
         exchange.problemLimit = 1
+        exchange.patience = 1
         exchange.bursts(60)
         #expect(exchange.problems != [])
         let counters = exchange.device.counters
@@ -79,7 +80,8 @@ import Testing
         let machine = try QTestMachine(.riscv64, wires: 1) { _ in
             ["-device", "ne2k_pci,netdev=n0,addr=4,romfile=,mac=52:54:00:73:77:66"]
         }
-        let function = try #require(pciFunctions(machine).first { NE2000PCI.name(vendor: $0.record.vendorID, device: $0.record.deviceID) != nil })
+        let function = try #require(
+            pciFunctions(machine).first { NE2000PCI.name(vendor: $0.record.vendorID, device: $0.record.deviceID) != nil })
         function.enable()
         let ports = try #require(function.window(0, needed: 32))
         let wire = try QTestWire(machine)
@@ -109,7 +111,7 @@ import Testing
         for destination: [UInt8] in [[2, 2, 2, 2, 2, 2], [1, 0, 0x5e, 0, 0, 9], [1, 0, 0x5e, 0, 0, 1], [255, 255, 255, 255, 255, 255]] {
             wire.send(Exchange<NE2000<QTestMMIO>>.frame(100, 1, to: destination))
         }
-        #expect(exchange.collect(3, seconds: 0.5).map { $0[0] } == [1, 255])
+        #expect(exchange.collect(3, seconds: 1).map { $0[0] } == [1, 255])
     }
 }
 

@@ -124,18 +124,6 @@ final class DP8390Model {
         return rcr & 8 != 0 && mar[index >> 3] & 1 << UInt8(index & 7) != 0
     }
 
-    /// The CRC by its polynomial, the other way round than the driver does it.
-    static func hash(_ address: [UInt8]) -> Int {
-        var crc: UInt32 = 0xffff_ffff
-        for byte in address {
-            crc ^= UInt32(byte)
-            for _ in 0..<8 { crc = crc >> 1 ^ (crc & 1 != 0 ? 0xedb8_8320 : 0) }
-        }
-        var reversed = 0
-        for bit in 0..<6 where crc & 1 << UInt32(bit) != 0 { reversed |= 1 << (5 - bit) }
-        return reversed
-    }
-
     private func transmit() {
         if isStopped { return complain("TXP while stopped") }
         if isMoving, rbcr > 0 { complain("TXP while remote DMA is under way") }
@@ -400,16 +388,4 @@ final class DP8390Model {
         guard port == 0x10 else { return complain("32 bits written to port \(port)") }
         _ = data(32, value)
     }
-}
-
-struct ModelPorts: Registers {
-    let model: DP8390Model
-    func load8(_ offset: Int) -> UInt8 { model.load8(offset) }
-    func load16(_ offset: Int) -> UInt16 { model.load16(offset) }
-    func load32(_ offset: Int) -> UInt32 { model.load32(offset) }
-    func load64(_ offset: Int) -> UInt64 { fatalError("no port has 64 bits") }
-    func store8(_ value: UInt8, _ offset: Int) { model.store8(value, offset) }
-    func store16(_ value: UInt16, _ offset: Int) { model.store16(value, offset) }
-    func store32(_ value: UInt32, _ offset: Int) { model.store32(value, offset) }
-    func store64(_ value: UInt64, _ offset: Int) { fatalError("no port has 64 bits") }
 }

@@ -132,6 +132,19 @@ import Testing
         #expect(!rig.model.isLineUp)
     }
 
+    /// `reclaim` acknowledges what came after the ring was drained: `rearm` must know of it all the same.
+    @Test func frameBetweenTheLastLookAndTheAcknowledgementIsNotForgotten() throws {
+        let rig = try NE2000Rig(DP8390Model())
+        rig.card.reclaim(now: 1)
+        check(rig.card.receive() == nil)
+        rig.model.receive(rig.frame(60, 1))
+        rig.card.reclaim(now: 1)
+        #expect(rig.model.isr & 1 == 0)
+        check(rig.card.rearm())
+        rig.poll()
+        #expect(rig.received == [rig.frame(60, 1)])
+    }
+
     @Test func framesWaitInTheCardWhileThePoolIsEmpty() throws {
         let rig = try NE2000Rig(DP8390Model(), packets: 2)
         var taken = PacketQueue()

@@ -83,7 +83,8 @@ public enum VirtIODevice<Window: RegisterSpace>: VirtIOTransport {
         }
     }
 
-    @inline(never)
+    /// On the way of every interrupt: called, it would copy the whole transport.
+    @inline(__always)
     public func acknowledgeInterrupt() -> VirtIOInterruptCause {
         switch self {
         case .mmio(let device): device.acknowledgeInterrupt()

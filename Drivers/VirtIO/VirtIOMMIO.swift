@@ -111,6 +111,7 @@ public struct VirtIOMMIO<Window: Registers>: VirtIOTransport {
     public func configuration16(_ offset: Int) -> UInt16 { registers.load16(Offset.config + offset) }
     public func configuration32(_ offset: Int) -> UInt32 { registers.load32(Offset.config + offset) }
 
+    @inline(__always)
     public func acknowledgeInterrupt() -> VirtIOInterruptCause {
         let cause = registers.load32(Offset.interruptStatus)
         if cause != 0 { registers.store32(cause, Offset.interruptACK) }

@@ -196,5 +196,6 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     public func configuration32(_ offset: Int) -> UInt32 { device.load32(offset) }
 
     /// Reading the ISR register lowers the line.
+    @inline(__always)
     public func acknowledgeInterrupt() -> VirtIOInterruptCause { VirtIOInterruptCause(rawValue: UInt32(isr.load8(0)) & 3) }
 }

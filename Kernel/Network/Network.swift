@@ -148,14 +148,15 @@ enum Network {
     private static func run() -> Never {
         while true {
             pending.store(false, ordering: .sequentiallyConsistent)
+            var now: UInt64 = 0
             let result = stack.withLock { stack in
-                let result = stack.unsafelyUnwrapped.pointee.poll(now: Clock.nanoseconds, budget: budget)
+                now = Clock.nanoseconds
+                let result = stack.unsafelyUnwrapped.pointee.poll(now: now, budget: budget)
                 wakeTime.store(result.nextDeadline, ordering: .relaxed)
                 return result
             }
             if claimed.load(ordering: .relaxed) != 0 { complete() }
             if result.changedLinks != 0 { tellLinks(result.changedLinks) }
-            let now = Clock.nanoseconds
             if now &- troubleToldAt >= 1_000_000_000 {
                 troubleToldAt = now
                 tellTrouble()

@@ -52,7 +52,11 @@ import UserLibrary
     private static func runAndHalt(_ command: CString) -> Never {
         do throws(SystemError) {
             let child = try System.fork()
-            if child == 0 { become(command) }
+            if child == 0 {
+                // A group of its own, as the shell gives its programs: what a program does to its group does not reach init.
+                try System.setGroup(of: 0, to: 0)
+                become(command)
+            }
             var ended = try System.wait()
             while ended.pid != child { ended = try System.wait() }
             try System.halt(ended.status)

@@ -47,7 +47,8 @@ enum Disk {
     static var blockCount: UInt32 { UInt32(clamping: capacity / 2) }
 
     static func interrupt() {
-        _ = interruptSide?.acknowledge(masking: false)
+        let cause = interruptSide?.acknowledge(masking: false) ?? []
+        if cause.contains(.configuration) { _ = state.withLock { $0.driver?.pointee.checkDevice() } }
         collect()
     }
 

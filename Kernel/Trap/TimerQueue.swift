@@ -2,6 +2,7 @@
 // and sets its own timer for it: no hart waits for another's lock on the way to sleep.
 
 import Machine
+import Synchronization
 
 private struct Heap {
     var count = 0
@@ -62,6 +63,9 @@ private struct Heap {
 /// One per hart.
 struct HartTimers: ~Copyable {
     fileprivate var heap = SpinLock(Heap())
+    /// The heap's first deadline, .max for none: written under its lock, read without it. Only this hart adds timers, so what it reads
+    /// is at worst the deadline of one that another hart has just cancelled.
+    fileprivate let first = Atomic<UInt64>(.max)
     init() {}
 }
 
@@ -82,6 +86,7 @@ enum TimerQueue {
             thread.pointee.deadline = deadline
             thread.pointee.timerHart = hart
             heap.insert(thread)
+            timers[hart].first.store(heap.deadline(0), ordering: .relaxed)
         }
         arm()
         interrupts_restore(interrupts)
@@ -96,6 +101,7 @@ enum TimerQueue {
             guard thread.pointee.timerHart >= 0 else { return }
             heap.remove(at: thread.pointee.timerIndex)
             thread.pointee.timerHart = -1
+            noteFirst(heap, hart)
         }
     }
 
@@ -110,6 +116,7 @@ enum TimerQueue {
                 guard heap.count > 0, heap.deadline(0) <= now, let thread = heap.threads[0] else { return nil }
                 heap.remove(at: 0)
                 thread.pointee.timerHart = -1
+                noteFirst(heap, hart)
                 return thread
             }
             guard let due else { break }
@@ -119,10 +126,13 @@ enum TimerQueue {
         arm()
     }
 
+    private static func noteFirst(_ heap: borrowing Heap, _ hart: Int) {
+        timers[hart].first.store(heap.count > 0 ? heap.deadline(0) : .max, ordering: .relaxed)
+    }
+
     /// Sets this hart's timer: the end of the running thread's turn or the first sleeper, whichever comes first.
     static func arm() {
         let hart = Int(this_hart().pointee.index)
-        let first = timers[hart].heap.withLock { $0.count > 0 ? $0.deadline(0) : UInt64.max }
-        Harts.setTimer(min(first, Scheduler.harts[hart].sliceEnd))
+        Harts.setTimer(min(timers[hart].first.load(ordering: .relaxed), Scheduler.harts[hart].sliceEnd))
     }
 }

@@ -107,7 +107,7 @@ if freestanding {
         .testTarget(
             name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests", swiftSettings: common),
         .testTarget(name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common),
-        .testTarget(name: "SystemTests", path: "Tests/SystemTests", swiftSettings: common),
+        .testTarget(name: "SystemTests", dependencies: ["QTest"], path: "Tests/SystemTests", swiftSettings: common),
     ]
     if fuzzing {
         targets.append(

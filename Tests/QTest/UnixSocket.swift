@@ -2,7 +2,7 @@
 
 import Foundation
 
-enum UnixSocket {
+public enum UnixSocket {
     private static func withAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -27,6 +27,16 @@ enum UnixSocket {
         return descriptor
     }
 
+    /// A stream to who listens at `path`.
+    public static func connected(to path: String) throws -> Int32 {
+        let descriptor = try make(SOCK_STREAM)
+        guard withAddress(path, { connect(descriptor, $0, $1) }) == 0 else {
+            close(descriptor)
+            throw QTestError(description: "connect to \(path): errno \(errno)")
+        }
+        return descriptor
+    }
+
     static func listen(_ path: String) throws -> Int32 {
         let descriptor = try bound(SOCK_STREAM, path)
         Foundation.listen(descriptor, 1)
@@ -38,7 +48,8 @@ enum UnixSocket {
         return Foundation.accept(listener, nil, nil)
     }
 
-    static func isReadable(_ descriptor: Int32, milliseconds: Int32) -> Bool {
+    /// Waits until there is something to read, or the end of the stream.
+    public static func isReadable(_ descriptor: Int32, milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, milliseconds) > 0
     }

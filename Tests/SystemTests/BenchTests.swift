@@ -45,5 +45,9 @@ import Testing
         #expect(try guest.exitStatus() == 0)
         let failing = try Guest(["CPUS": "1", "RUN": "cat,nothing"])
         #expect(try failing.exitStatus() == 1)
+        // One that kills what init has inherited, and is init's own child here.
+        let wild = try Guest(["CPUS": "1", "RUN": "wildcalls,-t,2"])
+        try wild.wait(for: "all came back")
+        #expect(try wild.exitStatus() == 0)
     }
 }

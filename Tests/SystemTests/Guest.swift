@@ -50,6 +50,10 @@ final class Guest: @unchecked Sendable {
             .merging(["PCAP": "1", "FOLDER": folder.path]) { $1 }
             .merging(options) { $1 }
         if image != nil { process.environment?["FSIMG"] = disk.path }
+        if script == "qemu/start" {
+            process.environment?["QEMUFLAGS"] =
+                (options["QEMUFLAGS"] ?? "") + " -qmp unix:\(folder.path)/monitor,server=on,wait=off"
+        }
         let screen = Pipe()
         process.standardInput = keyboard
         process.standardOutput = screen
@@ -129,15 +133,9 @@ final class Guest: @unchecked Sendable {
         return String(output.dropFirst())
     }
 
-    /// Asks QEMU's monitor, which shares the terminal (Ctrl-A C switches), and returns its answer.
+    /// Asks QEMU's monitor, and returns its answer. It has a socket of its own: on the terminal its echo would fall into the guest's lines.
     func monitor(_ command: String) throws -> String {
-        type("\u{01}c\n")
-        try wait(for: "(qemu) \n(qemu) ")
-        type(command + "\n")
-        try wait(for: "\n")
-        let answer = try wait(for: "(qemu) ")
-        type("\u{01}c")
-        return answer
+        try Monitor(folder.appendingPathComponent("monitor").path).ask(command)
     }
 
     /// Lets the guest run on for so many seconds, then ends QEMU as a power failure would.

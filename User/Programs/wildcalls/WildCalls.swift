@@ -100,11 +100,12 @@ import UserLibrary
         do throws(SystemError) { return try System.wait().pid } catch { return nil }
     }
 
-    /// What wild processes have left behind: copies of this program, or of echo, that init has inherited.
+    /// What wild processes have left behind: copies of this program, or of echo, that init has inherited. (Not this process itself, which
+    /// is init's own child when it runs in the shell's place.)
     private static func killOrphans() {
         forEachProcess { record in
             let isOurs = record.nameByte(0) == UInt8(ascii: "w") && (record.nameByte(1) == UInt8(ascii: "i") || record.nameByte(2) == 0)
-            guard record.parent == 1, isOurs, record.state != .zombie else { return }
+            guard record.parent == 1, record.pid != System.pid, isOurs, record.state != .zombie else { return }
             do throws(SystemError) { try System.kill(record.pid) } catch {}
         }
     }

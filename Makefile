@@ -20,7 +20,7 @@ GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img)
 FREESTANDING := build/freestanding
 TOOLS := build/tools
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
-	--toolset Linker/toolset.json --scratch-path $(FREESTANDING)
+	--experimental-lto-mode=full --omit-frame-pointers --toolset Linker/toolset.json --scratch-path $(FREESTANDING)
 SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
 SWIFT_FUZZ := SWIFTLET_FUZZ=1 swift build -c release --product fuzz --scratch-path build/fuzz
 # How long `make fuzz` takes, all targets together.

@@ -20,10 +20,6 @@ let settings = freestanding ? embedded : common
 // Host code that tests run millions of times: optimised in debug builds too, so that thousands of power cuts take seconds.
 let fast: [SwiftSetting] = common + [.unsafeFlags(["-O", "-cross-module-optimization"])]
 
-// The kernel's text shall stay small: a function that takes a closure is not copied for each closure it is called with, and
-// loops stay loops.
-let small = ["-Xllvm", "-sil-disable-pass=closure-specialize", "-Xllvm", "-unroll-threshold=10"]
-
 func link(with script: String, _ extra: String...) -> [LinkerSetting] {
     [.unsafeFlags((["-T", "\(root)/Linker/\(script)"] + extra).flatMap { ["-Xlinker", $0] })]
 }
@@ -59,7 +55,7 @@ if freestanding {
         .executableTarget(
             name: "Kernel", dependencies: ["Machine", "SystemInterface", "NetStack", "Drivers", "FileSystem"],
             path: "Kernel", exclude: ["Machine", "FileSystem", "Interface"],
-            swiftSettings: embedded + [.unsafeFlags(small)], linkerSettings: link(with: "kernel.ld", "--emit-relocs")),  // Tools/kernel-image reads the relocations
+            swiftSettings: embedded, linkerSettings: link(with: "kernel.ld", "--emit-relocs")),  // Tools/kernel-image reads the relocations
         .target(name: "UserMachine", dependencies: ["MachineMemory"], path: "Kernel/Machine/User"),
         .target(
             name: "UserLibrary", dependencies: ["UserMachine", "SystemInterface"], path: "User/Library",

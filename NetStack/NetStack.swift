@@ -177,7 +177,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     private mutating func findDeadline() -> UInt64 {
-        var deadline = min(echoes.nextDeadline, deviceDeadline, reassembly.nextDeadline, resolver.nextDeadline)
+        var deadline = min(min(echoes.nextDeadline, deviceDeadline), min(reassembly.nextDeadline, resolver.nextDeadline))
         for i in 0..<interfaceCount { deadline = min(deadline, table[i].nextDeadline, table[i].dhcp.deadline) }
         return deadline
     }

@@ -43,7 +43,6 @@ _start:                                 # the boot hart: a1 = device tree (physi
     jal t6, enable_paging
     lla sp, boot_stack_top
     lla tp, boot_hart
-    li s0, 0                            # the end of every backtrace
     call main                           # Kernel/Boot/Main.swift
 1:  wfi
     j 1b
@@ -114,7 +113,6 @@ secondary_hart:
     csrw satp, t0
     sfence.vma
     ld sp, 16(tp)
-    li s0, 0
     call secondary_main
 1:  wfi
     j 1b
@@ -122,7 +120,6 @@ secondary_hart:
 .globl start_idle
 start_idle:
     mv sp, a0
-    li s0, 0
     call idle_main
     unimp
 

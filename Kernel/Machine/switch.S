@@ -34,6 +34,5 @@ context_switch:                         # a0 = struct context to save in, a1 = t
 
 .globl thread_start
 thread_start:                           # the first switch to a new thread returns here
-    li s0, 0
     call thread_main
     unimp

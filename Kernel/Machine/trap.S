@@ -100,7 +100,6 @@ trap_entry:
     sd t2, 256(sp)
     ld tp, 264(sp)
     mv a0, sp
-    li s0, 0                            # the user's frames are not ours to walk
     call user_trap
     mv a0, sp
     # falls through
@@ -134,6 +133,8 @@ from_kernel:
     SAVE_CAUSE
     mv a0, sp
     call kernel_trap
+.globl kernel_trap_return
+kernel_trap_return:                     # backtraces go on at the frame here (Kernel/Trap/Backtrace.swift)
     ld t1, 248(sp)
     ld t2, 256(sp)
     csrw sepc, t1

@@ -1,31 +1,87 @@
-// How the code came here, by the frame pointers that every function keeps, with names from the table that the build writes
-// into the image (Tools/kernel-image). The table: u32 count, then for each function in address order u32 offset from
-// kernel_start and u32 offset of its name from the table's start, then the names, NUL-terminated.
+// How the code came here. Functions keep no frame pointers; the build writes into the image what the compiler knows of each frame
+// (Tools/kernel-image), and names to print. The tables: u32 number of functions, u32 number of frame rows; for each function in address
+// order u32 offset from kernel_start and u32 offset of its name from the tables' start; the rows, in address order; the names,
+// NUL-terminated. A row is a word: bits 0 to 17 the offset from kernel_start, in units of 2 bytes, from which on it holds; bit 18:
+// the return address is saved, just below the caller's frame; bits 19 to 31: the frame's size in units of 16 bytes, all ones where
+// nothing is known (assembly).
 
 import Machine
 
 enum Backtrace {
     private static let depth = 24
 
+    /// From where a trap was taken.
     static func print(from frame: UnsafeMutablePointer<trap_frame>) {
-        print(pc: frame.pointee.sepc, framePointer: frame.pointee.s0)
+        begin()
+        var place = Place(frame)
+        printLine(place)
+        print(callersOf: &place)
     }
 
-    /// Prints `pc` if it is not 0, then the return addresses up the stack.
-    static func print(pc: UInt64, framePointer: UInt64) {
-        Panic.say("backtrace, innermost first:\n")
-        if pc != 0 { printLine(pc, isReturnAddress: false) }
-        var frame = framePointer
-        for _ in 0..<depth {
-            // A frame pointer lies in the kernel's half, aligned; the return address and the caller's frame pointer below it.
-            guard frame >= UInt64(kernelBase), frame % 8 == 0, isStack(frame - 16) else { return }
-            let words = UnsafePointer<UInt64>(bitPattern: frame.uint).unsafelyUnwrapped
-            let returnAddress = words[-1]
-            guard isText(returnAddress) else { return }
-            printLine(returnAddress, isReturnAddress: true)
-            guard words[-2] > frame else { return }
-            frame = words[-2]
+    /// From the caller's caller on.
+    @inline(__always)
+    static func print() {
+        begin()
+        var place = Place(program_counter(), stack_pointer())
+        print(callersOf: &place)
+    }
+
+    private static func begin() { Panic.say("backtrace, innermost first:\n") }
+
+    /// Where the code is, or where it comes back to.
+    private struct Place {
+        var pc: UInt64
+        var sp: UInt64
+        /// The return address's register, where it is known; nil for a place that is come back to.
+        var ra: UInt64?
+
+        init(_ pc: UInt64, _ sp: UInt64) {
+            self.pc = pc
+            self.sp = sp
         }
+
+        init(_ frame: UnsafeMutablePointer<trap_frame>) {
+            pc = frame.pointee.sepc
+            sp = frame.pointee.sp
+            ra = frame.pointee.ra
+        }
+
+        /// An address in the function: a call that does not return may be its last instruction, with the return address behind it.
+        var inside: UInt64 { ra == nil ? pc &- 1 : pc }
+    }
+
+    @inline(never)
+    private static func print(callersOf place: inout Place) {
+        for _ in 0..<depth {
+            guard step(&place) else { return }
+            printLine(place)
+        }
+    }
+
+    /// Goes to the caller. False where nothing more is known.
+    private static func step(_ place: inout Place) -> Bool {
+        var caller = place.ra
+        // A jump to nowhere has no frame: its caller is in ra.
+        if isText(place.pc) {
+            guard let row = frameRow(place.inside) else { return false }
+            place.sp &+= UInt64(row >> 19) * 16
+            if row & 1 << 18 != 0 { caller = word(place.sp &- 8) }
+        }
+        guard let caller, isText(caller) else { return false }
+        if caller == address_of_kernel_trap_return() {
+            // The interrupted code's registers lie here.
+            guard isStack(place.sp), place.sp % 8 == 0 else { return false }
+            place = Place(UnsafeMutablePointer(bitPattern: place.sp.uint).unsafelyUnwrapped)
+            Panic.say("  in a trap from:\n")
+        } else {
+            place = Place(caller, place.sp)
+        }
+        return true
+    }
+
+    private static func word(_ address: UInt64) -> UInt64? {
+        guard isStack(address), address % 8 == 0 else { return nil }
+        return UnsafePointer<UInt64>(bitPattern: address.uint).unsafelyUnwrapped.pointee
     }
 
     private static func isText(_ address: UInt64) -> Bool {
@@ -38,29 +94,44 @@ enum Backtrace {
         return address >= address_of_kernel_rodata_end() && address < address_of_kernel_end()
     }
 
-    /// A call that does not return may be a function's last instruction: its return address lies in the next function.
-    private static func printLine(_ address: UInt64, isReturnAddress: Bool) {
-        guard isText(address), let (name, start) = symbol(address - (isReturnAddress ? 1 : 0)) else {
-            Panic.say("  \(hex: address, digits: 16)\n")
+    private static func printLine(_ place: Place) {
+        guard isText(place.pc), let (name, start) = symbol(place.inside) else {
+            Panic.say("  \(hex: place.pc, digits: 16)\n")
             return
         }
-        Panic.say("  \(hex: address, digits: 16) \(name) + \(hex: address - start)\n")
+        Panic.say("  \(hex: place.pc, digits: 16) \(name) + \(hex: place.pc - start)\n")
     }
+
+    // MARK: The tables
+
+    private static var tables: UnsafeRawPointer { UnsafeRawPointer(bitPattern: address_of_kernel_symbols().uint).unsafelyUnwrapped }
+    private static var functionCount: Int { Int(tables.load(as: UInt32.self)) }
 
     /// The function that an address lies in.
     private static func symbol(_ address: UInt64) -> (name: UnsafePointer<UInt8>, start: UInt64)? {
-        let table = UnsafeRawPointer(bitPattern: address_of_kernel_symbols().uint).unsafelyUnwrapped
-        let count = Int(table.load(as: UInt32.self))
-        let entries = (table + 4).assumingMemoryBound(to: (UInt32, UInt32).self)
+        let entries = (tables + 8).assumingMemoryBound(to: (UInt32, UInt32).self)
         let offset = UInt32(truncatingIfNeeded: address - address_of_kernel_start())
+        guard let index = last(of: functionCount, where: { entries[$0].0 <= offset }) else { return nil }
+        return ((tables + Int(entries[index].1)).assumingMemoryBound(to: UInt8.self), address_of_kernel_start() + UInt64(entries[index].0))
+    }
+
+    /// What is known of the frame at an instruction.
+    private static func frameRow(_ address: UInt64) -> UInt32? {
+        let rows = (tables + 8 + 8 * functionCount).assumingMemoryBound(to: UInt32.self)
+        let place = UInt32(truncatingIfNeeded: (address - address_of_kernel_start()) / 2)
+        let count = Int((tables + 4).load(as: UInt32.self))
+        guard let index = last(of: count, where: { rows[$0] & 0x3ffff <= place }), rows[index] >> 19 != 0x1fff else { return nil }
+        return rows[index]
+    }
+
+    /// The last of the first that fulfil a condition.
+    private static func last(of count: Int, where fits: (Int) -> Bool) -> Int? {
         var low = 0
         var high = count
         while low < high {
             let middle = (low + high) / 2
-            if entries[middle].0 <= offset { low = middle + 1 } else { high = middle }
+            if fits(middle) { low = middle + 1 } else { high = middle }
         }
-        guard low > 0 else { return nil }
-        let entry = entries[low - 1]
-        return ((table + Int(entry.1)).assumingMemoryBound(to: UInt8.self), address_of_kernel_start() + UInt64(entry.0))
+        return low > 0 ? low - 1 : nil
     }
 }

@@ -39,7 +39,7 @@ enum Panic {
             printRegisters(frame)
             Backtrace.print(from: frame)
         } else {
-            Backtrace.print(pc: 0, framePointer: frame_pointer())
+            Backtrace.print()
         }
         Power.off(code: 1)
     }

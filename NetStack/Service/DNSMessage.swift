@@ -14,8 +14,9 @@ public struct DNSName: ~Copyable {
 
     public init() {}
 
-    public init(copying other: borrowing DNSName) {
-        bytes = other.bytes
+    /// Becomes a copy of another name.
+    public mutating func copy(_ other: borrowing DNSName) {
+        for i in 0..<other.count { bytes[i] = other.bytes[i] }
         count = other.count
     }
 
@@ -63,32 +64,34 @@ public struct DNSName: ~Copyable {
 }
 
 extension DNSName {
-    /// Reads a name out of a message, and moves `offset` behind it. nil when it is malformed.
-    public init?(parsing message: RawSpan, at offset: inout Int) {
-        self.init()
+    /// Becomes the name that lies at `offset` in a message, and moves `offset` behind it. False when that one is malformed; what this
+    /// name is then, is not said.
+    public mutating func parse(_ message: RawSpan, at offset: inout Int) -> Bool {
+        bytes[0] = 0
+        count = 1
         var at = offset
         var after: Int?
         var lowest = offset
         while true {
-            guard at < message.byteCount else { return nil }
+            guard at < message.byteCount else { return false }
             let length = Int(message.byte(at))
             switch length >> 6 {
             case 0:
                 at += 1
                 guard length > 0 else {
                     offset = after ?? at
-                    return
+                    return true
                 }
-                guard at + length <= message.byteCount, append(message.extracting(at..<at + length)) else { return nil }
+                guard at + length <= message.byteCount, append(message.extracting(at..<at + length)) else { return false }
                 at += length
             case 3:
-                guard at + 1 < message.byteCount else { return nil }
+                guard at + 1 < message.byteCount else { return false }
                 let target = Int(message.be16(at)) & 0x3fff
                 if after == nil { after = at + 2 }
-                guard target < lowest else { return nil }
+                guard target < lowest else { return false }
                 lowest = target
                 at = target
-            default: return nil
+            default: return false
             }
         }
     }
@@ -168,7 +171,8 @@ public enum DNSMessage {
         // QR set, opcode 0, one question.
         guard flags & 0xf800 == 0x8000, message.be16(4) == 1 else { return nil }
         var offset = DNSField.headerCount
-        guard let asked = DNSName(parsing: message, at: &offset), asked == name, offset + 4 <= message.byteCount,
+        var found = DNSName()
+        guard found.parse(message, at: &offset), found == name, offset + 4 <= message.byteCount,
             message.be16(offset) == DNSField.typeA, message.be16(offset + 2) == DNSField.classIN
         else { return nil }
         offset += 4
@@ -178,7 +182,9 @@ public enum DNSMessage {
         default: return .failure
         }
         let records = offset
-        var owner = DNSName(copying: name)
+        // `owner` is the alias that was reached; `found` what the record at hand is about.
+        var owner = DNSName()
+        owner.copy(name)
         let count = Int(message.be16(6))
         addresses = AddressList()
         timeToLive = .max
@@ -188,8 +194,8 @@ public enum DNSMessage {
             var target: Int?
             offset = records
             for _ in 0..<count {
-                guard let record = Record(parsing: message, at: &offset) else { return nil }
-                guard record.isIN, record.owner == owner else { continue }
+                guard found.parse(message, at: &offset), let record = Record(parsing: message, at: &offset) else { return nil }
+                guard record.isIN, found == owner else { continue }
                 if record.type == DNSField.typeA, record.dataCount == 4 {
                     addresses.append(IPv4Address(bits: message.be32(record.dataOffset)))
                     timeToLive = min(timeToLive, record.timeToLive)
@@ -199,25 +205,23 @@ public enum DNSMessage {
                 }
             }
             if addresses.count > 0 {
-                name = owner
+                name.copy(owner)
                 return .addresses
             }
             guard var at = target else { break }
-            guard let alias = DNSName(parsing: message, at: &at) else { return nil }
-            owner = alias
+            guard owner.parse(message, at: &at) else { return nil }
             isAlias = true
         }
         guard isAlias else {
             timeToLive = 0
             return .nothing
         }
-        name = owner
+        name.copy(owner)
         return .alias
     }
 
-    /// A resource record's head (RFC 1035, 4.1.3).
-    private struct Record: ~Copyable {
-        let owner: DNSName
+    /// A resource record's head behind its owner's name (RFC 1035, 4.1.3).
+    private struct Record {
         let type: UInt16
         let isIN: Bool
         let timeToLive: UInt32
@@ -225,12 +229,11 @@ public enum DNSMessage {
         let dataCount: Int
 
         init?(parsing message: RawSpan, at offset: inout Int) {
-            guard let owner = DNSName(parsing: message, at: &offset), offset + 10 <= message.byteCount else { return nil }
             let start = offset
+            guard start + 10 <= message.byteCount else { return nil }
             let count = Int(message.be16(start + 8))
             guard start + 10 + count <= message.byteCount else { return nil }
             offset = start + 10 + count
-            self.owner = owner
             type = message.be16(start)
             isIN = message.be16(start + 2) == DNSField.classIN
             // The top bit set counts as 0 (RFC 2181, 8).

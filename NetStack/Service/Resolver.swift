@@ -103,8 +103,8 @@ struct Resolver: ~Copyable {
             }
             if cache[i].expires < cache[place].expires { place = i }
         }
-        cache[place].name = DNSName(copying: queries[query].name)
-        cache[place].canonical = DNSName(copying: queries[query].current)
+        cache[place].name.copy(queries[query].name)
+        cache[place].canonical.copy(queries[query].current)
         cache[place].addresses = queries[query].addresses
         cache[place].expires = now &+ min(life, ResolverTime.longestLife)
     }
@@ -118,12 +118,10 @@ extension NetStack where Device: ~Copyable {
     /// Begins to look a name up: labels with dots between them.
     /// - Returns: the query: poll reports it when it is complete (perhaps it is at once, from the cache); then `takeQuery`, always.
     public mutating func startQuery(_ text: RawSpan, now: UInt64) throws(ResolveError) -> Int {
-        var name = DNSName()
-        guard text.byteCount > 0, name.append(text: text) else { throw .malformedName }
         guard let i = (0..<Resolver.queryLimit).first(where: { resolver.queries[$0].state == .free }) else { throw .tooManyQueries }
         resolver.queries[i] = NameQuery()
-        resolver.queries[i].current = DNSName(copying: name)
-        resolver.queries[i].name = name
+        guard text.byteCount > 0, resolver.queries[i].name.append(text: text) else { throw .malformedName }
+        resolver.queries[i].current.copy(resolver.queries[i].name)
         if isLocalHost(resolver.queries[i].name) {
             resolver.queries[i].addresses.append(.loopback)
             finish(i, .found)
@@ -131,7 +129,7 @@ extension NetStack where Device: ~Copyable {
         }
         if let known = resolver.find(resolver.queries[i].name, now: now) {
             resolver.queries[i].addresses = resolver.cache[known].addresses
-            resolver.queries[i].current = DNSName(copying: resolver.cache[known].canonical)
+            resolver.queries[i].current.copy(resolver.cache[known].canonical)
             resolver.queries[i].timeToLive = UInt32(clamping: (resolver.cache[known].expires - now) / 1_000_000_000)
             finish(i, resolver.queries[i].addresses.count > 0 ? .found : .failed(.notFound))
             return i
@@ -152,9 +150,7 @@ extension NetStack where Device: ~Copyable {
         resolver.queries[i].state = .free
         resolver.completed &= ~(1 << UInt32(i))
         if case .failed(let error) = state { return QueryResult(error: error) }
-        return QueryResult(
-            canonical: DNSName(copying: resolver.queries[i].current), addresses: resolver.queries[i].addresses,
-            timeToLive: resolver.queries[i].timeToLive)
+        return QueryResult(of: resolver.queries[i])
     }
 
     /// Forgets a query: its caller is gone.
@@ -192,7 +188,7 @@ extension NetStack where Device: ~Copyable {
         if resolver.queries[i].current.append(text: domain.span.bytes.extracting(0..<count)) {
             resolver.queries[i].hasPlainName = true
         } else {
-            resolver.queries[i].current = DNSName(copying: resolver.queries[i].name)
+            resolver.queries[i].current.copy(resolver.queries[i].name)
         }
     }
 
@@ -304,7 +300,7 @@ extension NetStack where Device: ~Copyable {
             ask(i, now: now)
         case .nothing where query.pointee.hasPlainName:
             query.pointee.hasPlainName = false
-            query.pointee.current = DNSName(copying: query.pointee.name)
+            query.pointee.current.copy(query.pointee.name)
             query.pointee.transmissions = 0
             ask(i, now: now)
         case .nothing:
@@ -322,22 +318,21 @@ extension NetStack where Device: ~Copyable {
 public struct QueryResult: ~Copyable {
     public let error: ResolveError?
     /// The name that the addresses belong to: another than was asked for when that is an alias.
-    public let canonical: DNSName
+    public private(set) var canonical = DNSName()
     public let addresses: AddressList
     /// Seconds for which the answer holds.
     public let timeToLive: UInt32
 
     init(error: ResolveError) {
         self.error = error
-        canonical = DNSName()
         addresses = AddressList()
         timeToLive = 0
     }
 
-    init(canonical: consuming DNSName, addresses: AddressList, timeToLive: UInt32) {
+    init(of query: borrowing NameQuery) {
         error = nil
-        self.canonical = canonical
-        self.addresses = addresses
-        self.timeToLive = timeToLive
+        addresses = query.addresses
+        timeToLive = query.timeToLive
+        canonical.copy(query.current)
     }
 }

@@ -65,6 +65,21 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         #expect(try guest.exitStatus() == 1)
     }
 
+    /// A jump to nowhere inside an interrupt's handler: the way back leads over the return address, the trap and the interrupted thread.
+    @Test(.enabled(if: debugger != nil, "no gdb that knows RISC-V is installed (apt-get install gdb-multiarch)"))
+    func backtraceGoesThroughATrap() throws {
+        let guest = try Guest(["CPUS": "1", "GUEST": "8"], arguments: ["--gdb"])
+        try guest.wait(for: "Quit with")
+        _ = try runOnHost(
+            [debugger!, "-batch", "build/swiftlet.elf", "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
+             "-ex", "target remote localhost:1241", "-ex", "hbreak *(long)&kernel_trap", "-ex", "continue",
+             "-ex", "delete", "-ex", "set $pc=0", "-ex", "detach"])
+        try guest.wait(for: "panic: ")
+        try guest.wait(for: "backtrace, innermost first:\n  0x0000000000000000\n  in a trap from:\n")
+        try guest.wait(for: "thread_main")
+        #expect(try guest.exitStatus() == 1)
+    }
+
     @Test func hartWithoutTheNeededExtensionsGetsAClearLine() throws {
         let guest = try Guest(["QEMUFLAGS": "-cpu rv64,zba=false,zbb=false,zbs=false"])
         try guest.wait(for: "must have the extensions Zba, Zbb and Zbs")

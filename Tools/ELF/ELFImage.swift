@@ -16,6 +16,7 @@ public struct ELFImage {
     }
 
     private struct Section {
+        let name: Int
         let type: UInt32
         let address: UInt64
         let offset: Int
@@ -26,6 +27,8 @@ public struct ELFImage {
 
     private let data: Data
     private let sections: [Section]
+    /// Which section holds the names of sections.
+    private let nameSection: Int
     public let symbols: [Symbol]
     /// Functions in address order, one a place.
     public let functions: [Symbol]
@@ -54,11 +57,12 @@ public struct ELFImage {
             let header = table + 64 * index
             sections.append(
                 Section(
-                    type: try number(UInt32.self, header + 4), address: try number(UInt64.self, header + 16),
+                    name: Int(try number(UInt32.self, header)), type: try number(UInt32.self, header + 4), address: try number(UInt64.self, header + 16),
                     offset: Int(try number(UInt64.self, header + 24)), size: Int(try number(UInt64.self, header + 32)),
                     link: Int(try number(UInt32.self, header + 40)), flags: try number(UInt64.self, header + 8)))
         }
         self.sections = sections
+        nameSection = Int(try number(UInt16.self, 62))
         guard let symbolTable = sections.first(where: { $0.type == 2 }), symbolTable.link < sections.count else {
             throw ELFError(description: "the ELF file has no symbol table")
         }
@@ -88,6 +92,18 @@ public struct ELFImage {
     }
 
     public func address(of name: String) -> UInt64? { symbols.first { $0.name == name }?.address }
+
+    /// A section's bytes; nil when there is none of this name.
+    public func contents(ofSection name: String) -> [UInt8]? {
+        guard nameSection < sections.count else { return nil }
+        let wanted = Data(name.utf8 + [0])
+        let section = sections.first { section in
+            let start = sections[nameSection].offset + section.name
+            return start + wanted.count <= data.count && data[start..<start + wanted.count] == wanted
+        }
+        guard let section, section.offset + section.size <= data.count else { return nil }
+        return [UInt8](data[section.offset..<section.offset + section.size])
+    }
 
     /// Where in the file the byte at an address is.
     public func fileOffset(of address: UInt64) -> Int? {

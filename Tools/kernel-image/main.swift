@@ -2,7 +2,8 @@
 //
 // 1. The guard: fails, and names the callers, if the image holds what the kernel must not have: reference counting and a heap
 //    (DESIGN.md, "No reference counting in the kernel"), or lazy initialisation of globals, which could deadlock in a trap.
-// 2. Writes the table of function names that backtraces are printed with into the image (Kernel/Trap/Backtrace.swift reads it).
+// 2. Writes the tables that backtraces are made with into the image: where each function's frame has which size, and the functions'
+//    names (Kernel/Trap/Backtrace.swift reads them and says how they are laid out).
 
 import ELF
 import Foundation
@@ -22,7 +23,7 @@ if arguments.contains("--help") {
     print(
         """
         usage: kernel-image LINKED-KERNEL OUTPUT
-        Checks that the kernel holds no reference counting and no heap, writes the symbol table for backtraces into it, and
+        Checks that the kernel holds no reference counting and no heap, writes the tables for backtraces into it, and
         saves it as OUTPUT. Exit status 0 when the image is good.
         """)
     exit(0)
@@ -46,7 +47,7 @@ if !present.isEmpty {
     fail(report + "Classes, Array, String, escaping closures and globals with computed initial values do this.")
 }
 
-// The names.
+// The tables.
 guard let start = elf.address(of: "kernel_start"), let textEnd = elf.address(of: "kernel_text_end"),
     let tableStart = elf.address(of: "kernel_symbols"), let tableEnd = elf.address(of: "kernel_symbols_end"),
     let fileOffset = elf.fileOffset(of: tableStart)
@@ -54,27 +55,44 @@ else { fail("\(input): kernel_start, kernel_text_end or kernel_symbols is missin
 
 let functions = elf.functions.filter { $0.address >= start && $0.address < textEnd }
 let names = demangle(functions.map(\.name)).map { $0.utf8.prefix(100) }
+let frames: [UInt32]
+do {
+    frames = try elf.callFrames().filter { $0.address >= start && $0.address <= textEnd }.map(frameWord)
+} catch { fail("\(input): \(error)") }
+
 var table = Data()
 @MainActor func append(_ value: UInt32) { table.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }) }
 append(UInt32(functions.count))
-var nameOffset = 4 + 8 * functions.count
+append(UInt32(frames.count))
+var nameOffset = 8 + 8 * functions.count + 4 * frames.count
 for (function, name) in zip(functions, names) {
     append(UInt32(function.address - start))
     append(UInt32(nameOffset))
     nameOffset += name.count + 1
 }
+for frame in frames { append(frame) }
 for name in names {
     table.append(contentsOf: name)
     table.append(0)
 }
 guard table.count <= Int(tableEnd - tableStart) else {
-    fail("the names need \(table.count) bytes, Linker/kernel.ld keeps \(tableEnd - tableStart) for them: enlarge kernel_symbols there")
+    fail("the tables need \(table.count) bytes, Linker/kernel.ld keeps \(tableEnd - tableStart) for them: enlarge kernel_symbols there")
 }
 image.replaceSubrange(fileOffset..<fileOffset + table.count, with: table)
 do {
     try image.write(to: URL(fileURLWithPath: output), options: .atomic)
 } catch {
     fail("\(output): \(error.localizedDescription)")
+}
+
+/// A row of call frames as one word.
+@MainActor func frameWord(_ row: CallFrameRow) -> UInt32 {
+    let place = UInt32(row.address - start) / 2
+    guard let size = row.size else { return 0x1fff << 19 | place }
+    guard place < 1 << 18, size % 16 == 0, size / 16 < 0x1fff, row.returnAddressOffset ?? -8 == -8 else {
+        fail("\(input): the frame at 0x\(String(row.address, radix: 16)) has a shape that the table cannot tell")
+    }
+    return UInt32(size / 16) << 19 | (row.returnAddressOffset == nil ? 0 : 1 << 18) | place
 }
 
 /// Swift's names as people write them, through the toolchain's swift-demangle.

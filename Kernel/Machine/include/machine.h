@@ -85,7 +85,9 @@ MACHINE_INLINE void fence_io(void) { __asm__ volatile("fence iorw, iorw" ::: "me
 /// This hart's structure. Read anew after anything that may switch threads: a thread may come back on another hart.
 MACHINE_INLINE struct hart *_Nonnull this_hart(void) { struct hart *h; __asm__ volatile("mv %0, tp" : "=r"(h)); return h; }
 MACHINE_INLINE void set_this_hart(struct hart *_Nonnull h) { __asm__ volatile("mv tp, %0" :: "r"(h)); }
-MACHINE_INLINE uint64_t frame_pointer(void) { uint64_t v; __asm__ volatile("mv %0, s0" : "=r"(v)); return v; }
+/// Where this is executed, and the stack pointer there: both in the function that it is inlined into.
+MACHINE_INLINE uint64_t program_counter(void) { uint64_t v; __asm__ volatile("auipc %0, 0" : "=r"(v)); return v; }
+MACHINE_INLINE uint64_t stack_pointer(void) { uint64_t v; __asm__ volatile("mv %0, sp" : "=r"(v)); return v; }
 
 /// The same pointer, which the compiler from here on takes for one it knows nothing about: two critical sections of a lock must
 /// each read the state anew.
@@ -135,6 +137,7 @@ MACHINE_SYMBOL(kernel_start)
 MACHINE_SYMBOL(kernel_text_end)
 MACHINE_SYMBOL(kernel_rodata_end)
 MACHINE_SYMBOL(kernel_end)
+MACHINE_SYMBOL(kernel_trap_return)
 MACHINE_SYMBOL(kernel_symbols)
 MACHINE_SYMBOL(kernel_symbols_end)
 MACHINE_SYMBOL(user_copy_words)

@@ -21,11 +21,12 @@ enum Messages {
     /// Names at every offset of a message.
     static func dns(_ bytes: RawSpan) -> UInt64 {
         var sum: UInt64 = 0
+        var found = DNSName()
         for start in 0..<min(bytes.byteCount, 128) {
             var offset = start
-            guard let name = DNSName(parsing: bytes, at: &offset) else { continue }
-            precondition(offset > start && offset <= bytes.byteCount && name.count <= DNSName.capacity, "a name beyond its message")
-            name.forEachCharacter { sum = sum &* 31 &+ UInt64($0) }
+            guard found.parse(bytes, at: &offset) else { continue }
+            precondition(offset > start && offset <= bytes.byteCount && found.count <= DNSName.capacity, "a name beyond its message")
+            found.forEachCharacter { sum = sum &* 31 &+ UInt64($0) }
         }
         var name = DNSName()
         if name.append(text: bytes) { precondition(name.count <= DNSName.capacity, "a name that is too long") }

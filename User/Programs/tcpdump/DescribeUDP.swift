@@ -121,7 +121,8 @@ private func responseError(_ flags: UInt16) -> Text? {
 /// A name in words, and where it ends. Not inlined: a name takes 260 bytes of a stack of one page.
 @inline(never)
 private func readName(_ bytes: RawSpan, at offset: inout Int) -> Text? {
-    guard let name = DNSName(parsing: bytes, at: &offset) else { return nil }
+    var name = DNSName()
+    guard name.parse(bytes, at: &offset) else { return nil }
     var text = Text()
     name.forEachCharacter { text.bytes.append($0) }
     text.bytes.append(46)

@@ -19,6 +19,7 @@ IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
 GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img)
 FREESTANDING := build/freestanding
 TOOLS := build/tools
+# Documentation/Bench.md, "How the kernel stays small", says what the options here and in the toolset are for.
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
 	--experimental-lto-mode=full --omit-frame-pointers --toolset Linker/toolset.json --scratch-path $(FREESTANDING)
 SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)

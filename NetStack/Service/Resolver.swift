@@ -93,6 +93,7 @@ struct Resolver: ~Copyable {
     }
 
     /// Remembers how a query ended; the entry that expires first makes room.
+    @inline(never)
     mutating func remember(_ query: Int, life: UInt64, now: UInt64) {
         guard life > 0 else { return }
         var place = 0
@@ -205,6 +206,7 @@ extension NetStack where Device: ~Copyable {
     // MARK: Asking
 
     /// Sends the question to the next server, from a port of its own.
+    @inline(never)
     private mutating func ask(_ i: Int, now: UInt64) {
         closeQuerySocket(i)
         guard let lease = firstLease, resolver.queries[i].transmissions < ResolverTime.tries else {
@@ -242,11 +244,13 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
+    @inline(never)
     private mutating func closeQuerySocket(_ i: Int) {
         if resolver.queries[i].socket >= 0 { closeSocket(resolver.queries[i].socket) }
         resolver.queries[i].socket = -1
     }
 
+    @inline(never)
     private mutating func finish(_ i: Int, _ state: NameQuery.State) {
         closeQuerySocket(i)
         resolver.queries[i].state = state

@@ -63,7 +63,7 @@ enum KernelSize {
             .sorted { $0.address < $1.address }
         for (symbol, next) in zip(symbols, symbols.dropFirst().map(\.address) + [end]) where next > symbol.address {
             let part = symbol.address < text ? 0 : symbol.address < constants ? 1 : symbol.address < bss ? 2 : 3
-            let room = symbol.name.hasPrefix("kernel_symbols") ? "(names for backtraces)" : owner.room(of: symbol.name)
+            let room = symbol.name.hasPrefix("kernel_symbols") ? "(tables for backtraces)" : owner.room(of: symbol.name)
             sizes[room, default: [0, 0, 0, 0]][part] += Int(next - symbol.address)
         }
         print("    text  constants    data      bss  room")

@@ -31,7 +31,7 @@ struct Test {
 
     private static func allTests() -> [Test] {
         CallTests.all + ProcessTests.all + MemoryTests.all + ExhaustionTests.all + ExecTests.all + ImageTests.all + PipeTests.all
-            + FileTests.all + DirectoryTests.all + DiskTests.all
+            + FileTests.all + ContentTests.all + DirectoryTests.all + DiskTests.all
     }
 
     static func run(_ arguments: Arguments) -> Int32 {

@@ -1,0 +1,129 @@
+// The network card that the driver's tests meet: virtio 1.2, section 5.1, over VirtIOModel's queues; and frames to compare.
+
+import Drivers
+
+@testable import NetStack
+
+/// A network card: frames that the driver sends collect in `sent`; frames in `toDeliver` go out as fast as there are buffers.
+final class NetModel: VirtIOModel {
+    var sent: [[UInt8]] = []
+    var toDeliver: [[UInt8]] = []
+    private let hasShortHeader: Bool
+    var merges: Bool { driverFeatures & 1 << 15 != 0 }
+    var headerLength: Int { hasShortHeader && !merges ? 10 : 12 }
+    /// With merged buffers: no more than this of a buffer is filled.
+    var fill = Int.max
+    /// What the control queue was told: class, command and what belongs to it; and the answer.
+    var orders: [[UInt8]] = []
+    var answer: UInt8 = 0
+    var wantsOwnHeader: Bool { isLegacy && driverFeatures & 1 << 27 == 0 }
+
+    init(_ memory: TestMemory, isLegacy: Bool, features: UInt64 = 1 << 5 | 1 << 16 | 1 << 27, capacity: UInt32 = 256) {
+        hasShortHeader = isLegacy
+        super.init(
+            memory, id: 1, isLegacy: isLegacy, features: features, capacities: [capacity, capacity] + (features & 1 << 17 != 0 ? [64] : []),
+            configuration: [0x52, 0x54, 0, 0x73, 0x77, 0x66, 1, 0, 1, 0, 0x78, 0x05])
+    }
+
+    override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
+        if queue == 2 { return obey(chain) }
+        if wantsOwnHeader, chain.first?.bytes.count != headerLength || chain.count != 2 { complaints.append("header not alone") }
+        if queue == 1 {
+            if chain.contains(where: \.isWritable) { complaints.append("writable transmit descriptor") }
+            let bytes = chain.flatMap { Array($0.bytes) }
+            if bytes.count < headerLength { complaints.append("no header"); return 0 }
+            sent.append(checksummed(Array(bytes.dropFirst(headerLength)), Array(bytes.prefix(headerLength))))
+            return 0
+        }
+        guard !toDeliver.isEmpty else { return nil }
+        var bytes = [UInt8](repeating: 0, count: headerLength) + toDeliver.removeFirst()
+        bytes[0] = receiveFlags
+        if headerLength == 12 { bytes[10] = 1 }
+        if merges, rest != nil || bytes.count > fill { return fillPart(&bytes, chain) }
+        let count = UInt32(bytes.count)
+        for segment in chain {
+            if !segment.isWritable { complaints.append("readable receive descriptor") }
+            let part = min(bytes.count, segment.bytes.count)
+            segment.bytes.copyBytes(from: bytes.prefix(part))
+            bytes.removeFirst(part)
+        }
+        if !bytes.isEmpty { complaints.append("receive buffer too small") }
+        return count
+    }
+
+    /// What is left of a frame that goes into several buffers.
+    private var rest: [UInt8]?
+
+    private func fillPart(_ bytes: inout [UInt8], _ chain: [Segment]) -> UInt32? {
+        var left: [UInt8]
+        if let rest {
+            toDeliver.insert(Array(bytes.dropFirst(headerLength)), at: 0)  // not its turn yet
+            left = rest
+        } else {
+            bytes[10] = UInt8((bytes.count + fill - 1) / fill)
+            left = bytes
+        }
+        var written: UInt32 = 0
+        for segment in chain {
+            let part = min(left.count, segment.bytes.count, fill - Int(written))
+            segment.bytes.copyBytes(from: left.prefix(part))
+            left.removeFirst(part)
+            written += UInt32(part)
+        }
+        rest = left.isEmpty ? nil : left
+        if rest != nil, toDeliver.isEmpty { toDeliver.append([]) }
+        if rest == nil, toDeliver.first == [] { toDeliver.removeFirst() }
+        return written
+    }
+
+    private func obey(_ chain: [Segment]) -> UInt32? {
+        guard chain.count == 2, !chain[0].isWritable, chain[1].isWritable, chain[1].bytes.count == 1 else {
+            complaints.append("a control command that makes no sense")
+            return 0
+        }
+        orders.append(Array(chain[0].bytes))
+        chain[1].bytes[0] = answer
+        return 1
+    }
+
+    /// Flags of the header in front of what is delivered.
+    var receiveFlags: UInt8 = 0
+
+    /// A frame as it goes onto the wire: with the checksum that its header asks for.
+    private func checksummed(_ frame: [UInt8], _ header: [UInt8]) -> [UInt8] {
+        guard header[0] == 1 else {
+            if header.contains(where: { $0 != 0 }) { complaints.append("header not zero") }
+            return frame
+        }
+        let start = Int(header[6]) | Int(header[7]) << 8, offset = Int(header[8]) | Int(header[9]) << 8
+        if driverFeatures & 1 == 0 { complaints.append("checksum wanted from a device that makes none") }
+        if header[1...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count { complaints.append("header makes no sense") }
+        var frame = frame
+        var checksum = Checksum()
+        frame.withUnsafeBytes { checksum.add(RawSpan(_unsafeBytes: $0), from: start, to: frame.count) }
+        frame[start + offset] = UInt8(checksum.value >> 8)
+        frame[start + offset + 1] = UInt8(checksum.value & 255)
+        return frame
+    }
+
+    func deliver(_ frames: [[UInt8]]) {
+        toDeliver += frames
+        run(0)
+    }
+}
+
+typealias TestNet = VirtIONet<VirtIOMMIO<TestRegisters>, TestDMA>
+
+func frame(_ count: Int, _ seed: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ seed) } }
+
+func copy(_ packet: borrowing Packet) -> [UInt8] {
+    let bytes = packet.bytes
+    return (0..<packet.count).map { bytes.byte($0) }
+}
+
+func copied(_ packet: borrowing Packet?) -> [UInt8]? {
+    switch packet {
+    case .some(let packet): copy(packet)
+    case .none: nil
+    }
+}

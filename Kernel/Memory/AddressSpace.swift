@@ -28,26 +28,16 @@ struct AddressSpace: ~Copyable {
     }
 
     /// Gives every page and table back. The caller no longer runs on this table.
-    deinit {
-        for index in 0..<256 {
-            let entry = table.entries[index]
-            if entry.isValid { Self.releaseTable(PageTable(address: entry.address), level: 1) }
-        }
-        Pages.release(table.address)
-    }
+    deinit { Self.releaseTable(table, level: 2) }
 
+    /// Of the root only the lower half: the upper is the kernel's.
     private static func releaseTable(_ table: PageTable, level: Int) {
-        var entry = table.entries
-        let end = entry + 512
-        while entry < end {
-            if entry.pointee.isValid {
-                if level == 0 {
-                    Pages.release(entry.pointee.address)
-                } else {
-                    releaseTable(PageTable(address: entry.pointee.address), level: level - 1)
-                }
+        table.forEachValid(to: level == 2 ? 256 : 512) { entry, _ in
+            if level == 0 {
+                Pages.release(entry.pointee.address)
+            } else {
+                releaseTable(PageTable(address: entry.pointee.address), level: level - 1)
             }
-            entry += 1
         }
         Pages.release(table.address)
     }
@@ -179,38 +169,25 @@ struct AddressSpace: ~Copyable {
         defer { flush_all_pages() }
         child.size = size
         child.guardPage = guardPage
-        for index in 0..<256 {
-            let entry = table.entries[index]
-            guard entry.isValid else { continue }
-            try Self.share(PageTable(address: entry.address), into: child.table.entries + index, level: 1)
-        }
+        try Self.share(table, with: child.table, level: 2)
         return child
     }
 
-    /// Copies a table below the root. On failure what was copied hangs below `slot` and goes with the child.
-    private static func share(
-        _ table: PageTable, into slot: UnsafeMutablePointer<PageTableEntry>, level: Int
-    ) throws(SystemError) {
-        guard let page = Pages.allocateCleared() else { throw .noMemory }
-        slot.pointee = PageTableEntry(page, PageTableEntry.valid)
-        var from = table.entries
-        let end = from + 512
-        var to = PageTable(address: page).entries
-        while from < end {
+    /// Shares what hangs below a table, of the root the lower half. On failure what was shared hangs below `copy` and goes with the child.
+    private static func share(_ table: PageTable, with copy: PageTable, level: Int) throws(SystemError) {
+        let copies = copy.entries
+        try table.forEachValid(to: level == 2 ? 256 : 512) { (from, index) throws(SystemError) in
             let entry = from.pointee
-            if entry.isValid {
-                if level == 0 {
-                    if entry.has(PageTableEntry.write) {
-                        from.pointee.rawValue = entry.rawValue & ~PageTableEntry.write | PageTableEntry.copyOnWrite
-                    }
-                    Pages.retain(entry.address)
-                    to.pointee = from.pointee
-                } else {
-                    try share(PageTable(address: entry.address), into: to, level: level - 1)
-                }
+            guard level == 0 else {
+                guard let page = Pages.allocateCleared() else { throw .noMemory }
+                copies[index] = PageTableEntry(page, PageTableEntry.valid)
+                return try share(PageTable(address: entry.address), with: PageTable(address: page), level: level - 1)
             }
-            from += 1
-            to += 1
+            if entry.has(PageTableEntry.write) {
+                from.pointee.rawValue = entry.rawValue & ~PageTableEntry.write | PageTableEntry.copyOnWrite
+            }
+            Pages.retain(entry.address)
+            copies[index] = from.pointee
         }
     }
 }

@@ -58,12 +58,7 @@ enum KernelSpace {
     /// Writes the upper half into a new address space's root.
     static func copyUpperHalf(to table: PageTable) {
         // Only a handful of the 256 entries is used; a new root is clear.
-        var index = 256
-        while index < 512 {
-            let entry = root.entries[index]
-            if entry.isValid { table.entries[index] = entry }
-            index += 1
-        }
+        root.forEachValid(from: 256) { entry, index in table.entries[index] = entry.pointee }
     }
 
     private static func mapImagePart(from start: UInt) {

@@ -33,6 +33,29 @@ struct PageTable {
     let address: PhysicalAddress
     var entries: UnsafeMutablePointer<PageTableEntry> { address.pointer.assumingMemoryBound(to: PageTableEntry.self) }
 
+    /// Calls `body` with each valid entry from index `start` up to `end`, a multiple of 8 behind it. Tables are nearly empty: eight entries
+    /// are looked at at a time.
+    @inline(__always)
+    func forEachValid<Failure: Error>(
+        from start: Int = 0, to end: Int = 512, _ body: (UnsafeMutablePointer<PageTableEntry>, Int) throws(Failure) -> Void
+    ) throws(Failure) {
+        let entries = entries
+        var index = start
+        while index < end {
+            let group = entries + index
+            let low = group[0].rawValue | group[1].rawValue | group[2].rawValue | group[3].rawValue
+            let high = group[4].rawValue | group[5].rawValue | group[6].rawValue | group[7].rawValue
+            if (low | high) & PageTableEntry.valid != 0 {
+                var each = index
+                while each < index + 8 {
+                    if entries[each].isValid { try body(entries + each, each) }
+                    each += 1
+                }
+            }
+            index += 8
+        }
+    }
+
     /// The index into the table of a level (2: root) for an address.
     static func index(_ address: UInt, level: Int) -> Int { Int(address >> (12 + 9 * UInt(level)) & 511) }
 

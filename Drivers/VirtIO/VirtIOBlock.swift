@@ -50,7 +50,7 @@ public enum BlockError: Error {
         case .readOnly: "the disk is read-only"
         case .badSegment: "a segment is empty or no multiple of 512 bytes"
         case .tooManySegments: "more segments than the disk takes in one request"
-        case .deviceBroken: "the disk broke the rules of its queue and is not used any more"
+        case .deviceBroken: "the disk failed, and is not used any more"
         }
     }
 }
@@ -219,9 +219,10 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         return !isGivenUp
     }
 
-    /// Resets the device, for good: the memory of the requests under way is its owners' again.
+    /// Resets the device, for good: the memory of the requests under way is its owners' again. Also the caller's way out when a request
+    /// never comes back.
     @inline(never)
-    private mutating func giveUp() {
+    public mutating func giveUp() {
         guard !isGivenUp else { return }
         isGivenUp = true
         queue.breakOff()

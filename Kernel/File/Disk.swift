@@ -19,6 +19,8 @@ private struct DiskState {
     var driver: UnsafeMutablePointer<DiskDriver>?
     /// By token: whose request it is.
     var owners = [256 of UnsafeMutablePointer<Transfer>?](repeating: nil)
+    /// When something was finished last (timebase ticks).
+    var progress: UInt64 = 0
 }
 
 enum Disk {
@@ -29,6 +31,9 @@ enum Disk {
     nonisolated(unsafe) private static var segmentLimit = 1
     /// Callers that found the queue full.
     nonisolated(unsafe) private static var roomWaiters = WaitQueue()
+
+    /// Seconds after which a disk that finishes nothing is given up: a busy host may need many for a flush.
+    private static let patience: UInt64 = 60
 
     static var isPresent: Bool { capacity > 0 }
 
@@ -65,6 +70,7 @@ enum Disk {
                 if completion.status != .done { owner.pointee.failed = true }
                 finish(owner)
             }
+            if any { state.progress = Clock.ticks }
             if state.driver?.pointee.isBroken == true { any = failAll(&state) || any }
             return any
         }
@@ -118,13 +124,38 @@ enum Disk {
         }
     }
 
+    /// Once a second for each who waits: an interrupt may have been lost, the device may have failed, and it may never answer.
+    @inline(never)
+    private static func lookAgain(since began: UInt64) {
+        collect()
+        let isSilent = state.withLock { state -> Bool in
+            guard let driver = state.driver, driver.pointee.checkDevice() else { return false }
+            let wait = patience &* Clock.frequency
+            let now = Clock.ticks
+            guard driver.pointee.requestsUnderWay > 0, now &- began >= wait, now &- state.progress >= wait else { return false }
+            driver.pointee.giveUp()
+            return true
+        }
+        if isSilent { kprint("disk: no answer for \(patience) s; it is not used any more\n") }
+        collect()
+    }
+
     /// Submits requests through `submitAll`, which returns false if the driver refused one, and waits for those submitted.
     @inline(never)
     private static func perform(_ submitAll: (UnsafeMutablePointer<Transfer>) -> Bool) throws(SystemError) {
         var transfer = Transfer()
         let succeeded = withUnsafeMutablePointer(to: &transfer) { transfer in
             let accepted = submitAll(transfer)
-            transfer.pointee.waiter.waitUninterrupted { state.withLock { _ in transfer.pointee.requestsLeft == 0 } }
+            let began = Clock.ticks
+            var looked = began
+            transfer.pointee.waiter.waitUninterrupted(period: Clock.frequency) {
+                let now = Clock.ticks
+                if now &- looked >= Clock.frequency {
+                    looked = now
+                    lookAgain(since: began)
+                }
+                return state.withLock { _ in transfer.pointee.requestsLeft == 0 }
+            }
             return accepted && !transfer.pointee.failed
         }
         guard succeeded else {

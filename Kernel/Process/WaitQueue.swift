@@ -45,9 +45,10 @@ struct WaitQueue: ~Copyable {
         }
     }
 
-    /// The same for a wait that kill does not end and that has no time limit.
+    /// The same for a wait that kill does not end and that has no time limit. With a period (timebase ticks) `ready` is asked that often
+    /// although nobody wakes the thread.
     @inline(never)
-    mutating func waitUninterrupted(_ ready: () -> Bool) {
+    mutating func waitUninterrupted(period: UInt64? = nil, _ ready: () -> Bool) {
         if ready() { return }
         let thread = current
         while true {
@@ -56,7 +57,9 @@ struct WaitQueue: ~Copyable {
                 leave(thread)
                 return
             }
+            if let period { TimerQueue.wake(thread, at: Clock.ticks &+ period) }
             Scheduler.sleep()
+            if period != nil { TimerQueue.cancel(thread) }
             leave(thread)
         }
     }

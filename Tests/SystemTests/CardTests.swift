@@ -50,10 +50,11 @@ struct CardTests {
         let guest = try Guest(["NIC": card, "NET": "tap", "TAP": "tap0", "CPUS": "1"], network: network)
         try guest.waitForShell()
         #expect(try guest.run("dhcp | grep address") == "  address      192.168.76.11/24")
-        _ = try guest.run("iperf -u -s &")
+        guest.type("iperf -u -s &\n")
         try guest.wait(for: "listening on UDP port 5001\n")
         let flood = try network.start("iperf", "-c", "192.168.76.11", "-u", "-l", "64", "-b", "32000pps", "-t", "10")
         #expect(flood.end().contains("Sent "))
+        try guest.wait(for: "%)\n")  // its report, before anything is typed
         let answered = try network.run("ping", "-q", "-c", "200", "-i", "0.005", "-w", "20", "192.168.76.11")
         #expect(answered.contains(" 0% packet loss"), "\(answered)")
         #expect(try guest.run("ping -c 5 -i 0.1 \(PrivateNetwork.host)").contains("5 received"))

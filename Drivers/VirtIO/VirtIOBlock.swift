@@ -236,6 +236,6 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     /// Counted misbehaviour of the device: used ids and used lengths that were false.
     public var badUsedIDs: Int { queue.badUsedIDs }
     public var badUsedLengths: Int { queue.badUsedLengths }
-    /// The device broke its queue: nothing more will complete.
+    /// The device was given up: nothing more will complete.
     public var isBroken: Bool { isGivenUp }
 }

@@ -82,7 +82,7 @@ enum Disk {
         if owner.pointee.requestsLeft == 0 { owner.pointee.waiter.wakeAll() }
     }
 
-    /// A device that broke the rules of its queue finishes nothing more: nobody waits for it.
+    /// A device that was given up finishes nothing more: nobody waits for it.
     private static func failAll(_ state: inout DiskState) -> Bool {
         var any = false
         for index in 0..<256 {

@@ -220,7 +220,8 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     }
 
     /// Resets the device, for good: the memory of the requests under way is its owners' again. Also the caller's way out when a request
-    /// never comes back.
+    /// never comes back. A device that does not even finish the reset may still write where it was to read to; what it wrote must not be
+    /// taken for what is on the disk, and is not: all its requests have failed.
     @inline(never)
     public mutating func giveUp() {
         guard !isGivenUp else { return }

@@ -32,7 +32,7 @@ struct AddressSpace: ~Copyable {
 
     /// Of the root only the lower half: the upper is the kernel's.
     private static func releaseTable(_ table: PageTable, level: Int) {
-        table.forEachValid(to: level == 2 ? 256 : 512) { entry, _ in
+        table.forEachValid(to: PageTable.userEntries(level: level)) { entry, _ in
             if level == 0 {
                 Pages.release(entry.pointee.address)
             } else {
@@ -176,7 +176,7 @@ struct AddressSpace: ~Copyable {
     /// Shares what hangs below a table, of the root the lower half. On failure what was shared hangs below `copy` and goes with the child.
     private static func share(_ table: PageTable, with copy: PageTable, level: Int) throws(SystemError) {
         let copies = copy.entries
-        try table.forEachValid(to: level == 2 ? 256 : 512) { (from, index) throws(SystemError) in
+        try table.forEachValid(to: PageTable.userEntries(level: level)) { (from, index) throws(SystemError) in
             let entry = from.pointee
             guard level == 0 else {
                 guard let page = Pages.allocateCleared() else { throw .noMemory }

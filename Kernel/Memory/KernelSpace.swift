@@ -58,7 +58,7 @@ enum KernelSpace {
     /// Writes the upper half into a new address space's root.
     static func copyUpperHalf(to table: PageTable) {
         // Only a handful of the 256 entries is used; a new root is clear.
-        root.forEachValid(from: 256) { entry, index in table.entries[index] = entry.pointee }
+        root.forEachValid(from: PageTable.userEntries(level: 2)) { entry, index in table.entries[index] = entry.pointee }
     }
 
     private static func mapImagePart(from start: UInt) {

@@ -33,6 +33,9 @@ struct PageTable {
     let address: PhysicalAddress
     var entries: UnsafeMutablePointer<PageTableEntry> { address.pointer.assumingMemoryBound(to: PageTableEntry.self) }
 
+    /// How many entries of a table of this level map user memory: the root's upper half is the kernel's.
+    static func userEntries(level: Int) -> Int { level == 2 ? 256 : 512 }
+
     /// Calls `body` with each valid entry from index `start` up to `end`, a multiple of 8 behind it. Tables are nearly empty: eight entries
     /// are looked at at a time.
     @inline(__always)

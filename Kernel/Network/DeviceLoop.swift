@@ -23,7 +23,7 @@ extension Network {
             let free = pool.freeCount
             guard let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(frame) == nil else { return sent }
             device.flush()
-            var patience = 1_000_000
+            var patience = 1_000_000  // looks; a card that works needs a handful
             repeat {
                 device.reclaim(now: Clock.nanoseconds)
                 patience -= 1

@@ -27,8 +27,9 @@ enum Network {
     nonisolated(unsafe) private static var seed: UInt64 = 0
     /// Bit i: interface i's interrupt waits to be completed.
     private static let claimed = Atomic<UInt32>(0)
-    /// By interface, and source 0 for none.
+    /// When drivers were last asked for trouble (nanoseconds since boot).
     nonisolated(unsafe) private static var troubleToldAt: UInt64 = 0
+    /// By interface, and source 0 for none.
     nonisolated(unsafe) private static var sources = [4 of UInt32](repeating: 0)
     /// The thread has something to look at.
     private static let pending = Atomic<Bool>(false)

@@ -17,6 +17,9 @@ let common: [SwiftSetting] =
     [.enableExperimentalFeature("Lifetimes"), .swiftLanguageMode(.v6)] + (fuzzing ? [.unsafeFlags([sanitizers])] : [])
 let embedded: [SwiftSetting] = common + [.enableExperimentalFeature("Embedded")]
 let settings = freestanding ? embedded : common
+/// Strict memory safety, as an error: each use of what the compiler cannot check says `unsafe`, and why. With `.treatAllWarnings` an
+/// `unsafe` without need is an error too.
+let strict: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
 // Host code that tests run millions of times: optimised in debug builds too, so that thousands of power cuts take seconds.
 let fast: [SwiftSetting] = common + [.unsafeFlags(["-O", "-cross-module-optimization"])]
 
@@ -26,10 +29,11 @@ func link(with script: String, _ extra: String...) -> [LinkerSetting] {
 
 // Rooms that run in the kernel and on the host alike.
 var targets: [Target] = [
+    .target(name: "Storage", path: "Kernel/Storage", swiftSettings: settings + strict),
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
     .target(name: "NetStack", path: "NetStack", swiftSettings: freestanding ? embedded : fast),
     .target(name: "Drivers", dependencies: ["NetStack"], path: "Drivers", swiftSettings: settings),
-    .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem",
+    .target(name: "FileSystem", dependencies: ["Storage", "SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: freestanding ? embedded : fast),
 ]
 var products: [Product] = []
@@ -53,8 +57,8 @@ if freestanding {
         .target(name: "Machine", dependencies: ["MachineMemory"], path: "Kernel/Machine", exclude: ["User", "Memory"]),
         .target(name: "MachineMemory", path: "Kernel/Machine/Memory"),
         .executableTarget(
-            name: "Kernel", dependencies: ["Machine", "SystemInterface", "NetStack", "Drivers", "FileSystem"],
-            path: "Kernel", exclude: ["Machine", "FileSystem", "Interface"],
+            name: "Kernel", dependencies: ["Machine", "Storage", "SystemInterface", "NetStack", "Drivers", "FileSystem"],
+            path: "Kernel", exclude: ["Machine", "FileSystem", "Interface", "Storage"],
             swiftSettings: embedded, linkerSettings: link(with: "kernel.ld", "--emit-relocs")),  // Tools/kernel-image reads the relocations
         .target(name: "UserMachine", dependencies: ["MachineMemory"], path: "Kernel/Machine/User"),
         .target(

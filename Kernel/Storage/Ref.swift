@@ -1,0 +1,48 @@
+// Handles to values that lie in memory for ever: made at boot, never moved, never freed. The only `unsafe` is where one is made.
+
+import Synchronization
+
+/// A handle to one value that lives as long as the system. Copies name the same value.
+@safe @frozen
+public struct Ref<Value: ~Copyable>: @unchecked Sendable {
+    @usableFromInline let address: UnsafeMutablePointer<Value>
+
+    /// - Parameter address: of an initialised value that stays where it is for ever.
+    @inlinable @inline(__always)
+    public init(unsafe address: UnsafeMutablePointer<Value>) { unsafe self.address = address }
+
+    /// The value. It is the caller who holds the lock that guards it, as the value's declaration says.
+    @inlinable
+    public var value: Value {
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(address) }
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe address }
+    }
+
+    /// The address as a number: a key, or what assembly and firmware are given.
+    @inlinable @inline(__always)
+    public var bits: UInt { unsafe UInt(bitPattern: address) }
+}
+
+extension Ref: Equatable where Value: ~Copyable {
+    @inlinable @inline(__always)
+    public static func == (a: Ref, b: Ref) -> Bool { a.bits == b.bits }
+}
+
+/// A place for a handle that several harts may read and write: a list's head, a global that boot fills in.
+@frozen
+public struct AtomicRef<Value: ~Copyable>: ~Copyable, Sendable {
+    @usableFromInline let bits = Atomic<UInt>(0)
+
+    @inlinable
+    public init() {}
+
+    @inlinable @inline(__always)
+    public func load() -> Ref<Value>? {
+        // What `store` put there is the address of a Ref.
+        guard let address = unsafe UnsafeMutablePointer<Value>(bitPattern: bits.load(ordering: .relaxed)) else { return nil }
+        return unsafe Ref(unsafe: address)
+    }
+
+    @inlinable @inline(__always)
+    public func store(_ ref: Ref<Value>?) { bits.store(ref?.bits ?? 0, ordering: .relaxed) }
+}

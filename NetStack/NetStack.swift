@@ -1,8 +1,9 @@
 // The stack as one value: interfaces, echo requests, loopback. No clock, no globals, no hardware; time and randomness are arguments.
 //
 // Promise: every packet given to it is passed on or dropped under a counted reason. Used under a lock of the caller's, in thread context:
-// a thread calls `poll` when a device interrupted or `nextDeadline` has come; system calls call the rest. Instants and durations are
-// nanoseconds of a clock that never goes back.
+// a thread calls `poll` when a device interrupted or `nextDeadline` has come; system calls call the rest.
+
+import Synchronization
 
 /// What `poll` found.
 public struct PollResult {
@@ -18,11 +19,14 @@ public struct PollResult {
     public let completedQueries: UInt32
     /// Interfaces whose link went or came: bit i is interface i.
     public let changedLinks: UInt32
-    /// When to poll even without an interrupt; .max: never.
-    public let nextDeadline: UInt64
+    /// When to poll even without an interrupt.
+    public let nextDeadline: Instant
 }
 
 public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
+    /// Makes the stack a value that is always reached by its address: the compiler would copy a large loadable value for each borrow.
+    private let pin = Atomic<UInt8>(0)
+
     public static var interfaceLimit: Int { 4 }
     /// Sockets are numbered from 0 up to this.
     public static var socketLimit: Int { SocketTable.capacity }
@@ -56,7 +60,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var identification: UInt16
     private var random: UInt64
     /// When a device wants to be looked at without an interrupt.
-    var deviceDeadline = UInt64.max
+    var deviceDeadline = Instant.never
 
     /// Where a packet from ourselves came in, as an interface number.
     static var loopbackIndex: Int { -1 }
@@ -140,13 +144,13 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// Drains all receive rings, re-arms their interrupts and looks once more, and does what time brings.
     /// - Parameter budget: frames to take at most, so that one call is bounded.
-    public mutating func poll(now: UInt64, budget: Int) -> PollResult {
+    public mutating func poll(now: Instant, budget: Int) -> PollResult {
         var left = budget
         var hasMore = false
         var changedLinks: UInt32 = 0
-        deviceDeadline = .max
+        deviceDeadline = .never
         for i in 0..<interfaceCount {
-            table[i].device.reclaim(now: now)
+            table[i].device.reclaim(now: now.nanoseconds)
             if table[i].noticesLink(now: now) { changedLinks |= 1 << UInt32(i) }
             repeat {
                 while left > 0, let frame = table[i].device.receive() {
@@ -157,10 +161,10 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
                     hasMore = true
                     break
                 }
-                table[i].device.reclaim(now: now)
+                table[i].device.reclaim(now: now.nanoseconds)
             } while table[i].device.rearm()
             let patience = table[i].device.patience
-            if patience != .max { deviceDeadline = min(deviceDeadline, now &+ patience) }
+            deviceDeadline = min(deviceDeadline, now + Duration(nanoseconds: patience))
         }
         if !loopback.isEmpty { drainLoopback(now: now) }
         tick(now: now)
@@ -171,26 +175,22 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
             changedLinks: changedLinks, nextDeadline: nextDeadline)
     }
 
-    /// When `poll` has something to do even without an interrupt; .max: never.
-    public var nextDeadline: UInt64 {
-        mutating get { findDeadline() }  // mutating: the stack is large, and a borrow of it would be a copy
-    }
-
-    private mutating func findDeadline() -> UInt64 {
+    /// When `poll` has something to do even without an interrupt.
+    public var nextDeadline: Instant {
         var deadline = min(min(echoes.nextDeadline, deviceDeadline), min(reassembly.nextDeadline, resolver.nextDeadline))
         for i in 0..<interfaceCount { deadline = min(deadline, table[i].nextDeadline, table[i].dhcp.deadline) }
         return deadline
     }
 
-    private mutating func tick(now: UInt64) {
+    private mutating func tick(now: Instant) {
         for i in 0..<interfaceCount where table[i].dhcp.isActive { runDHCP(i, now: now) }
         if resolver.busy != 0 { runResolver(now: now) }
         pathMTUs.tick(now: now)
-        if now >= findDeadline() { runTimers(now: now) }
+        if now >= nextDeadline { runTimers(now: now) }
     }
 
     @inline(never)
-    private mutating func runTimers(now: UInt64) {
+    private mutating func runTimers(now: Instant) {
         for i in 0..<interfaceCount {
             while let silent = table[i].tick(pool: pool, now: now) {
                 echoes.fail(nextHop: silent.address, .hostUnreachable)
@@ -207,7 +207,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         for i in 0..<interfaceCount { table[i].device.flush() }
     }
 
-    mutating func drainLoopback(now: UInt64) {
+    mutating func drainLoopback(now: Instant) {
         while let packet = loopback.removeFirst() {
             loopbackCounters.packetsIn &+= 1
             loopbackCounters.bytesIn &+= UInt64(packet.count)
@@ -220,7 +220,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// Takes one frame, from its Ethernet header on.
     @inline(__always)
-    mutating func input(_ frame: consuming Packet, at i: Int, now: UInt64) {
+    mutating func input(_ frame: consuming Packet, at i: Int, now: Instant) {
         table[i].counters.packetsIn &+= 1
         table[i].counters.bytesIn &+= UInt64(frame.count)
         table[i].capture.note(frame, isOutgoing: false, pool: pool, now: now)

@@ -10,24 +10,24 @@ enum Leases {
     /// All who wait for some interface's address.
     nonisolated(unsafe) private static var waiters = WaitQueue()
 
-    /// Nanoseconds since boot until which the stack need be asked at all whether a lease is worth waiting for.
+    /// The instant (nanoseconds) until which the stack need be asked at all whether a lease is worth waiting for.
     private static let mayBeAwaitedUntil = Atomic<UInt64>(0)
 
     /// Interfaces whose state or lease changed, bit i for interface i.
     static func wake(_ changed: UInt32) {
         guard changed != 0 else { return }
-        mayBeAwaitedUntil.store(Clock.nanoseconds + Stack.leaseHope, ordering: .relaxed)
+        mayBeAwaitedUntil.store((Clock.now + Stack.leaseHope).nanoseconds, ordering: .relaxed)
         waiters.wakeAll()
     }
 
     /// Asks for an address, unless that is under way, and sleeps until there is one or the time has passed: then throws why there is none.
-    static func request(_ interface: Int, timeout nanoseconds: UInt64) throws(SystemError) -> LeaseReport {
+    static func request(_ interface: Int, timeout: Duration) throws(SystemError) -> LeaseReport {
         try Network.withStack { (stack) throws(SystemError) in
             guard stack.withInterface(interface, { $0.device.isLinkUp }) == true else { throw .networkDown }
-            stack.startDHCP(interface, now: Clock.nanoseconds)
+            stack.startDHCP(interface, now: Clock.now)
         }
         do throws(SystemError) {
-            return try waiters.wait(until: Clock.ticks(nanosecondsFromNow: nanoseconds)) { () throws(SystemError) -> LeaseReport? in
+            return try waiters.wait(until: Clock.ticks(after: timeout)) { () throws(SystemError) -> LeaseReport? in
                 let report = try Leases.report(interface)
                 if report.state == .stopped { throw .interrupted }  // somebody released it meanwhile
                 return report.state.hasLease ? report : nil
@@ -48,7 +48,7 @@ enum Leases {
     /// Gives the lease back, and the address up.
     static func release(_ interface: Int) throws(SystemError) {
         try Network.withStack { (stack) throws(SystemError) in
-            guard stack.releaseDHCP(interface, now: Clock.nanoseconds) else { throw .networkDown }
+            guard stack.releaseDHCP(interface, now: Clock.now) else { throw .networkDown }
         }
     }
 
@@ -56,27 +56,27 @@ enum Leases {
     static func awaitAddress(for destination: IPv4Address) throws(SystemError) {
         guard Clock.nanoseconds < mayBeAwaitedUntil.load(ordering: .relaxed), let end = worthWaiting(destination) else { return }
         do throws(SystemError) {
-            try waiters.wait(until: Clock.ticks(atNanoseconds: end)) { () throws(SystemError) -> Void? in
+            try waiters.wait(until: Clock.ticks(at: end)) { () throws(SystemError) -> Void? in
                 worthWaiting(destination) == nil ? () : nil
             }
         } catch .timedOut {}  // what was to be sent then fails as it would have failed at once
     }
 
-    private static func worthWaiting(_ destination: IPv4Address) -> UInt64? {
-        Network.onStack { $0.leaseWait(to: destination, now: Clock.nanoseconds) } ?? nil
+    private static func worthWaiting(_ destination: IPv4Address) -> Instant? {
+        Network.onStack { $0.leaseWait(to: destination, now: Clock.now) } ?? nil
     }
 
     // MARK: Reports
 
     static func report(_ interface: Int) throws(SystemError) -> LeaseReport {
         let report = Network.onStack { stack in
-            stack.withInterface(interface) { Leases.report($0, now: Clock.nanoseconds) }
+            stack.withInterface(interface) { Leases.report($0, now: Clock.now) }
         }
         guard let report = report ?? nil else { throw .networkDown }
         return report
     }
 
-    private static func report(_ interface: borrowing NetworkInterface<Card>, now: UInt64) -> LeaseReport {
+    private static func report(_ interface: borrowing NetworkInterface<Card>, now: Instant) -> LeaseReport {
         var report = LeaseReport()
         let dhcp = interface.dhcp
         report.state = LeaseReport.State(rawValue: dhcp.state.rawValue) ?? .stopped
@@ -96,8 +96,7 @@ enum Leases {
         return report
     }
 
-    private static func seconds(until instant: UInt64, _ now: UInt64) -> UInt32 {
-        if instant == .max { return LeaseReport.forEver }
-        return instant > now ? UInt32(clamping: (instant - now) / 1_000_000_000) : 0
+    private static func seconds(until instant: Instant, _ now: Instant) -> UInt32 {
+        instant == .never ? LeaseReport.forEver : UInt32(clamping: (instant - now).seconds)
     }
 }

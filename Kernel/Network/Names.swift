@@ -15,19 +15,19 @@ enum Names {
     }
 
     /// Looks a name up and sleeps until the answer, or so long.
-    static func resolve(_ name: RawSpan, timeout nanoseconds: UInt64) throws(SystemError) -> NameReport {
+    static func resolve(_ name: RawSpan, timeout: Duration) throws(SystemError) -> NameReport {
         try Leases.awaitAddress(for: .any)
         var query = -1
         try Network.withStack { (stack) throws(SystemError) in
             do throws(ResolveError) {
-                query = try stack.startQuery(name, now: Clock.nanoseconds)
+                query = try stack.startQuery(name, now: Clock.now)
             } catch {
                 throw error.systemError
             }
         }
         let number = query
         do throws(SystemError) {
-            return try waiters.wait(until: Clock.ticks(nanosecondsFromNow: nanoseconds)) { () throws(SystemError) -> NameReport? in
+            return try waiters.wait(until: Clock.ticks(after: timeout)) { () throws(SystemError) -> NameReport? in
                 try report(number)
             }
         } catch {

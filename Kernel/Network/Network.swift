@@ -27,13 +27,13 @@ enum Network {
     nonisolated(unsafe) private static var seed: UInt64 = 0
     /// Bit i: interface i's interrupt waits to be completed.
     private static let claimed = Atomic<UInt32>(0)
-    /// When drivers were last asked for trouble (nanoseconds since boot).
-    nonisolated(unsafe) private static var troubleToldAt: UInt64 = 0
+    /// When drivers were last asked for trouble.
+    nonisolated(unsafe) private static var troubleToldAt = Instant.start
     /// By interface, and source 0 for none.
     nonisolated(unsafe) private static var sources = [4 of UInt32](repeating: 0)
     /// The thread has something to look at.
     private static let pending = Atomic<Bool>(false)
-    /// When the thread wakes by itself (nanoseconds since boot).
+    /// When the thread wakes by itself: an instant, in nanoseconds.
     private static let wakeTime = Atomic<UInt64>(.max)
     nonisolated(unsafe) private static var thread = WaitQueue()
     /// By echo slot: who waits for the reply.
@@ -118,7 +118,7 @@ enum Network {
             kprint("\(interface: 0): \(address: settings.address)/\(settings.prefixLength)\n")
             first = 1
         }
-        for index in first..<place.pointee.interfaceCount { place.pointee.startDHCP(index, now: Clock.nanoseconds) }
+        for index in first..<place.pointee.interfaceCount { place.pointee.startDHCP(index, now: Clock.now) }
         Leases.wake(place.pointee.takeChangedLeases())
         pending.store(true, ordering: .relaxed)
         ProcessTable.startKernelThread("network") { Network.run() }
@@ -149,16 +149,16 @@ enum Network {
     private static func run() -> Never {
         while true {
             pending.store(false, ordering: .sequentiallyConsistent)
-            var now: UInt64 = 0
+            var now = Instant.start
             let result = stack.withLock { stack in
-                now = Clock.nanoseconds
+                now = Clock.now
                 let result = stack.unsafelyUnwrapped.pointee.poll(now: now, budget: budget)
-                wakeTime.store(result.nextDeadline, ordering: .relaxed)
+                wakeTime.store(result.nextDeadline.nanoseconds, ordering: .relaxed)
                 return result
             }
             if claimed.load(ordering: .relaxed) != 0 { complete() }
             if result.changedLinks != 0 { tellLinks(result.changedLinks) }
-            if now &- troubleToldAt >= 1_000_000_000 {
+            if now - troubleToldAt >= .seconds(1) {
                 troubleToldAt = now
                 tellTrouble()
             }
@@ -171,7 +171,7 @@ enum Network {
                 continue
             }
             do throws(SystemError) {
-                let deadline = result.nextDeadline == .max ? nil : Clock.ticks(atNanoseconds: result.nextDeadline)
+                let deadline = Clock.ticks(at: result.nextDeadline)
                 _ = try thread.wait(until: deadline) { () throws(SystemError) -> Bool? in
                     pending.load(ordering: .sequentiallyConsistent) ? true : nil
                 }
@@ -245,7 +245,7 @@ enum Network {
         var sockets: UInt64 = 0
         var leases: UInt32 = 0
         var queries: UInt32 = 0
-        var deadline = UInt64.max
+        var deadline = Instant.never
 
         mutating func take(from stack: inout Stack) {
             echoes = stack.takeCompletedEchoes()
@@ -261,7 +261,7 @@ enum Network {
         Sockets.wake(news.sockets)
         Leases.wake(news.leases)
         Names.wake(news.queries)
-        if news.deadline < wakeTime.load(ordering: .relaxed) { wakeThread() }
+        if news.deadline.nanoseconds < wakeTime.load(ordering: .relaxed) { wakeThread() }
     }
 
     /// Works on the stack where nothing can fail or become ready; nil when there is none.
@@ -277,13 +277,13 @@ enum Network {
 
     /// Sends an echo request and sleeps until its reply, or why there is none.
     static func ping(
-        _ address: IPv4Address, payload: Int, sequence: UInt16, timeout nanoseconds: UInt64
+        _ address: IPv4Address, payload: Int, sequence: UInt16, timeout: Duration
     ) throws(SystemError) -> EchoReply {
         try Leases.awaitAddress(for: address)
         let slot = try withStack { (stack) throws(SystemError) -> Int in
             do throws(EchoError) {
                 return try stack.startEcho(
-                    to: address, payloadCount: payload, sequence: sequence, timeout: nanoseconds, now: Clock.nanoseconds)
+                    to: address, payloadCount: payload, sequence: sequence, timeout: timeout, now: Clock.now)
             } catch {
                 throw error.systemError
             }

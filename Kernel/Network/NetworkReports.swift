@@ -71,11 +71,11 @@ enum NetworkReports {
         guard let found = stack.withInterface(interface, { $0.neighbours.neighbour(index % ARPCache.capacity) }),
             let neighbour = found
         else { return nil }
-        let now = Clock.nanoseconds
+        let now = Clock.now
         return NeighbourReport(
             address: neighbour.address.bits, interface: UInt8(truncatingIfNeeded: interface),
             hardware: neighbour.hardware.map { bits(of: $0) },
-            secondsLeft: neighbour.expires > now ? (neighbour.expires - now) / 1_000_000_000 : 0)
+            secondsLeft: (neighbour.expires - now).seconds)
     }
 
     static func socket(_ index: Int, of stack: borrowing Stack) -> SocketStatus? {

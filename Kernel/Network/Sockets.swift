@@ -81,7 +81,7 @@ struct SocketFile {
         try Network.withStack { (stack) throws(SystemError) in
             guard let packet = waiting.take(), let rest = waitingRest.take() else { return }
             do throws(SocketError) {
-                try stack.send(packet, rest: rest, from: number, to: name.map { SocketAddress($0) }, now: Clock.nanoseconds)
+                try stack.send(packet, rest: rest, from: number, to: name.map { SocketAddress($0) }, now: Clock.now)
             } catch {
                 throw error.systemError
             }
@@ -98,7 +98,7 @@ struct SocketFile {
     /// Waits for one datagram and copies its payload out, cut at `count` bytes.
     func receive(to destination: UserAddress, count: Int) throws(SystemError) -> (count: Int, source: SocketName) {
         let limit = timeout.pointee
-        let deadline = limit == 0 ? nil : Clock.ticks(nanosecondsFromNow: UInt64(limit) * 1_000_000)
+        let deadline = limit == 0 ? nil : Clock.ticks(after: .milliseconds(UInt64(limit)))
         var datagram = try waiters.pointee.wait(until: deadline) { () throws(SystemError) -> Datagram? in
             var result: Swift.Result<Void, SystemError> = .success(())
             let datagram = Network.onStack { stack -> Datagram? in

@@ -10,10 +10,10 @@ enum NetworkCalls {
         current.pointee.pingSequence &+= 1
         let answer = try Network.ping(
             IPv4Address(bits: UInt32(bitPattern: address)), payload: Int(payload), sequence: current.pointee.pingSequence,
-            timeout: UInt64(milliseconds) * 1_000_000)
+            timeout: .milliseconds(UInt64(milliseconds)))
         try reply.store(
             PingReply(
-                roundTripNanoseconds: answer.roundTrip, bytes: answer.byteCount, sequence: answer.sequence,
+                roundTripNanoseconds: answer.roundTrip.nanoseconds, bytes: answer.byteCount, sequence: answer.sequence,
                 ttl: answer.timeToLive))
         return 0
     }
@@ -31,7 +31,7 @@ enum NetworkCalls {
         let length = try withUnsafeMutablePointer(to: &text) { (text) throws(SystemError) in
             try name.copyString(to: UnsafeMutableRawPointer(text).assumingMemoryBound(to: UInt8.self), limit: 256)
         }
-        let answer = try Names.resolve(text.span.bytes.extracting(0..<length), timeout: UInt64(milliseconds) * 1_000_000)
+        let answer = try Names.resolve(text.span.bytes.extracting(0..<length), timeout: .milliseconds(UInt64(milliseconds)))
         try report.store(answer)
         return 0
     }
@@ -41,7 +41,7 @@ enum NetworkCalls {
         let interface = Int(interface)
         let report: LeaseReport
         switch milliseconds {
-        case 1...: report = try Leases.request(interface, timeout: UInt64(milliseconds) * 1_000_000)
+        case 1...: report = try Leases.request(interface, timeout: .milliseconds(UInt64(milliseconds)))
         case 0: report = try Leases.report(interface)
         case -1:
             try Leases.release(interface)

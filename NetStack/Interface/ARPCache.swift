@@ -3,12 +3,12 @@
 // Promise: at most one request a second for each neighbour; a bounded number of packets wait for a bounded time; what was not asked for is
 // not learned. The cache sends nothing itself: it says what is to be sent.
 
-/// Times in nanoseconds, and bounds.
+/// Times and bounds.
 public enum ARPLimit {
     /// How long an answer is believed without a look.
-    public static var reachableTime: UInt64 { 60_000_000_000 }
+    public static var reachableTime: Duration { .seconds(60) }
     /// Between requests for one neighbour (RFC 1122, 2.3.2.1: at most one a second).
-    public static var requestInterval: UInt64 { 1_000_000_000 }
+    public static var requestInterval: Duration { .seconds(1) }
     public static var requests: Int { 3 }
     /// Packets that wait for one neighbour: as many as a traceroute sends at once.
     public static var waiting: Int { 16 }
@@ -33,8 +33,8 @@ struct ARPEntry: ~Copyable {
     var address = IPv4Address.any
     var hardware = EthernetAddress.zero
     /// Reachable: end of belief. Incomplete and probing: the next request, or giving up.
-    var deadline: UInt64 = 0
-    var lastUse: UInt64 = 0
+    var deadline = Instant.start
+    var lastUse = Instant.start
     var waiting = PacketQueue()
 }
 
@@ -43,8 +43,8 @@ public struct Neighbour {
     public let address: IPv4Address
     /// nil: asked, not answered.
     public let hardware: EthernetAddress?
-    /// The instant until which it is believed without asking, in nanoseconds; 0: being asked.
-    public let expires: UInt64
+    /// Until when it is believed without asking; `start`: being asked.
+    public let expires: Instant
 }
 
 /// What to do with a packet for a neighbour.
@@ -67,8 +67,8 @@ public struct ARPCache: ~Copyable {
     /// In memory of its own: an InlineArray whose elements have a deinit crashes the Embedded compiler.
     let entries: UnsafeMutablePointer<ARPEntry>
     var lastFound = 0
-    /// When `tick` is due; never: .max.
-    private(set) var nextDeadline = UInt64.max
+    /// When `tick` is due.
+    private(set) var nextDeadline = Instant.never
 
     init(memory: UnsafeMutableRawPointer) {
         entries = memory.bindMemory(to: ARPEntry.self, capacity: Self.capacity)
@@ -96,7 +96,7 @@ public struct ARPCache: ~Copyable {
         let isKnown = entry.pointee.state != .incomplete
         return Neighbour(
             address: entry.pointee.address, hardware: isKnown ? entry.pointee.hardware : nil,
-            expires: entry.pointee.state == .reachable ? entry.pointee.deadline : 0)
+            expires: entry.pointee.state == .reachable ? entry.pointee.deadline : .start)
     }
 
     /// Forgets a neighbour; packets that wait for it are dropped. False when it is not there.
@@ -115,7 +115,7 @@ public struct ARPCache: ~Copyable {
 
     /// Where to send a packet for a neighbour. Unknown ones get an entry, where packets can wait.
     @inline(__always)
-    mutating func resolve(_ address: IPv4Address, now: UInt64) -> ARPAnswer {
+    mutating func resolve(_ address: IPv4Address, now: Instant) -> ARPAnswer {
         guard let i = find(address) else { return begin(address, now: now) }
         entries[i].lastUse = now
         switch entries[i].state {
@@ -129,7 +129,7 @@ public struct ARPCache: ~Copyable {
         }
     }
 
-    private mutating func begin(_ address: IPv4Address, now: UInt64) -> ARPAnswer {
+    private mutating func begin(_ address: IPv4Address, now: Instant) -> ARPAnswer {
         guard let i = place() else { return .full }
         entries[i].state = .incomplete
         entries[i].address = address
@@ -139,9 +139,9 @@ public struct ARPCache: ~Copyable {
         return .unknown(ask: true)
     }
 
-    private mutating func ask(_ i: Int, now: UInt64, count: Int) {
+    private mutating func ask(_ i: Int, now: Instant, count: Int) {
         entries[i].requestsSent = count
-        entries[i].deadline = now &+ ARPLimit.requestInterval
+        entries[i].deadline = now + ARPLimit.requestInterval
         nextDeadline = min(nextDeadline, entries[i].deadline)
     }
 
@@ -169,7 +169,7 @@ public struct ARPCache: ~Copyable {
 
     /// Somebody says who has an address. Known neighbours are refreshed; new ones are learned when `mayLearn`.
     /// - Returns: whether it was of use.
-    mutating func confirm(_ address: IPv4Address, _ hardware: EthernetAddress, mayLearn: Bool, now: UInt64) -> Bool {
+    mutating func confirm(_ address: IPv4Address, _ hardware: EthernetAddress, mayLearn: Bool, now: Instant) -> Bool {
         let found: Int?
         if let i = find(address) { found = i } else { found = mayLearn ? place() : nil }
         guard let i = found else { return false }
@@ -177,7 +177,7 @@ public struct ARPCache: ~Copyable {
         entries[i].address = address
         entries[i].hardware = hardware
         entries[i].state = .reachable
-        entries[i].deadline = now &+ ARPLimit.reachableTime
+        entries[i].deadline = now + ARPLimit.reachableTime
         return true
     }
 
@@ -196,7 +196,7 @@ public struct ARPCache: ~Copyable {
     }
 
     /// The next thing that is due; call until nil.
-    mutating func tick(now: UInt64) -> Event? {
+    mutating func tick(now: Instant) -> Event? {
         guard now >= nextDeadline else { return nil }
         for i in 0..<Self.capacity where entries[i].state == .incomplete || entries[i].state == .probing {
             guard now >= entries[i].deadline else { continue }
@@ -211,7 +211,7 @@ public struct ARPCache: ~Copyable {
             ask(i, now: now, count: entries[i].requestsSent + 1)
             return .ask(address, neighbour)
         }
-        nextDeadline = .max
+        nextDeadline = .never
         for i in 0..<Self.capacity where entries[i].state == .incomplete || entries[i].state == .probing {
             nextDeadline = min(nextDeadline, entries[i].deadline)
         }

@@ -5,9 +5,9 @@
 
 struct AddressClaim {
     static var announcements: Int { 2 }
-    /// ANNOUNCE_INTERVAL and DEFEND_INTERVAL, in nanoseconds.
-    static var announceInterval: UInt64 { 2_000_000_000 }
-    static var defendInterval: UInt64 { 10_000_000_000 }
+    /// ANNOUNCE_INTERVAL and DEFEND_INTERVAL.
+    static var announceInterval: Duration { .seconds(2) }
+    static var defendInterval: Duration { .seconds(10) }
 
     enum Answer {
         /// Announce the address once more.
@@ -18,27 +18,26 @@ struct AddressClaim {
 
     /// Announcements still to be made, and when the next one is due.
     private var announcements: Int
-    private var announceAt: UInt64 = 0
+    private var announceAt = Instant.start
     /// Until when another conflict means that the other station insists.
-    private var defendedUntil: UInt64 = 0
+    private var defendedUntil = Instant.start
 
     init(announcements: Int = 0) { self.announcements = announcements }
 
-    /// .max: never.
-    var deadline: UInt64 { announcements > 0 ? announceAt : .max }
+    var deadline: Instant { announcements > 0 ? announceAt : .never }
 
     /// Whether an announcement is due now; then it is counted as made.
-    mutating func announces(now: UInt64) -> Bool {
+    mutating func announces(now: Instant) -> Bool {
         guard now >= deadline else { return false }
         announcements -= 1
-        announceAt = now &+ Self.announceInterval
+        announceAt = now + Self.announceInterval
         return true
     }
 
     /// Another station claims the address.
-    mutating func contest(now: UInt64) -> Answer {
+    mutating func contest(now: Instant) -> Answer {
         guard now >= defendedUntil else { return .yield }
-        defendedUntil = now &+ Self.defendInterval
+        defendedUntil = now + Self.defendInterval
         return .defend
     }
 }

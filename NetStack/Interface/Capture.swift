@@ -6,8 +6,8 @@
 public struct CaptureHeader: Equatable {
     public static var byteCount: Int { 16 }
 
-    /// Nanoseconds since boot.
-    public var time: UInt64
+    /// Eight bytes: nanoseconds since the start of the clock.
+    public var time: Instant
     /// Bytes of the frame; what follows may be fewer.
     public var frameCount: Int
     /// The interface's number; 255: loopback, whose frames have an Ethernet header of zeros.
@@ -15,7 +15,7 @@ public struct CaptureHeader: Equatable {
     /// Sent by us.
     public var isOutgoing: Bool
 
-    public init(time: UInt64, frameCount: Int, interface: UInt8, isOutgoing: Bool) {
+    public init(time: Instant, frameCount: Int, interface: UInt8, isOutgoing: Bool) {
         self.time = time
         self.frameCount = frameCount
         self.interface = interface
@@ -26,14 +26,14 @@ public struct CaptureHeader: Equatable {
     public init?(parsing bytes: RawSpan) {
         guard bytes.byteCount >= Self.byteCount else { return nil }
         let low = UInt64(bytes.native32(0)), high = UInt64(bytes.native32(4))
-        time = UInt64(littleEndian: high << 32 | low)
+        time = Instant(nanoseconds: UInt64(littleEndian: high << 32 | low))
         frameCount = Int(UInt32(littleEndian: bytes.native32(8)))
         interface = bytes.byte(12)
         isOutgoing = bytes.byte(13) != 0
     }
 
     func emit(to bytes: inout MutableRawSpan) {
-        for i in 0..<8 { bytes.setByte(UInt8(truncatingIfNeeded: time >> UInt64(8 * i)), i) }
+        for i in 0..<8 { bytes.setByte(UInt8(truncatingIfNeeded: time.nanoseconds >> UInt64(8 * i)), i) }
         for i in 0..<4 { bytes.setByte(UInt8(truncatingIfNeeded: frameCount >> (8 * i)), 8 + i) }
         bytes.setByte(interface, 12)
         bytes.setByte(isOutgoing ? 1 : 0, 13)
@@ -53,12 +53,12 @@ struct CaptureQueue: ~Copyable {
 
     /// Copies a frame, if anybody looks.
     @inline(__always)
-    mutating func note(_ frame: borrowing Packet, isOutgoing: Bool, pool: PacketPool, now: UInt64) {
+    mutating func note(_ frame: borrowing Packet, isOutgoing: Bool, pool: PacketPool, now: Instant) {
         if isOn { copy(frame, linkHeader: 0, isOutgoing: isOutgoing, pool: pool, now: now) }
     }
 
     /// - Parameter linkHeader: bytes of zeros to put in front, for what has no Ethernet header.
-    mutating func copy(_ frame: borrowing Packet, linkHeader: Int, isOutgoing: Bool, pool: PacketPool, now: UInt64) {
+    mutating func copy(_ frame: borrowing Packet, linkHeader: Int, isOutgoing: Bool, pool: PacketPool, now: Instant) {
         let count = linkHeader + frame.count
         // Half of what is free is the traffic's.
         guard packets.count < Self.limit, pool.freeCount > pool.count / 4, var copy = pool.take(),

@@ -46,7 +46,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Looks at the link. A link that is back may lead elsewhere: the address is asked for, and announced, again.
     /// - Returns: whether it went or came since the last look.
     @inline(__always)
-    mutating func noticesLink(now: UInt64) -> Bool {
+    mutating func noticesLink(now: Instant) -> Bool {
         guard device.isLinkUp != isLinkUp else { return false }
         isLinkUp = device.isLinkUp
         guard isLinkUp else { return true }
@@ -77,7 +77,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     /// Sends an IPv4 packet to a neighbour, at once or when its Ethernet address is known; or to all.
     @inline(__always)
-    mutating func send(_ packet: consuming Packet, to neighbour: IPv4Address, pool: PacketPool, now: UInt64) {
+    mutating func send(_ packet: consuming Packet, to neighbour: IPv4Address, pool: PacketPool, now: Instant) {
         if isBroadcast(neighbour) { return transmit(packet, to: .broadcast, type: EtherType.ipv4, pool: pool, now: now) }
         if neighbour.isMulticast {
             return transmit(packet, to: EthernetAddress(group: neighbour), type: EtherType.ipv4, pool: pool, now: now)
@@ -100,7 +100,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Puts the Ethernet header on and gives the frame to the device.
     @inline(never)
     mutating func transmit(
-        _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, pool: PacketPool, now: UInt64
+        _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, pool: PacketPool, now: Instant
     ) {
         guard packet.prepend(EthernetHeader.byteCount) else { return counters.count(.tooLarge) }
         var bytes = packet.mutableBytes
@@ -119,7 +119,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// - Parameter sender: nil for our address; 0.0.0.0 in a probe.
     @inline(never)
     mutating func request(
-        _ wanted: IPv4Address, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, pool: PacketPool, now: UInt64
+        _ wanted: IPv4Address, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, pool: PacketPool, now: Instant
     ) {
         guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return counters.count(.noPacket) }
         var bytes = packet.mutableBytes
@@ -133,7 +133,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     // MARK: ARP
 
     /// Takes an ARP message (the frame without its Ethernet header), and answers it in its own buffer when it asks for us.
-    mutating func inputARP(_ packet: consuming Packet, pool: PacketPool, now: UInt64) {
+    mutating func inputARP(_ packet: consuming Packet, pool: PacketPool, now: Instant) {
         guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else {
             return counters.count(.arpMalformed)
         }
@@ -156,7 +156,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     /// Another station says that our address is its own.
-    private mutating func defend(pool: PacketPool, now: UInt64) {
+    private mutating func defend(pool: PacketPool, now: Instant) {
         counters.count(.arpConflict)
         switch claim.contest(now: now) {
         case .defend: request(address, from: nil, as: address, pool: pool, now: now)
@@ -164,13 +164,13 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
     }
 
-    private mutating func sendWaiting(for neighbour: IPv4Address, at hardware: EthernetAddress, pool: PacketPool, now: UInt64) {
+    private mutating func sendWaiting(for neighbour: IPv4Address, at hardware: EthernetAddress, pool: PacketPool, now: Instant) {
         while let packet = neighbours.nextReady(neighbour) {
             transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
         }
     }
 
-    private mutating func reply(to request: ARPMessage, in packet: consuming Packet, pool: PacketPool, now: UInt64) {
+    private mutating func reply(to request: ARPMessage, in packet: consuming Packet, pool: PacketPool, now: Instant) {
         packet.resize(to: ARPMessage.byteCount)
         var bytes = packet.mutableBytes
         ARPMessage(
@@ -187,7 +187,7 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     /// Announces, asks again, and gives up. Returns a neighbour that did not answer; call until nil.
-    mutating func tick(pool: PacketPool, now: UInt64) -> SilentNeighbour? {
+    mutating func tick(pool: PacketPool, now: Instant) -> SilentNeighbour? {
         if claim.announces(now: now) { request(address, from: nil, as: address, pool: pool, now: now) }
         while let event = neighbours.tick(now: now) {
             switch consume event {
@@ -199,5 +199,5 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     /// When `tick` is due.
-    var nextDeadline: UInt64 { min(neighbours.nextDeadline, claim.deadline) }
+    var nextDeadline: Instant { min(neighbours.nextDeadline, claim.deadline) }
 }

@@ -5,10 +5,10 @@ extension NetStack where Device: ~Copyable {
     /// - Parameters:
     ///   - payloadCount: bytes after the ICMP header, up to 65,507.
     ///   - sequence: the caller's number, seen in the reply.
-    ///   - timeout: nanoseconds until it has failed.
+    ///   - timeout: until it has failed.
     /// - Returns: the slot: poll reports it when it is complete (perhaps it is at once, by loopback); then `takeEcho`, always.
     public mutating func startEcho(
-        to destination: IPv4Address, payloadCount: Int, sequence: UInt16, timeout: UInt64, now: UInt64
+        to destination: IPv4Address, payloadCount: Int, sequence: UInt16, timeout: Duration, now: Instant
     ) throws(EchoError) -> Int {
         guard !destination.isMulticast, !destination.isBroadcast, !destination.isThisNetwork else { throw .badAddress }
         guard let route = route(to: destination) else { throw hasAddresses ? .noRoute : .noInterface }
@@ -22,7 +22,7 @@ extension NetStack where Device: ~Copyable {
         slot.sequence = sequence
         slot.payloadCount = payloadCount
         slot.sentAt = now
-        slot.deadline = now.addingReportingOverflow(timeout).overflow ? .max - 1 : now + timeout
+        slot.deadline = now + timeout
         guard let number = echoes.begin(slot) else { throw .tooManyRequests }
         let envelope = Envelope(
             protocolNumber: IPProtocol.icmp, source: sourceAddress(for: route, to: destination), destination: destination)

@@ -27,8 +27,8 @@ public enum EchoError: Error, Equatable {
 
 /// An answered echo request.
 public struct EchoReply: Equatable {
-    /// Nanoseconds from sending to receiving.
-    public let roundTrip: UInt64
+    /// From sending to receiving.
+    public let roundTrip: Duration
     /// As it arrived.
     public let timeToLive: UInt8
     /// Bytes of the ICMP message, header included: payload + 8.
@@ -56,9 +56,8 @@ struct EchoSlot {
     /// Who is asked by ARP on the way there.
     var nextHop = IPv4Address.any
     var payloadCount = 0
-    /// Instants, in nanoseconds.
-    var sentAt: UInt64 = 0
-    var deadline: UInt64 = 0
+    var sentAt = Instant.start
+    var deadline = Instant.start
 
     var isWaiting: Bool {
         if case .waiting = state { return true }
@@ -77,7 +76,7 @@ struct EchoTable {
     var uses: UInt16 = 0
     /// Bit i: slot i was completed and nobody was told yet.
     var completed: UInt32 = 0
-    private(set) var nextDeadline = UInt64.max
+    private(set) var nextDeadline = Instant.never
 
     init(memory: UnsafeMutableRawPointer, random: UInt64) {
         slots = memory.bindMemory(to: EchoSlot.self, capacity: Self.capacity)
@@ -115,9 +114,9 @@ struct EchoTable {
         for i in 0..<Self.capacity where slots[i].isWaiting && slots[i].nextHop == nextHop { complete(i, .failed(error)) }
     }
 
-    mutating func tick(now: UInt64) {
+    mutating func tick(now: Instant) {
         guard now >= nextDeadline else { return }
-        nextDeadline = .max
+        nextDeadline = .never
         for i in 0..<Self.capacity where slots[i].isWaiting {
             if now >= slots[i].deadline {
                 complete(i, .failed(.timedOut))

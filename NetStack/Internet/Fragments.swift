@@ -8,7 +8,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Sends a datagram whose payload lies in several packets: each becomes a fragment, or several where the way is narrower.
     /// All but the last must hold a multiple of 8 bytes.
-    mutating func output(_ pieces: consuming PacketQueue, _ envelope: Envelope, by route: Route, now: UInt64) {
+    mutating func output(_ pieces: consuming PacketQueue, _ envelope: Envelope, by route: Route, now: Instant) {
         let limit = (mtu(of: route, to: envelope.destination) - IPv4Header.leastByteCount) & ~7
         let identification = nextIdentification()
         var offset = 0
@@ -28,7 +28,7 @@ extension NetStack where Device: ~Copyable {
 
     private mutating func emit(
         _ piece: consuming Packet, _ envelope: Envelope, _ identification: UInt16, at offset: Int, isLast: Bool, by route: Route,
-        now: UInt64
+        now: Instant
     ) {
         let fragment = UInt16(truncatingIfNeeded: offset / 8) | (isLast ? 0 : 0x2000)
         guard prependIPv4(&piece, envelope, identification: identification, fragment: fragment) else {
@@ -40,7 +40,7 @@ extension NetStack where Device: ~Copyable {
     // MARK: In
 
     /// Takes a fragment from what follows its IPv4 header.
-    mutating func inputFragment(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
+    mutating func inputFragment(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
         switch reassembly.add(packet, header, now: now) {
         case .waiting: return
         case .refused(let reason): return drop(reason, at: i)
@@ -76,7 +76,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Takes a whole datagram that is too large for one packet.
     private mutating func inputTransport(
-        _ pieces: consuming PacketQueue, _ header: IPv4Header, at i: Int, toGroup: Bool, now: UInt64
+        _ pieces: consuming PacketQueue, _ header: IPv4Header, at i: Int, toGroup: Bool, now: Instant
     ) {
         switch header.protocolNumber {
         case IPProtocol.icmp: inputICMP(pieces, header, at: i, toGroup: toGroup, now: now)
@@ -86,7 +86,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Gives up datagrams whose time is over, and tells their senders (RFC 1122, 3.3.2).
-    mutating func expireFragments(now: UInt64) {
+    mutating func expireFragments(now: Instant) {
         while var expired = reassembly.takeExpired(now: now) {
             drop(.ipReassemblyTimedOut, at: Self.loopbackIndex)
             guard let first = expired.first.take() else { continue }  // without fragment zero nobody is told

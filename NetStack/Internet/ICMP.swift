@@ -3,7 +3,7 @@
 extension NetStack where Device: ~Copyable {
     /// Takes an ICMP message.
     @inline(__always)
-    mutating func inputICMP(_ packet: consuming Packet, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
+    mutating func inputICMP(_ packet: consuming Packet, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
         guard let header = ICMPHeader(parsing: packet.bytes) else { return drop(.icmpTooShort, at: i) }
         guard Checksum.isRight(packet.bytes, to: packet.count) else { return drop(.icmpBadChecksum, at: i) }
         switch header.type {
@@ -21,7 +21,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Takes an ICMP message in several pieces: only echoes are so long.
-    mutating func inputICMP(_ pieces: consuming PacketQueue, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
+    mutating func inputICMP(_ pieces: consuming PacketQueue, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
         let byteCount = pieces.byteCount
         guard let header = pieces.withFirst({ ICMPHeader(parsing: $0.bytes) }) ?? nil else { return drop(.icmpTooShort, at: i) }
         var sum = Checksum()
@@ -54,7 +54,7 @@ extension NetStack where Device: ~Copyable {
         Envelope(protocolNumber: IPProtocol.icmp, source: ip.destination, destination: ip.source)
     }
 
-    private mutating func inputEchoReply(_ header: ICMPHeader, _ ip: IPv4Header, byteCount: Int, at i: Int, now: UInt64) {
+    private mutating func inputEchoReply(_ header: ICMPHeader, _ ip: IPv4Header, byteCount: Int, at i: Int, now: Instant) {
         guard let slot = echoes.find(header.identifier, header.sequence, ip.source),
             byteCount == echoes.slots[slot].payloadCount + ICMPHeader.byteCount
         else { return drop(.icmpUnexpectedReply, at: i) }
@@ -63,7 +63,7 @@ extension NetStack where Device: ~Copyable {
             slot,
             .reply(
                 EchoReply(
-                    roundTrip: now > sentAt ? now - sentAt : 0, timeToLive: ip.timeToLive, byteCount: byteCount,
+                    roundTrip: now - sentAt, timeToLive: ip.timeToLive, byteCount: byteCount,
                     sequence: header.sequence)))
     }
 }

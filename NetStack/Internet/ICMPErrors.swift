@@ -13,16 +13,16 @@ struct ICMPError {
 /// How many errors may go out: a burst, refilled at a steady rate (RFC 1812, 4.3.2.8).
 struct ErrorLimiter {
     static var burst: UInt64 { 10 }
-    /// Nanoseconds for one more.
-    static var interval: UInt64 { 100_000_000 }
+    /// The time for one more.
+    static var interval: Duration { .milliseconds(100) }
 
     /// The instant at which the bucket would be full again.
-    private var full: UInt64 = 0
+    private var full = Instant.start
 
-    mutating func allows(now: UInt64) -> Bool {
+    mutating func allows(now: Instant) -> Bool {
         full = max(full, now)
-        guard full - now <= (Self.burst - 1) * Self.interval else { return false }
-        full += Self.interval
+        guard full - now <= Self.interval * (Self.burst - 1) else { return false }
+        full = full + Self.interval
         return true
     }
 }
@@ -83,7 +83,7 @@ extension NetStack where Device: ~Copyable {
     /// Tells the sender of a unicast datagram what is wrong with it, in the very buffer. The packet starts behind its IPv4 header, whose
     /// bytes still stand in front of it.
     @inline(never)
-    mutating func sendError(_ error: ICMPError, about packet: consuming Packet, _ ip: IPv4Header, now: UInt64) {
+    mutating func sendError(_ error: ICMPError, about packet: consuming Packet, _ ip: IPv4Header, now: Instant) {
         guard !ip.destination.isMulticast, !ip.destination.isBroadcast, ip.source.isUnicast || ip.source.isLoopback else { return }
         guard errorLimiter.allows(now: now) else { return drop(.icmpErrorLimited, at: Self.loopbackIndex) }
         guard let route = route(to: ip.source), packet.prepend(ip.headerLength) else { return }
@@ -98,7 +98,7 @@ extension NetStack where Device: ~Copyable {
     // MARK: In
 
     /// Takes an error message.
-    mutating func inputError(_ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: Int, now: UInt64) {
+    mutating func inputError(_ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: Int, now: Instant) {
         guard let complaint = ICMPComplaint(bytes, header, from: ip.source) else { return drop(.icmpTooShort, at: i) }
         guard isOwn(complaint.source) else { return drop(.icmpUnexpectedReply, at: i) }
         let first = bytes.be16(complaint.quoted), second = bytes.be16(complaint.quoted + 2)

@@ -4,7 +4,7 @@ extension NetStack where Device: ~Copyable {
     /// Takes a packet from its IPv4 header on; what follows the datagram is padding.
     /// A low TTL is no reason for a host to drop a packet (RFC 1122, 3.2.1.7).
     @inline(never)
-    mutating func inputIPv4(_ packet: consuming Packet, at i: Int, wasBroadcast: Bool, now: UInt64) {
+    mutating func inputIPv4(_ packet: consuming Packet, at i: Int, wasBroadcast: Bool, now: Instant) {
         let header: IPv4Header
         do { header = try IPv4Header(parsing: packet.bytes) } catch { return drop(Self.reason(error), at: i) }
         guard let toGroup = accepts(header, at: i) else { return refuse(packet, header, at: i, now: now) }
@@ -17,7 +17,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Takes a whole datagram from what follows its IPv4 header, whose bytes still stand in front.
     @inline(never)
-    mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
+    mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
         switch header.protocolNumber {
         case IPProtocol.icmp: inputICMP(packet, header, at: i, toGroup: toGroup, now: now)
         case IPProtocol.udp: inputUDP(packet, header, at: i, toGroup: toGroup, now: now)
@@ -39,7 +39,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Whether the addresses are right for us: true when to us and others, false when to us alone; nil when not.
     @inline(__always)
-    private mutating func accepts(_ header: IPv4Header, at i: Int) -> Bool? {
+    private func accepts(_ header: IPv4Header, at i: Int) -> Bool? {
         if i == Self.loopbackIndex { return false }
         guard table[i].hasAddress, isPossibleSource(header.source, at: i) else { return nil }
         if header.destination == table[i].address { return false }
@@ -47,12 +47,12 @@ extension NetStack where Device: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func isPossibleSource(_ source: IPv4Address, at i: Int) -> Bool {
+    private func isPossibleSource(_ source: IPv4Address, at i: Int) -> Bool {
         source.isUnicast && source != table[i].address && !table[i].isBroadcast(source)
     }
 
     /// What `accepts` turned away: for the DHCP client, or dropped.
-    private mutating func refuse(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, now: UInt64) {
+    private mutating func refuse(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, now: Instant) {
         if mayBeDHCP(header, at: i) {
             packet.resize(to: header.totalLength)
             packet.trimFront(header.headerLength)
@@ -95,7 +95,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Puts the header in front of a payload and sends it, in fragments when the way is too narrow.
     @inline(never)
-    mutating func output(_ payload: consuming Packet, _ envelope: Envelope, by route: Route, now: UInt64) {
+    mutating func output(_ payload: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
         guard payload.count + IPv4Header.leastByteCount <= mtu(of: route, to: envelope.destination) else {
             var pieces = PacketQueue()
             pieces.append(payload)
@@ -109,7 +109,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Sends a packet that has its IPv4 header.
     @inline(__always)
-    mutating func forward(_ packet: consuming Packet, by route: Route, now: UInt64) {
+    mutating func forward(_ packet: consuming Packet, by route: Route, now: Instant) {
         switch route {
         case .loopback:
             guard loopback.count < Self.loopbackLimit else { return drop(.loopbackFull, at: Self.loopbackIndex) }

@@ -6,28 +6,28 @@
 struct PathMTUTable {
     static var capacity: Int { 8 }
     /// RFC 1191, 6.3: so long until a larger size may be tried.
-    static var lifetime: UInt64 { 600_000_000_000 }
+    static var lifetime: Duration { .seconds(600) }
     /// What is believed at least: 68 would be legal, and only useful to somebody who wants us busy with fragments.
     static var least: Int { 552 }
 
     private struct Entry {
         var destination = IPv4Address.any
         var limit = Int.max
-        var expires: UInt64 = 0
+        var expires = Instant.start
     }
 
     private var entries = InlineArray<8, Entry>(repeating: Entry())
     private(set) var isEmpty = true
 
-    /// The most bytes of a packet there, as far as anybody said. (Mutating, so that the table is not copied to be looked at.)
+    /// The most bytes of a packet there, as far as anybody said.
     @inline(never)
-    mutating func limit(to destination: IPv4Address) -> Int {
+    func limit(to destination: IPv4Address) -> Int {
         for i in 0..<Self.capacity where entries[i].destination == destination { return entries[i].limit }
         return .max
     }
 
     /// A router said that `limit` bytes are the most. The entry that would expire first makes room.
-    mutating func lower(_ destination: IPv4Address, to limit: Int, now: UInt64) {
+    mutating func lower(_ destination: IPv4Address, to limit: Int, now: Instant) {
         var place = 0
         for i in 0..<Self.capacity {
             if entries[i].destination == destination {
@@ -37,12 +37,12 @@ struct PathMTUTable {
             if entries[i].expires < entries[place].expires { place = i }
         }
         let known = entries[place].destination == destination ? entries[place].limit : .max
-        entries[place] = Entry(destination: destination, limit: max(Self.least, min(limit, known)), expires: now &+ Self.lifetime)
+        entries[place] = Entry(destination: destination, limit: max(Self.least, min(limit, known)), expires: now + Self.lifetime)
         isEmpty = false
     }
 
     /// Forgets what is too old.
-    mutating func tick(now: UInt64) {
+    mutating func tick(now: Instant) {
         guard !isEmpty else { return }
         isEmpty = true
         for i in 0..<Self.capacity where entries[i].destination != .any {

@@ -22,7 +22,7 @@ struct ReassemblySlot: ~Copyable {
     var byteCount = 0
     /// Bytes of the whole; known when the last fragment came.
     var total: Int?
-    var deadline: UInt64 = 0
+    var deadline = Instant.start
 
     func isOf(_ other: IPv4Header) -> Bool {
         isUsed && header.identification == other.identification && header.source == other.source
@@ -34,14 +34,14 @@ struct Reassembly: ~Copyable {
     static var capacity: Int { 16 }
     static var memoryNeeded: Int { MemoryLayout<ReassemblySlot>.stride * capacity }
     /// RFC 791 suggests 15 seconds, RFC 1122 60 to 120; Linux keeps 30.
-    static var lifetime: UInt64 { 30_000_000_000 }
+    static var lifetime: Duration { .seconds(30) }
 
     private let slots: UnsafeMutablePointer<ReassemblySlot>
     let packetLimit: Int
     /// Packets in all slots.
     private(set) var packetCount = 0
-    /// When the first one's time is over; .max: none waits.
-    private(set) var nextDeadline = UInt64.max
+    /// When the first one's time is over.
+    private(set) var nextDeadline = Instant.never
 
     init(memory: UnsafeMutableRawPointer, poolSize: Int) {
         slots = memory.bindMemory(to: ReassemblySlot.self, capacity: Self.capacity)
@@ -54,7 +54,7 @@ struct Reassembly: ~Copyable {
     }
 
     /// Takes a fragment: what follows its IPv4 header, no padding.
-    mutating func add(_ piece: consuming Packet, _ header: IPv4Header, now: UInt64) -> ReassemblyOutcome {
+    mutating func add(_ piece: consuming Packet, _ header: IPv4Header, now: Instant) -> ReassemblyOutcome {
         let offset = Int(header.fragment & 0x1fff) * 8
         let end = offset + piece.count
         let isLast = header.fragment & 0x2000 == 0
@@ -89,7 +89,7 @@ struct Reassembly: ~Copyable {
         return nil
     }
 
-    private mutating func begin(_ header: IPv4Header, now: UInt64) -> Int {
+    private mutating func begin(_ header: IPv4Header, now: Instant) -> Int {
         var place = 0
         for i in 0..<Self.capacity {
             if !slots[i].isUsed {
@@ -101,7 +101,7 @@ struct Reassembly: ~Copyable {
         _ = take(place)
         slots[place].isUsed = true
         slots[place].header = header
-        slots[place].deadline = now &+ Self.lifetime
+        slots[place].deadline = now + Self.lifetime
         nextDeadline = min(nextDeadline, slots[place].deadline)
         return place
     }
@@ -135,9 +135,9 @@ struct Reassembly: ~Copyable {
     }
 
     /// The next datagram whose time is over: its fragment zero, if that came, and a header. Call until nil.
-    mutating func takeExpired(now: UInt64) -> ExpiredDatagram? {
+    mutating func takeExpired(now: Instant) -> ExpiredDatagram? {
         guard now >= nextDeadline else { return nil }
-        nextDeadline = .max
+        nextDeadline = .never
         for i in 0..<Self.capacity where slots[i].isUsed {
             if now < slots[i].deadline {
                 nextDeadline = min(nextDeadline, slots[i].deadline)

@@ -56,11 +56,9 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: Looking
 
-    // These change nothing; they are mutating because a borrow of the whole stack is a copy of it, a thousand bytes long.
-
     /// Whether this is one of our own addresses.
     @inline(__always)
-    mutating func isOwn(_ address: IPv4Address) -> Bool {
+    func isOwn(_ address: IPv4Address) -> Bool {
         if address.isLoopback { return true }
         for i in 0..<interfaceCount where table[i].address == address && table[i].hasAddress { return true }
         return false
@@ -69,7 +67,7 @@ extension NetStack where Device: ~Copyable {
     /// The way to a destination: to ourselves, or by the most specific route whose interface has a link; nil when there is none.
     /// The limited broadcast goes out by the first interface that has an address; groups without a route of their own do too.
     @inline(never)
-    mutating func route(to destination: IPv4Address) -> Route? {
+    func route(to destination: IPv4Address) -> Route? {
         if isOwn(destination) { return .loopback }
         if destination.isBroadcast { return firstInterface(for: destination) }
         let table = table
@@ -81,7 +79,7 @@ extension NetStack where Device: ~Copyable {
         return destination.isMulticast ? firstInterface(for: destination) : nil
     }
 
-    private mutating func firstInterface(for destination: IPv4Address) -> Route? {
+    private func firstInterface(for destination: IPv4Address) -> Route? {
         for i in 0..<interfaceCount where table[i].hasAddress && table[i].device.isLinkUp {
             return .interface(i, nextHop: destination)
         }
@@ -89,7 +87,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Our address on the way there.
-    mutating func sourceAddress(for route: Route, to destination: IPv4Address) -> IPv4Address {
+    func sourceAddress(for route: Route, to destination: IPv4Address) -> IPv4Address {
         switch route {
         case .loopback: destination
         case .interface(let i, _): table[i].address
@@ -103,7 +101,7 @@ extension NetStack where Device: ~Copyable {
 
     /// The most bytes of an IPv4 packet, header included, that this way takes without fragments.
     @inline(__always)
-    mutating func mtu(of route: Route, to destination: IPv4Address) -> Int {
+    func mtu(of route: Route, to destination: IPv4Address) -> Int {
         switch route {
         case .loopback: Self.loopbackMTU
         case .interface(let i, _):

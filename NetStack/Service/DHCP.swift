@@ -9,7 +9,7 @@ extension NetStack where Device: ~Copyable {
     /// Begins to ask for an address, unless that is under way or done. An address of the interface's stays until a lease replaces it.
     /// - Returns: false when there is no such interface.
     @discardableResult
-    public mutating func startDHCP(_ i: Int, now: UInt64) -> Bool {
+    public mutating func startDHCP(_ i: Int, now: Instant) -> Bool {
         guard i >= 0, i < interfaceCount else { return false }
         table[i].dhcp.start(now: now)
         runDHCP(i, now: now)
@@ -20,7 +20,7 @@ extension NetStack where Device: ~Copyable {
     /// Gives the lease back to its server, and the address up; asks for no other.
     /// - Returns: false when there is no such interface.
     @discardableResult
-    public mutating func releaseDHCP(_ i: Int, now: UInt64) -> Bool {
+    public mutating func releaseDHCP(_ i: Int, now: Instant) -> Bool {
         guard i >= 0, i < interfaceCount else { return false }
         // Straight to where the lease came from: no answer to ARP could be waited for without an address.
         let hardware = table[i].dhcp.serverHardware
@@ -34,18 +34,18 @@ extension NetStack where Device: ~Copyable {
 
     /// Until when it is worth waiting for a lease before a packet is sent there: while there is no way, and an interface has just begun
     /// to ask for its address. nil: there is a way, or none is to be expected.
-    public mutating func leaseWait(to destination: IPv4Address, now: UInt64) -> UInt64? {
+    public func leaseWait(to destination: IPv4Address, now: Instant) -> Instant? {
         guard route(to: destination) == nil else { return nil }
-        var end: UInt64?
+        var end: Instant?
         for i in 0..<interfaceCount where table[i].dhcp.isActive && !table[i].dhcp.state.hasLease {
-            let hope = table[i].dhcp.startedAt.addingReportingOverflow(Self.leaseHope).partialValue
-            if hope > now { end = max(end ?? 0, hope) }
+            let hope = table[i].dhcp.startedAt + Self.leaseHope
+            if hope > now { end = max(end ?? .start, hope) }
         }
         return end
     }
 
-    /// How long a first answer may take, in nanoseconds: two transmissions, and the probes.
-    public static var leaseHope: UInt64 { 6 * DHCPTime.second }
+    /// How long a first answer may take: two transmissions, and the probes.
+    public static var leaseHope: Duration { .seconds(6) }
 
     /// Interfaces whose state or lease changed since the last look, bit i for interface i; `poll` reports the same.
     public mutating func takeChangedLeases() -> UInt32 {
@@ -60,7 +60,7 @@ extension NetStack where Device: ~Copyable {
     // MARK: Out
 
     /// Does what the client wants done.
-    mutating func runDHCP(_ i: Int, now: UInt64) {
+    mutating func runDHCP(_ i: Int, now: Instant) {
         while let action = table[i].dhcp.next(now: now) {
             switch action {
             case .send(let message, let server):
@@ -78,7 +78,7 @@ extension NetStack where Device: ~Copyable {
 
     /// - Parameter hardware: where to, when that is known; else the broadcast, or what ARP says.
     private mutating func send(
-        _ message: DHCPMessage, from source: IPv4Address, to destination: IPv4Address, at i: Int, hardware: EthernetAddress?, now: UInt64
+        _ message: DHCPMessage, from source: IPv4Address, to destination: IPv4Address, at i: Int, hardware: EthernetAddress?, now: Instant
     ) {
         let header = UDPHeader(
             sourcePort: DHCPPort.client, destinationPort: DHCPPort.server, payloadCount: DHCPMessage.byteCount)
@@ -105,7 +105,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Takes a whole UDP datagram to the client's port. The packet starts with its UDP header, and the IPv4 and Ethernet headers
     /// still stand in front of it.
-    mutating func inputDHCP(_ packet: consuming Packet, _ udp: UDPHeader, _ ip: IPv4Header, at i: Int, now: UInt64) {
+    mutating func inputDHCP(_ packet: consuming Packet, _ udp: UDPHeader, _ ip: IPv4Header, at i: Int, now: Instant) {
         guard udp.sourcePort == DHCPPort.server, packet.prepend(ip.headerLength + EthernetHeader.byteCount) else {
             return drop(.dhcpUnexpected, at: i)
         }

@@ -2,7 +2,7 @@
 // done comes out of `next`.
 //
 // Promise: messages at the RFC's intervals and not more often, whatever a server does; an address only as long as its lease; nothing from a
-// reply that does not fit the exchange. Instants are nanoseconds.
+// reply that does not fit the exchange.
 
 public enum DHCPState: UInt8, Sendable {
     /// Not asked to do anything.
@@ -40,12 +40,11 @@ public enum DHCPProblem: UInt8, Sendable {
     case expiry
 }
 
-/// Intervals in nanoseconds, and bounds.
+/// Intervals and bounds.
 public enum DHCPTime {
-    public static var second: UInt64 { 1_000_000_000 }
     /// Between transmissions: 4 s, doubling up to 64 s, each 1 s more or less at random (RFC 2131, 4.1).
-    public static var firstDelay: UInt64 { 4 * second }
-    public static var greatestDelay: UInt64 { 64 * second }
+    public static var firstDelay: Duration { .seconds(4) }
+    public static var greatestDelay: Duration { .seconds(64) }
     /// Between requests for one offer and asking anew.
     public static var requests: Int { 4 }
     /// Requests after the link was away, before the old lease is taken to be good (RFC 2131, 3.2, 3).
@@ -53,13 +52,13 @@ public enum DHCPTime {
     /// Two probes; the address is ours when nobody objected this long after the second. Shorter than RFC 5227 has it (1 to 2 s), so that
     /// the network is there when the first command is typed.
     public static var probes: Int { 2 }
-    public static var probeInterval: UInt64 { 200_000_000 }
+    public static var probeInterval: Duration { .milliseconds(200) }
     /// After a conflict (RFC 2131, 3.1, 5).
-    public static var pauseAfterConflict: UInt64 { 10 * second }
+    public static var pauseAfterConflict: Duration { .seconds(10) }
     /// After a NAK, so that a server that refuses all is not asked as fast as it answers.
-    public static var pauseAfterRefusal: UInt64 { second }
+    public static var pauseAfterRefusal: Duration { .seconds(1) }
     /// The least between two requests to renew (RFC 2131, 4.4.5).
-    public static var leastRenewal: UInt64 { 60 * second }
+    public static var leastRenewal: Duration { .seconds(60) }
 }
 
 /// What the interface is to do.
@@ -80,14 +79,14 @@ public struct DHCPClient {
     public private(set) var problem = DHCPProblem.none
     /// While requesting and probing: what is offered. From bound on: what we have.
     public private(set) var lease: DHCPLease?
-    /// When `next` has something to say; .max: never.
-    public private(set) var deadline = UInt64.max
-    /// The instant of T1, T2 and the lease's end; .max: never.
-    public private(set) var renewsAt = UInt64.max
-    public private(set) var rebindsAt = UInt64.max
-    public private(set) var expiresAt = UInt64.max
+    /// When `next` has something to say.
+    public private(set) var deadline = Instant.never
+    /// The instants of T1, T2 and the lease's end.
+    public private(set) var renewsAt = Instant.never
+    public private(set) var rebindsAt = Instant.never
+    public private(set) var expiresAt = Instant.never
     /// When asking began.
-    public private(set) var startedAt: UInt64 = 0
+    public private(set) var startedAt = Instant.start
     /// State or lease changed, and nobody was told yet.
     var hasChanged = false
     /// Where the server's last reply came from: the next hop to it.
@@ -97,7 +96,7 @@ public struct DHCPClient {
     private var random: UInt64
     private var transaction: UInt32 = 0
     private var transmissions = 0
-    private var requestedAt: UInt64 = 0
+    private var requestedAt = Instant.start
     /// The interface uses the lease's address.
     private var isConfigured = false
     private var mustTake = false
@@ -117,7 +116,7 @@ public struct DHCPClient {
     // MARK: Commands
 
     /// Begins to ask, unless it did already.
-    mutating func start(now: UInt64) {
+    mutating func start(now: Instant) {
         guard state == .stopped else { return }
         startedAt = now
         problem = .none
@@ -125,7 +124,7 @@ public struct DHCPClient {
     }
 
     /// The link is back, perhaps to another network: asks at once, for the address that it had if there was one.
-    mutating func linkIsBack(now: UInt64) {
+    mutating func linkIsBack(now: Instant) {
         switch state {
         case .stopped, .probing: break
         case .initial, .selecting, .requesting:
@@ -145,11 +144,11 @@ public struct DHCPClient {
         mustDrop = false
         mustDecline = false
         problem = .none
-        enter(.stopped, until: .max)
+        enter(.stopped, until: .never)
     }
 
     /// Stops. Returns what to tell the server when there was a lease (RFC 2131, 4.4.6): then the address is to be given up, too.
-    mutating func release(now: UInt64) -> DHCPMessage? {
+    mutating func release(now: Instant) -> DHCPMessage? {
         var message: DHCPMessage?
         if state.hasLease, let lease {
             transaction = nextRandom()
@@ -166,7 +165,7 @@ public struct DHCPClient {
     // MARK: Time
 
     /// What is to be done now; call until nil.
-    mutating func next(now: UInt64) -> DHCPAction? {
+    mutating func next(now: Instant) -> DHCPAction? {
         if mustDecline, let lease {
             mustDecline = false
             var decline = message(.decline, now: now)
@@ -216,11 +215,11 @@ public struct DHCPClient {
         }
     }
 
-    private mutating func transmit(_ type: DHCPMessageType, now: UInt64) -> DHCPAction {
+    private mutating func transmit(_ type: DHCPMessageType, now: Instant) -> DHCPAction {
         requestedAt = now
-        let doubled = DHCPTime.firstDelay << UInt64(min(transmissions, 4))
-        let jitter = (UInt64(nextRandom()) * 2 * DHCPTime.second) >> 32
-        deadline = now + min(doubled, DHCPTime.greatestDelay) + jitter - DHCPTime.second
+        let doubled = DHCPTime.firstDelay * (1 << UInt64(min(transmissions, 4)))
+        let jitter = Duration(nanoseconds: (UInt64(nextRandom()) * 2_000_000_000) >> 32)
+        deadline = now + min(doubled, DHCPTime.greatestDelay) + jitter - .seconds(1)
         transmissions += 1
         var message = message(type, now: now)
         if type == .request, let lease {
@@ -230,7 +229,7 @@ public struct DHCPClient {
         return .send(message, to: nil)
     }
 
-    private mutating func probe(now: UInt64) -> DHCPAction? {
+    private mutating func probe(now: Instant) -> DHCPAction? {
         guard let lease else { return nil }
         guard transmissions < DHCPTime.probes else {
             bind(lease)
@@ -251,13 +250,13 @@ public struct DHCPClient {
         enter(.bound, until: renewsAt)
     }
 
-    /// So many seconds after the request (RFC 2131, 4.4.1); .max for ever.
-    private func instant(_ seconds: UInt32) -> UInt64 {
-        seconds == DHCPLease.forEver ? .max : requestedAt + UInt64(seconds) * DHCPTime.second
+    /// So many seconds after the request (RFC 2131, 4.4.1).
+    private func instant(_ seconds: UInt32) -> Instant {
+        seconds == DHCPLease.forEver ? .never : requestedAt + .seconds(UInt64(seconds))
     }
 
     /// T1, T2, the end, and the requests between them: each after half of the time that is left, and 60 s at least.
-    private mutating func renew(now: UInt64) -> DHCPAction? {
+    private mutating func renew(now: Instant) -> DHCPAction? {
         guard now < expiresAt, let lease else {
             forget()
             problem = .expiry
@@ -281,18 +280,18 @@ public struct DHCPClient {
         return .send(request, to: isLate ? nil : lease.server)
     }
 
-    private mutating func startedRenewal(_ state: DHCPState, now: UInt64) {
+    private mutating func startedRenewal(_ state: DHCPState, now: Instant) {
         if self.state == .bound { startedAt = now }
         enter(state, until: now)
     }
 
-    private mutating func enter(_ state: DHCPState, until deadline: UInt64) {
+    private mutating func enter(_ state: DHCPState, until deadline: Instant) {
         if self.state != state { hasChanged = true }
         self.state = state
         self.deadline = deadline
     }
 
-    private mutating func restart(at instant: UInt64) {
+    private mutating func restart(at instant: Instant) {
         if state.hasLease { startedAt = instant }
         enter(.initial, until: instant)
     }
@@ -303,15 +302,15 @@ public struct DHCPClient {
         mustTake = false
         if isConfigured { mustDrop = true }
         isConfigured = false
-        renewsAt = .max
-        rebindsAt = .max
-        expiresAt = .max
+        renewsAt = .never
+        rebindsAt = .never
+        expiresAt = .never
     }
 
     // MARK: What arrives
 
     /// Takes a reply from the station `sender`. False: it does not fit what was asked.
-    mutating func receive(_ reply: DHCPReply, from sender: EthernetAddress, now: UInt64) -> Bool {
+    mutating func receive(_ reply: DHCPReply, from sender: EthernetAddress, now: Instant) -> Bool {
         guard awaitsReply, reply.transaction == transaction, reply.hardware == hardware else { return false }
         switch (state, reply.type) {
         case (.selecting, .offer):
@@ -346,7 +345,7 @@ public struct DHCPClient {
     }
 
     /// Looks at an ARP message: somebody who has the address being probed, or probes for it too, makes it declined.
-    mutating func hear(_ message: ARPMessage, now: UInt64) -> Bool {
+    mutating func hear(_ message: ARPMessage, now: Instant) -> Bool {
         guard state == .probing, let lease, message.senderHardware != hardware else { return false }
         let isTaken = message.senderProtocol == lease.address
         let isWanted = message.operation == .request && message.senderProtocol == .any && message.targetProtocol == lease.address
@@ -359,7 +358,7 @@ public struct DHCPClient {
 
     /// Somebody insists on using our address: declines and drops it, and asks for another after a pause (RFC 5227, 2.4). False when the
     /// address is not from a lease.
-    mutating func loseAddress(now: UInt64) -> Bool {
+    mutating func loseAddress(now: Instant) -> Bool {
         guard state.hasLease, let lease else { return false }
         forget()
         self.lease = lease  // the message names it
@@ -371,8 +370,8 @@ public struct DHCPClient {
 
     // MARK: Pieces
 
-    private func message(_ type: DHCPMessageType, now: UInt64) -> DHCPMessage {
-        let seconds = now > startedAt ? (now - startedAt) / DHCPTime.second : 0
+    private func message(_ type: DHCPMessageType, now: Instant) -> DHCPMessage {
+        let seconds = (now - startedAt).seconds
         return DHCPMessage(
             type: type, transaction: transaction, seconds: UInt16(min(seconds, 0xffff)), hardware: hardware)
     }

@@ -2,7 +2,6 @@
 //
 // Promise: an answer is taken only from the server that was asked, to the random port and with the random identifier of this question
 // (RFC 5452); servers are asked in turn, with growing pauses, and at most `tries` times; the cache is bounded and honours every TTL.
-// Instants are nanoseconds.
 
 /// Why there is no address.
 public enum ResolveError: Error, Equatable {
@@ -18,11 +17,11 @@ public enum ResolveError: Error, Equatable {
 
 public enum ResolverTime {
     /// The first pause; each round of all servers doubles it.
-    public static var firstPause: UInt64 { 1_000_000_000 }
+    public static var firstPause: Duration { .seconds(1) }
     public static var tries: Int { 6 }
     /// However long a server says that an answer holds (RFC 8767, 4: a week at most; here a day), and that there is none.
-    public static var longestLife: UInt64 { 86_400_000_000_000 }
-    public static var negativeLife: UInt64 { 30_000_000_000 }
+    public static var longestLife: Duration { .seconds(86_400) }
+    public static var negativeLife: Duration { .seconds(30) }
 }
 
 /// A question under way.
@@ -40,7 +39,7 @@ struct NameQuery: ~Copyable {
     var socket = -1
     var identifier: UInt16 = 0
     var transmissions = 0
-    var deadline = UInt64.max
+    var deadline = Instant.never
     var addresses = AddressList()
     var timeToLive: UInt32 = 0
     /// As long as the aliases on the way hold.
@@ -52,8 +51,8 @@ struct CachedName: ~Copyable {
     var canonical = DNSName()
     /// Empty: there is no such name.
     var addresses = AddressList()
-    /// 0: the entry is free.
-    var expires: UInt64 = 0
+    /// Passed: the entry is free.
+    var expires = Instant.start
 }
 
 struct Resolver: ~Copyable {
@@ -78,24 +77,24 @@ struct Resolver: ~Copyable {
     }
 
     @inline(__always)
-    var nextDeadline: UInt64 { busy == 0 ? .max : findDeadline() }
+    var nextDeadline: Instant { busy == 0 ? .never : findDeadline() }
 
     @inline(never)
-    private func findDeadline() -> UInt64 {
-        var deadline = UInt64.max
+    private func findDeadline() -> Instant {
+        var deadline = Instant.never
         for i in 0..<Self.queryLimit where queries[i].state == .waiting { deadline = min(deadline, queries[i].deadline) }
         return deadline
     }
 
-    func find(_ name: borrowing DNSName, now: UInt64) -> Int? {
+    func find(_ name: borrowing DNSName, now: Instant) -> Int? {
         for i in 0..<Self.cacheLimit where cache[i].expires > now && cache[i].name == name { return i }
         return nil
     }
 
     /// Remembers how a query ended; the entry that expires first makes room.
     @inline(never)
-    mutating func remember(_ query: Int, life: UInt64, now: UInt64) {
-        guard life > 0 else { return }
+    mutating func remember(_ query: Int, life: Duration, now: Instant) {
+        guard life > .zero else { return }
         var place = 0
         for i in 0..<Self.cacheLimit {
             if cache[i].expires > now, cache[i].name == queries[query].name {
@@ -107,7 +106,7 @@ struct Resolver: ~Copyable {
         cache[place].name.copy(queries[query].name)
         cache[place].canonical.copy(queries[query].current)
         cache[place].addresses = queries[query].addresses
-        cache[place].expires = now &+ min(life, ResolverTime.longestLife)
+        cache[place].expires = now + min(life, ResolverTime.longestLife)
     }
 }
 
@@ -118,7 +117,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Begins to look a name up: labels with dots between them.
     /// - Returns: the query: poll reports it when it is complete (perhaps it is at once, from the cache); then `takeQuery`, always.
-    public mutating func startQuery(_ text: RawSpan, now: UInt64) throws(ResolveError) -> Int {
+    public mutating func startQuery(_ text: RawSpan, now: Instant) throws(ResolveError) -> Int {
         guard let i = (0..<Resolver.queryLimit).first(where: { resolver.queries[$0].state == .free }) else { throw .tooManyQueries }
         resolver.queries[i] = NameQuery()
         guard text.byteCount > 0, resolver.queries[i].name.append(text: text) else { throw .malformedName }
@@ -131,7 +130,7 @@ extension NetStack where Device: ~Copyable {
         if let known = resolver.find(resolver.queries[i].name, now: now) {
             resolver.queries[i].addresses = resolver.cache[known].addresses
             resolver.queries[i].current.copy(resolver.cache[known].canonical)
-            resolver.queries[i].timeToLive = UInt32(clamping: (resolver.cache[known].expires - now) / 1_000_000_000)
+            resolver.queries[i].timeToLive = UInt32(clamping: (resolver.cache[known].expires - now).seconds)
             finish(i, resolver.queries[i].addresses.count > 0 ? .found : .failed(.notFound))
             return i
         }
@@ -207,7 +206,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Sends the question to the next server, from a port of its own.
     @inline(never)
-    private mutating func ask(_ i: Int, now: UInt64) {
+    private mutating func ask(_ i: Int, now: Instant) {
         closeQuerySocket(i)
         guard let lease = firstLease, resolver.queries[i].transmissions < ResolverTime.tries else {
             return finish(i, .failed(.timedOut))
@@ -216,13 +215,13 @@ extension NetStack where Device: ~Copyable {
         let server = lease.nameServers[tries % lease.nameServers.count]
         let round = min(4, tries / lease.nameServers.count)
         resolver.queries[i].transmissions += 1
-        resolver.queries[i].deadline = now &+ ResolverTime.firstPause << UInt64(round)
+        resolver.queries[i].deadline = now + ResolverTime.firstPause * (1 << UInt64(round))
         resolver.queries[i].identifier = UInt16(truncatingIfNeeded: nextRandom() >> 32)
         send(i, to: SocketAddress(server, DNSField.port), now: now)
     }
 
     /// What cannot be sent is like what gets no answer: the next try comes at its time.
-    private mutating func send(_ i: Int, to server: SocketAddress, now: UInt64) {
+    private mutating func send(_ i: Int, to server: SocketAddress, now: Instant) {
         do throws(SocketError) {
             let socket = try openSocket()
             resolver.queries[i].socket = socket
@@ -262,7 +261,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Reads what came for the queries under way, and asks again where it is time.
     @inline(never)
-    mutating func runResolver(now: UInt64) {
+    mutating func runResolver(now: Instant) {
         for i in 0..<Resolver.queryLimit where resolver.queries[i].state == .waiting {
             while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i, now: now) { act(on: verdict, for: i, now: now) }
             if resolver.queries[i].state == .waiting, now >= resolver.queries[i].deadline { ask(i, now: now) }
@@ -270,7 +269,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// The next answer that fits; nil when there is none.
-    private mutating func nextVerdict(_ i: Int, now: UInt64) -> DNSVerdict? {
+    private mutating func nextVerdict(_ i: Int, now: Instant) -> DNSVerdict? {
         while resolver.queries[i].socket >= 0, isReadable(resolver.queries[i].socket) {
             do throws(SocketError) {
                 guard let datagram = try receive(from: resolver.queries[i].socket) else { return nil }
@@ -289,12 +288,12 @@ extension NetStack where Device: ~Copyable {
             addresses: &query.pointee.addresses, timeToLive: &query.pointee.timeToLive)
     }
 
-    private mutating func act(on verdict: DNSVerdict, for i: Int, now: UInt64) {
+    private mutating func act(on verdict: DNSVerdict, for i: Int, now: Instant) {
         let query = resolver.queries + i
         switch verdict {
         case .addresses:
             query.pointee.timeToLive = min(query.pointee.timeToLive, query.pointee.aliasLife)
-            resolver.remember(i, life: UInt64(query.pointee.timeToLive) * 1_000_000_000, now: now)
+            resolver.remember(i, life: .seconds(UInt64(query.pointee.timeToLive)), now: now)
             finish(i, .found)
         case .alias:
             query.pointee.aliases += 1

@@ -8,7 +8,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Takes a datagram from its UDP header on.
     @inline(__always)
-    mutating func inputUDP(_ packet: consuming Packet, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
+    mutating func inputUDP(_ packet: consuming Packet, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
         let isVerified = packet.isChecksumVerified
         guard
             let header = UDPHeader(parsing: packet.bytes, source: ip.source, destination: ip.destination, isVerified: isVerified)
@@ -28,7 +28,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Takes a datagram in several pieces.
-    mutating func inputUDP(_ pieces: consuming PacketQueue, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: UInt64) {
+    mutating func inputUDP(_ pieces: consuming PacketQueue, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
         let byteCount = pieces.byteCount
         let first: (header: UDPHeader, checksum: UInt16)? = pieces.withFirst { packet in
             let bytes = packet.bytes
@@ -60,7 +60,7 @@ extension NetStack where Device: ~Copyable {
     ///   - rest: the payload's further pieces of `FragmentSize.ethernet` bytes; empty for most.
     ///   - destination: nil for the peer that the socket is connected to.
     public mutating func send(
-        _ payload: consuming Packet, rest: consuming PacketQueue = PacketQueue(), from i: Int, to destination: SocketAddress?, now: UInt64
+        _ payload: consuming Packet, rest: consuming PacketQueue = PacketQueue(), from i: Int, to destination: SocketAddress?, now: Instant
     ) throws(SocketError) {
         guard let socket = sockets[i], !socket.pointee.isCapture else { throw .noDestination }
         if let error = socket.pointee.pendingError.take() { throw error }

@@ -86,7 +86,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         _ = stack.addInterface(try start(model))
         stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
         model.deliver([arpRequest])
-        _ = stack.poll(now: 1, budget: 64)
+        _ = stack.poll(now: Instant(nanoseconds: 1), budget: 64)
         let socket = try stack.openSocket()
         try stack.bindSocket(socket, to: SocketAddress(.any, 9))
         try stack.connectSocket(socket, to: SocketAddress(IPv4Address(10, 0, 2, 2), 7))
@@ -98,7 +98,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         model.features |= offload ? 3 : 0
         var stack = try stack(model)
         for count in [0, 1, 2, 63, 64, 1471, 1472] {
-            try stack.send(packet(frame(count, count)), from: 0, to: nil, now: 2)
+            try stack.send(packet(frame(count, count)), from: 0, to: nil, now: Instant(nanoseconds: 2))
             let sent = try #require(model.sent.last)
             let datagram = Array(sent[34...])
             let isRight = datagram.withUnsafeBytes {
@@ -121,7 +121,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
                 0x45, 0, 0, 29, 0, 1, 0, 0, 64, 17, 0x62, 0xbf, 10, 0, 2, 2, 10, 0, 2, 15, 0, 7, 0, 9, 0, 9, 0x12, 0x34, 0x55,
             ]
             model.deliver([wrong])
-            _ = stack.poll(now: 2, budget: 64)
+            _ = stack.poll(now: Instant(nanoseconds: 2), budget: 64)
             check(stack.isReadable(0) == (offload && flags != 0))
         }
     }
@@ -311,9 +311,9 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             model.deliver((0..<4).map { frame(60, $0) })
             while let packet = interface.device.receive() { held.append(packet) }
         }
-        #expect(stack.poll(now: 5, budget: 64).nextDeadline == 10_000_005)
+        #expect(stack.poll(now: Instant(nanoseconds: 5), budget: 64).nextDeadline == Instant(nanoseconds: 10_000_005))
         held.removeAll()
-        #expect(stack.poll(now: 10_000_005, budget: 64).nextDeadline == 1_010_000_005)
+        #expect(stack.poll(now: Instant(nanoseconds: 10_000_005), budget: 64).nextDeadline == Instant(nanoseconds: 1_010_000_005))
         #expect(model.pending(0) == 4)
     }
 
@@ -325,11 +325,11 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             _ = stack.addInterface(try start(model))
             stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
             model.deliver([arpRequest])
-            #expect(!stack.poll(now: 1, budget: 64).hasMore)
+            #expect(!stack.poll(now: Instant(nanoseconds: 1), budget: 64).hasMore)
             #expect(model.sent.count == 2)  // the answer, and the announcement of our address
             for i in 0..<1000 {
                 model.deliver([echoRequest])
-                _ = stack.poll(now: UInt64(i), budget: 64)
+                _ = stack.poll(now: Instant(nanoseconds: UInt64(i)), budget: 64)
             }
             #expect(model.sent.count == 1002)
             #expect(model.sent.filter { $0[0] != 0xff }.count == 1001)

@@ -112,7 +112,7 @@ import Testing
         let host = TestHost()
         let slot = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: 60 * second, now: 0)
         var requests = host.wire.takeOutgoing().count
-        var now: UInt64 = 0
+        var now: Instant = 0
         var steps = 0
         while host.stack.takeEcho(slot) == nil, steps < 100 {
             check(host.stack.nextDeadline > now)
@@ -137,25 +137,26 @@ import Testing
     @Test func agedEntriesAreUsedWhileTheNeighbourIsAskedAgain() throws {
         let host = TestHost()
         host.learn(now: 0)
-        func ping(_ now: UInt64) throws -> [[UInt8]] {
+        func ping(_ now: Instant) throws -> [[UInt8]] {
             let slot = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: 1, now: now)
             host.stack.cancelEcho(slot)
             return host.wire.takeOutgoing()
         }
-        #expect(try ping(ARPLimit.reachableTime - 1).count == 1)
-        let sent = try ping(ARPLimit.reachableTime)
+        let aged = Instant.start + ARPLimit.reachableTime
+        #expect(try ping(aged - 1).count == 1)
+        let sent = try ping(aged)
         #expect(sent.count == 2)
         #expect(Array(sent[1].prefix(6)) == [0x52, 0x55, 0x0a, 0, 2, 2])  // asked directly
-        #expect(try ping(ARPLimit.reachableTime + 1).count == 1)
-        _ = host.deliver(Captured.arpReply, at: ARPLimit.reachableTime + 2)
-        #expect(try ping(ARPLimit.reachableTime + 5 * second).count == 1)
+        #expect(try ping(aged + 1).count == 1)
+        _ = host.deliver(Captured.arpReply, at: aged + 2)
+        #expect(try ping(aged + 5 * second).count == 1)
         #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(peerAddress) } == peerHardware)
     }
 
     @Test func agedEntriesWithoutAnAnswerAreForgotten() throws {
         let host = TestHost()
         host.learn(now: 0)
-        let start = ARPLimit.reachableTime
+        let start = Instant.start + ARPLimit.reachableTime
         _ = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: 90 * second, now: start)
         for i: UInt64 in 1...3 { _ = host.deliver(at: start + i * second) }
         #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(peerAddress) } == .some(nil))
@@ -164,7 +165,7 @@ import Testing
     @Test func fullTableMakesRoomFromTheLeastRecentlyUsed() {
         let host = TestHost()
         for i: UInt8 in 0..<40 {
-            _ = host.deliver(frame(.request, from: EthernetAddress(2, 0, 0, 0, 0, i), IPv4Address(10, 0, 2, 100 + i), for: guestAddress), at: UInt64(i))
+            _ = host.deliver(frame(.request, from: EthernetAddress(2, 0, 0, 0, 0, i), IPv4Address(10, 0, 2, 100 + i), for: guestAddress), at: Instant(nanoseconds: UInt64(i)))
         }
         func knows(_ i: UInt8) -> Bool { host.stack.withInterface(0) { $0.neighbours.lookUp(IPv4Address(10, 0, 2, 100 + i)) }! != nil }
         #expect(knows(39) && knows(8) && !knows(7) && !knows(0))

@@ -102,17 +102,17 @@ extension TestHost {
     var address: IPv4Address { stack.withInterface(0) { $0.address }! }
 
     /// Lets time come, and returns the DHCP messages that go out.
-    func messages(at now: UInt64) -> [ClientMessage] { deliver(at: now).compactMap { ClientMessage($0) } }
+    func messages(at now: Instant) -> [ClientMessage] { deliver(at: now).compactMap { ClientMessage($0) } }
 
     /// Delivers a server's reply to the exchange under way.
     @discardableResult
-    func reply(_ reply: ServerReply, to message: ClientMessage, at now: UInt64) -> [[UInt8]] {
+    func reply(_ reply: ServerReply, to message: ClientMessage, at now: Instant) -> [[UInt8]] {
         deliver(reply.frame(message.transaction), at: now)
     }
 
     /// From nothing to a lease; returns the instant at which it is bound.
     @discardableResult
-    func bind(_ ack: ServerReply = ServerReply(.ack), at start: UInt64 = 0) throws -> UInt64 {
+    func bind(_ ack: ServerReply = ServerReply(.ack), at start: Instant = 0) throws -> Instant {
         stack.startDHCP(0, now: start)
         let discover = try #require(wire.takeOutgoing().compactMap { ClientMessage($0) }.first)
         var offer = ack
@@ -120,7 +120,7 @@ extension TestHost {
         let request = try #require(reply(offer, to: discover, at: start).compactMap { ClientMessage($0) }.first)
         reply(ack, to: request, at: start)
         _ = deliver(at: start + DHCPTime.probeInterval)
-        _ = deliver(at: start + 2 * DHCPTime.probeInterval)
-        return start + 2 * DHCPTime.probeInterval
+        _ = deliver(at: start + DHCPTime.probeInterval * 2)
+        return start + DHCPTime.probeInterval * 2
     }
 }

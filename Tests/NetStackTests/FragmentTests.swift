@@ -65,7 +65,7 @@ import Testing
 
     @Test(arguments: [1473, 4000, 65_507]) func echoOfAnySizeIsAnswered(count: Int) throws {
         let (host, peer) = (roomyHost(), peer())
-        let slot = try host.stack.startEcho(to: peerAddress, payloadCount: count, sequence: 1, timeout: second, now: 0)
+        let slot = try host.stack.startEcho(to: peerAddress, payloadCount: count, sequence: 1, timeout: 1 * second, now: 0)
         var replies: [[UInt8]] = []
         for frame in host.wire.takeOutgoing() { replies += peer.deliver(frame) }
         for frame in replies { _ = host.deliver(frame, at: 5) }

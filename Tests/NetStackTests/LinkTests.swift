@@ -51,7 +51,7 @@ import Testing
         let host = TestHost.bare()
         cutLink(host, at: try host.bind())
         var requests = 0
-        var now = 10 * second
+        var now: Instant = 10 * second
         for _ in 0..<10 where host.dhcp.state != .bound {
             requests += host.messages(at: now).count
             now = host.stack.nextDeadline
@@ -76,7 +76,7 @@ import Testing
         #expect(messages.map(\.type) == [.discover] && messages[0].seconds == 0)
     }
 
-    private func cutLink(_ host: TestHost, at instant: UInt64) {
+    private func cutLink(_ host: TestHost, at instant: Instant) {
         host.wire.isLinkUp = false
         _ = host.stack.poll(now: instant, budget: 10)
         host.wire.isLinkUp = true

@@ -73,7 +73,7 @@ import Testing
         return host
     }
 
-    private func ask(_ host: TestHost, _ text: String, at now: UInt64 = 20 * second) throws -> Int {
+    private func ask(_ host: TestHost, _ text: String, at now: Instant = 20 * second) throws -> Int {
         try host.stack.startQuery(Array(text.utf8).span.bytes, now: now)
     }
 
@@ -162,9 +162,9 @@ import Testing
         let host = try host()
         let query = try ask(host, "a.example")
         var asked: [[UInt8]] = host.wire.takeOutgoing()
-        var now = 20 * second
+        var now: Instant = 20 * second
         while outcome(host, query) == nil, now < 60 * second {
-            now += second / 4
+            now = now + .milliseconds(250)
             host.stack.withInterface(0) {
                 for i in 3..<5 { _ = $0.neighbours.confirm(IPv4Address(10, 0, 2, UInt8(i)), peerHardware, mayLearn: true, now: now) }
             }

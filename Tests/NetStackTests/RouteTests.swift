@@ -49,7 +49,7 @@ import Testing
 
     /// The interface that asks for a neighbour when something is sent there, and whom it asks for.
     private func way(_ host: TestHost, _ other: TestWire, to destination: IPv4Address) -> String {
-        do { _ = try host.stack.startEcho(to: destination, payloadCount: 0, sequence: 0, timeout: second, now: 0) } catch { return "\(error)" }
+        do { _ = try host.stack.startEcho(to: destination, payloadCount: 0, sequence: 0, timeout: 1 * second, now: 0) } catch { return "\(error)" }
         for slot in 0..<16 { host.stack.cancelEcho(slot) }
         let asked = host.wire.takeOutgoing().map { "0 " + $0[38..<42].map(String.init).joined(separator: ".") }
         let askedOther = other.takeOutgoing().map { "1 " + $0[38..<42].map(String.init).joined(separator: ".") }

@@ -130,19 +130,36 @@ final class TestHost {
     }
 
     /// Delivers frames and returns what goes out.
-    func deliver(_ frames: [UInt8]..., at now: UInt64 = 0) -> [[UInt8]] {
+    func deliver(_ frames: [UInt8]..., at now: Instant = 0) -> [[UInt8]] {
         wire.incoming += frames
         _ = stack.poll(now: now, budget: 1000)
         return wire.takeOutgoing()
     }
 
     func drops(_ reason: DropReason) -> UInt64 { stack.withInterface(0) { $0.counters[reason] }! }
-    func learn(now: UInt64 = 0) {
+    func learn(now: Instant = 0) {
         _ = stack.withInterface(0) { $0.neighbours.confirm(peerAddress, peerHardware, mayLearn: true, now: now) }
     }
 }
 
-let second: UInt64 = 1_000_000_000
+// MARK: Time
+
+/// In tests an instant is written as the time since the start: `9 * second`, or a literal of nanoseconds.
+extension Instant: ExpressibleByIntegerLiteral {
+    public init(integerLiteral value: UInt64) { self.init(nanoseconds: value) }
+}
+extension Duration: ExpressibleByIntegerLiteral {
+    public init(integerLiteral value: UInt64) { self.init(nanoseconds: value) }
+}
+let second = Instant(nanoseconds: 1_000_000_000)
+let tenth = Instant(nanoseconds: 100_000_000)
+func * (count: UInt64, unit: Instant) -> Instant { Instant(nanoseconds: count * unit.nanoseconds) }
+func * (count: UInt64, unit: Instant) -> Duration { Duration(nanoseconds: count * unit.nanoseconds) }
+func + (a: Instant, b: Instant) -> Instant { Instant(nanoseconds: a.nanoseconds + b.nanoseconds) }
+func + (a: Instant, b: UInt64) -> Instant { Instant(nanoseconds: a.nanoseconds + b) }
+func - (a: Instant, b: UInt64) -> Instant { Instant(nanoseconds: a.nanoseconds - b) }
+func - (a: Instant, b: Instant) -> Instant { Instant(nanoseconds: a.nanoseconds - b.nanoseconds) }
+func += (a: inout Instant, b: Instant) { a = a + b }
 
 /// A small repeatable source of randomness (SplitMix64).
 struct SeededRandom: RandomNumberGenerator {

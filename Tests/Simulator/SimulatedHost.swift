@@ -86,7 +86,7 @@ public final class SimulatedHost: Station {
 
     // MARK: Station
 
-    var deadline: UInt64 { min(looksAt, stack.pointee.nextDeadline, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max) }
+    var deadline: UInt64 { min(looksAt, stack.pointee.nextDeadline.nanoseconds, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max) }
 
     func takeOutgoing() -> [Frame] {
         guard !box.outgoing.isEmpty else { return [] }
@@ -107,7 +107,7 @@ public final class SimulatedHost: Station {
 
     func wake(now: UInt64) {
         looksAt = .max
-        let result = stack.pointee.poll(now: now, budget: 64)
+        let result = stack.pointee.poll(now: Instant(nanoseconds: now), budget: 64)
         if result.hasMore { looksAt = now + 1 }
         if result.changedLeases != 0 { reportState() }
         if result.readySockets != 0 { readDatagrams() }
@@ -122,7 +122,7 @@ public final class SimulatedHost: Station {
 
     // MARK: The program
 
-    func startDHCP(now: UInt64) { stack.pointee.startDHCP(0, now: now) }
+    func startDHCP(now: UInt64) { stack.pointee.startDHCP(0, now: Instant(nanoseconds: now)) }
 
     /// Pings until there is a reply, one try after another.
     func ping(_ target: @escaping () -> IPv4Address?, tries: Int, now: UInt64) {
@@ -135,7 +135,7 @@ public final class SimulatedHost: Station {
             task?.slot = nil
             if case .reply(let reply) = outcome {
                 pingsAnswered += 1
-                report(.ping, reply.roundTrip, "answered after \(reply.roundTrip / 1000) us")
+                report(.ping, reply.roundTrip.nanoseconds, "answered after \(reply.roundTrip.nanoseconds / 1000) us")
                 task = nil
             } else {
                 failedTry("\(outcome)", now: now)
@@ -146,7 +146,8 @@ public final class SimulatedHost: Station {
             guard let address = current.target() else { failedTry("the other has no address", now: now); continue }
             do {
                 task?.slot = try stack.pointee.startEcho(
-                    to: address, payloadCount: 56, sequence: UInt16(truncatingIfNeeded: current.triesLeft), timeout: 1_000_000_000, now: now)
+                    to: address, payloadCount: 56, sequence: UInt16(truncatingIfNeeded: current.triesLeft), timeout: .seconds(1),
+                    now: Instant(nanoseconds: now))
             } catch {
                 failedTry("\(error)", now: now)
             }
@@ -185,7 +186,7 @@ public final class SimulatedHost: Station {
             at += count
         }
         guard let payload = first.take() else { return }
-        try? stack.pointee.send(payload, rest: pieces, from: socket, to: SocketAddress(address, Self.datagramPort), now: now)
+        try? stack.pointee.send(payload, rest: pieces, from: socket, to: SocketAddress(address, Self.datagramPort), now: Instant(nanoseconds: now))
     }
 
     private func readDatagrams() {

@@ -9,7 +9,7 @@ struct FuzzProgram {
     /// Made of what came out of sockets, echoes and queries.
     private(set) var received: UInt64 = 0
 
-    mutating func act(_ stack: inout ReceivePath.Stack, _ sockets: [Int], _ now: UInt64) {
+    mutating func act(_ stack: inout ReceivePath.Stack, _ sockets: [Int], _ now: Instant) {
         turns += 1
         for socket in sockets { read(&stack, socket) }
         send(&stack, sockets[turns % 2], now)
@@ -21,7 +21,7 @@ struct FuzzProgram {
             // Every third is larger than a frame.
             echo = try? stack.startEcho(
                 to: IPv4Address(10, 0, 2, 2), payloadCount: turns % 3 == 2 ? 3000 : 56, sequence: UInt16(truncatingIfNeeded: turns),
-                timeout: 2_000_000_000, now: now)
+                timeout: .seconds(2), now: now)
         }
         if let number = query, let result = stack.takeQuery(number) {
             received &+= UInt64(result.addresses.count)
@@ -45,7 +45,7 @@ struct FuzzProgram {
         }
     }
 
-    private func send(_ stack: inout ReceivePath.Stack, _ socket: Int, _ now: UInt64) {
+    private func send(_ stack: inout ReceivePath.Stack, _ socket: Int, _ now: Instant) {
         guard var packet = stack.pool.take(), packet.resize(to: 40) else { return }
         packet.firstByte.initializeMemory(as: UInt8.self, repeating: 0x61, count: 40)
         try? stack.send(packet, from: socket, to: SocketAddress(IPv4Address(10, 0, 2, 2), 9), now: now)

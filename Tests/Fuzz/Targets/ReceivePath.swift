@@ -10,7 +10,6 @@ enum ReceivePath {
     typealias Stack = NetStack<FuzzCard>
 
     private static let packets = 48
-    private static let second: UInt64 = 1_000_000_000
 
     static func run(_ input: UnsafeRawBufferPointer) -> UInt64 {
         let poolBytes = (packets + 1) * PacketPool.bufferSize
@@ -31,16 +30,16 @@ enum ReceivePath {
         var stack = Stack(pool: pool, memory: tables, seed: 0x5eed)
         for cable in cables { _ = stack.addInterface(FuzzCard(cable: cable, pool: pool)) }
         stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))
-        stack.startDHCP(1, now: 0)
+        stack.startDHCP(1, now: .start)
         let sockets = openSockets(&stack)
         var program = FuzzProgram()
 
         var capture = capture
-        var now: UInt64 = 0
+        var now = Instant.start
         var last: UInt64?
         while var frame = capture.next() {
             // Time goes on by the difference, forwards; an hour at most, or nothing but leases would ever be tried.
-            now += min(frame.time - min(last ?? frame.time, frame.time), 3600 * second)
+            now = now + min(Duration(nanoseconds: frame.time - min(last ?? frame.time, frame.time)), .seconds(3600))
             last = frame.time
             var interface = Repair.isForDHCPClient(frame.bytes) ? 1 : 0
             if frame.options.contains(.otherInterface) { interface = 1 - interface }
@@ -67,7 +66,7 @@ enum ReceivePath {
     }
 
     /// As the kernel's thread does: again while there is more, and at its deadline.
-    private static func poll(_ stack: inout Stack, _ now: UInt64) {
+    private static func poll(_ stack: inout Stack, _ now: Instant) {
         var turns = 0
         repeat {
             turns += 1
@@ -78,13 +77,13 @@ enum ReceivePath {
     }
 
     /// Closes everything and lets all times pass.
-    private static func end(_ stack: inout Stack, _ sockets: [Int], _ program: inout FuzzProgram, _ start: UInt64) -> UInt64 {
+    private static func end(_ stack: inout Stack, _ sockets: [Int], _ program: inout FuzzProgram, _ start: Instant) -> UInt64 {
         program.stop(&stack)
         for socket in sockets { stack.closeSocket(socket) }
         stack.releaseDHCP(1, now: start)
         var now = start
         for _ in 0..<10 {
-            now += 10 * second
+            now = now + .seconds(10)
             poll(&stack, now)
         }
         precondition(stack.pool.freeCount == stack.pool.count, "packets are kept although nothing is under way")

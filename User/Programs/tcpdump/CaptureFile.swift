@@ -28,7 +28,7 @@ struct CaptureFile {
 
     /// Each packet is written at once: ^C ends the program, and loses nothing.
     mutating func write(_ frame: RawSpan, _ header: CaptureHeader) throws(SystemError) {
-        let time = boot + header.time
+        let time = boot + header.time.nanoseconds
         var record: [UInt8] = []
         Self.append(UInt32(truncatingIfNeeded: time / 1_000_000_000), to: &record)
         Self.append(UInt32(time % 1_000_000_000), to: &record)

@@ -85,9 +85,9 @@ import UserLibrary
                 continue
             }
             var line = Text()
-            line.append(header.time / 1_000_000_000, width: 5)
+            line.append(header.time.nanoseconds / 1_000_000_000, width: 5)
             line.append(".")
-            line.append(header.time % 1_000_000_000 / 1000, width: 6, zeros: true)
+            line.append(header.time.nanoseconds % 1_000_000_000 / 1000, width: 6, zeros: true)
             print("\(line) \(describe(frame, isWholeWire: settings.showsEthernet))")
             if settings.showsBytes { printBytes(frame) }
         }

@@ -27,8 +27,9 @@ func link(with script: String, _ extra: String...) -> [LinkerSetting] {
 // Rooms that run in the kernel and on the host alike.
 var targets: [Target] = [
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
-    .target(name: "NetStack", path: "NetStack", swiftSettings: freestanding ? embedded : fast),
-    .target(name: "Drivers", dependencies: ["NetStack"], path: "Drivers", swiftSettings: settings),
+    .target(name: "Packets", path: "NetStack/Packet", swiftSettings: freestanding ? embedded : fast),
+    .target(name: "NetStack", dependencies: ["Packets"], path: "NetStack", exclude: ["Packet"], swiftSettings: freestanding ? embedded : fast),
+    .target(name: "Drivers", dependencies: ["Packets"], path: "Drivers", swiftSettings: settings),
     .target(name: "FileSystem", dependencies: ["SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: freestanding ? embedded : fast),
 ]

@@ -4,6 +4,8 @@
 // a thread calls `poll` when a device interrupted or `nextDeadline` has come; system calls call the rest. Instants and durations are
 // nanoseconds of a clock that never goes back.
 
+@_exported import Packets
+
 /// What `poll` found.
 public struct PollResult {
     /// The budget ran out: poll again soon; devices are not re-armed.

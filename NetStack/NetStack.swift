@@ -5,6 +5,8 @@
 
 import Synchronization
 
+@_exported import Packets
+
 /// What `poll` found.
 public struct PollResult {
     /// The budget ran out: poll again soon; devices are not re-armed.

@@ -2,7 +2,7 @@
 //
 // A new kind of card is a folder here with a type that conforms to NetworkCard, and a line in the kernel's CardTable.
 
-import NetStack
+import Packets
 
 /// A place where there may be a card.
 public enum CardPlace<Space: RegisterSpace> {

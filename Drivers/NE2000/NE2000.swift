@@ -5,7 +5,7 @@
 // cannot be shared, so an interrupt handler masks the source at the interrupt controller and wakes the thread, which calls `reclaim` (the
 // card's line falls), `receive` until nil, `rearm`, and then unmasks the source.
 
-import NetStack
+import Packets
 
 /// One per card.
 public struct NE2000<Window: Registers>: ~Copyable {

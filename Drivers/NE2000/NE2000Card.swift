@@ -1,6 +1,6 @@
 // How the NE2000 finds its cards: on PCI by identifier, on ISA by probing the ports that it is told to look at.
 
-import NetStack
+import Packets
 
 extension NE2000: NetworkCard where Window: RegisterSpace {
     public typealias Space = Window

@@ -3,7 +3,7 @@
 // Promise: a header is believed when it agrees with itself and with CURR, else the ring is emptied; a frame leaves the ring (BNRY moves)
 // only once its packet is complete. Without a packet to receive into, frames stay in the card: when its ring is full it drops there.
 
-import NetStack
+import Packets
 
 extension NE2000 {
     /// Header and check sequence: what a frame takes in the ring beside itself.
@@ -28,7 +28,7 @@ extension NE2000 {
             let count = Int(header >> 16) &- Self.checkLength
             let isIntact = UInt8(truncatingIfNeeded: header) & Setting.intactMask == Setting.intact
             guard let next = following(page, header) else { return resynchronise() }
-            if count <= Self.greatestFrame, count >= Self.leastFrame, isIntact {
+            if count <= EthernetFrame.greatestByteCount, count >= EthernetFrame.leastByteCount, isIntact {
                 let here = Self.firstRead - Self.headerLength
                 if count > here, !takeRest(page, packet.firstByte + here, (count &- here + 3) & ~3) { return failDMA() }
                 packet.resize(to: count)

@@ -1,11 +1,8 @@
 // Sending: two transmit buffers in turn, one on the wire, one filled meanwhile.
 
-import NetStack
+import Packets
 
 extension NE2000 {
-    /// The longest frame without its check sequence, and the shortest.
-    static var greatestFrame: Int { 1514 }
-    static var leastFrame: Int { 60 }
     /// Looks at ISR for a transmission to end when both buffers are full; more would only burn time, a full frame takes 1.2 ms.
     static var transmitPolls: Int { 4 }
     /// Sixteen collisions take 0.4 s at most (IEEE 802.3, 4.2.3.2.5).
@@ -13,7 +10,7 @@ extension NE2000 {
 
     public mutating func transmit(_ frame: consuming Packet) -> Packet? {
         let count = frame.count
-        guard phase == .running, count <= Self.greatestFrame else { return frame }
+        guard phase == .running, count <= EthernetFrame.greatestByteCount else { return frame }
         if sendingCount > 0 {
             pollSending()
             guard waitingCount == 0, phase == .running else {
@@ -27,7 +24,7 @@ extension NE2000 {
             fail(.remoteDMA)
             return nil
         }
-        let length = max(count, Self.leastFrame)
+        let length = max(count, EthernetFrame.leastByteCount)
         if sendingCount == 0 {
             startSending(nextBuffer, length)
         } else {
@@ -42,7 +39,7 @@ extension NE2000 {
     private func fill(_ buffer: Int, with frame: borrowing Packet) -> Bool {
         let count = frame.count
         let longs = count & ~3
-        let total = max((count + 3) & ~3, Self.leastFrame)
+        let total = max((count + 3) & ~3, EthernetFrame.leastByteCount)
         let bytes = UnsafeRawPointer(frame.firstByte)
         chip.startDMA(Command.remoteWrite, UInt16(chip.memory.transmitPage(buffer)) << 8, total)
         chip.put(from: bytes, longs)

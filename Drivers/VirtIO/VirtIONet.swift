@@ -5,7 +5,7 @@
 // reason to look. Lengths and ids from the device are checked. Used under a lock; an interrupt handler has no business here: it keeps
 // the source quiet and wakes the thread that calls `reclaim`.
 
-import NetStack
+import Packets
 
 /// Counted trouble, beside what the queues count.
 public struct VirtIONetCounters {
@@ -154,7 +154,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         self.features = features
         hasStatus = features & Feature.status != 0
         // RFC 791: every link takes 68 bytes. A greater MTU than our buffers hold is not used.
-        mtu = max(68, min(Int(configuration.mtu), Packet.capacity - EthernetHeader.byteCount))
+        mtu = max(68, min(Int(configuration.mtu), Packet.capacity - EthernetFrame.headerByteCount))
         var capabilities = NetworkCapabilities()
         if features & Feature.csum != 0 { capabilities.insert(.checksumOut) }
         if features & Feature.guestCsum != 0 { capabilities.insert(.checksumIn) }
@@ -323,7 +323,7 @@ extension VirtIONet: NetworkDevice {
             guard var packet = received[Int(used.head)].take() else { continue }
             let length = Int(used.length)
             memory.takeFromDevice(packet.firstByte - layout.headerLength, byteCount: length, .deviceWrites)
-            guard !used.isLengthFalse, length >= layout.headerLength + EthernetHeader.byteCount,
+            guard !used.isLengthFalse, length >= layout.headerLength + EthernetFrame.headerByteCount,
                 packet.resize(to: length - layout.headerLength)
             else {
                 counters.badLengths += 1

@@ -1,6 +1,6 @@
 // How virtio-net finds its cards: in virtio-mmio slots and on PCI.
 
-import NetStack
+import Packets
 
 /// A transport that finds itself in a place.
 public protocol PlacedTransport: VirtIOTransport {

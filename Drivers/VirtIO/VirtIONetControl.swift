@@ -3,7 +3,7 @@
 // Promise: nobody waits for the device. One set of commands is under way at a time, and the newest filter follows when it is
 // back. A device that refuses, or never answers, lets through what it did; the stack looks at every frame anyway.
 
-import NetStack
+import Packets
 
 struct VirtIONetControl<Memory: DMA>: ~Copyable {
     /// Classes and commands.

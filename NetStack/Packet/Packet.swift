@@ -4,21 +4,21 @@
 // bytes never move: headers are taken off and put on by moving the front. Accesses are bounds-checked.
 
 /// Book-keeping at the start of a buffer, by byte offset. The first word links free buffers and queued packets.
-enum PacketField {
-    static var next: Int { 0 }
-    static var pool: Int { 8 }
-    static var start: Int { 16 }  // UInt32, offset of the first byte
-    static var end: Int { 20 }  // UInt32, offset after the last byte
-    static var source: Int { 24 }  // UInt64, of a datagram in a socket's queue: address << 16 | port
-    static var offset: Int { 32 }  // UInt32, of a fragment: where it belongs in its datagram
-    static var continues: Int { 36 }  // UInt32, of a packet in a socket's queue: 1 when the next one belongs to the same datagram
-    static var checksum: Int { 40 }  // UInt64: what is known of the transport checksum
-    static var firstByte: Int { 64 }
+package enum PacketField {
+    package static var next: Int { 0 }
+    package static var pool: Int { 8 }
+    package static var start: Int { 16 }  // UInt32, offset of the first byte
+    package static var end: Int { 20 }  // UInt32, offset after the last byte
+    package static var source: Int { 24 }  // UInt64, of a datagram in a socket's queue: address << 16 | port
+    package static var offset: Int { 32 }  // UInt32, of a fragment: where it belongs in its datagram
+    package static var continues: Int { 36 }  // UInt32, of a packet in a socket's queue: 1 when the next one belongs to the same datagram
+    package static var checksum: Int { 40 }  // UInt64: what is known of the transport checksum
+    package static var firstByte: Int { 64 }
 }
 
 @frozen
 public struct Packet: ~Copyable {
-    @usableFromInline let buffer: UnsafeMutableRawPointer
+    package let buffer: UnsafeMutableRawPointer
 
     /// Where a fresh packet's bytes start: 2 mod 4, so that what follows an Ethernet header is aligned, and with room before them
     /// for all that can be put in front: UDP, IPv4, an ICMP error about them with its own IPv4 header, Ethernet, a device's header.
@@ -36,7 +36,7 @@ public struct Packet: ~Copyable {
 
     /// Takes back what `release` gave away.
     @inline(__always)
-    init(owning buffer: UnsafeMutableRawPointer) { self.buffer = buffer }
+    package init(owning buffer: UnsafeMutableRawPointer) { self.buffer = buffer }
 
     @inline(__always)
     deinit {
@@ -117,7 +117,7 @@ public struct Packet: ~Copyable {
 
     /// Leaves the checksum to the card; both numbers count from the packet's first byte at the moment.
     @inline(__always)
-    mutating func requestChecksum(start: Int, offset: Int) {
+    package mutating func requestChecksum(start: Int, offset: Int) {
         let word = UInt64(self.start &+ start) << 16 | UInt64(offset)
         buffer.storeBytes(of: word, toByteOffset: PacketField.checksum, as: UInt64.self)
     }
@@ -145,8 +145,8 @@ public struct Packet: ~Copyable {
 
 /// Packets in a row, owned together; dropping the queue drops them. The links lie in the packets: no room is needed.
 public struct PacketQueue: ~Copyable {
-    var first: UnsafeMutableRawPointer?
-    var last: UnsafeMutableRawPointer?
+    package private(set) var first: UnsafeMutableRawPointer?
+    package private(set) var last: UnsafeMutableRawPointer?
     /// Packets in the queue.
     public private(set) var count = 0
 
@@ -163,7 +163,7 @@ public struct PacketQueue: ~Copyable {
     }
 
     /// Puts a packet behind one that is in the queue; nil: at the front.
-    mutating func insert(_ packet: consuming Packet, after before: UnsafeMutableRawPointer?) {
+    package mutating func insert(_ packet: consuming Packet, after before: UnsafeMutableRawPointer?) {
         let buffer = packet.release()
         let next = before.map { $0.load(as: UnsafeMutableRawPointer?.self) } ?? first
         buffer.storeBytes(of: next, as: UnsafeMutableRawPointer?.self)
@@ -188,7 +188,7 @@ public struct PacketQueue: ~Copyable {
     }
 
     /// Calls `body` with each packet, the first one first.
-    func forEach(_ body: (borrowing Packet) -> Void) {
+    package func forEach(_ body: (borrowing Packet) -> Void) {
         var next = first
         while let buffer = next {
             let packet = Packet(owning: buffer)
@@ -198,7 +198,7 @@ public struct PacketQueue: ~Copyable {
     }
 
     /// Looks at the first packet, or changes it in its place; nil when there is none.
-    mutating func withFirst<Result>(_ body: (inout Packet) -> Result) -> Result? {
+    package mutating func withFirst<Result>(_ body: (inout Packet) -> Result) -> Result? {
         guard let buffer = first else { return nil }
         var packet = Packet(owning: buffer)
         let result = body(&packet)
@@ -222,7 +222,7 @@ public struct PacketQueue: ~Copyable {
 extension Packet {
     /// Gives the buffer away without returning it to the pool; `init(owning:)` takes it back.
     @inline(__always)
-    consuming func release() -> UnsafeMutableRawPointer {
+    package consuming func release() -> UnsafeMutableRawPointer {
         let buffer = buffer
         discard self
         return buffer

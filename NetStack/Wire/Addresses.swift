@@ -1,40 +1,15 @@
-// Ethernet and IPv4 addresses as numbers that compare in one instruction.
+// IPv4 addresses as numbers that compare in one instruction, and the Ethernet addresses of frames and groups.
 
-/// A 48-bit Ethernet address.
-public struct EthernetAddress: Equatable, Sendable {
-    /// The bytes as they lie in memory, the first one lowest: loads and stores need no swap.
-    @usableFromInline let bits: UInt64
-
-    @inline(__always) init(bits: UInt64) { self.bits = bits & 0xffff_ffff_ffff }
-
-    public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8, _ e: UInt8, _ f: UInt8) {
-        let low = UInt64(a) | UInt64(b) << 8 | UInt64(c) << 16
-        bits = low | UInt64(d) << 24 | UInt64(e) << 32 | UInt64(f) << 40
-    }
-
+extension EthernetAddress {
     @inline(__always) init(_ bytes: RawSpan, at offset: Int) {
-        bits = UInt64(bytes.native32(offset)) | UInt64(bytes.native16(offset &+ 4)) << 32
+        self.init(bits: UInt64(bytes.native32(offset)) | UInt64(bytes.native16(offset &+ 4)) << 32)
     }
-
-    /// A locally administered unicast address made of random bits, for a device without one of its own (IEEE 802: bit 1 set, bit 0 clear).
-    public static func random(_ random: UInt64) -> EthernetAddress { EthernetAddress(bits: random & ~1 | 2) }
 
     /// The Ethernet group for an IPv4 group (RFC 1112, 6.4): 01:00:5e and the low 23 bits.
     init(group: IPv4Address) {
         self.init(
             0x01, 0x00, 0x5e, UInt8(group.bits >> 16 & 0x7f), UInt8(group.bits >> 8 & 0xff), UInt8(group.bits & 0xff))
     }
-
-    /// Byte 0 to 5 in the order of transmission.
-    public subscript(index: Int) -> UInt8 { index >= 0 && index < 6 ? UInt8(truncatingIfNeeded: bits >> (8 * UInt64(index))) : 0 }
-
-    public static let broadcast = EthernetAddress(bits: 0xffff_ffff_ffff)
-    public static let zero = EthernetAddress(bits: 0)
-    @inline(__always) public var isBroadcast: Bool { bits == 0xffff_ffff_ffff }
-    /// Group addresses, broadcast among them.
-    @inline(__always) public var isMulticast: Bool { bits & 1 != 0 }
-    /// Fit to be somebody's: neither a group nor zero.
-    @inline(__always) public var isUnicast: Bool { !isMulticast && bits != 0 }
 }
 
 /// An IPv4 address.

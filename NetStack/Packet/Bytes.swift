@@ -10,9 +10,9 @@ extension RawSpan {
         UInt32(bigEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
     /// In the order of memory, for sums and comparisons that do not care.
-    @inline(__always) func native16(_ offset: Int) -> UInt16 { unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self) }
-    @inline(__always) func native32(_ offset: Int) -> UInt32 { unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self) }
-    @inline(__always) func native64(_ offset: Int) -> UInt64 { unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+    @inline(__always) package func native16(_ offset: Int) -> UInt16 { unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self) }
+    @inline(__always) package func native32(_ offset: Int) -> UInt32 { unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self) }
+    @inline(__always) package func native64(_ offset: Int) -> UInt64 { unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self) }
 }
 
 extension MutableRawSpan {
@@ -27,9 +27,9 @@ extension MutableRawSpan {
         storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
     }
     @inline(__always) @_lifetime(self: copy self)
-    mutating func setNative64(_ value: UInt64, _ offset: Int) { storeBytes(of: value, toByteOffset: offset, as: UInt64.self) }
+    package mutating func setNative64(_ value: UInt64, _ offset: Int) { storeBytes(of: value, toByteOffset: offset, as: UInt64.self) }
     @inline(__always) @_lifetime(self: copy self)
-    mutating func setNative32(_ value: UInt32, _ offset: Int) { storeBytes(of: value, toByteOffset: offset, as: UInt32.self) }
+    package mutating func setNative32(_ value: UInt32, _ offset: Int) { storeBytes(of: value, toByteOffset: offset, as: UInt32.self) }
     @inline(__always) @_lifetime(self: copy self)
-    mutating func setNative16(_ value: UInt16, _ offset: Int) { storeBytes(of: value, toByteOffset: offset, as: UInt16.self) }
+    package mutating func setNative16(_ value: UInt16, _ offset: Int) { storeBytes(of: value, toByteOffset: offset, as: UInt16.self) }
 }

@@ -39,15 +39,23 @@ public enum SocketOption: Int32, Sendable {
     case errorReporter = 4
 }
 
-/// What poll is asked about a descriptor: 8 bytes, as POSIX lays out struct pollfd.
+/// What poll looks at of a descriptor: 8 bytes, as POSIX lays out struct pollfd.
 public struct PollEntry: BitwiseCopyable, Sendable {
     public var descriptor: Int32
-    /// Wanted: `readable`.
+    /// Wanted: `readable`, `writable`.
     public var events: Int16
-    /// Told: a subset of `events`, or `invalid`.
+    /// Filled in: those of `events` that hold, and any of `error`, `hangUp` and `invalid`.
     public var returned: Int16
 
+    /// A read would not wait: there is something to read, or the end.
     public static let readable: Int16 = 0x001
+    /// A write would not wait for room.
+    public static let writable: Int16 = 0x004
+    /// An error waits to be reported; of a pipe's writing end: the pipe has no reader.
+    public static let error: Int16 = 0x008
+    /// The other side has closed.
+    public static let hangUp: Int16 = 0x010
+    /// There is no such descriptor.
     public static let invalid: Int16 = 0x020
 
     public init(descriptor: Int32, events: Int16 = PollEntry.readable) {

@@ -8,8 +8,8 @@ enum NetworkCalls {
     static func ping(address: Int32, payload: Int32, milliseconds: Int32, reply: UserAddress) throws(SystemError) -> Int {
         guard payload >= 0, milliseconds > 0 else { throw .invalidArgument }
         current.pointee.pingSequence &+= 1
-        let answer = try Network.ping(
-            IPv4Address(bits: UInt32(bitPattern: address)), payload: Int(payload), sequence: current.pointee.pingSequence,
+        let answer = try Echoes.ping(
+            IPAddress(IPv4Address(bits: UInt32(bitPattern: address))), payload: Int(payload), sequence: current.pointee.pingSequence,
             timeout: .milliseconds(UInt64(milliseconds)))
         try reply.store(
             PingReply(

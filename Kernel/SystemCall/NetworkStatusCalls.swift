@@ -9,13 +9,13 @@ enum NetworkStatusCalls {
         guard let table = NetworkTable(rawValue: table), index >= 0 else { throw .invalidArgument }
         let index = Int(index)
         switch table {
-        case .interfaces: return try tell(try look { ($0.interfaceCount + 1, NetworkReports.interface(index, of: &$0)) }, index, address)
+        case .interfaces: return try tell(try look { ($0.interfaceCount, NetworkReports.interface(index, of: &$0)) }, index, address)
         case .routes: return try tell(try look { ($0.routes.count, NetworkReports.route(index, of: $0)) }, index, address)
         case .neighbours:
             return try tell(
-                try look { ($0.interfaceCount * ARPCache.capacity, NetworkReports.neighbour(index, of: &$0)) }, index, address)
-        case .sockets: return try tell(try look { (Stack.socketLimit, NetworkReports.socket(index, of: $0)) }, index, address)
-        case .drops: return try tell(try look { ($0.interfaceCount + 1, NetworkReports.drops(index, of: &$0)) }, index, address)
+                try look { (StackLimit.neighbours, NetworkReports.neighbour(index, of: $0)) }, index, address)
+        case .sockets: return try tell(try look { ($0.allSocketCount, NetworkReports.socket(index, of: $0)) }, index, address)
+        case .drops: return try tell(try look { ($0.interfaceCount, NetworkReports.drops(index, of: &$0)) }, index, address)
         case .packets: return try tell(try look { (1, NetworkReports.packets(of: $0)) }, index, address)
         }
     }
@@ -52,22 +52,26 @@ enum NetworkStatusCalls {
         guard address == .any || address.isUnicast, wanted.prefixLength <= 32 else { throw .invalidArgument }
         let router = wanted.router == 0 ? nil : IPv4Address(bits: wanted.router)
         if let router {
-            let mask = RouteEntry.mask(wanted.prefixLength)
-            guard router.isUnicast, router != address, (router.bits ^ address.bits) & mask == 0 else { throw .invalidArgument }
+            let mask = ipv4Mask(wanted.prefixLength)
+            let isOnNetwork = (router.bits ^ address.bits) & mask == 0
+            // With an address alone on its network, the router is outside of it.
+            guard router.isUnicast, router != address, isOnNetwork || wanted.prefixLength == 32 else { throw .invalidArgument }
         }
         try Network.withStack { (stack) throws(SystemError) in
-            guard wanted.number < stack.interfaceCount else { throw .networkDown }
-            stack.configure(wanted.number, address: address, prefixLength: wanted.prefixLength, gateway: router)
+            guard stack.configure(InterfaceID(rawValue: UInt8(truncatingIfNeeded: wanted.number)), address: address, prefixLength: wanted.prefixLength, gateway: router)
+            else { throw .networkDown }
         }
     }
 
     private static func addRoute(_ wanted: RouteReport) throws(SystemError) {
-        let interface = wanted.interface == RouteReport.anyInterface ? nil : Int(wanted.interface)
-        let router = wanted.router == 0 ? nil : IPv4Address(bits: wanted.router)
+        let interface = wanted.interface == RouteReport.anyInterface ? nil : InterfaceID(rawValue: wanted.interface)
+        let router = wanted.router == 0 ? .unspecified : IPAddress(IPv4Address(bits: wanted.router))
+        guard wanted.prefixLength <= 32 else { throw .invalidArgument }
         try Network.withStack { (stack) throws(SystemError) in
             do throws(RouteError) {
                 try stack.addRoute(
-                    to: IPv4Address(bits: wanted.destination), prefixLength: wanted.prefixLength, gateway: router, interface: interface)
+                    to: IPAddress(IPv4Address(bits: wanted.destination)),
+                    prefixLength: IPAddress.mappedPrefixLength + wanted.prefixLength, gateway: router, interface: interface)
             } catch {
                 throw error.systemError
             }
@@ -75,11 +79,12 @@ enum NetworkStatusCalls {
     }
 
     private static func deleteRoute(_ wanted: RouteReport) throws(SystemError) {
-        let interface = wanted.interface == RouteReport.anyInterface ? nil : Int(wanted.interface)
+        let interface = wanted.interface == RouteReport.anyInterface ? nil : InterfaceID(rawValue: wanted.interface)
         try Network.withStack { (stack) throws(SystemError) in
             do throws(RouteError) {
                 try stack.removeRoute(
-                    to: IPv4Address(bits: wanted.destination), prefixLength: wanted.prefixLength, interface: interface)
+                    to: IPAddress(IPv4Address(bits: wanted.destination)),
+                    prefixLength: IPAddress.mappedPrefixLength + wanted.prefixLength, interface: interface)
             } catch {
                 throw error.systemError
             }
@@ -88,7 +93,7 @@ enum NetworkStatusCalls {
 
     private static func deleteNeighbour(_ wanted: NeighbourReport) throws(SystemError) {
         try Network.withStack { (stack) throws(SystemError) in
-            guard stack.forgetNeighbour(IPv4Address(bits: wanted.address)) else { throw .noSuchFile }
+            guard stack.forgetNeighbour(IPAddress(IPv4Address(bits: wanted.address))) else { throw .noSuchFile }
         }
     }
 }

@@ -9,12 +9,12 @@ extension NetStack where Device: ~Copyable {
     /// Sends a datagram whose payload lies in several packets: each becomes a fragment, or several where the way is narrower.
     /// All but the last must hold a multiple of 8 bytes.
     mutating func output(_ pieces: consuming PacketQueue, _ envelope: Envelope, by route: Route, now: Instant) {
-        let limit = (mtu(of: route, to: envelope.destination) - IPv4Header.leastByteCount) & ~7
+        let limit = (mtu(of: route, to: IPAddress(envelope.destination)) - IPv4Header.leastByteCount) & ~7
         let identification = nextIdentification()
         var offset = 0
         while var piece = pieces.removeFirst() {
             while piece.count > limit {
-                guard var front = pool.take(), front.resize(to: limit) else { return drop(.noPacket, at: Self.loopbackIndex) }
+                guard var front = pool.take(), front.resize(to: limit) else { return drop(.noPacket, at: route.interface) }
                 front.firstByte.copyMemory(from: piece.firstByte, byteCount: limit)
                 piece.trimFront(limit)
                 emit(front, envelope, identification, at: offset, isLast: false, by: route, now: now)
@@ -32,27 +32,27 @@ extension NetStack where Device: ~Copyable {
     ) {
         let fragment = UInt16(truncatingIfNeeded: offset / 8) | (isLast ? 0 : 0x2000)
         guard prependIPv4(&piece, envelope, identification: identification, fragment: fragment) else {
-            return drop(.tooLarge, at: Self.loopbackIndex)
+            return drop(.tooLarge, at: route.interface)
         }
-        forward(piece, by: route, now: now)
+        forward(piece, to: envelope.destination, by: route, now: now)
     }
 
     // MARK: In
 
     /// Takes a fragment from what follows its IPv4 header.
-    mutating func inputFragment(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
-        switch reassembly.add(packet, header, now: now) {
+    mutating func inputFragment(_ packet: consuming Packet, _ header: IPv4Header, _ arrival: Arrival, now: Instant) {
+        switch reassembly.add(packet, header, at: arrival.interface, now: now, &timers) {
         case .waiting: return
-        case .refused(let reason): return drop(reason, at: i)
+        case .refused(let reason): return drop(reason, at: arrival.interface)
         case .complete(var pieces, let first):
             let byteCount = pieces.byteCount
             var whole = first
             whole.fragment = 0
             whole.totalLength = whole.headerLength + byteCount
             guard let packet = joined(&pieces, byteCount, &whole) else {
-                return inputTransport(pieces, whole, at: i, toGroup: toGroup, now: now)
+                return inputTransport(pieces, whole, arrival, now: now)
             }
-            inputTransport(packet, whole, at: i, toGroup: toGroup, now: now)
+            inputTransport(packet, whole, arrival, now: now)
         }
     }
 
@@ -76,21 +76,22 @@ extension NetStack where Device: ~Copyable {
 
     /// Takes a whole datagram that is too large for one packet.
     private mutating func inputTransport(
-        _ pieces: consuming PacketQueue, _ header: IPv4Header, at i: Int, toGroup: Bool, now: Instant
+        _ pieces: consuming PacketQueue, _ header: IPv4Header, _ arrival: Arrival, now: Instant
     ) {
         switch header.protocolNumber {
-        case IPProtocol.icmp: inputICMP(pieces, header, at: i, toGroup: toGroup, now: now)
-        case IPProtocol.udp: inputUDP(pieces, header, at: i, toGroup: toGroup, now: now)
-        default: drop(.ipUnknownProtocol, at: i)
+        case _ where arrival.isUnclaimed: dropUnclaimed(header, at: arrival.interface)
+        case IPProtocol.icmp: inputICMP(pieces, header, arrival, now: now)
+        case IPProtocol.udp: inputUDP(pieces, header, arrival, now: now)
+        default: drop(.ipUnknownProtocol, at: arrival.interface)
         }
     }
 
-    /// Gives up datagrams whose time is over, and tells their senders (RFC 1122, 3.3.2).
-    mutating func expireFragments(now: Instant) {
-        while var expired = reassembly.takeExpired(now: now) {
-            drop(.ipReassemblyTimedOut, at: Self.loopbackIndex)
-            guard let first = expired.first.take() else { continue }  // without fragment zero nobody is told
-            sendError(.reassemblyTimeExceeded, about: first, expired.header, now: now)
-        }
+    /// Gives up a datagram whose time is over, and tells its sender (RFC 1122, 3.3.2).
+    mutating func reassemblyTimer(_ slot: Int, now: Instant) {
+        guard var expired = reassembly.expire(slot) else { return }
+        drop(.ipReassemblyTimedOut, at: expired.interface)
+        guard let first = expired.first.take() else { return }  // without fragment zero no error is sent
+        let arrival = Arrival(station: .zero, interface: expired.interface, isToGroup: false)
+        sendError(.reassemblyTimeExceeded, about: first, expired.header, arrival, now: now)
     }
 }

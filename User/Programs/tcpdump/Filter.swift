@@ -125,7 +125,7 @@ struct Filter {
         case .transport(let number): return facts.transport == number
         case .network(let address, let prefixLength, let side):
             guard let source = facts.source, let destination = facts.destination else { return false }
-            let mask = RouteEntry.mask(prefixLength)
+            let mask = ipv4Mask(prefixLength)
             return either(side, (source ^ address) & mask == 0, (destination ^ address) & mask == 0)
         case .port(let port, let side):
             guard let ports = facts.ports else { return false }

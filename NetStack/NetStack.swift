@@ -118,7 +118,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
             }
             devices[i].reclaim(now: now.nanoseconds)
         } while devices[i].rearm()
-        timers.set(.device(id), at: now + Duration(nanoseconds: devices[i].patience))
+        let wanted = now + Duration(nanoseconds: devices[i].patience)
+        // A timer that is due earlier stays: when it comes it is set anew, which is cheaper than to set it with each poll.
+        if wanted == .never || wanted < timers.deadline(of: .device(id)) { timers.set(.device(id), at: wanted) }
         return hasMore
     }
 
@@ -130,7 +132,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         switch timer {
         case .dhcp(let id): runDHCP(id, now: now)
         case .claim(let id): claimTimer(id, now: now)
-        case .device: break  // the poll itself has looked at the card
+        case .device(let id):  // the poll itself has looked at the card
+            timers.set(timer, at: now + Duration(nanoseconds: devices[Int(id.rawValue)].patience))
         case .pathMTU: pathMTUs.expire(now: now, &timers)
         case .reassembly(let slot): reassemblyTimer(slot, now: now)
         case .echo(let slot): echoes.complete(slot, .failed(.timedOut), &timers, &completions)

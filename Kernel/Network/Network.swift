@@ -180,7 +180,14 @@ enum Network {
     /// Takes completions off the stack's list until there are none, and wakes the threads that wait for them: each outside of the lock.
     @inline(never)
     private static func wakeCompleted() {
-        while let completion = onStack({ $0.takeCompletion() }) ?? nil {
+        var hasMore = true
+        while hasMore {
+            let taken = onStack { stack -> Completion? in
+                let completion = stack.takeCompletion()
+                hasMore = stack.hasCompletions
+                return completion
+            }
+            guard let completion = taken ?? nil else { return }
             switch completion {
             case .echo(let slot): Echoes.wake(slot)
             case .query(let query): Names.wake(query)

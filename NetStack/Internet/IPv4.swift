@@ -46,7 +46,7 @@ extension NetStack where Device: ~Copyable {
     @inline(__always)
     private func check(_ header: IPv4Header, _ arrival: inout Arrival) -> DropReason? {
         let interface = interfaces.ref(arrival.interface.place)
-        guard interface.value.hasAddress, isPossibleSource(header.source, at: arrival.interface) else { return refuse(header, &arrival) }
+        guard interface.value.hasAddress, isPossibleSource(header.source, at: interface) else { return refuse(header, &arrival) }
         if header.destination == interface.value.address {
             return arrival.isToGroup ? .ipUnicastInBroadcastFrame : nil  // RFC 1122, 3.3.6
         }
@@ -56,8 +56,8 @@ extension NetStack where Device: ~Copyable {
     }
 
     @inline(__always)
-    private func isPossibleSource(_ source: IPv4Address, at id: InterfaceID) -> Bool {
-        source.isUnicast && source != interfaces[id.place].address && !interfaces[id.place].isBroadcast(source)
+    private func isPossibleSource(_ source: IPv4Address, at interface: Ref<NetworkInterface>) -> Bool {
+        source.isUnicast && source != interface.value.address && !interface.value.isBroadcast(source)
     }
 
     /// Lets a datagram through, for the DHCP client alone, that is not for an address of ours.
@@ -72,7 +72,7 @@ extension NetStack where Device: ~Copyable {
 
     private func reasonOfRefusal(_ header: IPv4Header, at id: InterfaceID) -> DropReason {
         guard interfaces[id.place].hasAddress else { return .noInterfaceAddress }
-        return isPossibleSource(header.source, at: id) ? .ipNotForUs : .ipBadSource
+        return isPossibleSource(header.source, at: interfaces.ref(id.place)) ? .ipNotForUs : .ipBadSource
     }
 
     /// Drops what `refuse` let through and the DHCP client does not want.

@@ -190,13 +190,14 @@ struct SocketTable: ~Copyable {
     /// Queues a packet; gives it back when there is no room.
     @inline(__always)
     mutating func deliver(_ payload: consuming Packet, to i: Int, from source: Endpoint) -> Packet? {
-        guard hasRoom(i, 1, udp[i].received.packets.count), payload.prepend(QueuedHeader.byteCount) else {
-            udp[i].received.dropped &+= 1
+        let socket = udp.ref(i)
+        guard hasRoom(i, 1, socket.value.received.packets.count), payload.prepend(QueuedHeader.byteCount) else {
+            socket.value.received.dropped &+= 1
             return payload
         }
         var bytes = payload.mutableBytes
         QueuedHeader(source: source, continues: false).emit(to: &bytes)
-        udp[i].received.packets.append(payload)
+        socket.value.received.packets.append(payload)
         if !isOwn(i) { queued += 1 }
         return nil
     }
@@ -245,19 +246,25 @@ struct SocketTable: ~Copyable {
     }
 
     private mutating func takeDatagram(_ socket: Ref<UDPSocket>, _ i: Int) -> Datagram? {
-        let before = socket.value.received.packets.count
         guard var packet = socket.value.received.packets.removeFirst() else { return nil }
+        if !isOwn(i) { queued -= 1 }
         let header = QueuedHeader(packet.bytes)
         packet.trimFront(QueuedHeader.byteCount)
+        guard header.continues else { return Datagram(payload: packet, rest: PacketQueue(), source: header.source) }
+        return Datagram(payload: packet, rest: takeRest(socket, i), source: header.source)
+    }
+
+    @inline(never)
+    private mutating func takeRest(_ socket: Ref<UDPSocket>, _ i: Int) -> PacketQueue {
         var rest = PacketQueue()
-        var continues = header.continues
+        var continues = true
         while continues, var piece = socket.value.received.packets.removeFirst() {
+            if !isOwn(i) { queued -= 1 }
             continues = QueuedHeader(piece.bytes).continues
             piece.trimFront(QueuedHeader.byteCount)
             rest.append(piece)
         }
-        if !isOwn(i) { queued -= before - socket.value.received.packets.count }
-        return Datagram(payload: packet, rest: rest, source: header.source)
+        return rest
     }
 
     /// Notes an error about a datagram of ours at the socket that is connected there, and returns that; nil when there is none.

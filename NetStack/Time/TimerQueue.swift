@@ -79,6 +79,13 @@ struct TimerQueue: ~Copyable {
     /// When the first timer is due.
     @inline(__always) var next: Instant { count > 0 ? heap[0].deadline : .never }
 
+    /// When a timer is due.
+    @inline(__always)
+    func deadline(of timer: StackTimer) -> Instant {
+        let place = Int(places[timer.number])
+        return place >= 0 ? heap[place].deadline : .never
+    }
+
     /// Sets a timer anew; `never` cancels it.
     @inline(never)
     mutating func set(_ timer: StackTimer, at deadline: Instant) {

@@ -99,6 +99,8 @@ if freestanding {
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests", swiftSettings: common),
         .testTarget(
+            name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests", swiftSettings: common),
+        .testTarget(
             name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets"], path: "Tests/NetStackTests", exclude: ["fuzz"],
             swiftSettings: common),
         .testTarget(

@@ -1,22 +1,4 @@
-// What the socket calls agree on. An address and a port travel in one 64-bit word, `address << 16 | port`, both in host order.
-
-/// An IPv4 address and a port, as the socket calls take and give them.
-public struct SocketName: Equatable, Sendable {
-    public var address: UInt32
-    public var port: UInt16
-
-    public init(address: UInt32, port: UInt16) {
-        self.address = address
-        self.port = port
-    }
-
-    public init(word: UInt64) {
-        address = UInt32(truncatingIfNeeded: word >> 16)
-        port = UInt16(truncatingIfNeeded: word)
-    }
-
-    public var word: UInt64 { UInt64(address) << 16 | UInt64(port) }
-}
+// What the socket calls agree on, beside addresses (NetworkAddress.swift).
 
 /// What a socket carries; the argument of socket.
 public enum SocketKind: Int32, Sendable {
@@ -35,7 +17,7 @@ public enum SocketOption: Int32, Sendable {
     case receiveTimeout = 2
     /// The time to live of what is sent, 1 to 255; 64 unless it was set.
     case timeToLive = 3
-    /// To be read only: the address of who reported the last error, 0 for none.
+    /// To be read only, through a pointer to a NetworkAddress: the host that reported the last error, `::` for none.
     case errorReporter = 4
 }
 

@@ -80,12 +80,12 @@ enum Leases {
         var report = LeaseReport()
         let dhcp = interface.dhcp
         report.state = LeaseReport.State(rawValue: dhcp.state.rawValue) ?? .stopped
-        report.address = interface.address.bits
-        report.prefixLength = interface.prefixLength
-        report.router = interface.gateway?.bits ?? 0
+        report.address = NetworkAddress(interface.address)
+        report.prefixLength = UInt8(truncatingIfNeeded: interface.prefixLength)
+        report.router = NetworkAddress(interface.gateway ?? .any)
         guard dhcp.state.hasLease, let lease = dhcp.lease else { return report }
-        report.server = lease.server.bits
-        for index in 0..<lease.nameServers.count { report.addNameServer(lease.nameServers[index].bits) }
+        report.server = NetworkAddress(lease.server)
+        for index in 0..<lease.nameServers.count { report.addNameServer(NetworkAddress(lease.nameServers[index])) }
         for index in 0..<lease.domain.count { report.addDomain(lease.domain[index]) }
         report.leaseTime = lease.leaseTime
         report.renewalTime = lease.renewalTime

@@ -45,7 +45,7 @@ enum Names {
             failure = result.error
             var report = NameReport()
             report.timeToLive = result.timeToLive
-            for i in 0..<result.addresses.count { report.addAddress(result.addresses[i].bits) }
+            for i in 0..<result.addresses.count { report.addAddress(NetworkAddress(result.addresses[i])) }
             result.canonical.forEachCharacter { report.addNameByte($0) }
             return report
         } ?? nil

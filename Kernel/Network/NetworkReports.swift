@@ -25,10 +25,10 @@ enum NetworkReports {
         let id = id(place, stack)
         return stack.withInterface(id) { interface in
             var report = InterfaceReport()
-            report.number = Int(id.rawValue)
+            report.number = id.rawValue
             report.mtu = UInt64(interface.mtu)
-            report.address = interface.address.bits
-            report.prefixLength = interface.prefixLength
+            report.address = NetworkAddress(interface.address)
+            report.prefixLength = UInt8(truncatingIfNeeded: interface.prefixLength)
             if interface.address != .any { report.flags.insert(.up) }
             if interface.isLinkUp { report.flags.insert(.running) }
             if interface.dhcp.isActive { report.flags.insert(.dynamic) }
@@ -40,9 +40,9 @@ enum NetworkReports {
             }
             report.name = CardNames.name(place)
             report.spot = CardNames.spot(place)
-            report.driver = words(CardNames.driver(place))
+            (report.driver0, report.driver8) = words(CardNames.driver(place))
             report.hardware = bits(of: interface.hardware)
-            report.router = interface.gateway?.bits ?? 0
+            report.router = NetworkAddress(interface.gateway ?? .any)
             report.flags.formUnion([.broadcast, .multicast])
             report.capabilities = InterfaceReport.Capabilities(rawValue: interface.capabilities.rawValue)
             return report
@@ -60,24 +60,28 @@ enum NetworkReports {
     static func route(_ index: Int, of stack: borrowing Stack) -> RouteReport? {
         guard let entry = stack.routes[index] else { return nil }
         return RouteReport(
-            destination: entry.destination.ipv4?.bits ?? 0, prefixLength: max(0, entry.prefixLength - IPAddress.mappedPrefixLength),
-            router: entry.gateway.ipv4?.bits ?? 0, interface: entry.interface.rawValue, isStatic: entry.isStatic)
+            destination: NetworkAddress(entry.destination), prefixLength: UInt8(truncatingIfNeeded: entry.prefixLength),
+            router: NetworkAddress(entry.gateway), interface: entry.interface.rawValue, isStatic: entry.isStatic)
     }
 
     static func neighbour(_ place: Int, of stack: borrowing Stack) -> NeighbourReport? {
         let now = Clock.now
         guard let neighbour = stack.neighbour(place, now: now) else { return nil }
         return NeighbourReport(
-            address: neighbour.address.ipv4?.bits ?? 0, interface: neighbour.interface.rawValue,
-            hardware: neighbour.hardware.map { bits(of: $0) },
-            secondsLeft: neighbour.state == .reachable ? (neighbour.reachableUntil - now).seconds : 0)
+            address: NetworkAddress(neighbour.address), interface: neighbour.interface.rawValue,
+            hardware: neighbour.hardware.map { bits(of: $0) } ?? 0,
+            state: NeighbourReport.State(rawValue: neighbour.state.rawValue) ?? .incomplete,
+            secondsLeft: neighbour.state == .reachable ? UInt32(clamping: (neighbour.reachableUntil - now).seconds) : 0)
     }
 
     static func socket(_ index: Int, of stack: borrowing Stack) -> SocketStatus? {
         guard let socket = stack.socketReport(index) else { return nil }
         var status = SocketStatus(kind: socket.isCapture ? .capture : .datagram, queued: socket.queued)
-        status.local = SocketName(socket.local).word
-        status.remote = socket.peer.map { SocketName($0).word } ?? 0
+        status.local = SocketAddress(socket.local)
+        if let peer = socket.peer {
+            status.peer = SocketAddress(peer)
+            status.isConnected = true
+        }
         status.dropped = socket.dropped
         return status
     }

@@ -17,21 +17,20 @@ struct SocketFile {
         place.pointee.pollers.wake()
     }
 
-    func bind(to name: SocketName) throws(SystemError) {
+    func bind(to address: SocketAddress) throws(SystemError) {
         try Network.withStack { (stack) throws(SystemError) in
-            try throwingSystemError { () throws(SocketError) in try stack.bindSocket(number, to: Endpoint(name)) }
+            try throwingSystemError { () throws(SocketError) in try stack.bindSocket(number, to: Endpoint(address)) }
         }
     }
 
-    func connect(to name: SocketName) throws(SystemError) {
-        guard name.port != 0 else { return try disconnect() }
-        try Leases.awaitAddress(for: Endpoint(name).address)
+    func connect(to peer: SocketAddress) throws(SystemError) {
+        try Leases.awaitAddress(for: IPAddress(peer.address))
         try Network.withStack { (stack) throws(SystemError) in
-            try throwingSystemError { () throws(SocketError) in try stack.connectSocket(number, to: Endpoint(name)) }
+            try throwingSystemError { () throws(SocketError) in try stack.connectSocket(number, to: Endpoint(peer)) }
         }
     }
 
-    private func disconnect() throws(SystemError) {
+    func disconnect() throws(SystemError) {
         try Network.withStack { (stack) throws(SystemError) in
             try throwingSystemError { () throws(SocketError) in try stack.disconnectSocket(number) }
         }
@@ -50,21 +49,17 @@ struct SocketFile {
         }
     }
 
-    func value(of option: SocketOption) throws(SystemError) -> Int {
-        switch option {
-        case .receiveTimeout: Int(place.pointee.timeout)
-        case .errorReporter: Int(Network.onStack { $0.errorReporter(ofSocket: number).ipv4?.bits ?? 0 } ?? 0)
-        case .broadcast, .timeToLive: throw .invalidArgument  // the program that set them knows them
-        }
-    }
+    var receiveTimeout: Int { Int(place.pointee.timeout) }
 
-    var localName: SocketName { Network.onStack { SocketName($0.localAddress(ofSocket: number)) } ?? SocketName(word: 0) }
+    var errorReporter: NetworkAddress { Network.onStack { NetworkAddress($0.errorReporter(ofSocket: number)) } ?? .none }
 
-    func remoteName() throws(SystemError) -> SocketName {
-        guard let name = Network.onStack({ $0.peerAddress(ofSocket: number).map { SocketName($0) } }) ?? nil else {
+    var localAddress: SocketAddress { Network.onStack { SocketAddress($0.localAddress(ofSocket: number)) } ?? .none }
+
+    func peerAddress() throws(SystemError) -> SocketAddress {
+        guard let peer = Network.onStack({ $0.peerAddress(ofSocket: number).map { SocketAddress($0) } }) ?? nil else {
             throw .notConnected
         }
-        return name
+        return peer
     }
 
     /// Bits of PollEntry.
@@ -79,8 +74,8 @@ struct SocketFile {
 
     func withPollQueue(_ body: (inout PollQueue) -> Void) { body(&place.pointee.pollers) }
 
-    /// Sends one datagram from user memory; to the connected peer if `name` is nil.
-    func send(from source: UserAddress, count: Int, to name: SocketName?) throws(SystemError) -> Int {
+    /// Sends one datagram from user memory; to the connected peer if `destination` is nil.
+    func send(from source: UserAddress, count: Int, to destination: SocketAddress?) throws(SystemError) -> Int {
         guard count <= Stack.datagramLimit else { throw .messageTooLong }
         // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under it.
         let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)
@@ -92,13 +87,13 @@ struct SocketFile {
             rest.append(try Self.copyIn(from: source + taken, count: piece))
             taken += piece
         }
-        if let name { try Leases.awaitAddress(for: Endpoint(name).address) }
+        if let destination { try Leases.awaitAddress(for: IPAddress(destination.address)) }
         var waiting: Packet? = consume first
         var waitingRest: PacketQueue? = consume rest
         try Network.withStack { (stack) throws(SystemError) in
             guard let packet = waiting.take(), let rest = waitingRest.take() else { return }
             do throws(SocketError) {
-                try stack.send(packet, rest: rest, from: number, to: name.map { Endpoint($0) }, now: Clock.now)
+                try stack.send(packet, rest: rest, from: number, to: destination.map { Endpoint($0) }, now: Clock.now)
             } catch {
                 throw error.systemError
             }
@@ -113,7 +108,7 @@ struct SocketFile {
     }
 
     /// Waits for one datagram and copies its payload out, cut at `count` bytes.
-    func receive(to destination: UserAddress, count: Int) throws(SystemError) -> (count: Int, source: SocketName) {
+    func receive(to destination: UserAddress, count: Int) throws(SystemError) -> (count: Int, source: SocketAddress) {
         let limit = place.pointee.timeout
         let deadline = limit == 0 ? nil : Clock.ticks(after: .milliseconds(UInt64(limit)))
         var datagram = try place.pointee.readers.wait(until: deadline) { () throws(SystemError) -> Datagram? in
@@ -131,7 +126,7 @@ struct SocketFile {
         }
         let taken = min(count, datagram.payload.count)
         guard destination.copyOut(from: datagram.payload.firstByte, count: taken) == taken else { throw .badAddress }
-        return (try copyOut(&datagram.rest, to: destination, from: taken, limit: count), SocketName(datagram.source))
+        return (try copyOut(&datagram.rest, to: destination, from: taken, limit: count), SocketAddress(datagram.source))
     }
 
     /// Copies the further pieces of a datagram; returns where it ends.
@@ -185,14 +180,6 @@ enum Sockets {
 
 private func throwingSystemError<Result>(_ body: () throws(SocketError) -> Result) throws(SystemError) -> Result {
     do throws(SocketError) { return try body() } catch { throw error.systemError }
-}
-
-extension SocketName {
-    init(_ endpoint: Endpoint) { self.init(address: endpoint.address.ipv4?.bits ?? 0, port: endpoint.port) }
-}
-
-extension Endpoint {
-    init(_ name: SocketName) { self.init(IPv4Address(bits: name.address), name.port) }
 }
 
 extension SocketError {

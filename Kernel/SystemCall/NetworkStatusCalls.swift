@@ -43,35 +43,38 @@ enum NetworkStatusCalls {
         case .addRoute: try addRoute(try record.load(as: RouteReport.self))
         case .deleteRoute: try deleteRoute(try record.load(as: RouteReport.self))
         case .deleteNeighbour: try deleteNeighbour(try record.load(as: NeighbourReport.self))
+        case .addNeighbour: try addNeighbour(try record.load(as: NeighbourReport.self))
         }
         return 0
     }
 
     private static func setAddress(_ wanted: InterfaceReport) throws(SystemError) {
-        let address = IPv4Address(bits: wanted.address)
-        guard address == .any || address.isUnicast, wanted.prefixLength <= 32 else { throw .invalidArgument }
-        let router = wanted.router == 0 ? nil : IPv4Address(bits: wanted.router)
-        if let router {
-            let mask = ipv4Mask(wanted.prefixLength)
-            let isOnNetwork = (router.bits ^ address.bits) & mask == 0
+        guard let address = ipv4(wanted.address), let router = ipv4(wanted.router), wanted.prefixLength <= 32 else {
+            throw .invalidArgument
+        }
+        let prefixLength = Int(wanted.prefixLength)
+        guard address == .any || address.isUnicast else { throw .invalidArgument }
+        if router != .any {
+            let isOnNetwork = (router.bits ^ address.bits) & ipv4Mask(prefixLength) == 0
             // With an address alone on its network, the router is outside of it.
-            guard router.isUnicast, router != address, isOnNetwork || wanted.prefixLength == 32 else { throw .invalidArgument }
+            guard router.isUnicast, router != address, isOnNetwork || prefixLength == 32 else { throw .invalidArgument }
         }
         try Network.withStack { (stack) throws(SystemError) in
-            guard stack.configure(InterfaceID(rawValue: UInt8(truncatingIfNeeded: wanted.number)), address: address, prefixLength: wanted.prefixLength, gateway: router)
-            else { throw .networkDown }
+            let isDone = stack.configure(
+                InterfaceID(rawValue: wanted.number), address: address, prefixLength: prefixLength, gateway: router == .any ? nil : router)
+            guard isDone else { throw .networkDown }
         }
     }
 
+    /// 0.0.0.0 for `::`; nil for an address of IPv6.
+    private static func ipv4(_ address: NetworkAddress) -> IPv4Address? { address == .none ? .any : IPAddress(address).ipv4 }
+
     private static func addRoute(_ wanted: RouteReport) throws(SystemError) {
-        let interface = wanted.interface == RouteReport.anyInterface ? nil : InterfaceID(rawValue: wanted.interface)
-        let router = wanted.router == 0 ? .unspecified : IPAddress(IPv4Address(bits: wanted.router))
-        guard wanted.prefixLength <= 32 else { throw .invalidArgument }
         try Network.withStack { (stack) throws(SystemError) in
             do throws(RouteError) {
                 try stack.addRoute(
-                    to: IPAddress(IPv4Address(bits: wanted.destination)),
-                    prefixLength: IPAddress.mappedPrefixLength + wanted.prefixLength, gateway: router, interface: interface)
+                    to: IPAddress(wanted.destination), prefixLength: Int(wanted.prefixLength), gateway: IPAddress(wanted.router),
+                    interface: wanted.chosen)
             } catch {
                 throw error.systemError
             }
@@ -79,12 +82,10 @@ enum NetworkStatusCalls {
     }
 
     private static func deleteRoute(_ wanted: RouteReport) throws(SystemError) {
-        let interface = wanted.interface == RouteReport.anyInterface ? nil : InterfaceID(rawValue: wanted.interface)
         try Network.withStack { (stack) throws(SystemError) in
             do throws(RouteError) {
                 try stack.removeRoute(
-                    to: IPAddress(IPv4Address(bits: wanted.destination)),
-                    prefixLength: IPAddress.mappedPrefixLength + wanted.prefixLength, interface: interface)
+                    to: IPAddress(wanted.destination), prefixLength: Int(wanted.prefixLength), interface: wanted.chosen)
             } catch {
                 throw error.systemError
             }
@@ -93,9 +94,22 @@ enum NetworkStatusCalls {
 
     private static func deleteNeighbour(_ wanted: NeighbourReport) throws(SystemError) {
         try Network.withStack { (stack) throws(SystemError) in
-            guard stack.forgetNeighbour(IPAddress(IPv4Address(bits: wanted.address))) else { throw .noSuchFile }
+            guard stack.forgetNeighbour(IPAddress(wanted.address)) else { throw .noSuchFile }
         }
     }
+
+    private static func addNeighbour(_ wanted: NeighbourReport) throws(SystemError) {
+        let hardware = EthernetAddress(bits: wanted.hardware)
+        guard hardware.isUnicast else { throw .invalidArgument }
+        try Network.withStack { (stack) throws(SystemError) in
+            guard stack.addNeighbour(IPAddress(wanted.address), hardware, now: Clock.now) else { throw .noBufferSpace }
+        }
+    }
+}
+
+extension RouteReport {
+    /// The interface that a program named; nil: whichever.
+    fileprivate var chosen: InterfaceID? { interface == RouteReport.anyInterface ? nil : InterfaceID(rawValue: interface) }
 }
 
 extension RouteError {

@@ -212,7 +212,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     mutating func drainLoopback(now: Instant) {
         while let packet = loopback.removeFirst() {
             loopbackCounters.packetsIn &+= 1
-            loopbackCounters.bytesIn &+= UInt64(packet.count)
+            loopbackCounters.bytesIn &+= UInt64(packet.totalCount)
             if isCapturing {
                 loopbackCapture.copy(packet, linkHeader: EthernetHeader.byteCount, isOutgoing: false, pool: pool, now: now)
             }
@@ -224,7 +224,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     @inline(__always)
     mutating func input(_ frame: consuming Packet, at i: Int, now: Instant) {
         table[i].counters.packetsIn &+= 1
-        table[i].counters.bytesIn &+= UInt64(frame.count)
+        table[i].counters.bytesIn &+= UInt64(frame.totalCount)
         table[i].capture.note(frame, isOutgoing: false, pool: pool, now: now)
         guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: i) }
         guard header.destination == table[i].hardware || header.destination.isMulticast else { return drop(.frameNotForUs, at: i) }

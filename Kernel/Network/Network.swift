@@ -195,7 +195,7 @@ enum Network {
     @inline(never)
     private static func tellTrouble() {
         for index in 0..<Stack.interfaceLimit {
-            guard let trouble = onStack({ $0.withInterface(index) { $0.device.takeTrouble() } }), let text = trouble ?? nil else { continue }
+            guard let message = onStack({ $0.withInterface(index) { $0.device.takeFaultMessage() } }), let text = message ?? nil else { continue }
             kprint("\(interface: index): \(text)\n")
         }
     }

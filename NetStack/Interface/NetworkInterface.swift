@@ -106,8 +106,9 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
         var bytes = packet.mutableBytes
         EthernetHeader(destination: destination, source: hardware, type: type).emit(to: &bytes)
         capture.note(packet, isOutgoing: true, pool: pool, now: now)
-        let count = packet.count
-        if device.transmit(packet) != nil {
+        if !capabilities.contains(.checksumOut) { packet.completeChecksum() }
+        let count = packet.totalCount
+        if device.transmit(LentPacket(packet)) != nil {
             counters.count(.transmitRingFull)
         } else {
             counters.packetsOut &+= 1

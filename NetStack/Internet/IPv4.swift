@@ -6,10 +6,10 @@ extension NetStack where Device: ~Copyable {
     @inline(never)
     mutating func inputIPv4(_ packet: consuming Packet, at i: Int, wasBroadcast: Bool, now: Instant) {
         let header: IPv4Header
-        do { header = try IPv4Header(parsing: packet.bytes) } catch { return drop(Self.reason(error), at: i) }
+        do { header = try IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount) } catch { return drop(Self.reason(error), at: i) }
         guard let toGroup = accepts(header, at: i) else { return refuse(packet, header, at: i, now: now) }
         guard toGroup || !wasBroadcast else { return drop(.ipUnicastInBroadcastFrame, at: i) }  // RFC 1122, 3.3.6
-        packet.resize(to: header.totalLength)
+        packet.truncate(to: header.totalLength)
         packet.trimFront(header.headerLength)  // options are not looked at
         guard !header.isFragment else { return inputFragment(packet, header, at: i, toGroup: toGroup, now: now) }
         inputTransport(packet, header, at: i, toGroup: toGroup, now: now)
@@ -54,7 +54,7 @@ extension NetStack where Device: ~Copyable {
     /// What `accepts` turned away: for the DHCP client, or dropped.
     private mutating func refuse(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, now: Instant) {
         if mayBeDHCP(header, at: i) {
-            packet.resize(to: header.totalLength)
+            packet.truncate(to: header.totalLength)
             packet.trimFront(header.headerLength)
             guard let udp = UDPHeader(parsing: packet.bytes, source: header.source, destination: header.destination) else {
                 return drop(.udpMalformed, at: i)
@@ -82,8 +82,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Puts the header in front of a payload; false without the room.
     @inline(__always) @discardableResult
-    mutating func prependIPv4(_ packet: inout Packet, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
-        let payloadCount = packet.count
+    mutating func prependIPv4(_ packet: inout Packet, payloadCount: Int, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
         guard packet.prepend(IPv4Header.leastByteCount) else { return false }
         var bytes = packet.mutableBytes
         IPv4Header(
@@ -96,12 +95,11 @@ extension NetStack where Device: ~Copyable {
     /// Puts the header in front of a payload and sends it, in fragments when the way is too narrow.
     @inline(never)
     mutating func output(_ payload: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
-        guard payload.count + IPv4Header.leastByteCount <= mtu(of: route, to: envelope.destination) else {
-            var pieces = PacketQueue()
-            pieces.append(payload)
-            return output(pieces, envelope, by: route, now: now)
+        let payloadCount = payload.totalCount
+        guard payloadCount + IPv4Header.leastByteCount <= mtu(of: route, to: envelope.destination) else {
+            return outputFragments(payload, envelope, by: route, now: now)
         }
-        guard prependIPv4(&payload, envelope, identification: nextIdentification()) else {
+        guard prependIPv4(&payload, payloadCount: payloadCount, envelope, identification: nextIdentification()) else {
             return drop(.tooLarge, at: Self.loopbackIndex)
         }
         forward(payload, by: route, now: now)
@@ -114,7 +112,8 @@ extension NetStack where Device: ~Copyable {
         case .loopback:
             guard loopback.count < Self.loopbackLimit else { return drop(.loopbackFull, at: Self.loopbackIndex) }
             loopbackCounters.packetsOut &+= 1
-            loopbackCounters.bytesOut &+= UInt64(packet.count)
+            loopbackCounters.bytesOut &+= UInt64(packet.totalCount)
+            packet.isChecksumVerified = true  // it never is on a wire
             loopback.append(packet)
         case .interface(let i, let nextHop): table[i].send(packet, to: nextHop, pool: pool, now: now)
         }

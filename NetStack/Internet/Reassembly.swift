@@ -8,8 +8,8 @@
 enum ReassemblyOutcome: ~Copyable {
     /// Kept, or a copy of what is there.
     case waiting
-    /// All pieces, and the header of fragment zero, whose bytes still stand in front of the first.
-    case complete(PacketQueue, IPv4Header)
+    /// All pieces as a train, and the header of fragment zero, whose bytes still stand in front of the first.
+    case complete(Packet, IPv4Header)
     case refused(DropReason)
 }
 
@@ -81,7 +81,8 @@ struct Reassembly: ~Copyable {
             return .waiting
         }
         let first = slots[i].header
-        return .complete(take(i), first)
+        guard let whole = take(i).coupled() else { return .waiting }
+        return .complete(whole, first)
     }
 
     private func find(_ header: IPv4Header) -> Int? {
@@ -159,10 +160,10 @@ struct ExpiredDatagram: ~Copyable {
 }
 
 extension Packet {
-    /// Where a fragment belongs in its datagram, in bytes; kept in the buffer's book-keeping.
+    /// Where a fragment belongs in its datagram, in bytes.
     fileprivate var offset: Int {
-        get { Int(buffer.load(fromByteOffset: PacketField.offset, as: UInt32.self)) }
-        nonmutating set { buffer.storeBytes(of: UInt32(truncatingIfNeeded: newValue), toByteOffset: PacketField.offset, as: UInt32.self) }
+        get { Int(truncatingIfNeeded: self[note: 0]) }
+        nonmutating set { self[note: 0] = UInt64(truncatingIfNeeded: newValue) }
     }
 }
 
@@ -170,18 +171,7 @@ extension PacketQueue {
     fileprivate enum Insertion { case done, duplicate, overlap }
 
     /// Where the last piece ends.
-    fileprivate var lastEnd: Int { last.map(Self.end) ?? 0 }
-
-    private static func offset(_ buffer: UnsafeMutableRawPointer) -> Int {
-        Int(buffer.load(fromByteOffset: PacketField.offset, as: UInt32.self))
-    }
-
-    private static func end(_ buffer: UnsafeMutableRawPointer) -> Int {
-        let packet = Packet(owning: buffer)
-        let end = packet.offset + packet.count
-        _ = packet.release()
-        return end
-    }
+    fileprivate var lastEnd: Int { withLast { $0.offset + $0.count } ?? 0 }
 
     /// Puts a fragment in its place; drops it when that is taken.
     fileprivate mutating func insert(_ piece: consuming Packet) -> Insertion {
@@ -191,16 +181,13 @@ extension PacketQueue {
             append(piece)
             return .done
         }
-        var before: UnsafeMutableRawPointer?
-        var next = first
-        while let buffer = next, Self.offset(buffer) < offset {
-            before = buffer
-            next = buffer.load(as: UnsafeMutableRawPointer?.self)
+        var result = Insertion.done
+        forEach { other in
+            let otherEnd = other.offset + other.count
+            if other.offset == offset, otherEnd == end { result = .duplicate }
+            else if result == .done, other.offset < end, otherEnd > offset { result = .overlap }
         }
-        if let next, Self.offset(next) == offset, Self.end(next) == end { return .duplicate }
-        if let before, Self.end(before) > offset { return .overlap }
-        if let next, Self.offset(next) < end { return .overlap }
-        insert(piece, after: before)
-        return .done
+        if result == .done { insert(piece) { $0.offset > offset } }
+        return result
     }
 }

@@ -92,7 +92,7 @@ extension NetStack where Device: ~Copyable {
         if destination != .broadcast, !table[i].isDirect(destination), let gateway = table[i].gateway { nextHop = gateway }
         let envelope = Envelope(protocolNumber: IPProtocol.udp, source: source, destination: destination)
         guard let hardware else { return output(packet, envelope, by: .interface(i, nextHop: nextHop), now: now) }
-        prependIPv4(&packet, envelope, identification: nextIdentification())
+        prependIPv4(&packet, payloadCount: packet.totalCount, envelope, identification: nextIdentification())
         table[i].transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
     }
 
@@ -112,7 +112,8 @@ extension NetStack where Device: ~Copyable {
         var sender = EthernetHeader(parsing: packet.bytes)?.source ?? .broadcast
         if !sender.isUnicast { sender = .broadcast }  // it was put together from fragments
         packet.trimFront(EthernetHeader.byteCount + ip.headerLength + UDPHeader.byteCount)
-        packet.resize(to: udp.length - UDPHeader.byteCount)
+        packet.truncate(to: udp.length - UDPHeader.byteCount)
+        guard packet.becomeContiguous(from: pool) else { return drop(.dhcpMalformed, at: i) }
         let reply: DHCPReply
         do { reply = try DHCPReply(parsing: packet.bytes) } catch { return drop(.dhcpMalformed, at: i) }
         if !table[i].dhcp.receive(reply, from: sender, now: now) { drop(.dhcpUnexpected, at: i) }

@@ -281,8 +281,9 @@ extension NetStack where Device: ~Copyable {
         return nil
     }
 
-    private mutating func read(_ datagram: borrowing Datagram, for i: Int) -> DNSVerdict? {
+    private mutating func read(_ datagram: consuming Datagram, for i: Int) -> DNSVerdict? {
         let query = resolver.queries + i
+        guard datagram.payload.becomeContiguous(from: pool) else { return nil }
         return DNSMessage.parseAnswer(
             datagram.payload.bytes, identifier: query.pointee.identifier, name: &query.pointee.current,
             addresses: &query.pointee.addresses, timeToLive: &query.pointee.timeToLive)

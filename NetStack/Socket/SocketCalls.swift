@@ -75,7 +75,7 @@ extension NetStack where Device: ~Copyable {
         guard let socket = sockets[i] else { return nil }
         return SocketReport(
             isCapture: socket.pointee.isCapture, local: socket.pointee.local, remote: socket.pointee.remote,
-            queued: socket.pointee.received.count, dropped: socket.pointee.dropped)
+            queued: socket.pointee.held, dropped: socket.pointee.dropped)
     }
 }
 
@@ -91,23 +91,13 @@ public struct SocketReport {
 }
 
 extension Packet {
-    /// Who sent the datagram in a socket's queue; kept in the buffer's book-keeping.
+    /// The sender of the datagram in a socket's queue.
     @inline(__always)
     var source: SocketAddress {
         get {
-            let word = buffer.load(fromByteOffset: PacketField.source, as: UInt64.self)
+            let word = self[note: 0]
             return SocketAddress(IPv4Address(bits: UInt32(truncatingIfNeeded: word >> 16)), UInt16(truncatingIfNeeded: word))
         }
-        nonmutating set {
-            buffer.storeBytes(
-                of: UInt64(newValue.address.bits) << 16 | UInt64(newValue.port), toByteOffset: PacketField.source, as: UInt64.self)
-        }
-    }
-
-    /// Whether the next packet in a socket's queue belongs to the same datagram.
-    @inline(__always)
-    var continues: Bool {
-        get { buffer.load(fromByteOffset: PacketField.continues, as: UInt32.self) != 0 }
-        nonmutating set { buffer.storeBytes(of: newValue ? 1 : 0, toByteOffset: PacketField.continues, as: UInt32.self) }
+        nonmutating set { self[note: 0] = UInt64(newValue.address.bits) << 16 | UInt64(newValue.port) }
     }
 }

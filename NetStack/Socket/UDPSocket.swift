@@ -24,11 +24,9 @@ public struct SocketAddress: Equatable, Sendable {
     public static let any = SocketAddress(.any, 0)
 }
 
-/// A datagram that arrived: its payload alone, and who sent it.
+/// A datagram that arrived: its payload alone, perhaps a train, and its sender.
 public struct Datagram: ~Copyable {
     public var payload: Packet
-    /// The rest of the payload, of a datagram that came in fragments and is larger than a packet.
-    public var rest: PacketQueue
     public let source: SocketAddress
 }
 
@@ -45,6 +43,8 @@ struct UDPSocket: ~Copyable {
     /// Gets a copy of every frame instead of datagrams.
     var isCapture = false
     var received = PacketQueue()
+    /// Buffers that the datagrams in `received` take.
+    var held = 0
     var pendingError: SocketError?
     /// Who reported the last error.
     var errorReporter = IPv4Address.any
@@ -61,7 +61,7 @@ struct UDPSocket: ~Copyable {
 struct SocketTable: ~Copyable {
     static var capacity: Int { 64 }
     static var memoryNeeded: Int { MemoryLayout<UDPSocket>.stride * capacity }
-    /// Datagrams that one socket keeps.
+    /// Buffers that one socket keeps.
     static var queueLimit: Int { 256 }
     private static var chainCount: Int { 64 }
 
@@ -100,7 +100,7 @@ struct SocketTable: ~Copyable {
     mutating func close(_ i: Int) {
         guard let socket = self[i] else { return }
         unbind(i)
-        queued -= socket.pointee.received.count
+        queued -= socket.pointee.held
         socket.pointee.received.removeAll()
         _ = (sockets + i).move()
         (sockets + i).initialize(to: UDPSocket())
@@ -198,50 +198,30 @@ struct SocketTable: ~Copyable {
 
     // MARK: Queues
 
-    /// Queues a payload; gives it back when there is no room.
+    /// Queues a payload, perhaps a train; gives it back when there is no room.
     @inline(__always)
     mutating func deliver(_ payload: consuming Packet, to i: Int, from source: SocketAddress) -> Packet? {
-        guard sockets[i].received.count < Self.queueLimit, queued < totalLimit else {
+        let parts = payload.hasRest ? payload.partCount : 1
+        guard sockets[i].held + parts <= Self.queueLimit, queued + parts <= totalLimit else {
             sockets[i].dropped &+= 1
             return payload
         }
         payload.source = source
-        payload.continues = false
         sockets[i].received.append(payload)
-        queued += 1
+        sockets[i].held += parts
+        queued += parts
         ready |= 1 << UInt64(i)
         return nil
-    }
-
-    /// Queues a payload that lies in several packets, all of it or nothing; false when there is no room.
-    mutating func deliver(_ pieces: consuming PacketQueue, to i: Int, from source: SocketAddress) -> Bool {
-        guard sockets[i].received.count + pieces.count <= Self.queueLimit, queued + pieces.count <= totalLimit else {
-            sockets[i].dropped &+= 1
-            return false
-        }
-        while let piece = pieces.removeFirst() {
-            piece.source = source
-            piece.continues = !pieces.isEmpty
-            sockets[i].received.append(piece)
-            queued += 1
-        }
-        ready |= 1 << UInt64(i)
-        return true
     }
 
     /// The oldest datagram in a socket's queue.
     mutating func take(from i: Int) -> Datagram? {
         guard let packet = sockets[i].received.removeFirst() else { return nil }
-        queued -= 1
+        let parts = packet.hasRest ? packet.partCount : 1
+        queued -= parts
+        sockets[i].held -= parts
         let source = packet.source
-        var rest = PacketQueue()
-        var continues = packet.continues
-        while continues, let piece = sockets[i].received.removeFirst() {
-            queued -= 1
-            continues = piece.continues
-            rest.append(piece)
-        }
-        return Datagram(payload: packet, rest: rest, source: source)
+        return Datagram(payload: packet, source: source)
     }
 
     /// An error about a datagram of ours: the socket that is connected there hears of it.

@@ -31,11 +31,11 @@ func link(with script: String, _ extra: String...) -> [LinkerSetting] {
 var targets: [Target] = [
     .target(name: "Storage", path: "Kernel/Storage", swiftSettings: settings + strict),
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
-    .target(name: "Packets", path: "NetStack/Packet", swiftSettings: freestanding ? embedded : fast),
+    .target(name: "Packets", path: "NetStack/Packet", swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(
         name: "NetStack", dependencies: ["Packets", "Storage"], path: "NetStack", exclude: ["Packet"],
         swiftSettings: freestanding ? embedded : fast),
-    .target(name: "Drivers", dependencies: ["Packets"], path: "Drivers", swiftSettings: settings),
+    .target(name: "Drivers", dependencies: ["Packets", "Storage"], path: "Drivers", swiftSettings: settings),
     .target(name: "FileSystem", dependencies: ["Storage", "SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: freestanding ? embedded : fast),
 ]

@@ -153,7 +153,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     mutating func input(_ frame: consuming Packet, at id: InterfaceID, now: Instant) {
         let interface = interfaces.ref(id.place)
         interface.value.counters.packetsIn &+= 1
-        interface.value.counters.bytesIn &+= UInt64(frame.count)
+        interface.value.counters.bytesIn &+= UInt64(frame.totalCount)
         interface.value.capture.note(frame, isOutgoing: false, pool: pool, now: now)
         guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: id) }
         guard header.destination == interface.value.hardware || header.destination.isMulticast else { return drop(.frameNotForUs, at: id) }

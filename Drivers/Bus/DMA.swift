@@ -3,6 +3,8 @@
 // Two kinds. *Ring* memory is read and written by both sides at any time: only through load and store here. *Buffers* belong to one
 // side at a time: `giveToDevice` before the device may touch one, `takeFromDevice` before the processor looks again. In the kernel both
 // hand-overs cost nothing; in tests the device sees copies, so a forgotten hand-over fails the test.
+//
+// The protocol speaks of addresses, which no compiler can check: drivers use the windows of DMAWindow.swift.
 
 import Synchronization
 
@@ -46,11 +48,15 @@ extension DMA {
 }
 
 #if hasFeature(Embedded)
+// The pointer's validity is the caller's promise, as the protocol's types say.
 extension DMA {
-    @inline(__always) public func load16(_ pointer: UnsafeMutableRawPointer) -> UInt16 { Volatile.load16(UInt(bitPattern: pointer)) }
-    @inline(__always) public func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 { Volatile.load32(UInt(bitPattern: pointer)) }
-    @inline(__always) public func store16(_ v: UInt16, _ pointer: UnsafeMutableRawPointer) { Volatile.store16(v, UInt(bitPattern: pointer)) }
-    @inline(__always) public func store32(_ v: UInt32, _ pointer: UnsafeMutableRawPointer) { Volatile.store32(v, UInt(bitPattern: pointer)) }
-    @inline(__always) public func store64(_ v: UInt64, _ pointer: UnsafeMutableRawPointer) { Volatile.store64(v, UInt(bitPattern: pointer)) }
+    @inline(__always) public func load16(_ pointer: UnsafeMutableRawPointer) -> UInt16 { unsafe Volatile.load16(UInt(bitPattern: pointer)) }
+    @inline(__always) public func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 { unsafe Volatile.load32(UInt(bitPattern: pointer)) }
+    @inline(__always)
+    public func store16(_ v: UInt16, _ pointer: UnsafeMutableRawPointer) { unsafe Volatile.store16(v, UInt(bitPattern: pointer)) }
+    @inline(__always)
+    public func store32(_ v: UInt32, _ pointer: UnsafeMutableRawPointer) { unsafe Volatile.store32(v, UInt(bitPattern: pointer)) }
+    @inline(__always)
+    public func store64(_ v: UInt64, _ pointer: UnsafeMutableRawPointer) { unsafe Volatile.store64(v, UInt(bitPattern: pointer)) }
 }
 #endif

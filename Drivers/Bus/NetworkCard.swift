@@ -63,7 +63,7 @@ public protocol NetworkCard: NetworkDevice, ~Copyable {
     static func attach(_ site: CardSite<Space>) throws(CardError) -> Self?
     var driver: CardDriver { get }
     /// A line about trouble that nobody was told of yet.
-    mutating func takeTrouble() -> StaticString?
+    mutating func takeFaultMessage() -> StaticString?
     /// Raises the interrupt line without reason, or lowers it again, before the card was ever armed: so that the kernel finds out
     /// where the line of an ISA card leads. Others do nothing.
     mutating func holdInterrupt(_ isRaised: Bool)
@@ -106,8 +106,8 @@ where First.Space == Rest.Space {
     // Cards stay for ever: there is no deinit.
 
     public var driver: CardDriver { if let first { first.pointee.driver } else { rest.pointee.driver } }
-    public mutating func takeTrouble() -> StaticString? {
-        if let first { first.pointee.takeTrouble() } else { rest.pointee.takeTrouble() }
+    public mutating func takeFaultMessage() -> StaticString? {
+        if let first { first.pointee.takeFaultMessage() } else { rest.pointee.takeFaultMessage() }
     }
     public mutating func holdInterrupt(_ isRaised: Bool) {
         if let first { first.pointee.holdInterrupt(isRaised) } else { rest.pointee.holdInterrupt(isRaised) }
@@ -118,7 +118,7 @@ where First.Space == Rest.Space {
     public var isLinkUp: Bool { if let first { first.pointee.isLinkUp } else { rest.pointee.isLinkUp } }
     public var patience: UInt64 { if let first { first.pointee.patience } else { rest.pointee.patience } }
     @inline(never)
-    public mutating func transmit(_ frame: consuming Packet) -> Packet? {
+    public mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
         if let first { return first.pointee.transmit(frame) } else { return rest.pointee.transmit(frame) }
     }
     @inline(never)
@@ -141,13 +141,13 @@ where First.Space == Rest.Space {
 public struct NoCard<Space: RegisterSpace>: NetworkCard, ~Copyable {
     public static func attach(_ site: CardSite<Space>) throws(CardError) -> NoCard? { nil }
     public var driver: CardDriver { CardDriver(letters: (0x6e, 0x6f), name: "none") }
-    public mutating func takeTrouble() -> StaticString? { nil }
+    public mutating func takeFaultMessage() -> StaticString? { nil }
     public var hardwareAddress: EthernetAddress { .zero }
     public var mtu: Int { 0 }
     public var capabilities: NetworkCapabilities { [] }
     public var isLinkUp: Bool { false }
     public var patience: UInt64 { .max }
-    public mutating func transmit(_ frame: consuming Packet) -> Packet? { frame }
+    public mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? { frame }
     public mutating func flush() {}
     public mutating func receive() -> Packet? { nil }
     public mutating func reclaim(now: UInt64) {}

@@ -110,7 +110,7 @@ public struct NE2000<Window: Registers>: ~Copyable {
     public var isBroken: Bool { phase == .broken }
 
     /// What went wrong since the last call, in words to be printed, once.
-    public mutating func takeTrouble() -> StaticString? {
+    public mutating func takeFaultMessage() -> StaticString? {
         guard let message = trouble?.message else { return nil }
         trouble = nil
         return message

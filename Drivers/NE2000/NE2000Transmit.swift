@@ -8,8 +8,8 @@ extension NE2000 {
     /// Sixteen collisions take 0.4 s at most (IEEE 802.3, 4.2.3.2.5).
     static var transmitTime: UInt64 { 500_000_000 }
 
-    public mutating func transmit(_ frame: consuming Packet) -> Packet? {
-        let count = frame.count
+    public mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
+        let count = frame.totalCount
         guard phase == .running, count <= EthernetFrame.greatestByteCount else { return frame }
         if sendingCount > 0 {
             pollSending()
@@ -18,7 +18,7 @@ extension NE2000 {
                 return frame
             }
         }
-        guard fill(nextBuffer, with: frame) else {
+        guard fill(nextBuffer, with: frame, count) else {
             counters.dmaTimeouts &+= 1
             counters.transmitLost &+= 1
             fail(.remoteDMA)
@@ -36,25 +36,50 @@ extension NE2000 {
 
     /// Copies a frame into a transmit buffer, with zeros up to the shortest length.
     @inline(__always)
-    private func fill(_ buffer: Int, with frame: borrowing Packet) -> Bool {
-        let count = frame.count
-        let longs = count & ~3
+    private func fill(_ buffer: Int, with frame: borrowing LentPacket, _ count: Int) -> Bool {
         let total = max((count + 3) & ~3, EthernetFrame.leastByteCount)
-        let bytes = UnsafeRawPointer(frame.firstByte)
         chip.startDMA(Command.remoteWrite, UInt16(chip.memory.transmitPage(buffer)) << 8, total)
-        chip.put(from: bytes, longs)
-        var done = longs
-        if count != longs {
-            var last: UInt32 = 0
-            for i in longs..<count { last |= UInt32(bytes.load(fromByteOffset: i, as: UInt8.self)) << UInt32(8 * (i - longs)) }
-            chip.putLong(last)
-            done += 4
+        var done: Int
+        if frame.hasRest {
+            done = putParts(of: frame)
+        } else {
+            let longs = count & ~3
+            let bytes = UnsafeRawPointer(frame.firstByte)
+            chip.put(from: bytes, longs)
+            done = longs
+            if count != longs {
+                var last: UInt32 = 0
+                for i in longs..<count { last |= UInt32(bytes.load(fromByteOffset: i, as: UInt8.self)) << UInt32(8 * (i - longs)) }
+                chip.putLong(last)
+                done += 4
+            }
         }
         while done < total {
             chip.putLong(0)
             done += 4
         }
         return chip.finishDMA()
+    }
+
+    /// Writes the parts of a train one behind the other, wherever they end. Returns the bytes written, a multiple of four.
+    @inline(never)
+    private func putParts(of frame: borrowing LentPacket) -> Int {
+        var long: UInt32 = 0
+        var done = 0
+        frame.forEachPart { part in
+            let bytes = part.bytes
+            for i in 0..<bytes.byteCount {
+                long |= UInt32(bytes.byte(i)) << UInt32(8 * (done & 3))
+                done += 1
+                if done & 3 == 0 {
+                    chip.putLong(long)
+                    long = 0
+                }
+            }
+        }
+        guard done & 3 != 0 else { return done }
+        chip.putLong(long)
+        return (done + 3) & ~3
     }
 
     @inline(__always)

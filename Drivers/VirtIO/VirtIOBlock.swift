@@ -10,13 +10,19 @@ public enum BlockOperation {
 }
 
 /// A piece of memory that a request reads or fills. Device-reachable, a multiple of 512 bytes.
+@safe
 public struct BlockSegment {
-    public let pointer: UnsafeMutableRawPointer
+    fileprivate let start: UnsafeMutableRawPointer
     public let byteCount: Int
 
-    public init(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
-        self.pointer = pointer
+    /// - Parameter start: `byteCount` bytes that belong to the request until it is completed.
+    public init(unsafe start: UnsafeMutableRawPointer, byteCount: Int) {
+        unsafe self.start = start
         self.byteCount = byteCount
+    }
+
+    fileprivate func memory<Memory: DMA>(in memory: Memory) -> DMABuffer<Memory> {
+        unsafe DMABuffer(unsafe: start, byteCount: byteCount, in: memory)  // as promised to `init`
     }
 }
 
@@ -55,17 +61,19 @@ public enum BlockError: Error {
     }
 }
 
-public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
+public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable>: ~Copyable {
+    public typealias Memory = Queue.Memory
+
     /// Tokens are below this.
     public static var tokenLimit: Int { 256 }
 
     let transport: Transport
     let memory: Memory
-    var queue: Virtqueue<Memory>
-    /// One slot of 32 bytes per token: request header at 0, status byte at 16.
-    let slots: UnsafeMutableRawPointer
+    var queue: Queue
+    /// A `Slot` per token.
+    let slots: DMABuffer<Memory>
     /// By descriptor: the segment in it, for handing back. Private to the driver.
-    let segments: UnsafeMutablePointer<BlockSegment>
+    let segments: RingTable<BlockSegment?>
 
     /// Size of the disk in sectors of 512 bytes.
     public let capacity: UInt64
@@ -78,25 +86,60 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     public private(set) var requestsUnderWay = 0
     private var isGivenUp = false
 
-    enum Feature {
+    /// VIRTIO_BLK_F_*.
+    private enum Feature {
         static var segMax: UInt64 { 1 << 2 }
         static var readOnly: UInt64 { 1 << 5 }
         static var flush: UInt64 { 1 << 9 }
     }
+    /// Byte offsets of struct virtio_blk_config (section 5.2.4).
+    private enum Configuration {
+        static var capacityLow: Int { 0 }
+        static var capacityHigh: Int { 4 }
+        static var segMax: Int { 12 }
+    }
+    /// struct virtio_blk_req (section 5.2.6) without its data: type, reserved, sector; and, apart, the status.
+    private enum Slot {
+        static var type: Int { 0 }
+        static var reserved: Int { 4 }
+        static var sector: Int { 8 }
+        static var headerByteCount: Int { 16 }
+        static var status: Int { 16 }
+        static var byteCount: Int { 32 }
+    }
+    /// VIRTIO_BLK_T_*.
+    private enum RequestType {
+        static var read: UInt32 { 0 }
+        static var write: UInt32 { 1 }
+        static var flush: UInt32 { 4 }
+    }
+    /// VIRTIO_BLK_S_*, and a value that the device does not write.
+    private enum RequestStatus {
+        static var ok: UInt8 { 0 }
+        static var ioError: UInt8 { 1 }
+        static var unsupported: UInt8 { 2 }
+        static var unanswered: UInt8 { 0xff }
+    }
+    /// Header and status take a descriptor each.
+    private static var ownDescriptors: Int { 2 }
 
     /// Brings the device up.
     public init(_ transport: Transport, in memory: Memory) throws(VirtIOError) {
         let features = try transport.negotiate(
-            VirtIODeviceType.block, wanted: Feature.segMax | Feature.readOnly | Feature.flush)
-        let queue = try Virtqueue(0, of: transport, in: memory)
+            VirtIODeviceType.block, wanted: Feature.segMax | Feature.readOnly | Feature.flush | Queue.features,
+            required: Queue.features)
+        let queue = try Queue(0, of: transport, in: memory, options: VirtqueueOptions())
         let size = Int(queue.size)
         let configuration: (low: UInt32, high: UInt32, segments: UInt32) = try transport.consistently { device in
-            (device.configuration32(0), device.configuration32(4), device.configuration32(12))
+            (
+                device.configuration32(Configuration.capacityLow), device.configuration32(Configuration.capacityHigh),
+                device.configuration32(Configuration.segMax)
+            )
         }
-        guard let slots = memory.allocate(byteCount: 32 * size),
-            let segments = memory.allocate(byteCount: MemoryLayout<BlockSegment>.stride * size)
+        guard let slots = DMABuffer(byteCount: Slot.byteCount * size, in: memory),
+            let segments = RingTable<BlockSegment?>(entries: size, in: memory, { nil })
         else { throw transport.refuse(.noMemory) }
-        var limit = min(64, size - 2)
+        var limit = min(64, size - Self.ownDescriptors)
         if features & Feature.segMax != 0 { limit = min(limit, Int(configuration.segments)) }
         guard limit > 0 else { throw transport.refuse(.badConfiguration) }
         try transport.goLive()
@@ -105,7 +148,7 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         self.memory = memory
         self.queue = queue
         self.slots = slots
-        self.segments = segments.bindMemory(to: BlockSegment.self, capacity: size)
+        self.segments = segments
         capacity = UInt64(configuration.high) << 32 | UInt64(configuration.low)
         isReadOnly = features & Feature.readOnly != 0
         canFlush = features & Feature.flush != 0
@@ -129,43 +172,45 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
         guard !isGivenUp else { throw .deviceBroken }
         let segmentCount = operation == .flush ? 0 : segmentCount
         try check(operation, sector, segmentCount, segment)
-        guard var chain = queue.startChain(count: UInt16(segmentCount + 2)) else { return nil }
-        let slot = slots + 32 * Int(chain.head)
-        // struct virtio_blk_req: type, reserved, sector; little-endian, or the guest's own order on a legacy device: the same here.
+        guard var chain = queue.startChain(count: UInt16(segmentCount + Self.ownDescriptors)) else { return nil }
+        let slot = slot(chain.head)
+        let header = slot.part(0, Slot.headerByteCount), status = slot.part(Slot.status, 1)
+        // Little-endian, or the guest's own order on a legacy device: the same here.
         let isFlush = operation == .flush
-        let type: UInt32 = isFlush ? 4 : operation == .write ? 1 : 0  // VIRTIO_BLK_T_FLUSH, _OUT, _IN
-        slot.storeBytes(of: type, as: UInt32.self)
-        slot.storeBytes(of: 0, toByteOffset: 4, as: UInt32.self)
-        slot.storeBytes(of: isFlush ? 0 : sector, toByteOffset: 8, as: UInt64.self)
-        slot.storeBytes(of: 0xff, toByteOffset: 16, as: UInt8.self)
-        memory.giveToDevice(slot, byteCount: 16, .deviceReads)
-        queue.append(memory.deviceAddress(of: slot), byteCount: 16, .deviceReads, to: &chain)
+        header.store(isFlush ? RequestType.flush : operation == .write ? RequestType.write : RequestType.read, Slot.type)
+        header.store(0 as UInt32, Slot.reserved)
+        header.store(isFlush ? 0 : sector, Slot.sector)
+        status.store(RequestStatus.unanswered, 0)
+        append(header, .deviceReads, to: &chain)
         let direction: DMADirection = operation == .read ? .deviceWrites : .deviceReads
         for i in 0..<segmentCount {
             let piece = segment(i)
-            memory.giveToDevice(piece.pointer, byteCount: piece.byteCount, direction)
-            let number = queue.append(
-                memory.deviceAddress(of: piece.pointer), byteCount: UInt32(piece.byteCount), direction, to: &chain)
-            segments[Int(number)] = piece
+            let number = append(piece.memory(in: memory), direction, to: &chain)
+            segments[number] = piece
         }
-        memory.giveToDevice(slot + 16, byteCount: 1, .deviceWrites)
-        queue.append(memory.deviceAddress(of: slot + 16), byteCount: 1, .deviceWrites, to: &chain)
+        append(status, .deviceWrites, to: &chain)
         queue.submit(chain)
         queue.kick(transport)
         requestsUnderWay += 1
         return BlockToken(index: chain.head)
     }
 
-    /// Starts a request over one piece of memory.
-    public mutating func submit(
-        _ operation: BlockOperation, sector: UInt64, _ pointer: UnsafeMutableRawPointer, byteCount: Int
-    ) throws(BlockError) -> BlockToken? {
-        try submit(operation, sector: sector, segmentCount: 1) { _ in BlockSegment(pointer, byteCount: byteCount) }
+    private func slot(_ head: UInt16) -> DMABuffer<Memory> { slots.part(Slot.byteCount * Int(head), Slot.byteCount) }
+
+    @discardableResult
+    private mutating func append(_ buffer: DMABuffer<Memory>, _ direction: DMADirection, to chain: inout VirtqueueChain) -> UInt16 {
+        buffer.giveToDevice(direction)
+        return queue.append(buffer.deviceAddress, byteCount: UInt32(buffer.byteCount), direction, to: &chain)
+    }
+
+    /// Starts a request over one segment.
+    public mutating func submit(_ operation: BlockOperation, sector: UInt64, _ segment: BlockSegment) throws(BlockError) -> BlockToken? {
+        try submit(operation, sector: sector, segmentCount: 1) { _ in segment }
     }
 
     /// Asks the device to make every completed write durable. Not to be asked of a device that cannot (`canFlush`).
     public mutating func submitFlush() throws(BlockError) -> BlockToken? {
-        let none = BlockSegment(slots, byteCount: 0)
+        let none = unsafe BlockSegment(unsafe: slots.start, byteCount: 0)  // never looked at: a flush has no segments
         return try submit(.flush, sector: 0, segmentCount: 0) { _ in none }
     }
 
@@ -186,25 +231,25 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Memory: DMA>: ~Copyable {
     /// Takes the next finished request, in the order the device finished them; nil when there is none at the moment.
     public mutating func completed() -> BlockCompletion? {
         guard let chain = queue.popUsed() else {
-            // All is back but for a request that came under a false name: whoever waits for it would for ever.
+            // All is back but for a request that came under a false name: its caller would wait for ever.
             if queue.isBroken || (queue.badUsedIDs != 0 && requestsUnderWay > 0 && queue.isAllBack) { giveUp() }
             return nil
         }
-        let slot = slots + 32 * Int(chain.head)
-        memory.takeFromDevice(slot, byteCount: 16, .deviceReads)
-        memory.takeFromDevice(slot + 16, byteCount: 1, .deviceWrites)
-        let isRead = slot.loadUnaligned(as: UInt32.self) == 0
+        let slot = slot(chain.head)
+        let header = slot.part(0, Slot.headerByteCount), answer = slot.part(Slot.status, 1)
+        header.takeFromDevice(.deviceReads)
+        answer.takeFromDevice(.deviceWrites)
+        let direction: DMADirection = header.load(Slot.type, as: UInt32.self) == RequestType.read ? .deviceWrites : .deviceReads
         var number = chain.head
-        for _ in 0..<Int(chain.count) - 2 {
+        for _ in 0..<max(0, Int(chain.count) - Self.ownDescriptors) {
             number = queue.descriptor(after: number)
-            let piece = segments[Int(number)]
-            memory.takeFromDevice(piece.pointer, byteCount: piece.byteCount, isRead ? .deviceWrites : .deviceReads)
+            if let piece = segments[number] { piece.memory(in: memory).takeFromDevice(direction) }
         }
         let status: BlockStatus =
-            switch slot.load(fromByteOffset: 16, as: UInt8.self) {
-            case 0: .done
-            case 1: .failed
-            case 2: .unsupported
+            switch answer.load(0, as: UInt8.self) {
+            case RequestStatus.ok: .done
+            case RequestStatus.ioError: .failed
+            case RequestStatus.unsupported: .unsupported
             default: .noAnswer
             }
         requestsUnderWay -= 1

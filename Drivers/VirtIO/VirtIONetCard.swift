@@ -2,7 +2,7 @@
 
 import Packets
 
-/// A transport that finds itself in a place.
+/// A transport that can be made of a place.
 public protocol PlacedTransport: VirtIOTransport {
     associatedtype Space: RegisterSpace
     /// nil: there is no VirtIO network device.
@@ -24,7 +24,7 @@ extension VirtIODevice: PlacedTransport {
     }
 }
 
-extension VirtIONet: NetworkCard where Transport: PlacedTransport, Memory: AmbientDMA {
+extension VirtIONet: NetworkCard where Transport: PlacedTransport, Queue: ~Copyable, Queue.Memory: AmbientDMA {
     public typealias Space = Transport.Space
 
     public static func attach(_ site: CardSite<Space>) throws(CardError) -> VirtIONet? {
@@ -32,7 +32,7 @@ extension VirtIONet: NetworkCard where Transport: PlacedTransport, Memory: Ambie
             let preferLegacy = site.withoutFeatures & VirtIOFeature.version1 != 0
             guard let transport = try Transport(networkDeviceAt: site.place, preferLegacy: preferLegacy) else { return nil }
             return try VirtIONet(
-                transport, in: Memory(), pool: site.pool, receiveBuffers: site.receiveBuffers, wanted: Feature.all & ~site.withoutFeatures,
+                transport, in: Queue.Memory(), pool: site.pool, receiveBuffers: site.receiveBuffers, wanted: VirtIONetFeature.all & ~site.withoutFeatures,
                 random: site.random)
         } catch {
             throw CardError(error.message)
@@ -41,29 +41,9 @@ extension VirtIONet: NetworkCard where Transport: PlacedTransport, Memory: Ambie
 
     public var driver: CardDriver { CardDriver(letters: (0x76, 0x74), name: "virtio-net") }
 
-    public mutating func takeTrouble() -> StaticString? {
-        guard isBroken, !hasReportedTrouble else { return nil }
-        hasReportedTrouble = true
+    public mutating func takeFaultMessage() -> StaticString? {
+        guard isBroken, !hasReportedFault else { return nil }
+        hasReportedFault = true
         return "the device broke the rules of its queues and is not used any more"
-    }
-}
-
-/// The names of features in boot arguments, as QEMU has them: `vt-without=csum,event_idx`.
-public enum VirtIOFeatureName {
-    /// The bits that a name stands for; nil for a name that is none.
-    public static func bits(_ name: DeviceTreeBytes) -> UInt64? {
-        if name.isText("csum") { return 1 << 0 }
-        if name.isText("guest_csum") { return 1 << 1 }
-        if name.isText("mtu") { return 1 << 3 }
-        if name.isText("mac") { return 1 << 5 }
-        if name.isText("mrg_rxbuf") { return 1 << 15 }
-        if name.isText("status") { return 1 << 16 }
-        if name.isText("ctrl_vq") { return 1 << 17 }
-        if name.isText("any_layout") { return VirtIOFeature.anyLayout }
-        if name.isText("indirect_desc") { return VirtIOFeature.indirectDescriptors }
-        if name.isText("event_idx") { return VirtIOFeature.eventIndex }
-        // Not on virtio-mmio, whose version is fixed: there the device is refused.
-        if name.isText("version_1") { return VirtIOFeature.version1 }
-        return nil
     }
 }

@@ -1,40 +1,49 @@
-// The control queue of a network device (VirtIO 1.2, section 5.1.6.5): tells the device what to receive.
+// The control queue of a network device (VirtIO 1.2, section 5.1.6.5): which frames the device is to receive.
 //
-// Promise: nobody waits for the device. One set of commands is under way at a time, and the newest filter follows when it is
-// back. A device that refuses, or never answers, lets through what it did; the stack looks at every frame anyway.
+// Promise: no thread waits for the device. One set of commands is under way at a time, and the newest filter follows when its answers are
+// back. A device that refuses, or never answers, lets through what it did before; the stack looks at every frame anyway.
 
 import Packets
 
-struct VirtIONetControl<Memory: DMA>: ~Copyable {
-    /// Classes and commands.
+struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
+    /// struct virtio_net_ctrl: class in the low byte, command in the high one.
     private enum Command {
         static var promiscuous: UInt16 { 0x0000 }  // VIRTIO_NET_CTRL_RX, _PROMISC
         static var allMulticast: UInt16 { 0x0100 }  // VIRTIO_NET_CTRL_RX, _ALLMULTI
         static var setTable: UInt16 { 0x0001 }  // VIRTIO_NET_CTRL_MAC, _TABLE_SET
     }
-    /// Bytes of one command in `buffer`: two of class and command, what belongs to it, and at the end the answer.
-    private static var slot: Int { 128 }
-    private static var answerOffset: Int { 127 }
+    /// Where a command's parts lie in its slot of `buffer`: class and command, what belongs to them, and at the end the answer.
+    private enum Slot {
+        static var byteCount: Int { 128 }
+        static var command: Int { 0 }
+        static var data: Int { 2 }
+        static var answer: Int { 127 }
+    }
+    /// VIRTIO_NET_OK, and a value that the device does not write.
+    private static var accepted: UInt8 { 0 }
+    private static var unanswered: UInt8 { 0xff }
+    /// Promiscuous, all multicast, table.
+    private static var commandCount: Int { 3 }
+    /// Command and answer.
+    private static var descriptorsPerCommand: UInt16 { 2 }
 
-    let memory: Memory
-    var queue: Virtqueue<Memory>
-    let buffer: UnsafeMutableRawPointer
+    private var queue: Queue
+    private let buffer: DMABuffer<Queue.Memory>
     /// Commands that the device has.
-    var underWay = 0
-    var wanted: ReceiveFilter?
+    private var underWay = 0
+    private var wanted: ReceiveFilter?
     /// Commands that the device refused.
-    var refused: UInt64 = 0
+    private(set) var refused: UInt64 = 0
 
     init<Transport: VirtIOTransport>(
-        _ index: UInt16, of transport: Transport, in memory: Memory, usesEventIndex: Bool
+        _ index: UInt16, of transport: Transport, in memory: Queue.Memory, usesEventIndex: Bool
     ) throws(VirtIOError) {
         var options = VirtqueueOptions()
         options.usesEventIndex = usesEventIndex
-        guard let buffer = memory.allocate(byteCount: 3 * Self.slot) else { throw transport.refuse(.noMemory) }
-        let queue = try Virtqueue(index, of: transport, in: memory, options: options)
+        guard let buffer = DMABuffer(byteCount: Self.commandCount * Slot.byteCount, in: memory) else { throw transport.refuse(.noMemory) }
+        let queue = try Queue(index, of: transport, in: memory, options: options)
         queue.maskInterrupts()
         self.buffer = buffer
-        self.memory = memory
         self.queue = queue
     }
 
@@ -51,39 +60,43 @@ struct VirtIONetControl<Memory: DMA>: ~Copyable {
         while queue.popUsed() != nil {
             underWay -= 1
             guard underWay == 0 else { continue }
-            for i in 0..<3 {
-                let answer = buffer + Self.slot * i + Self.answerOffset
-                memory.takeFromDevice(answer, byteCount: 1, .deviceWrites)
-                if answer.load(as: UInt8.self) != 0 { refused += 1 }
+            for i in 0..<Self.commandCount {
+                let answer = slot(i).part(Slot.answer, 1)
+                answer.takeFromDevice(.deviceWrites)
+                if answer.load(0, as: UInt8.self) != Self.accepted { refused += 1 }
             }
         }
-        guard underWay == 0, let filter = wanted, queue.freeCount >= 6 else { return underWay > 0 && !queue.isBroken }
+        let needed = UInt16(Self.commandCount) * Self.descriptorsPerCommand
+        guard underWay == 0, let filter = wanted, queue.freeCount >= needed else { return underWay > 0 && !queue.isBroken }
         wanted = nil
-        send(0, Command.promiscuous, 1) { $0.storeBytes(of: filter.isPromiscuous ? 1 : 0, as: UInt8.self) }
-        send(1, Command.allMulticast, 1) { $0.storeBytes(of: filter.takesAllGroups ? 1 : 0, as: UInt8.self) }
+        send(0, Command.promiscuous, 1) { $0.store(filter.isPromiscuous ? 1 : 0 as UInt8, 0) }
+        send(1, Command.allMulticast, 1) { $0.store(filter.takesAllGroups ? 1 : 0 as UInt8, 0) }
         // Two tables, each a 32-bit count and six bytes an entry: no unicast addresses beside its own, and the groups.
         send(2, Command.setTable, 8 + 6 * filter.groupCount) { table in
-            table.storeBytes(of: 0, as: UInt32.self)
-            table.storeBytes(of: UInt32(filter.groupCount), toByteOffset: 4, as: UInt32.self)
+            table.store(0 as UInt32, 0)
+            table.store(UInt32(filter.groupCount).littleEndian, 4)
             for i in 0..<filter.groupCount {
-                for k in 0..<6 { table.storeBytes(of: filter[i][k], toByteOffset: 8 + 6 * i + k, as: UInt8.self) }
+                for k in 0..<6 { table.store(filter[i][k], 8 + 6 * i + k) }
             }
         }
         queue.kick(transport)
         return true
     }
 
+    private func slot(_ number: Int) -> DMABuffer<Queue.Memory> { buffer.part(Slot.byteCount * number, Slot.byteCount) }
+
     @inline(never)
-    private mutating func send(_ number: Int, _ command: UInt16, _ count: Int, _ fill: (UnsafeMutableRawPointer) -> Void) {
-        guard var chain = queue.startChain(count: 2) else { return }
-        let start = buffer + Self.slot * number
-        start.storeBytes(of: command.littleEndian, as: UInt16.self)
-        fill(start + 2)
-        (start + Self.answerOffset).storeBytes(of: 0xff, as: UInt8.self)
-        memory.giveToDevice(start, byteCount: 2 + count, .deviceReads)
-        queue.append(memory.deviceAddress(of: start), byteCount: UInt32(2 + count), .deviceReads, to: &chain)
-        memory.giveToDevice(start + Self.answerOffset, byteCount: 1, .deviceWrites)
-        queue.append(memory.deviceAddress(of: start + Self.answerOffset), byteCount: 1, .deviceWrites, to: &chain)
+    private mutating func send(_ number: Int, _ command: UInt16, _ count: Int, _ fill: (DMABuffer<Queue.Memory>) -> Void) {
+        guard var chain = queue.startChain(count: Self.descriptorsPerCommand) else { return }
+        let slot = slot(number)
+        let order = slot.part(Slot.command, Slot.data + count), answer = slot.part(Slot.answer, 1)
+        order.store(command.littleEndian, 0)
+        fill(order.part(Slot.data, count))
+        answer.store(Self.unanswered, 0)
+        order.giveToDevice(.deviceReads)
+        queue.append(order.deviceAddress, byteCount: UInt32(order.byteCount), .deviceReads, to: &chain)
+        answer.giveToDevice(.deviceWrites)
+        queue.append(answer.deviceAddress, byteCount: 1, .deviceWrites, to: &chain)
         queue.submit(chain)
         underWay += 1
     }

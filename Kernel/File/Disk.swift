@@ -5,7 +5,7 @@ import FileSystem
 import Machine
 import SystemInterface
 
-typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, KernelDMA>
+typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, SplitQueue<KernelDMA>>
 
 /// What one caller waits for: lies on its stack while the requests are under way.
 private struct Transfer: ~Copyable {
@@ -106,7 +106,7 @@ enum Disk {
                 let first = request(done).block
                 while done + run < count, run < segmentLimit, request(done + run).block == first &+ UInt32(run) { run += 1 }
                 let accepted = submit(operation, sector: UInt64(first) * 2, segments: run, for: transfer) { index in
-                    BlockSegment(request(done + index).memory, byteCount: blockSize)
+                    BlockSegment(unsafe: request(done + index).memory, byteCount: blockSize)
                 }
                 guard accepted else { return false }
                 done += run
@@ -119,7 +119,7 @@ enum Disk {
         guard canFlush else { return }
         try perform { transfer in
             submit(.flush, sector: 0, segments: 0, for: transfer) { _ in
-                BlockSegment(UnsafeMutableRawPointer(transfer), byteCount: 0)
+                BlockSegment(unsafe: UnsafeMutableRawPointer(transfer), byteCount: 0)
             }
         }
     }

@@ -7,7 +7,7 @@ import SystemInterface
 
 /// Every driver, in the order in which they are asked: a new kind of card is one line here.
 typealias Card =
-    CardTable<KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, KernelDMA>,
+    CardTable<KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, SplitQueue<KernelDMA>>,
     CardTable<KernelDMA, NE2000<MappedRegisters>,
     NoCard<MappedRegisters>>>
 

@@ -21,7 +21,7 @@ extension Network {
         device.reclaim(now: Clock.nanoseconds)  // what it still lacks of buffers to receive into shall not count
         for sent in 0..<count {
             let free = pool.freeCount
-            guard let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(frame) == nil else { return sent }
+            guard let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(LentPacket(frame)) == nil else { return sent }
             device.flush()
             var patience = 1_000_000  // looks; a card that works needs a handful
             repeat {

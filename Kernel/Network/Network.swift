@@ -210,7 +210,7 @@ enum Network {
     private static func tellTrouble() {
         for index in 0..<StackLimit.cards {
             let id = InterfaceID.card(index)
-            guard let trouble = onStack({ $0.withDevice(id) { $0.takeTrouble() } }), let text = trouble ?? nil else { continue }
+            guard let message = onStack({ $0.withDevice(id) { $0.takeFaultMessage() } }), let text = message ?? nil else { continue }
             kprint("\(interface: id): \(text)\n")
         }
     }

@@ -79,21 +79,20 @@ struct SocketFile {
         guard count <= Stack.datagramLimit else { throw .messageTooLong }
         // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under it.
         let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)
-        let first = try Self.copyIn(from: source, count: firstCount)
-        var rest = PacketQueue()
+        var parts = PacketQueue()
+        parts.append(try Self.copyIn(from: source, count: firstCount))
         var taken = firstCount
         while taken < count {
             let piece = min(count - taken, FragmentSize.ethernet)
-            rest.append(try Self.copyIn(from: source + taken, count: piece))
+            parts.append(try Self.copyIn(from: source + taken, count: piece))
             taken += piece
         }
         if let destination { try Leases.awaitAddress(for: IPAddress(destination.address)) }
-        var waiting: Packet? = consume first
-        var waitingRest: PacketQueue? = consume rest
+        var waiting = parts.coupled()
         try Network.withStack { (stack) throws(SystemError) in
-            guard let packet = waiting.take(), let rest = waitingRest.take() else { return }
+            guard let packet = waiting.take() else { return }
             do throws(SocketError) {
-                try stack.send(packet, rest: rest, from: number, to: destination.map { Endpoint($0) }, now: Clock.now)
+                try stack.send(packet, from: number, to: destination.map { Endpoint($0) }, now: Clock.now)
             } catch {
                 throw error.systemError
             }
@@ -126,15 +125,19 @@ struct SocketFile {
         }
         let taken = min(count, datagram.payload.count)
         guard destination.copyOut(from: datagram.payload.firstByte, count: taken) == taken else { throw .badAddress }
-        return (try copyOut(&datagram.rest, to: destination, from: taken, limit: count), SocketAddress(datagram.source))
+        let source = SocketAddress(datagram.source)
+        guard let rest = datagram.payload.takeRest() else { return (taken, source) }
+        return (try copyOut(rest, to: destination, from: taken, limit: count), source)
     }
 
-    /// Copies the further pieces of a datagram; returns where it ends.
+    /// Copies the further parts of a datagram; returns where it ends.
     private func copyOut(
-        _ rest: inout PacketQueue, to destination: UserAddress, from start: Int, limit: Int
+        _ train: consuming Packet, to destination: UserAddress, from start: Int, limit: Int
     ) throws(SystemError) -> Int {
         var end = start
-        while let piece = rest.removeFirst(), end < limit {
+        var rest: Packet? = consume train
+        while end < limit, var piece = rest.take() {
+            rest = piece.takeRest()
             let taken = min(limit - end, piece.count)
             guard (destination + end).copyOut(from: piece.firstByte, count: taken) == taken else { throw .badAddress }
             end += taken

@@ -61,14 +61,14 @@ struct CaptureQueue: ~Copyable {
 
     /// - Parameter linkHeader: bytes of zeros to put in front, for what has no Ethernet header.
     mutating func copy(_ frame: borrowing Packet, linkHeader: Int, isOutgoing: Bool, pool: PacketPool, now: Instant) {
-        let count = linkHeader + frame.count
+        let count = linkHeader + frame.totalCount
         // Half of what is free is the traffic's.
         guard packets.count < Self.limit, pool.freeCount > pool.count / 4, var copy = pool.take(),
-            copy.resize(to: min(count, Packet.capacity))
+            copy.resize(to: linkHeader)
         else { return }
         var bytes = copy.mutableBytes
         if linkHeader > 0 { EthernetHeader(destination: .zero, source: .zero, type: EtherType.ipv4).emit(to: &bytes) }
-        (copy.firstByte + linkHeader).copyMemory(from: frame.firstByte, byteCount: copy.count - linkHeader)
+        copy.copyIn(frame)
         copy.prepend(CaptureHeader.byteCount)
         var header = copy.mutableBytes
         CaptureHeader(time: now, frameCount: count, interface: interface, isOutgoing: isOutgoing).emit(to: &header)
@@ -114,8 +114,8 @@ extension NetStack where Device: ~Copyable {
     private mutating func deliver(captured packet: consuming Packet) {
         var last: Int?
         for i in 0..<sockets.captures.count where sockets.captures[i].isOpen {
-            if let last, var copy = pool.take(), copy.resize(to: packet.count) {
-                copy.firstByte.copyMemory(from: packet.firstByte, byteCount: packet.count)
+            if let last, var copy = pool.take() {
+                copy.copyIn(packet)
                 deliver(captured: copy, to: last)
             }
             last = i

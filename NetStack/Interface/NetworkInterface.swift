@@ -168,8 +168,9 @@ extension NetStack where Device: ~Copyable {
         var bytes = packet.mutableBytes
         EthernetHeader(destination: destination, source: interface.value.hardware, type: type).emit(to: &bytes)
         interface.value.capture.note(packet, isOutgoing: true, pool: pool, now: now)
-        let count = packet.count
-        if devices[Int(id.rawValue)].transmit(packet) != nil {
+        if !interface.value.capabilities.contains(.checksumOut) { packet.completeChecksum() }
+        let count = packet.totalCount
+        if devices[Int(id.rawValue)].transmit(LentPacket(packet)) != nil {
             drop(.transmitRingFull, at: id)
         } else {
             interface.value.counters.packetsOut &+= 1

@@ -29,12 +29,7 @@ extension NetStack where Device: ~Copyable {
         guard let number = echoes.begin(slot, &timers) else { throw .tooManyRequests }
         let envelope = Envelope(protocolNumber: IPProtocol.icmp, source: sourceAddress(for: route, to: address), destination: address)
         do throws(EchoError) {
-            var pieces = try request(echoes.slots[number])
-            if pieces.count == 1, let packet = pieces.removeFirst() {
-                output(packet, envelope, by: route, now: now)
-            } else {
-                output(pieces, envelope, by: route, now: now)
-            }
+            output(try request(echoes.slots[number]), envelope, by: route, now: now)
         } catch {
             cancelEcho(number)
             throw error
@@ -50,9 +45,8 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// The message, in as many packets as it takes: payload byte i holds i.
-    private func request(_ slot: EchoSlot) throws(EchoError) -> PacketQueue {
+    private func request(_ slot: EchoSlot) throws(EchoError) -> Packet {
         var pieces = PacketQueue()
-        var sum = Checksum()
         var made = 0
         let byteCount = ICMPHeader.byteCount + slot.payloadCount
         repeat {
@@ -64,16 +58,15 @@ extension NetStack where Device: ~Copyable {
                 ICMPHeader(type: ICMPType.echoRequest, identifier: slot.identifier, sequence: slot.sequence)
                     .emitWithoutChecksum(to: &bytes)
             }
-            sum.add(packet.bytes, to: count)
             pieces.append(packet)
             made += count
         } while made < byteCount
-        let checksum = sum.value
-        pieces.withFirst { packet in
-            var bytes = packet.mutableBytes
-            bytes.setBE16(checksum, 2)
-        }
-        return pieces
+        guard var packet = pieces.coupled() else { throw .noMemory }
+        var sum = Checksum()
+        sum.add(packet, to: byteCount)
+        var bytes = packet.mutableBytes
+        bytes.setBE16(sum.value, 2)
+        return packet
     }
 
     /// What became of a request: nil while it is under way; else the slot is free again.

@@ -6,24 +6,62 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: Out
 
-    /// Sends a datagram whose payload lies in several packets: each becomes a fragment, or several where the way is narrower.
-    /// All but the last must hold a multiple of 8 bytes.
-    mutating func output(_ pieces: consuming PacketQueue, _ envelope: Envelope, by route: Route, now: Instant) {
+    /// Sends a datagram that is larger than the way takes. Parts of a train become fragments without a copy, as many of them in one
+    /// as fit.
+    @inline(never)
+    mutating func outputFragments(_ packet: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
+        packet.completeChecksum()  // no card can: it sees the pieces only
         let limit = (mtu(of: route, to: IPAddress(envelope.destination)) - IPv4Header.leastByteCount) & ~7
         let identification = nextIdentification()
+        var parts = PacketQueue(partsOf: packet)
         var offset = 0
-        while var piece = pieces.removeFirst() {
-            while piece.count > limit {
-                guard var front = pool.take(), front.resize(to: limit) else { return drop(.noPacket, at: route.interface) }
-                front.firstByte.copyMemory(from: piece.firstByte, byteCount: limit)
-                piece.trimFront(limit)
-                emit(front, envelope, identification, at: offset, isLast: false, by: route, now: now)
-                offset += limit
-            }
-            let count = piece.count
-            emit(piece, envelope, identification, at: offset, isLast: pieces.isEmpty, by: route, now: now)
+        while !parts.isEmpty {
+            guard let fragment = nextFragment(of: &parts, limit: limit, at: route.interface) else { return }
+            let count = fragment.totalCount
+            emit(fragment, envelope, identification, at: offset, isLast: parts.isEmpty, by: route, now: now)
             offset += count
         }
+    }
+
+    /// Takes what goes into one fragment: at most `limit` bytes, and a multiple of 8 unless it is the last. nil, and counted, when
+    /// there is no packet for a copy.
+    private mutating func nextFragment(of parts: inout PacketQueue, limit: Int, at id: InterfaceID) -> Packet? {
+        guard var piece = parts.removeFirst() else { return nil }
+        var count = piece.count
+        guard count <= limit else {
+            guard var front = pool.take(), front.copyIn(piece, limit: limit) == limit, piece.trimFront(limit) else {
+                drop(.noPacket, at: id)
+                return nil
+            }
+            parts.prepend(piece)
+            return front
+        }
+        while let next = parts.firstCount, count + next <= limit {
+            count += next
+            parts.coupleFirst(behind: &piece)
+        }
+        guard !parts.isEmpty, count & 7 != 0 else { return piece }
+        return alignEnd(of: piece, count, before: &parts, at: id)
+    }
+
+    /// Moves the bytes beyond a multiple of 8 to the front of the part that follows.
+    private mutating func alignEnd(of piece: consuming Packet, _ count: Int, before parts: inout PacketQueue, at id: InterfaceID) -> Packet? {
+        let surplus = count & 7
+        guard count > surplus, var next = parts.removeFirst(), next.prepend(surplus) else {
+            drop(.tooLarge, at: id)
+            return nil
+        }
+        var position = 0
+        var bytes = next.mutableBytes
+        piece.forEachPart { part in
+            for i in 0..<part.byteCount {
+                if position >= count - surplus { bytes.setByte(part.byte(i), position - (count - surplus)) }
+                position += 1
+            }
+        }
+        parts.prepend(next)
+        piece.truncate(to: count - surplus)
+        return piece
     }
 
     private mutating func emit(
@@ -31,7 +69,7 @@ extension NetStack where Device: ~Copyable {
         now: Instant
     ) {
         let fragment = UInt16(truncatingIfNeeded: offset / 8) | (isLast ? 0 : 0x2000)
-        guard prependIPv4(&piece, envelope, identification: identification, fragment: fragment) else {
+        guard prependIPv4(&piece, payloadCount: piece.totalCount, envelope, identification: identification, fragment: fragment) else {
             return drop(.tooLarge, at: route.interface)
         }
         forward(piece, to: envelope.destination, by: route, now: now)
@@ -44,45 +82,11 @@ extension NetStack where Device: ~Copyable {
         switch reassembly.add(packet, header, at: arrival.interface, now: now, &timers) {
         case .waiting: return
         case .refused(let reason): return drop(reason, at: arrival.interface)
-        case .complete(var pieces, let first):
-            let byteCount = pieces.byteCount
+        case .complete(let packet, let first):
             var whole = first
             whole.fragment = 0
-            whole.totalLength = whole.headerLength + byteCount
-            guard let packet = joined(&pieces, byteCount, &whole) else {
-                return inputTransport(pieces, whole, arrival, now: now)
-            }
+            whole.totalLength = whole.headerLength + packet.totalCount
             inputTransport(packet, whole, arrival, now: now)
-        }
-    }
-
-    /// Copies pieces that fit into one packet, behind the header that a whole datagram would have had, which an ICMP error quotes.
-    /// nil when they do not fit, or no packet is free.
-    private func joined(_ pieces: inout PacketQueue, _ byteCount: Int, _ header: inout IPv4Header) -> Packet? {
-        let total = IPv4Header.leastByteCount + byteCount
-        guard total <= Packet.capacity, var packet = pool.take(), packet.resize(to: total) else { return nil }
-        header.headerLength = IPv4Header.leastByteCount
-        header.totalLength = total
-        var bytes = packet.mutableBytes
-        header.emit(to: &bytes)
-        var end = header.headerLength
-        while let piece = pieces.removeFirst() {
-            (packet.firstByte + end).copyMemory(from: piece.firstByte, byteCount: piece.count)
-            end += piece.count
-        }
-        packet.trimFront(header.headerLength)
-        return packet
-    }
-
-    /// Takes a whole datagram that is too large for one packet.
-    private mutating func inputTransport(
-        _ pieces: consuming PacketQueue, _ header: IPv4Header, _ arrival: Arrival, now: Instant
-    ) {
-        switch header.protocolNumber {
-        case _ where arrival.isUnclaimed: dropUnclaimed(header, at: arrival.interface)
-        case IPProtocol.icmp: inputICMP(pieces, header, arrival, now: now)
-        case IPProtocol.udp: inputUDP(pieces, header, arrival, now: now)
-        default: drop(.ipUnknownProtocol, at: arrival.interface)
         }
     }
 

@@ -8,7 +8,10 @@ extension NetStack where Device: ~Copyable {
     mutating func inputICMP(_ packet: consuming Packet, _ ip: IPv4Header, _ arrival: Arrival, now: Instant) {
         let i = arrival.interface
         guard let header = ICMPHeader(parsing: packet.bytes) else { return drop(.icmpTooShort, at: i) }
-        guard Checksum.isRight(packet.bytes, to: packet.count) else { return drop(.icmpBadChecksum, at: i) }
+        let byteCount = packet.totalCount
+        var sum = Checksum()
+        sum.add(packet, to: byteCount)
+        guard sum.folded == 0xffff else { return drop(.icmpBadChecksum, at: i) }
         switch header.type {
         case ICMPType.echoRequest:
             // RFC 1122, 3.2.2.6: one to a group may be ignored.
@@ -16,28 +19,9 @@ extension NetStack where Device: ~Copyable {
             guard let route = route(backTo: IPAddress(ip.source), arrival) else { return drop(.noRoute, at: i) }
             Self.turnIntoReply(&packet, header)
             output(packet, Self.reply(to: ip), by: route, now: now)
-        case ICMPType.echoReply: inputEchoReply(header, ip, byteCount: packet.count, at: i, now: now)
+        case ICMPType.echoReply: inputEchoReply(header, ip, byteCount: byteCount, at: i, now: now)
         case ICMPType.destinationUnreachable, ICMPType.timeExceeded, ICMPType.parameterProblem:
             inputError(packet.bytes, header, ip, at: i, now: now)
-        default: drop(.icmpUnknownType, at: i)
-        }
-    }
-
-    /// Takes an ICMP message in several pieces: only echoes are so long.
-    mutating func inputICMP(_ pieces: consuming PacketQueue, _ ip: IPv4Header, _ arrival: Arrival, now: Instant) {
-        let i = arrival.interface
-        let byteCount = pieces.byteCount
-        guard let header = pieces.withFirst({ ICMPHeader(parsing: $0.bytes) }) ?? nil else { return drop(.icmpTooShort, at: i) }
-        var sum = Checksum()
-        pieces.forEach { sum.add($0.bytes, to: $0.count) }  // all but the last are even
-        guard sum.folded == 0xffff else { return drop(.icmpBadChecksum, at: i) }
-        switch header.type {
-        case ICMPType.echoRequest:
-            guard !arrival.isToGroup else { return drop(.icmpEchoToBroadcast, at: i) }
-            guard let route = route(backTo: IPAddress(ip.source), arrival) else { return drop(.noRoute, at: i) }
-            pieces.withFirst { Self.turnIntoReply(&$0, header) }
-            output(pieces, Self.reply(to: ip), by: route, now: now)
-        case ICMPType.echoReply: inputEchoReply(header, ip, byteCount: byteCount, at: i, now: now)
         default: drop(.icmpUnknownType, at: i)
         }
     }

@@ -88,7 +88,7 @@ extension NetStack where Device: ~Copyable {
         guard errorLimiter.allows(now: now) else { return drop(.icmpErrorLimited, at: arrival.interface) }
         guard let route = route(backTo: IPAddress(ip.source), arrival), packet.prepend(ip.headerLength) else { return }
         // The header and the first 8 bytes of what it carries (RFC 792).
-        packet.resize(to: min(packet.count, ip.headerLength + 8))
+        packet.truncate(to: min(packet.totalCount, ip.headerLength + 8))
         guard packet.prepend(ICMPHeader.byteCount) else { return }
         var bytes = packet.mutableBytes
         ICMPHeader(type: error.type, code: error.code).emit(to: &bytes)

@@ -8,12 +8,12 @@ extension NetStack where Device: ~Copyable {
     @inline(never)
     mutating func inputIPv4(_ packet: consuming Packet, _ link: Arrival, now: Instant) {
         let header: IPv4Header
-        do { header = try IPv4Header(parsing: packet.bytes) } catch { return drop(Self.reason(error), at: link.interface) }
+        do { header = try IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount) } catch { return drop(Self.reason(error), at: link.interface) }
         var arrival = link
         if !link.interface.isLoopback {
             if let reason = check(header, &arrival) { return drop(reason, at: link.interface) }
         }
-        packet.resize(to: header.totalLength)
+        packet.truncate(to: header.totalLength)
         packet.trimFront(header.headerLength)  // options are not looked at
         guard !header.isFragment else { return inputFragment(packet, header, arrival, now: now) }
         inputTransport(packet, header, arrival, now: now)
@@ -95,8 +95,9 @@ extension NetStack where Device: ~Copyable {
 
     /// Puts the header in front of a payload; false without the room.
     @inline(__always) @discardableResult
-    mutating func prependIPv4(_ packet: inout Packet, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
-        let payloadCount = packet.count
+    mutating func prependIPv4(
+        _ packet: inout Packet, payloadCount: Int, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0
+    ) -> Bool {
         guard packet.prepend(IPv4Header.leastByteCount) else { return false }
         var bytes = packet.mutableBytes
         IPv4Header(
@@ -109,12 +110,11 @@ extension NetStack where Device: ~Copyable {
     /// Puts the header in front of a payload and sends it, in fragments when the way is too narrow.
     @inline(never)
     mutating func output(_ payload: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
-        guard payload.count + IPv4Header.leastByteCount <= mtu(of: route, to: IPAddress(envelope.destination)) else {
-            var pieces = PacketQueue()
-            pieces.append(payload)
-            return output(pieces, envelope, by: route, now: now)
+        let payloadCount = payload.totalCount
+        guard payloadCount + IPv4Header.leastByteCount <= mtu(of: route, to: IPAddress(envelope.destination)) else {
+            return outputFragments(payload, envelope, by: route, now: now)
         }
-        guard prependIPv4(&payload, envelope, identification: nextIdentification()) else { return drop(.tooLarge, at: route.interface) }
+        guard prependIPv4(&payload, payloadCount: payloadCount, envelope, identification: nextIdentification()) else { return drop(.tooLarge, at: route.interface) }
         forward(payload, to: envelope.destination, by: route, now: now)
     }
 

@@ -10,8 +10,8 @@ import Storage
 enum ReassemblyOutcome: ~Copyable {
     /// Kept, or a copy of what is there.
     case waiting
-    /// All pieces, and the header of fragment zero, whose bytes still stand in front of the first.
-    case complete(PacketQueue, IPv4Header)
+    /// All pieces as a train, and the header of fragment zero, whose bytes still stand in front of the first.
+    case complete(Packet, IPv4Header)
     case refused(DropReason)
 }
 
@@ -22,6 +22,8 @@ struct ReassemblySlot: ~Copyable {
     /// In the order of their offsets, without overlaps.
     var pieces = PacketQueue()
     var byteCount = 0
+    /// Buffers that the pieces take.
+    var packetCount = 0
     /// Bytes of the whole; known when the last fragment came.
     var total: Int?
     var deadline = Instant.start
@@ -32,6 +34,7 @@ struct ReassemblySlot: ~Copyable {
     mutating func empty() -> PacketQueue {
         isUsed = false
         byteCount = 0
+        packetCount = 0
         total = nil
         var pieces = PacketQueue()
         swap(&pieces, &self.pieces)
@@ -64,9 +67,10 @@ struct Reassembly: ~Copyable {
         _ piece: consuming Packet, _ header: IPv4Header, at interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
     ) -> ReassemblyOutcome {
         let offset = Int(header.fragment & 0x1fff) * 8
-        let end = offset + piece.count
+        let pieceCount = piece.totalCount, parts = piece.partCount
+        let end = offset + pieceCount
         let isLast = header.fragment & 0x2000 == 0
-        guard piece.count > 0, isLast || piece.count % 8 == 0, end <= 65_535 - IPv4Header.leastByteCount else {
+        guard pieceCount > 0, isLast || pieceCount % 8 == 0, end <= 65_535 - IPv4Header.leastByteCount else {
             return .refused(.ipBadFragment)
         }
         let i = find(header) ?? begin(header, at: interface, now: now, &timers)
@@ -77,7 +81,8 @@ struct Reassembly: ~Copyable {
         case .duplicate: return .waiting
         case .done: break
         }
-        packetCount += 1
+        packetCount += parts
+        slots[i].packetCount += parts
         slots[i].byteCount += end - offset
         if offset == 0 { slots[i].header = header }
         if isLast {
@@ -89,7 +94,8 @@ struct Reassembly: ~Copyable {
             return .waiting
         }
         let first = slots[i].header
-        return .complete(take(i, &timers), first)
+        guard let whole = take(i, &timers).coupled() else { return .waiting }
+        return .complete(whole, first)
     }
 
     private func find(_ header: IPv4Header) -> Int? {
@@ -120,7 +126,7 @@ struct Reassembly: ~Copyable {
     /// Empties a slot.
     private mutating func take(_ i: Int, _ timers: inout TimerQueue) -> PacketQueue {
         timers.cancel(.reassembly(i))
-        packetCount -= slots[i].pieces.count
+        packetCount -= slots[i].packetCount
         return slots[i].empty()
     }
 
@@ -145,7 +151,7 @@ struct Reassembly: ~Copyable {
     mutating func expire(_ i: Int) -> ExpiredDatagram? {
         guard slots[i].isUsed else { return nil }
         let header = slots[i].header, interface = slots[i].interface
-        packetCount -= slots[i].pieces.count
+        packetCount -= slots[i].packetCount
         var pieces = slots[i].empty()
         let first = pieces.removeFirst()
         return ExpiredDatagram(first: header.fragment & 0x1fff == 0 ? first : nil, header: header, interface: interface)
@@ -159,10 +165,10 @@ struct ExpiredDatagram: ~Copyable {
 }
 
 extension Packet {
-    /// Where a fragment belongs in its datagram, in bytes; kept in the buffer's book-keeping.
+    /// Where a fragment belongs in its datagram, in bytes.
     fileprivate var offset: Int {
-        get { Int(buffer.load(fromByteOffset: PacketField.offset, as: UInt32.self)) }
-        nonmutating set { buffer.storeBytes(of: UInt32(truncatingIfNeeded: newValue), toByteOffset: PacketField.offset, as: UInt32.self) }
+        get { Int(truncatingIfNeeded: self[note: 0]) }
+        nonmutating set { self[note: 0] = UInt64(truncatingIfNeeded: newValue) }
     }
 }
 
@@ -170,37 +176,23 @@ extension PacketQueue {
     fileprivate enum Insertion { case done, duplicate, overlap }
 
     /// Where the last piece ends.
-    fileprivate var lastEnd: Int { last.map(Self.end) ?? 0 }
-
-    private static func offset(_ buffer: UnsafeMutableRawPointer) -> Int {
-        Int(buffer.load(fromByteOffset: PacketField.offset, as: UInt32.self))
-    }
-
-    private static func end(_ buffer: UnsafeMutableRawPointer) -> Int {
-        let packet = Packet(owning: buffer)
-        let end = packet.offset + packet.count
-        _ = packet.release()
-        return end
-    }
+    fileprivate var lastEnd: Int { withLast { $0.offset + $0.totalCount } ?? 0 }
 
     /// Puts a fragment in its place; drops it when that is taken.
     fileprivate mutating func insert(_ piece: consuming Packet) -> Insertion {
         let offset = piece.offset
-        let end = offset + piece.count
+        let end = offset + piece.totalCount
         if offset >= lastEnd {  // in order, as most are
             append(piece)
             return .done
         }
-        var before: UnsafeMutableRawPointer?
-        var next = first
-        while let buffer = next, Self.offset(buffer) < offset {
-            before = buffer
-            next = buffer.load(as: UnsafeMutableRawPointer?.self)
+        var result = Insertion.done
+        forEach { other in
+            let otherEnd = other.offset + other.totalCount
+            if other.offset == offset, otherEnd == end { result = .duplicate }
+            else if result == .done, other.offset < end, otherEnd > offset { result = .overlap }
         }
-        if let next, Self.offset(next) == offset, Self.end(next) == end { return .duplicate }
-        if let before, Self.end(before) > offset { return .overlap }
-        if let next, Self.offset(next) < end { return .overlap }
-        insert(piece, after: before)
-        return .done
+        if result == .done { insert(piece) { $0.offset > offset } }
+        return result
     }
 }

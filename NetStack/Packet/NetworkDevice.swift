@@ -1,6 +1,6 @@
-// What the stack knows of a network card, whatever it is: one protocol, used by ownership of packets.
+// What the stack knows of a network card of any kind: one protocol, to which packets are handed over.
 
-/// What a device does so that the stack need not. Negotiated with the hardware, never assumed; what is missing is done in software.
+/// Work that a device takes off the stack. Negotiated with the hardware, never assumed; what is missing is done in software.
 public struct NetworkCapabilities: OptionSet, Sendable {
     public let rawValue: UInt32
     public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -12,9 +12,9 @@ public struct NetworkCapabilities: OptionSet, Sendable {
     public static let segmentation = NetworkCapabilities(rawValue: 4)
     /// Spreads a received frame over several buffers.
     public static let mergedBuffers = NetworkCapabilities(rawValue: 8)
-    /// Keeps back frames to groups that nobody wants.
+    /// Drops frames to groups that are not in the `ReceiveFilter`.
     public static let receiveFilter = NetworkCapabilities(rawValue: 16)
-    /// Driver and device tell each other when they want to be told, by index (VIRTIO_F_EVENT_IDX).
+    /// Notifications and interrupts are requested for an index in the ring, not for every entry (VIRTIO_F_EVENT_IDX).
     public static let eventIndex = NetworkCapabilities(rawValue: 32)
     /// A frame in pieces takes one place of the ring.
     public static let indirectDescriptors = NetworkCapabilities(rawValue: 64)
@@ -29,15 +29,16 @@ public protocol NetworkDevice: ~Copyable {
     /// Whether frames can get through at the moment, as far as the device knows.
     var isLinkUp: Bool { get }
 
-    /// Nanoseconds until it wants `reclaim` without an interrupt to say so: it had no packets to receive into, or watches over a
-    /// transmission; .max: never.
+    /// Nanoseconds until `reclaim` is due even without an interrupt, because the device had no packets to receive into or a transmission
+    /// is being watched; .max: never.
     var patience: UInt64 { get }
 
-    /// Queues a frame (from its Ethernet header on). Gives it back when the ring is full; nil means that the device has it.
-    mutating func transmit(_ frame: consuming Packet) -> Packet?
+    /// Queues a frame, perhaps a train, from its Ethernet header on; its offload request asks for no more than `capabilities` has.
+    /// - Returns: the frame when there is no room for it; nil when the device has it.
+    mutating func transmit(_ frame: consuming LentPacket) -> LentPacket?
     /// Makes sure the device works on what was queued. One call for a batch.
     mutating func flush()
-    /// The next received frame (from its Ethernet header on); nil when there is none at the moment.
+    /// The next received frame, perhaps a train, from its Ethernet header on; nil when there is none at the moment.
     mutating func receive() -> Packet?
     /// Frees frames that the device has sent, refills what it receives into, and looks whether something takes too long. Called
     /// regularly, and before frames are received.

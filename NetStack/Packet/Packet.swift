@@ -1,230 +1,112 @@
-// One packet: one buffer, one owner.
+// One frame or datagram in one buffer, or in several that are coupled: one owner.
 //
-// Promise: whoever holds the value owns the bytes; passing it on is `consuming`, and dropping it gives the buffer back to its pool. The
-// bytes never move: headers are taken off and put on by moving the front. Accesses are bounds-checked.
-
-/// Book-keeping at the start of a buffer, by byte offset. The first word links free buffers and queued packets.
-package enum PacketField {
-    package static var next: Int { 0 }
-    package static var pool: Int { 8 }
-    package static var start: Int { 16 }  // UInt32, offset of the first byte
-    package static var end: Int { 20 }  // UInt32, offset after the last byte
-    package static var source: Int { 24 }  // UInt64, of a datagram in a socket's queue: address << 16 | port
-    package static var offset: Int { 32 }  // UInt32, of a fragment: where it belongs in its datagram
-    package static var continues: Int { 36 }  // UInt32, of a packet in a socket's queue: 1 when the next one belongs to the same datagram
-    package static var checksum: Int { 40 }  // UInt64: what is known of the transport checksum
-    package static var firstByte: Int { 64 }
-}
+// Promise: the holder of the value owns the bytes; passing it on is `consuming`, and dropping it returns its buffers to their pool. The
+// bytes never move: headers are taken off and put on by moving the front. Accesses are bounds-checked. PacketTrain.swift has what
+// concerns the further buffers; all here is about the first.
 
 @frozen
 public struct Packet: ~Copyable {
-    package let buffer: UnsafeMutableRawPointer
+    let buffer: PacketBuffer
 
     /// Where a fresh packet's bytes start: 2 mod 4, so that what follows an Ethernet header is aligned, and with room before them
     /// for all that can be put in front: UDP, IPv4, an ICMP error about them with its own IPv4 header, Ethernet, a device's header.
-    public static var frameOffset: Int { 142 }
-    /// Bytes a fresh packet can take at most.
+    public static var frameOffset: Int { PacketField.firstByte + 78 }
+    /// Bytes that a fresh packet of one buffer can hold at most.
     public static var capacity: Int { PacketPool.bufferSize - frameOffset }
 
     @inline(__always)
-    init(fresh buffer: UnsafeMutableRawPointer) {
+    init(fresh buffer: PacketBuffer) {
         self.buffer = buffer
         let offset = UInt64(Self.frameOffset)
-        buffer.storeBytes(of: offset << 32 | offset, toByteOffset: PacketField.start, as: UInt64.self)  // start and end at once
-        buffer.storeBytes(of: 0, toByteOffset: PacketField.checksum, as: UInt64.self)
+        buffer.store(offset << 32 | offset, PacketField.start)  // start and end at once
+        buffer.rest = nil
+        buffer.store(0 as UInt64, PacketField.offload)
     }
 
     /// Takes back what `release` gave away.
     @inline(__always)
-    package init(owning buffer: UnsafeMutableRawPointer) { self.buffer = buffer }
+    init(owning buffer: PacketBuffer) { self.buffer = buffer }
 
+    /// Gives the buffers away without returning them to the pool; `init(owning:)` takes them back.
     @inline(__always)
-    deinit {
-        PacketPool(at: buffer.load(fromByteOffset: PacketField.pool, as: UnsafeMutableRawPointer.self)).putBack(buffer)
+    consuming func release() -> PacketBuffer {
+        let buffer = buffer
+        discard self
+        return buffer
     }
 
     @inline(__always)
-    private(set) var start: Int {
-        get { Int(buffer.load(fromByteOffset: PacketField.start, as: UInt32.self)) }
-        nonmutating set { buffer.storeBytes(of: UInt32(truncatingIfNeeded: newValue), toByteOffset: PacketField.start, as: UInt32.self) }
-    }
+    deinit { buffer.free() }
 
-    @inline(__always)
-    private(set) var end: Int {
-        get { Int(buffer.load(fromByteOffset: PacketField.end, as: UInt32.self)) }
-        nonmutating set { buffer.storeBytes(of: UInt32(truncatingIfNeeded: newValue), toByteOffset: PacketField.end, as: UInt32.self) }
-    }
-
-    /// Bytes in the packet.
-    @inline(__always) public var count: Int { end &- start }
+    /// Bytes in the first buffer.
+    @inline(__always) public var count: Int { buffer.count }
     /// Bytes that can be put in front.
-    @inline(__always) public var headroom: Int { start &- PacketField.firstByte }
-    /// Bytes that can be added at the end.
-    @inline(__always) public var tailroom: Int { PacketPool.bufferSize &- end }
+    @inline(__always) public var headroom: Int { buffer.headroom }
+    /// Bytes of the first buffer from the first byte on, used or not.
+    @inline(__always) public var room: Int { PacketPool.bufferSize &- buffer.start }
+    /// Bytes that can be added at the first buffer's end.
+    @inline(__always) public var tailroom: Int { PacketPool.bufferSize &- buffer.end }
 
     /// Makes the packet longer at the front; the new bytes hold anything. False, and no change, without the room.
     @inline(__always) @discardableResult
-    public mutating func prepend(_ byteCount: Int) -> Bool {
-        guard byteCount >= 0, byteCount <= headroom else { return false }
-        start = start &- byteCount
-        return true
-    }
+    public mutating func prepend(_ byteCount: Int) -> Bool { buffer.prepend(byteCount) }
 
-    /// Takes bytes off the front. False, and no change, when there are fewer.
+    /// Takes bytes off the front of the first buffer. False, and no change, when it holds fewer.
     @inline(__always) @discardableResult
     public mutating func trimFront(_ byteCount: Int) -> Bool {
         guard byteCount >= 0, byteCount <= count else { return false }
-        start = start &+ byteCount
+        buffer.start = buffer.start &+ byteCount
         return true
     }
 
-    /// Sets the count by moving the end; new bytes hold anything. False, and no change, beyond the buffer.
+    /// Sets the first buffer's count by moving its end; new bytes hold anything. False, and no change, beyond the buffer.
     @inline(__always) @discardableResult
     public mutating func resize(to byteCount: Int) -> Bool {
-        guard byteCount >= 0, byteCount <= PacketPool.bufferSize &- start else { return false }
-        end = start &+ byteCount
+        guard byteCount >= 0, byteCount <= PacketPool.bufferSize &- buffer.start else { return false }
+        buffer.end = buffer.start &+ byteCount
         return true
     }
 
-    /// The bytes, to be read.
+    /// The first buffer's bytes, to be read.
     @inline(__always)
     public var bytes: RawSpan {
         @_lifetime(borrow self)
         get {
-            let start = start
-            // Safe: start and end only change within the buffer, which is ours.
-            return unsafe _overrideLifetime(RawSpan(_unsafeStart: buffer + start, byteCount: end &- start), borrowing: self)
+            // In bounds and alive: start and end only change within the buffer, which is owned by `self`.
+            let span = unsafe RawSpan(_unsafeStart: buffer.firstByte, byteCount: count)
+            return unsafe _overrideLifetime(span, borrowing: self)
         }
     }
 
-    /// The bytes, to be changed.
+    /// The first buffer's bytes, to be changed.
     @inline(__always)
     public var mutableBytes: MutableRawSpan {
         @_lifetime(&self)
         mutating get {
-            let start = start
-            return unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: buffer + start, byteCount: end &- start), mutating: &self)
+            // In bounds and alive, as `bytes`; exclusive, since `self` is.
+            let span = unsafe MutableRawSpan(_unsafeStart: buffer.firstByte, byteCount: count)
+            return unsafe _overrideLifetime(span, mutating: &self)
         }
     }
 
-    // MARK: Checksums that a card makes or has looked at
+    /// Where the first byte lies, for DMA and for copies: `count` bytes there are the packet's, `headroom` before and `tailroom` after too.
+    @inline(__always) @unsafe
+    public var firstByte: UnsafeMutableRawPointer { unsafe buffer.firstByte }
 
-    /// A transport checksum that is still to be made: over everything from `start` on, into the two bytes `offset` further on.
-    public struct ChecksumRequest: Equatable {
-        public let start: Int
-        public let offset: Int
-    }
-
-    /// Leaves the checksum to the card; both numbers count from the packet's first byte at the moment.
+    /// The bytes in front of the first, as many of these as there is headroom: what a device wrote there.
     @inline(__always)
-    package mutating func requestChecksum(start: Int, offset: Int) {
-        let word = UInt64(self.start &+ start) << 16 | UInt64(offset)
-        buffer.storeBytes(of: word, toByteOffset: PacketField.checksum, as: UInt64.self)
+    @_lifetime(borrow self)
+    public func front(_ byteCount: Int) -> RawSpan {
+        let count = max(0, min(byteCount, headroom))
+        // In bounds and alive, as `bytes`.
+        let span = unsafe RawSpan(_unsafeStart: buffer.firstByte - count, byteCount: count)
+        return unsafe _overrideLifetime(span, borrowing: self)
     }
 
-    /// nil when the checksum is there. Counted from the packet's first byte, whatever was put in front meanwhile.
+    /// A word for the packet's owner, number 0 to 7; it holds anything until it is set. A packet that changes hands takes its notes along.
     @inline(__always)
-    public var checksumRequest: ChecksumRequest? {
-        let word = buffer.load(fromByteOffset: PacketField.checksum, as: UInt64.self)
-        guard word >> 16 != 0 else { return nil }
-        return ChecksumRequest(start: Int(word >> 16) &- start, offset: Int(word & 0xffff))
-    }
-
-    /// The card says that the transport checksum is right (or that nobody has made it because the packet never was on a wire).
-    @inline(__always)
-    public var isChecksumVerified: Bool {
-        get { buffer.load(fromByteOffset: PacketField.checksum, as: UInt64.self) == 1 }
-        nonmutating set { buffer.storeBytes(of: newValue ? 1 : 0, toByteOffset: PacketField.checksum, as: UInt64.self) }
-    }
-
-    // MARK: For drivers
-
-    /// Where the first byte lies. For DMA: the device may use `headroom` before it and `tailroom` after the last byte.
-    @inline(__always) public var firstByte: UnsafeMutableRawPointer { buffer + start }
-}
-
-/// Packets in a row, owned together; dropping the queue drops them. The links lie in the packets: no room is needed.
-public struct PacketQueue: ~Copyable {
-    package private(set) var first: UnsafeMutableRawPointer?
-    package private(set) var last: UnsafeMutableRawPointer?
-    /// Packets in the queue.
-    public private(set) var count = 0
-
-    public init() {}
-
-    @inline(__always) public var isEmpty: Bool { first == nil }
-
-    public mutating func append(_ packet: consuming Packet) {
-        let buffer = packet.release()
-        buffer.storeBytes(of: nil, as: UnsafeMutableRawPointer?.self)
-        if let last { last.storeBytes(of: buffer, as: UnsafeMutableRawPointer?.self) } else { first = buffer }
-        last = buffer
-        count += 1
-    }
-
-    /// Puts a packet behind one that is in the queue; nil: at the front.
-    package mutating func insert(_ packet: consuming Packet, after before: UnsafeMutableRawPointer?) {
-        let buffer = packet.release()
-        let next = before.map { $0.load(as: UnsafeMutableRawPointer?.self) } ?? first
-        buffer.storeBytes(of: next, as: UnsafeMutableRawPointer?.self)
-        if let before { before.storeBytes(of: buffer, as: UnsafeMutableRawPointer?.self) } else { first = buffer }
-        if next == nil { last = buffer }
-        count += 1
-    }
-
-    public mutating func removeFirst() -> Packet? {
-        guard let buffer = first else { return nil }
-        first = buffer.load(as: UnsafeMutableRawPointer?.self)
-        if first == nil { last = nil }
-        count -= 1
-        return Packet(owning: buffer)
-    }
-
-    /// Bytes in all of them.
-    public var byteCount: Int {
-        var total = 0
-        forEach { total += $0.count }
-        return total
-    }
-
-    /// Calls `body` with each packet, the first one first.
-    package func forEach(_ body: (borrowing Packet) -> Void) {
-        var next = first
-        while let buffer = next {
-            let packet = Packet(owning: buffer)
-            body(packet)
-            next = packet.release().load(as: UnsafeMutableRawPointer?.self)
-        }
-    }
-
-    /// Looks at the first packet, or changes it in its place; nil when there is none.
-    package mutating func withFirst<Result>(_ body: (inout Packet) -> Result) -> Result? {
-        guard let buffer = first else { return nil }
-        var packet = Packet(owning: buffer)
-        let result = body(&packet)
-        _ = packet.release()
-        return result
-    }
-
-    public mutating func removeAll() {
-        while let packet = removeFirst() { _ = consume packet }
-    }
-
-    deinit {
-        var next = first
-        while let buffer = next {
-            next = buffer.load(as: UnsafeMutableRawPointer?.self)
-            _ = Packet(owning: buffer)
-        }
-    }
-}
-
-extension Packet {
-    /// Gives the buffer away without returning it to the pool; `init(owning:)` takes it back.
-    @inline(__always)
-    package consuming func release() -> UnsafeMutableRawPointer {
-        let buffer = buffer
-        discard self
-        return buffer
+    public subscript(note number: Int) -> UInt64 {
+        get { buffer.load(PacketField.notes &+ 8 &* (number & 7), as: UInt64.self) }
+        nonmutating set { buffer.store(newValue, PacketField.notes &+ 8 &* (number & 7)) }
     }
 }

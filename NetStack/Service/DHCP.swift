@@ -109,7 +109,8 @@ extension NetStack where Device: ~Copyable {
         let i = arrival.interface
         guard udp.sourcePort == DHCPPort.server else { return drop(.dhcpUnexpected, at: i) }
         packet.trimFront(UDPHeader.byteCount)
-        packet.resize(to: udp.length - UDPHeader.byteCount)
+        packet.truncate(to: udp.length - UDPHeader.byteCount)
+        guard packet.becomeContiguous(from: pool) else { return drop(.dhcpMalformed, at: i) }
         let reply: DHCPReply
         do { reply = try DHCPReply(parsing: packet.bytes) } catch { return drop(.dhcpMalformed, at: i) }
         let sender = arrival.station.isUnicast ? arrival.station : .broadcast

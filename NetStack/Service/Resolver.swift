@@ -260,7 +260,8 @@ extension NetStack where Device: ~Copyable {
         return nil
     }
 
-    private mutating func read(_ datagram: borrowing Datagram, for i: Int) -> DNSVerdict? {
+    private mutating func read(_ datagram: consuming Datagram, for i: Int) -> DNSVerdict? {
+        guard datagram.payload.becomeContiguous(from: pool) else { return nil }
         let query = resolver.queries.ref(i)
         return DNSMessage.parseAnswer(
             datagram.payload.bytes, identifier: query.value.identifier, name: &query.value.current,

@@ -34,6 +34,8 @@ public struct SocketReadiness: OptionSet, Sendable {
 /// Packets that arrived for a socket and wait to be read.
 struct ReceiveQueue: ~Copyable {
     var packets = PacketQueue()
+    /// Buffers that they take.
+    var held = 0
     /// Datagrams that came while there was no room.
     var dropped: UInt64 = 0
 }

@@ -86,11 +86,11 @@ extension NetStack where Device: ~Copyable {
         case .closed: return nil
         case .udp(let socket):
             return SocketReport(
-                isCapture: false, local: socket.value.local, peer: socket.value.peer, queued: socket.value.received.packets.count,
+                isCapture: false, local: socket.value.local, peer: socket.value.peer, queued: socket.value.received.held,
                 dropped: socket.value.received.dropped)
         case .capture(let socket):
             return SocketReport(
-                isCapture: true, local: .unspecified, peer: nil, queued: socket.value.received.packets.count,
+                isCapture: true, local: .unspecified, peer: nil, queued: socket.value.received.held,
                 dropped: socket.value.received.dropped)
         }
     }

@@ -7,9 +7,9 @@
 import Storage
 
 struct SocketTable: ~Copyable {
-    /// Packets that one socket keeps.
+    /// Buffers that one socket keeps.
     static var queueLimit: Int { 256 }
-    /// Packets that one of the stack's own sockets keeps.
+    /// Buffers that one of the stack's own sockets keeps.
     static var ownQueueLimit: Int { 8 }
 
     static func memoryNeeded(sockets: Int) -> Int {
@@ -29,7 +29,7 @@ struct SocketTable: ~Copyable {
     private var firstClosed: Int16 = 0
     private var ports: PortMap
     var groups = GroupDemand()
-    /// Packets in all queues of the users' sockets, and how many there may be.
+    /// Buffers in all queues of the users' sockets, and how many there may be.
     private(set) var queued = 0
     let totalLimit: Int
     private var nextEphemeralPort: UInt16
@@ -120,7 +120,8 @@ struct SocketTable: ~Copyable {
     }
 
     private mutating func empty(_ queue: inout ReceiveQueue, _ i: Int) {
-        if !isOwn(i) { queued -= queue.packets.count }
+        if !isOwn(i) { queued -= queue.held }
+        queue.held = 0
         queue.packets.removeAll()
     }
 
@@ -187,84 +188,59 @@ struct SocketTable: ~Copyable {
 
     // MARK: Queues
 
-    /// Queues a packet; gives it back when there is no room.
+    /// Queues a payload, perhaps a train; gives it back when there is no room.
     @inline(__always)
     mutating func deliver(_ payload: consuming Packet, to i: Int, from source: Endpoint) -> Packet? {
         let socket = udp.ref(i)
-        guard hasRoom(i, 1, socket.value.received.packets.count), payload.prepend(QueuedHeader.byteCount) else {
+        let parts = payload.hasRest ? payload.partCount : 1
+        guard hasRoom(i, parts, socket.value.received.held) else {
             socket.value.received.dropped &+= 1
             return payload
         }
-        var bytes = payload.mutableBytes
-        QueuedHeader(source: source, continues: false).emit(to: &bytes)
+        payload.source = source
         socket.value.received.packets.append(payload)
-        if !isOwn(i) { queued += 1 }
+        socket.value.received.held += parts
+        if !isOwn(i) { queued += parts }
         return nil
-    }
-
-    /// Queues a payload that lies in several packets, all of it or nothing; false when there is no room.
-    mutating func deliver(_ pieces: consuming PacketQueue, to i: Int, from source: Endpoint) -> Bool {
-        guard hasRoom(i, pieces.count, udp[i].received.packets.count) else {
-            udp[i].received.dropped &+= 1
-            return false
-        }
-        while var piece = pieces.removeFirst() {
-            guard piece.prepend(QueuedHeader.byteCount) else { return false }
-            var bytes = piece.mutableBytes
-            QueuedHeader(source: source, continues: !pieces.isEmpty).emit(to: &bytes)
-            udp[i].received.packets.append(piece)
-            if !isOwn(i) { queued += 1 }
-        }
-        return true
     }
 
     /// Queues a copy of a frame for a capture socket, or drops it when there is no room.
     mutating func deliver(captured frame: consuming Packet, to socket: Ref<CaptureSocket>) {
-        guard hasRoom(socket.value.number, 1, socket.value.received.packets.count) else {
+        guard hasRoom(socket.value.number, 1, socket.value.received.held) else {
             socket.value.received.dropped &+= 1
             return
         }
         socket.value.received.packets.append(frame)
+        socket.value.received.held += 1
         queued += 1
     }
 
     @inline(__always)
-    private func hasRoom(_ i: Int, _ count: Int, _ waiting: Int) -> Bool {
-        isOwn(i) ? waiting + count <= Self.ownQueueLimit : waiting + count <= Self.queueLimit && queued + count <= totalLimit
+    private func hasRoom(_ i: Int, _ count: Int, _ held: Int) -> Bool {
+        isOwn(i) ? held + count <= Self.ownQueueLimit : held + count <= Self.queueLimit && queued + count <= totalLimit
     }
 
     /// The oldest datagram, or captured frame, in a socket's queue.
     mutating func take(from i: Int) -> Datagram? {
         switch self[i] {
         case .closed: return nil
-        case .udp(let socket): return takeDatagram(socket, i)
+        case .udp(let socket):
+            guard let packet = take(from: &socket.value.received, i) else { return nil }
+            let source = packet.source
+            return Datagram(payload: packet, source: source)
         case .capture(let socket):
-            guard let packet = socket.value.received.packets.removeFirst() else { return nil }
-            queued -= 1
-            return Datagram(payload: packet, rest: PacketQueue(), source: .unspecified)
+            guard let packet = take(from: &socket.value.received, i) else { return nil }
+            return Datagram(payload: packet, source: .unspecified)
         }
     }
 
-    private mutating func takeDatagram(_ socket: Ref<UDPSocket>, _ i: Int) -> Datagram? {
-        guard var packet = socket.value.received.packets.removeFirst() else { return nil }
-        if !isOwn(i) { queued -= 1 }
-        let header = QueuedHeader(packet.bytes)
-        packet.trimFront(QueuedHeader.byteCount)
-        guard header.continues else { return Datagram(payload: packet, rest: PacketQueue(), source: header.source) }
-        return Datagram(payload: packet, rest: takeRest(socket, i), source: header.source)
-    }
-
-    @inline(never)
-    private mutating func takeRest(_ socket: Ref<UDPSocket>, _ i: Int) -> PacketQueue {
-        var rest = PacketQueue()
-        var continues = true
-        while continues, var piece = socket.value.received.packets.removeFirst() {
-            if !isOwn(i) { queued -= 1 }
-            continues = QueuedHeader(piece.bytes).continues
-            piece.trimFront(QueuedHeader.byteCount)
-            rest.append(piece)
-        }
-        return rest
+    @inline(__always)
+    private mutating func take(from queue: inout ReceiveQueue, _ i: Int) -> Packet? {
+        guard let packet = queue.packets.removeFirst() else { return nil }
+        let parts = packet.hasRest ? packet.partCount : 1
+        queue.held -= parts
+        if !isOwn(i) { queued -= parts }
+        return packet
     }
 
     /// Notes an error about a datagram of ours at the socket that is connected there, and returns that; nil when there is none.

@@ -1,10 +1,8 @@
 // A UDP socket, and the datagrams that wait in it.
 
-/// A datagram that arrived: its payload alone, and its sender.
+/// A datagram that arrived: its payload alone, perhaps a train, and its sender.
 public struct Datagram: ~Copyable {
     public var payload: Packet
-    /// The rest of the payload, of a datagram that came in fragments and is larger than a packet.
-    public var rest: PacketQueue
     public let source: Endpoint
 }
 
@@ -43,31 +41,15 @@ struct UDPSocket: ~Copyable {
     }
 }
 
-/// What is kept with a packet in a socket's queue: a record in front of the payload, where the headers were.
-struct QueuedHeader {
-    static var byteCount: Int { 24 }
-
-    var source: Endpoint
-    /// The next packet in the queue belongs to the same datagram.
-    var continues: Bool
-
+extension Packet {
+    /// The sender of the datagram in a socket's queue, kept in the packet's notes.
     @inline(__always)
-    init(source: Endpoint, continues: Bool) {
-        self.source = source
-        self.continues = continues
-    }
-
-    @inline(__always)
-    init(_ bytes: RawSpan) {
-        source = Endpoint(IPAddress(high: bytes.native64(0), low: bytes.native64(8)), bytes.be16(16))
-        continues = bytes.byte(18) != 0
-    }
-
-    @inline(__always)
-    func emit(to bytes: inout MutableRawSpan) {
-        bytes.setNative64(source.address.high, 0)
-        bytes.setNative64(source.address.low, 8)
-        bytes.setBE16(source.port, 16)
-        bytes.setByte(continues ? 1 : 0, 18)
+    var source: Endpoint {
+        get { Endpoint(IPAddress(high: self[note: 0], low: self[note: 1]), UInt16(truncatingIfNeeded: self[note: 2])) }
+        nonmutating set {
+            self[note: 0] = newValue.address.high
+            self[note: 1] = newValue.address.low
+            self[note: 2] = UInt64(newValue.port)
+        }
     }
 }

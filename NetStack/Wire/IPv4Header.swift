@@ -42,14 +42,18 @@ public struct IPv4Header: Equatable {
 
     /// Checks version, lengths and header checksum. `bytes` may be longer than the datagram (padding).
     @inline(__always)
-    public init(parsing bytes: RawSpan) throws(IPv4HeaderError) {
+    public init(parsing bytes: RawSpan) throws(IPv4HeaderError) { try self.init(parsing: bytes, frameCount: bytes.byteCount) }
+
+    /// The same of a train: `bytes` are those of its first part, which holds the whole header; `frameCount` those of all parts.
+    @inline(__always)
+    init(parsing bytes: RawSpan, frameCount: Int) throws(IPv4HeaderError) {
         guard bytes.byteCount >= 20 else { throw .tooShort }
         let first = bytes.byte(0)
         guard first >> 4 == 4 else { throw .badVersion }
         headerLength = Int(first & 15) &* 4
         totalLength = Int(bytes.be16(2))
         guard headerLength >= 20, headerLength <= bytes.byteCount else { throw .badHeaderLength }
-        guard totalLength >= headerLength, totalLength <= bytes.byteCount else { throw .badTotalLength }
+        guard totalLength >= headerLength, totalLength <= frameCount else { throw .badTotalLength }
         guard Checksum.isRight(bytes, to: headerLength) else { throw .badChecksum }
         identification = bytes.be16(4)
         fragment = bytes.be16(6)

@@ -14,6 +14,9 @@ public struct UDPHeader: Equatable {
         length = 8 + payloadCount
     }
 
+    /// Where in the header the checksum stands.
+    static var checksumOffset: Int { 6 }
+
     /// nil when it is short, its length is impossible, or its checksum (unless it says 0: none) is wrong.
     /// - Parameter isVerified: whether the card has looked at the checksum; it is not looked at again.
     @inline(__always)
@@ -23,6 +26,19 @@ public struct UDPHeader: Equatable {
         if !isVerified, bytes.be16(6) != 0 {
             var sum = Self.pseudoHeader(source, destination, length)
             sum.add(bytes, to: length)
+            guard sum.folded == 0xffff else { return nil }
+        }
+    }
+
+    /// The same of a packet that may be a train, whose first part holds the whole header.
+    @inline(__always)
+    init?(parsing packet: borrowing Packet, source: IPv4Address, destination: IPv4Address, isVerified: Bool) {
+        let bytes = packet.bytes
+        self.init(start: bytes)
+        guard length <= packet.totalCount else { return nil }
+        if !isVerified, bytes.be16(Self.checksumOffset) != 0 {
+            var sum = Self.pseudoHeader(source, destination, length)
+            sum.add(packet, to: length)
             guard sum.folded == 0xffff else { return nil }
         }
     }

@@ -71,7 +71,7 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
         packet.resize(to: bytes.count)
         var span = packet.mutableBytes
         for (i, byte) in bytes.enumerated() { span.setByte(byte, i) }
-        let isTaken = device.transmit(packet) == nil
+        let isTaken = device.transmit(LentPacket(packet)) == nil
         device.flush()
         return isTaken
     }

@@ -46,7 +46,7 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
         let wire = try QTestWire(machine)
         do {
             var exchange = Exchange(
-                try VirtIONet(device, in: memory, pool: pool, receiveBuffers: 64, random: 0x1122_3344_5566), wire, pool)
+                try VirtIONet<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(device, in: memory, pool: pool, receiveBuffers: 64, random: 0x1122_3344_5566), wire, pool)
             check(exchange.device.hardwareAddress == EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66))
             exchange.everySize(step: 5)
             exchange.bursts(100)
@@ -70,7 +70,7 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
             ]
         }
         let memory = QTestDMA(QTestMemory(machine))
-        var disk = try VirtIOBlock(try transport(machine, attachment), in: memory)
+        var disk = try VirtIOBlock<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(try transport(machine, attachment), in: memory)
         check(disk.capacity == 2048)
         let buffer = memory.allocate(byteCount: 64 << 10)!
         func finish() -> BlockStatus? {
@@ -85,13 +85,13 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
         for turn in 0..<40 {
             let sectors = 1 + turn * 7 % 64, sector = turn * 331 % (2048 - sectors)
             let bytes = sectors * 512
-            let token = try disk.submit(.read, sector: UInt64(sector), buffer, byteCount: bytes)
+            let token = try disk.submit(.read, sector: UInt64(sector), BlockSegment(unsafe: buffer, byteCount: bytes))
             check(token != nil)
             #expect(finish() == .done)
             #expect(UnsafeRawBufferPointer(start: buffer, count: bytes).elementsEqual(expected[sector * 512..<sector * 512 + bytes]))
             for i in 0..<bytes { buffer.storeBytes(of: UInt8(truncatingIfNeeded: i &* 11 &+ turn), toByteOffset: i, as: UInt8.self) }
             expected.replaceSubrange(sector * 512..<sector * 512 + bytes, with: UnsafeRawBufferPointer(start: buffer, count: bytes))
-            _ = try disk.submit(.write, sector: UInt64(sector), segmentCount: 1) { _ in BlockSegment(buffer, byteCount: bytes) }
+            _ = try disk.submit(.write, sector: UInt64(sector), segmentCount: 1) { _ in BlockSegment(unsafe: buffer, byteCount: bytes) }
             #expect(finish() == .done)
         }
         if disk.canFlush {

@@ -44,7 +44,7 @@ final class NE2000Rig {
             turns += 1
             if turns > 100 { return complaints.append("poll does not end") }
         } while card.rearm()
-        while let trouble = card.takeTrouble() { troubles.append("\(trouble)") }
+        while let trouble = card.takeFaultMessage() { troubles.append("\(trouble)") }
     }
 
     /// Lets time pass, with polls where the line is up or patience is over.
@@ -61,7 +61,7 @@ final class NE2000Rig {
         packet.resize(to: bytes.count)
         var span = packet.mutableBytes
         for (i, byte) in bytes.enumerated() { span.setByte(byte, i) }
-        if card.transmit(packet) == nil { return true }
+        if card.transmit(LentPacket(packet)) == nil { return true }
         refused += 1
         return false
     }

@@ -45,7 +45,7 @@ final class DiskModel: VirtIOModel {
     }
 }
 
-typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
+typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>>
 
 @Suite struct VirtIOBlockTests {
     let memory = TestMemory()
@@ -98,14 +98,14 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         let model = DiskModel(memory, isLegacy: isLegacy)
         var disk = try start(model)
         let buffer = memory.allocate(8192)!
-        let read = try #require(try disk.submit(.read, sector: 5, segmentCount: 3) { BlockSegment(buffer + 2048 * $0, byteCount: 1024) })
+        let read = try #require(try disk.submit(.read, sector: 5, segmentCount: 3) { BlockSegment(unsafe: buffer + 2048 * $0, byteCount: 1024) })
         check(disk.completed()?.token == read)
         check(disk.completed() == nil)
         for i in 0..<3 {
             for j in 0..<1024 { #expect((buffer + 2048 * i + j).load(as: UInt8.self) == model.disk[5 * 512 + 1024 * i + j]) }
         }
         buffer.initializeMemory(as: UInt8.self, repeating: 0x77, count: 1024)
-        let write = try #require(try disk.submit(.write, sector: 9, buffer, byteCount: 1024))
+        let write = try #require(try disk.submit(.write, sector: 9, BlockSegment(unsafe: buffer, byteCount: 1024)))
         let flush = try #require(try disk.submitFlush())
         check(disk.completed()?.token == write)
         let last = disk.completed()
@@ -122,15 +122,15 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         let model = DiskModel(memory, isLegacy: false, features: 1 << 5)
         var disk = try start(model)
         let buffer = memory.allocate(4096)!
-        #expect(throws: BlockError.readOnly) { try disk.submit(.write, sector: 0, buffer, byteCount: 512) }
-        #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: 128, buffer, byteCount: 512) }
-        #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: .max, buffer, byteCount: 512) }
-        #expect(throws: BlockError.badSegment) { try disk.submit(.read, sector: 0, buffer, byteCount: 100) }
+        #expect(throws: BlockError.readOnly) { try disk.submit(.write, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512)) }
+        #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: 128, BlockSegment(unsafe: buffer, byteCount: 512)) }
+        #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: .max, BlockSegment(unsafe: buffer, byteCount: 512)) }
+        #expect(throws: BlockError.badSegment) { try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 100)) }
         #expect(throws: BlockError.tooManySegments) {
-            try disk.submit(.read, sector: 0, segmentCount: 99) { _ in BlockSegment(buffer, byteCount: 512) }
+            try disk.submit(.read, sector: 0, segmentCount: 99) { _ in BlockSegment(unsafe: buffer, byteCount: 512) }
         }
         #expect(model.pending(0) == 0)
-        let flush = try disk.submit(.flush, sector: .max, buffer, byteCount: 1)  // sector and segment of a flush mean nothing
+        let flush = try disk.submit(.flush, sector: .max, BlockSegment(unsafe: buffer, byteCount: 1))  // sector and segment of a flush mean nothing
         #expect(flush != nil)
         check(disk.completed()?.status == .done)
     }
@@ -142,7 +142,7 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         model.isPaused = true
         for _ in 0..<3 {
             var tokens: [UInt16] = []
-            while let token = try disk.submit(.read, sector: 1, buffer, byteCount: 512) { tokens.append(token.index) }
+            while let token = try disk.submit(.read, sector: 1, BlockSegment(unsafe: buffer, byteCount: 512)) { tokens.append(token.index) }
             #expect(tokens.count == 5)  // 16 descriptors, 3 a request
             #expect(Set(tokens).count == 5)
             model.run(0)
@@ -159,7 +159,7 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         let buffer = memory.allocate(4096)!
         for i in 0..<70_000 {
             let sector = UInt64(i % 128)
-            guard let token = try disk.submit(.read, sector: sector, buffer, byteCount: 512) else {
+            guard let token = try disk.submit(.read, sector: sector, BlockSegment(unsafe: buffer, byteCount: 512)) else {
                 Issue.record("avail ring stalled at request \(i)")
                 return
             }
@@ -180,7 +180,7 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         for id: UInt32 in [64, 0xffff_ffff, 40] { model.pushStray(0, id: id, length: 1) }
         check(disk.completed() == nil)
         check(disk.badUsedIDs == 3)
-        let token = try disk.submit(.read, sector: 0, buffer, byteCount: 512)!
+        let token = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))!
         model.pushStray(0, id: UInt32(token.index), length: 1)  // the same once more
         check(disk.completed()?.token == token)
         check(disk.completed() == nil)
@@ -191,7 +191,7 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         let model = DiskModel(memory, isLegacy: false)
         var disk = try start(model)
         model.faults = [.usedLength(0xffff_fff0)]
-        _ = try disk.submit(.read, sector: 0, memory.allocate(4096)!, byteCount: 512)
+        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: memory.allocate(4096)!, byteCount: 512))
         check(disk.completed()?.status == .done)
         check(disk.badUsedLengths == 1)
     }
@@ -201,10 +201,10 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         var disk = try start(model)
         model.faults = [.usedIndexJump(1000)]
         let buffer = memory.allocate(4096)!
-        _ = try disk.submit(.read, sector: 0, buffer, byteCount: 512)
+        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         check(disk.completed() == nil)
         check(disk.isBroken)
-        #expect(throws: BlockError.deviceBroken) { try disk.submit(.read, sector: 0, buffer, byteCount: 512) }
+        #expect(throws: BlockError.deviceBroken) { try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512)) }
     }
 
     @Test func statusByteTellsFailureFromNoAnswer() throws {
@@ -212,10 +212,10 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         var disk = try start(model)
         let buffer = memory.allocate(4096)!
         model.failing = true
-        _ = try disk.submit(.read, sector: 0, buffer, byteCount: 512)
+        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         check(disk.completed()?.status == .failed)
         model.writesNoStatus = true
-        _ = try disk.submit(.read, sector: 0, buffer, byteCount: 512)
+        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         check(disk.completed()?.status == .noAnswer)
     }
 
@@ -225,16 +225,16 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         let handler = disk.interrupt
         let buffer = memory.allocate(4096)!
         #expect(handler.acknowledge(masking: true) == [])
-        _ = try disk.submit(.read, sector: 0, buffer, byteCount: 512)
+        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         #expect(handler.acknowledge(masking: true) == .queue)
         #expect(model.interruptStatus == 0)
         check(disk.completed() != nil)
-        _ = try disk.submit(.read, sector: 0, buffer, byteCount: 512)  // finishes while masked
+        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))  // finishes while masked
         #expect(model.interrupts == 1)
         check(disk.rearm())
         check(disk.completed() != nil)
         check(!disk.rearm())
-        _ = try disk.submit(.read, sector: 0, buffer, byteCount: 512)
+        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         #expect(model.interrupts == 2)
     }
 
@@ -242,7 +242,7 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, TestDMA>
         let model = DiskModel(memory, isLegacy: true)
         var disk = try start(model)
         model.wantsNoNotifications = true
-        let token = try disk.submit(.read, sector: 0, memory.allocate(4096)!, byteCount: 512)
+        let token = try disk.submit(.read, sector: 0, BlockSegment(unsafe: memory.allocate(4096)!, byteCount: 512))
         #expect(model.queues[0].notifications == 0)
         model.run(0)
         check(disk.completed()?.token == token)

@@ -58,7 +58,7 @@ import Testing
             packet.resize(to: bytes.count)
             var span = packet.mutableBytes
             for (i, byte) in bytes.enumerated() { span.setByte(byte, i) }
-            let isTaken = card.transmit(packet) == nil
+            let isTaken = card.transmit(LentPacket(packet)) == nil
             card.flush()
             return isTaken
         }
@@ -154,7 +154,7 @@ import Testing
         var random = SeededRandom(seed: UInt64(seed) + 5000)
         let memory = TestMemory(byteCount: 1 << 20)
         let model = DiskModel(memory, isLegacy: seed % 2 == 0)
-        var disk = try VirtIOBlock(VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory))
+        var disk = try TestBlock(VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory))
         let buffer = memory.allocate(32 * 512)!
         var underWay: Set<UInt16> = []
         for _ in 0..<200 {
@@ -172,7 +172,7 @@ import Testing
             }
             for _ in 0..<Int.random(in: 0...2, using: &random) {
                 let operation: BlockOperation = Bool.random(using: &random) ? .read : .write
-                if let token = try? disk.submit(operation, sector: .random(in: 0..<120, using: &random), buffer, byteCount: 512) {
+                if let token = try? disk.submit(operation, sector: .random(in: 0..<120, using: &random), BlockSegment(unsafe: buffer, byteCount: 512)) {
                     #expect(underWay.insert(token.index).inserted, "seed \(seed): a token twice")
                 }
             }

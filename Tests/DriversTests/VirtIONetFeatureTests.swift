@@ -35,6 +35,8 @@ import Testing
         return packet
     }
 
+    private func lent(_ bytes: [UInt8]) -> LentPacket { LentPacket(packet(bytes)) }
+
     /// Every combination, legacy and modern: frames of all sizes go both ways, through rings that wrap, and nothing is left over.
     @Test(arguments: [false, true], 0..<16)
     func framesGoBothWaysWhateverWasNegotiated(isLegacy: Bool, combination: Int) throws {
@@ -51,7 +53,7 @@ import Testing
                 let count = 14 + i * 7 % 1500
                 model.deliver([frame(count, i)])
                 check(copied(net.receive()) == frame(count, i))
-                check(net.transmit(packet(frame(count, i + 1))) == nil)
+                check(net.transmit(lent(frame(count, i + 1))) == nil)
                 net.flush()
                 net.reclaim(now: UInt64(i))
                 check(!net.rearm())
@@ -86,11 +88,11 @@ import Testing
     @Test func withTheEventIndexADeviceThatLooksByItselfIsNotNotified() throws {
         let model = NetModel(memory, isLegacy: false, features: Bit.basic | Bit.eventIndex)
         var net = try start(model)
-        check(net.transmit(packet(frame(60, 0))) == nil)
+        check(net.transmit(lent(frame(60, 0))) == nil)
         net.flush()
         #expect(model.queues[1].notifications == 1)
         model.wantsNoNotifications = true
-        for i in 1..<40 { check(net.transmit(packet(frame(60, i))) == nil) }
+        for i in 1..<40 { check(net.transmit(lent(frame(60, i))) == nil) }
         net.flush()
         #expect(model.queues[1].notifications == 1)
         model.run(1)
@@ -120,6 +122,51 @@ import Testing
         #expect(net.counters.tooLarge == 1)
         net.reclaim(now: 0)
         #expect(model.pending(0) == 64)
+    }
+
+    /// A device with an MTU of 9,000 that spreads frames over its buffers.
+    private func jumbo(_ extra: UInt64 = 0) -> NetModel {
+        let model = NetModel(memory, isLegacy: false, features: Bit.basic | Bit.merged | 1 << 3 | extra)
+        model.configuration[10...11] = [UInt8(9000 & 255), UInt8(9000 >> 8)]
+        model.fill = 1854
+        return model
+    }
+
+    @Test func largeFrameArrivesAsATrainAndNothingIsCopied() throws {
+        let model = jumbo()
+        var card = try start(model)
+        check(card.mtu == 9000)
+        for count in [1842, 1843, 4000, 9014] {
+            model.deliver([frame(count, count)])
+            guard let packet = card.receive() else { Issue.record("\(count) bytes did not arrive"); continue }
+            check(packet.partCount == (count + 12 + 1853) / 1854)
+            check(packet.totalCount == count && copy(packet) == frame(count, count))
+            card.reclaim(now: 0)
+        }
+        model.deliver([frame(9019, 1)])
+        check(card.receive() == nil && card.counters.tooLarge == 1)
+        #expect(model.complaints == [])
+    }
+
+    @Test(arguments: [UInt64(0), 1 << 28]) func trainIsSentAsOneFrame(indirect: UInt64) throws {
+        let model = jumbo(indirect)
+        do {
+            var card = try start(model)
+            let before = pool.freeCount
+            for i in 0..<300 {
+                let whole = frame(9014, i)
+                var train = packet(Array(whole[..<1001]))
+                for start in stride(from: 1001, to: whole.count, by: 1777) {
+                    train.append(part: packet(Array(whole[start..<min(whole.count, start + 1777)])))
+                }
+                check(card.transmit(LentPacket(train)) == nil)
+                card.flush()
+                check(model.sent.last == whole)
+                card.reclaim(now: 0)
+            }
+            #expect(pool.freeCount == before && model.sent.count == 300)
+        }
+        #expect(model.complaints == [] && pool.freeCount == 512)
     }
 
     @Test func controlQueueIsToldWhatIsWantedAndOnlyTheNewestWaits() throws {

@@ -112,13 +112,24 @@ final class NetModel: VirtIOModel {
     }
 }
 
-typealias TestNet = VirtIONet<VirtIOMMIO<TestRegisters>, TestDMA>
+typealias TestNet = VirtIONet<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>>
 
 func frame(_ count: Int, _ seed: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ seed) } }
 
 func copy(_ packet: borrowing Packet) -> [UInt8] {
-    let bytes = packet.bytes
-    return (0..<packet.count).map { bytes.byte($0) }
+    var bytes: [UInt8] = []
+    packet.forEachPart { part in part.withUnsafeBytes { bytes += $0 } }
+    return bytes
+}
+
+func copied(_ packet: borrowing LentPacket?) -> [UInt8]? {
+    switch packet {
+    case .some(let packet):
+        var bytes: [UInt8] = []
+        packet.forEachPart { part in part.bytes.withUnsafeBytes { bytes += $0 } }
+        return bytes
+    case .none: return nil
+    }
 }
 
 func copied(_ packet: borrowing Packet?) -> [UInt8]? {

@@ -37,6 +37,8 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         return packet
     }
 
+    func lent(_ bytes: [UInt8]) -> LentPacket { LentPacket(packet(bytes)) }
+
     @Test(arguments: Kind.allCases) func startsAndFillsTheReceiveRing(kind: Kind) throws {
         let model = model(kind)
         do {
@@ -142,7 +144,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         let model = model(kind)
         var net = try start(model)
         for size in [14, 42, 98, 1513, 1514] {
-            check(net.transmit(packet(frame(size, size))) == nil)
+            check(net.transmit(lent(frame(size, size))) == nil)
             net.flush()
             #expect(model.sent.last == frame(size, size))
         }
@@ -163,7 +165,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
                 }
                 let byte = copy(packet)[5]
                 if byte != UInt8(truncatingIfNeeded: 35 &+ i) { Issue.record("frame \(i) is another") }
-                let back = net.transmit(packet)
+                let back = net.transmit(LentPacket(packet))
                 guard back == nil else {
                     Issue.record("transmit ring stalled at frame \(i)")
                     return
@@ -186,13 +188,13 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         do {
             var net = try start(model)
             model.isPaused = true
-            for i in 0..<8 { check(net.transmit(packet(frame(60, i))) == nil) }
-            let back = net.transmit(packet(frame(60, 99)))
+            for i in 0..<8 { check(net.transmit(lent(frame(60, i))) == nil) }
+            let back = net.transmit(lent(frame(60, 99)))
             check(copied(back) == frame(60, 99))
             net.flush()
             model.run(1)
             #expect(model.sent == (0..<8).map { frame(60, $0) })
-            check(net.transmit(packet(frame(60, 100))) == nil)
+            check(net.transmit(lent(frame(60, 100))) == nil)
             net.flush()
             #expect(model.complaints == [])
         }
@@ -279,7 +281,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
     @Test func sendingRaisesNoInterruptAndABatchIsOneNotification() throws {
         let model = model(.modern)
         var net = try start(model)
-        for i in 0..<10 { check(net.transmit(packet(frame(60, i))) == nil) }
+        for i in 0..<10 { check(net.transmit(lent(frame(60, i))) == nil) }
         #expect(model.queues[1].notifications == 0)
         net.flush()
         net.flush()
@@ -292,7 +294,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         let model = model(.modern)
         var net = try start(model)
         model.wantsNoNotifications = true
-        check(net.transmit(packet(frame(60, 1))) == nil)
+        check(net.transmit(lent(frame(60, 1))) == nil)
         net.flush()
         #expect(model.queues[1].notifications == 0)
         model.run(1)

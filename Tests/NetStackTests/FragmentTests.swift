@@ -18,18 +18,43 @@ import Testing
     /// Sends a payload as the kernel does: cut into packets.
     private func send(_ host: TestHost, _ bytes: [UInt8], from socket: Int, to: Endpoint) throws {
         let first = Array(bytes.prefix(FragmentSize.ethernet - 8))
-        var rest = PacketQueue()
+        var payload = host.pool.packet(first)!
         for start in stride(from: first.count, to: bytes.count, by: FragmentSize.ethernet) {
-            rest.append(host.pool.packet(Array(bytes[start..<min(bytes.count, start + FragmentSize.ethernet)]))!)
+            payload.append(part: host.pool.packet(Array(bytes[start..<min(bytes.count, start + FragmentSize.ethernet)]))!)
         }
-        try host.stack.send(host.pool.packet(first)!, rest: rest, from: socket, to: to, now: 0)
+        try host.stack.send(payload, from: socket, to: to, now: 0)
     }
 
     private func receive(_ host: TestHost, _ socket: Int) throws -> [UInt8]? {
-        guard var datagram = try host.stack.receive(from: socket) else { return nil }
-        var bytes = copy(datagram.payload)
-        while let piece = datagram.rest.removeFirst() { bytes += copy(piece) }
-        return bytes
+        guard let datagram = try host.stack.receive(from: socket) else { return nil }
+        return copy(datagram.payload)
+    }
+
+    /// A payload in parts of these lengths, with the last one taking what is left.
+    private func train(_ host: TestHost, _ bytes: [UInt8], _ lengths: [Int]) -> Packet {
+        var packet = host.pool.packet(Array(bytes.prefix(lengths[0])))!
+        var start = lengths[0]
+        for length in lengths.dropFirst() + [.max] where start < bytes.count {
+            let end = start + min(length, bytes.count - start)
+            packet.append(part: host.pool.packet(Array(bytes[start..<end]))!)
+            start = end
+        }
+        return packet
+    }
+
+    @Test(arguments: [[1472], [9, 700, 1333], [1801, 1803, 11], [100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 1000]])
+    func trainsOfAnyPartsAreCutIntoFragments(lengths: [Int]) throws {
+        let (host, peer) = (roomyHost(), peer())
+        let socket = try host.stack.openSocket(), listener = try peer.stack.openSocket()
+        try peer.stack.bindSocket(listener, to: Endpoint(.any, 7))
+        let sent = pattern(lengths.reduce(0, +) + 1700)
+        let free = host.pool.pool.freeCount
+        try host.stack.send(train(host, sent, lengths), from: socket, to: Endpoint(peerAddress, 7), now: 0)
+        let frames = host.wire.takeOutgoing()
+        for frame in frames { #expect(frame.count <= 1514) }
+        for frame in frames { #expect(peer.deliver(frame).isEmpty) }
+        #expect(try receive(peer, listener) == sent)
+        #expect(host.pool.pool.freeCount == free)
     }
 
     private func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) } }

@@ -32,8 +32,9 @@ func emitted(over start: [UInt8], _ body: (inout MutableRawSpan) -> Void) -> [UI
 }
 
 func copy(_ packet: borrowing Packet) -> [UInt8] {
-    let bytes = packet.bytes
-    return (0..<packet.count).map { bytes.byte($0) }
+    var bytes: [UInt8] = []
+    packet.forEachPart { part in part.withUnsafeBytes { bytes += $0 } }
+    return bytes
 }
 
 /// A pool of so many packets. Its memory is never given back: packets may outlive everything else in a test.
@@ -84,9 +85,11 @@ struct TestCard: NetworkDevice, ~Copyable {
     var isLinkUp: Bool { wire.isLinkUp }
     var patience: UInt64 { .max }
 
-    mutating func transmit(_ frame: consuming Packet) -> Packet? {
+    mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
         guard wire.outgoing.count < wire.ringSize else { return frame }
-        wire.outgoing.append(copy(frame))
+        var bytes: [UInt8] = []
+        frame.forEachPart { part in part.bytes.withUnsafeBytes { bytes += $0 } }
+        wire.outgoing.append(bytes)
         return nil
     }
     mutating func flush() { wire.flushes += 1 }

@@ -33,8 +33,10 @@ struct SimulatedCard: NetworkDevice, ~Copyable {
     var isLinkUp: Bool { true }
     var patience: UInt64 { .max }
 
-    mutating func transmit(_ frame: consuming Packet) -> Packet? {
-        box.outgoing.append(Frame([UInt8](UnsafeRawBufferPointer(start: frame.firstByte, count: frame.count))))
+    mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
+        var bytes: [UInt8] = []
+        frame.forEachPart { part in part.bytes.withUnsafeBytes { bytes += $0 } }
+        box.outgoing.append(Frame(bytes))
         return nil
     }
 

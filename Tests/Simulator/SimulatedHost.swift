@@ -181,28 +181,25 @@ public final class SimulatedHost: Station {
         datagramsSent += 1
         let content = DatagramContent.make(key: UInt64(number) << 32 | datagramsSent, byteCount: byteCount)
         var pieces = PacketQueue()
-        var first: Packet?
         var at = 0
         while at < content.count {
             let count = min(content.count - at, at == 0 ? FragmentSize.ethernet - UDPHeader.byteCount : FragmentSize.ethernet)
             guard var packet = pool.take(), packet.resize(to: count) else { return }
             content.withUnsafeBytes { packet.firstByte.copyMemory(from: $0.baseAddress! + at, byteCount: count) }
-            if at == 0 { first = consume packet } else { pieces.append(packet) }
+            pieces.append(packet)
             at += count
         }
-        guard let payload = first.take() else { return }
-        try? stack.pointee.send(payload, rest: pieces, from: socket, to: Endpoint(address, Self.datagramPort), now: Instant(nanoseconds: now))
+        guard let payload = pieces.coupled() else { return }
+        try? stack.pointee.send(payload, from: socket, to: Endpoint(address, Self.datagramPort), now: Instant(nanoseconds: now))
     }
 
     private func readDatagrams() {
         while stack.pointee.readiness(socket).contains(.readable) {
             // An error that ICMP reported comes out once; then there may be more.
             do {
-                guard var datagram = try stack.pointee.receive(from: socket) else { return }
-                var content = [UInt8](UnsafeRawBufferPointer(start: datagram.payload.firstByte, count: datagram.payload.count))
-                while let piece = datagram.rest.removeFirst() {
-                    content += UnsafeRawBufferPointer(start: piece.firstByte, count: piece.count)
-                }
+                guard let datagram = try stack.pointee.receive(from: socket) else { return }
+                var content: [UInt8] = []
+                datagram.payload.forEachPart { part in part.withUnsafeBytes { content += $0 } }
                 let isWhole = DatagramContent.isWhole(content)
                 datagramsReceived += 1
                 if !isWhole { datagramsDamaged += 1 }

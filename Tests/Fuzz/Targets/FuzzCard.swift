@@ -34,8 +34,10 @@ struct FuzzCard: NetworkDevice, ~Copyable {
     var isLinkUp: Bool { true }
     var patience: UInt64 { .max }
 
-    mutating func transmit(_ frame: consuming Packet) -> Packet? {
-        cable.check([UInt8](UnsafeRawBufferPointer(start: frame.firstByte, count: frame.count)))
+    mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
+        var bytes: [UInt8] = []
+        frame.forEachPart { part in part.bytes.withUnsafeBytes { bytes += $0 } }
+        cable.check(bytes)
         return nil
     }
 

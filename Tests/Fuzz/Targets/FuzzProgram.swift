@@ -37,9 +37,8 @@ struct FuzzProgram {
     private mutating func read(_ stack: inout ReceivePath.Stack, _ socket: Int) {
         while stack.readiness(socket).contains(.readable) {
             do {
-                guard var datagram = try stack.receive(from: socket) else { return }
-                received &+= UInt64(datagram.payload.count)
-                while let piece = datagram.rest.removeFirst() { received &+= UInt64(piece.count) }
+                guard let datagram = try stack.receive(from: socket) else { return }
+                received &+= UInt64(datagram.payload.totalCount)
             } catch {
                 received &+= 1
             }

@@ -1,0 +1,227 @@
+// The split virtqueue (VirtIO 1.2, section 2.7): descriptor table, available ring, used ring.
+
+public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
+    /// The greatest queue size used; a device that offers more gets this.
+    public static var greatestSize: Int { 256 }
+    /// Every device knows this format.
+    public static var features: UInt64 { 0 }
+
+    private let memory: Memory
+    private let index: UInt16
+    public let size: UInt16
+    private let descriptors: DMARing<Memory, Descriptor>
+    private let availableFlags, availableIndexWord, usedEvent: DMAWord<Memory>
+    private let availableRing: DMARing<Memory, AvailableEntry>
+    private let usedFlags, usedIndexWord, availableEvent: DMAWord<Memory>
+    private let usedRing: DMARing<Memory, UsedEntry>
+    private let usesEventIndex: Bool
+    /// By head: a table of `indirectCapacity` descriptors.
+    private let tables: DMARing<Memory, Descriptor>
+    private let indirectCapacity: UInt16
+
+    /// What the driver knows of a descriptor; the device never learns where it lies.
+    private struct Record {
+        /// Of a head: bytes that the device may write.
+        var writable: UInt32 = 0
+        /// The next of the free list, or of a chain that is out.
+        var next: UInt16 = 0
+        /// Of a head that the device holds: places of the chain; else 0.
+        var places: UInt16 = 0
+    }
+    private let records: RingTable<Record>
+    private var freeHead: UInt16 = 0
+    public private(set) var freeCount: UInt16
+    private var availableIndex: UInt16 = 0
+    private var lastUsed: UInt16 = 0
+    /// `availableIndex` when the device was last notified, or found not to want to be.
+    private var kickedIndex: UInt16 = 0
+
+    public private(set) var badUsedIDs = 0
+    public private(set) var badUsedLengths = 0
+    public private(set) var isBroken = false
+
+    public init<Transport: VirtIOTransport>(
+        _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions = VirtqueueOptions()
+    ) throws(VirtIOError) {
+        let capacity = transport.queueCapacity(index)
+        guard capacity != 0 else { throw transport.refuse(.queueUnavailable) }
+        guard !transport.isQueueInUse(index) else { throw transport.refuse(.queueInUse) }
+        // A legacy device over PCI fixes the size; over MMIO, and every modern one, takes any power of two up to its greatest.
+        let size = min(capacity, UInt32(Self.greatestSize))
+        guard size >= 2, size & (size - 1) == 0 else { throw transport.refuse(.queueTooSmall) }
+        let layout = SplitLayout(entries: Int(size))
+        guard let ring = DMABuffer(byteCount: layout.byteCount, in: memory),
+            let records = RingTable(entries: Int(size), in: memory, { Record() }),
+            let tables = options.indirectCapacity == 0
+                ? ring : DMABuffer(byteCount: Descriptor.byteCount * options.indirectCapacity * Int(size), in: memory)
+        else { throw transport.refuse(.noMemory) }
+        let base = ring.deviceAddress
+        guard transport.enableQueue(
+            index, size: UInt16(size), descriptors: base, available: base + UInt64(layout.available), used: base + UInt64(layout.used))
+        else { throw transport.refuse(.queueUnreachable) }
+
+        self.memory = memory
+        self.index = index
+        self.size = UInt16(size)
+        descriptors = DMARing(ring, at: layout.descriptors, entries: Int(size))
+        availableFlags = DMAWord(ring, at: layout.availableFlags)
+        availableIndexWord = DMAWord(ring, at: layout.availableIndex)
+        availableRing = DMARing(ring, at: layout.availableRing, entries: Int(size))
+        usedEvent = DMAWord(ring, at: layout.usedEvent)
+        usedFlags = DMAWord(ring, at: layout.usedFlags)
+        usedIndexWord = DMAWord(ring, at: layout.usedIndex)
+        usedRing = DMARing(ring, at: layout.usedRing, entries: Int(size))
+        availableEvent = DMAWord(ring, at: layout.availableEvent)
+        usesEventIndex = options.usesEventIndex
+        indirectCapacity = UInt16(options.indirectCapacity)
+        self.tables = DMARing(tables, at: 0, entries: max(1, options.indirectCapacity) * Int(size))
+        self.records = records
+        freeCount = UInt16(size)
+        for i in 0..<UInt16(size) { records[i].next = (i + 1) & (UInt16(size) - 1) }
+    }
+
+    // MARK: Driver to device
+
+    @inline(__always)
+    public func placesNeeded(_ count: UInt16) -> UInt16 { count > 1 && count <= indirectCapacity ? 1 : count }
+
+    @inline(__always)
+    public mutating func startChain(count: UInt16) -> VirtqueueChain? {
+        let places = placesNeeded(count)
+        guard count > 0, places <= freeCount, !isBroken else { return nil }
+        freeCount &-= places
+        let chain = VirtqueueChain(head: freeHead, places: places, remaining: count, isIndirect: places < count)
+        if places < count { startTable(of: chain.head, entries: count) }
+        return chain
+    }
+
+    /// The chain's one place in the ring points to its table.
+    @inline(never)
+    private mutating func startTable(of chain: UInt16, entries: UInt16) {
+        freeHead = records[chain].next
+        let head = Int(chain)
+        let length = UInt32(entries) &* UInt32(Descriptor.byteCount)
+        descriptors.store64(tables.deviceAddress(head &* Int(indirectCapacity)), head, Descriptor.address)
+        descriptors.store64(Descriptor.word(length: length, flags: .indirect, next: 0), head, Descriptor.lengthFlagsNext)
+    }
+
+    @inline(__always) @discardableResult
+    public mutating func append(_ address: UInt64, byteCount: UInt32, _ direction: DMADirection, to chain: inout VirtqueueChain) -> UInt16 {
+        precondition(chain.remaining > 0, "more descriptors than the chain was started with")
+        chain.remaining &-= 1
+        var flags: DescriptorFlags = chain.remaining > 0 ? .next : []
+        if direction == .deviceWrites {
+            flags.insert(.write)
+            chain.writable &+= byteCount
+        }
+        if chain.isIndirect {
+            chain.tableEntry &+= 1
+            write(address, byteCount, flags, to: chain.tableEntry &- 1, ofTable: chain.head)
+            return chain.head
+        }
+        let number = freeHead
+        freeHead = records[number].next
+        descriptors.store64(address, Int(number), Descriptor.address)
+        descriptors.store64(Descriptor.word(length: byteCount, flags: flags, next: freeHead), Int(number), Descriptor.lengthFlagsNext)
+        return number
+    }
+
+    @inline(never)
+    private func write(_ address: UInt64, _ byteCount: UInt32, _ flags: DescriptorFlags, to entry: UInt16, ofTable head: UInt16) {
+        let place = Int(head) &* Int(indirectCapacity) &+ Int(entry)
+        tables.store64(address, place, Descriptor.address)
+        tables.store64(Descriptor.word(length: byteCount, flags: flags, next: entry &+ 1), place, Descriptor.lengthFlagsNext)
+    }
+
+    @inline(__always)
+    public mutating func submit(_ chain: VirtqueueChain) {
+        precondition(chain.remaining == 0, "fewer descriptors than the chain was started with")
+        records[chain.head].places = chain.places
+        records[chain.head].writable = chain.writable
+        availableRing.store16(chain.head, Int(availableIndex), AvailableEntry.head)
+        availableIndex &+= 1
+        memory.orderStores()  // the entry before the index that publishes it
+        availableIndexWord.store(availableIndex)
+    }
+
+    /// Notifies unless used.flags has NO_NOTIFY, or avail_event was not passed.
+    @inline(__always)
+    public mutating func kick<Transport: VirtIOTransport>(_ transport: Transport) {
+        memory.orderAll()  // avail.idx before the device's wish is read, and before the device register is written
+        if usesEventIndex {
+            let isPassed = availableIndex &- availableEvent.load() &- 1 < availableIndex &- kickedIndex
+            kickedIndex = availableIndex
+            if isPassed { transport.notify(index) }
+        } else if usedFlags.load() & UsedFlags.noNotify == 0 {
+            transport.notify(index)
+        }
+    }
+
+    // MARK: Device to driver
+
+    @inline(__always)
+    public var hasUsed: Bool { usedIndexWord.load() != lastUsed && !isBroken }
+
+    @inline(__always)
+    public mutating func popUsed() -> UsedChain? {
+        while true {
+            let published = usedIndexWord.load()
+            guard published != lastUsed, !isBroken else { return nil }
+            guard published &- lastUsed <= size else {
+                isBroken = true
+                return nil
+            }
+            memory.orderLoads()  // the index before the entry it publishes
+            let id = usedRing.load32(Int(lastUsed), UsedEntry.id)
+            let length = usedRing.load32(Int(lastUsed), UsedEntry.length)
+            lastUsed &+= 1
+            guard id < UInt32(size), records[UInt16(truncatingIfNeeded: id)].places != 0 else {
+                badUsedIDs += 1
+                continue
+            }
+            return release(UInt16(truncatingIfNeeded: id), length)
+        }
+    }
+
+    @inline(__always)
+    private mutating func release(_ head: UInt16, _ claimed: UInt32) -> UsedChain {
+        let places = records[head].places
+        let writable = records[head].writable
+        records[head].places = 0
+        var last = head
+        var left = places
+        while left > 1 {
+            last = records[last].next
+            left &-= 1
+        }
+        records[last].next = freeHead
+        freeHead = head
+        freeCount &+= places
+        if claimed > writable { badUsedLengths += 1 }
+        return UsedChain(head: head, length: min(claimed, writable), isLengthFalse: claimed > writable, count: places)
+    }
+
+    public func descriptor(after number: UInt16) -> UInt16 { records[number].next }
+
+    public var isAllBack: Bool { Int16(bitPattern: lastUsed &- availableIndex) >= 0 }
+
+    public mutating func breakOff() { isBroken = true }
+
+    // MARK: Interrupts
+
+    public var interruptMask: VirtqueueInterruptMask<Memory> { VirtqueueInterruptMask(word: availableFlags) }
+
+    /// With the event index, silence is an index so far away that it is passed once in 32,768 chains.
+    @inline(__always)
+    public func maskInterrupts() {
+        if usesEventIndex { usedEvent.store(lastUsed &+ 0x8000) } else { interruptMask.set(masked: true) }
+    }
+
+    @inline(__always)
+    public func unmaskInterrupts() -> Bool {
+        // used_event: the device interrupts when it has used this entry.
+        if usesEventIndex { usedEvent.store(lastUsed) } else { interruptMask.set(masked: false) }
+        memory.orderAll()  // the flag before the last look
+        return hasUsed
+    }
+}

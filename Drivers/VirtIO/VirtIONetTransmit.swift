@@ -1,0 +1,74 @@
+// Sending: a frame and its header are one chain, a train's further parts a descriptor each.
+
+import Packets
+
+extension VirtIONet where Queue: ~Copyable {
+    @inline(__always)
+    mutating func submit(_ frame: consuming LentPacket) -> LentPacket? {
+        // The common case is a function of its own, in which all counts are constants.
+        layout.descriptorsPerPacket == 1 && !frame.hasRest ? submitSingle(frame) : submitTrain(frame)
+    }
+
+    @inline(__always)
+    private mutating func submitSingle(_ frame: consuming LentPacket) -> LentPacket? {
+        if transmitQueue.freeCount == 0 { collectSent() }
+        guard frame.headroom >= layout.headerLength, var chain = transmitQueue.startChain(count: 1) else { return frame }
+        putHeader(before: &frame)
+        let buffer = frame.memory(in: memory)
+        buffer.giveToDevice(.deviceReads)
+        transmitQueue.append(buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceReads, to: &chain)
+        finish(chain, frame)
+        return nil
+    }
+
+    @inline(never)
+    private mutating func submitTrain(_ frame: consuming LentPacket) -> LentPacket? {
+        let layout = layout
+        let descriptors = layout.descriptorsPerPacket &+ UInt16(truncatingIfNeeded: frame.partCount &- 1)
+        if transmitQueue.freeCount < transmitQueue.placesNeeded(descriptors) { collectSent() }
+        guard frame.headroom >= layout.headerLength, var chain = transmitQueue.startChain(count: descriptors) else { return frame }
+        putHeader(before: &frame)
+        layout.append(frame.memory(in: memory), .deviceReads, to: &chain, of: &transmitQueue)
+        appendRest(of: frame, to: &chain)
+        finish(chain, frame)
+        return nil
+    }
+
+    /// The headroom was looked at.
+    @inline(__always)
+    private func putHeader(before frame: inout LentPacket) {
+        let request = frame.hasOffload ? frame.offload : nil
+        _ = frame.prepend(layout.headerLength) { bytes in
+            if let request { Self.emit(request, to: &bytes) } else { VirtIONetHeader().emit(to: &bytes) }
+        }
+    }
+
+    @inline(__always)
+    private mutating func finish(_ chain: VirtqueueChain, _ frame: consuming LentPacket) {
+        sent[chain.head] = consume frame
+        transmitQueue.submit(chain)
+        hasUnkicked = true
+    }
+
+    @inline(never)
+    private static func emit(_ request: OffloadRequest, to bytes: inout MutableRawSpan) { VirtIONetHeader(request).emit(to: &bytes) }
+
+    private mutating func appendRest(of frame: borrowing LentPacket, to chain: inout VirtqueueChain) {
+        var isFirst = true
+        frame.forEachPart { part in
+            if !isFirst {
+                let buffer = part.memory(in: memory)
+                buffer.giveToDevice(.deviceReads)
+                transmitQueue.append(buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceReads, to: &chain)
+            }
+            isFirst = false
+        }
+    }
+
+    /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked at.
+    @inline(never)
+    mutating func collectSent() {
+        while let used = transmitQueue.popUsed() { sent[used.head] = nil }
+        if transmitQueue.isBroken { giveUp() }
+    }
+}

@@ -1,0 +1,236 @@
+// Lending: the owner keeps a packet that a device reads at the same time, without a copy and without counting references.
+//
+// Promise: `lend` splits a packet into two halves. The owner's half cannot change the bytes; the device's half has a front of its own, so
+// that headers put on there do not move the owner's. Each half is dropped once, in either order and on any hart, and the buffer is freed
+// by whichever is dropped second. A kept packet becomes a whole one again when the device is done with it.
+
+import Synchronization
+
+extension Packet {
+    /// Lends the first buffer's bytes to a device. The packet must not be a train: each part is lent by itself.
+    public consuming func lend() -> Lending {
+        precondition(!hasRest, "a train was lent as one packet")
+        let start = buffer.start, end = buffer.end
+        let buffer = release()
+        // Not shared yet: the other half does not exist.
+        unsafe buffer.word.pointee.store(Whereabouts.lent, ordering: .relaxed)
+        return Lending(
+            kept: KeptPacket(buffer, UInt32(truncatingIfNeeded: start), UInt32(truncatingIfNeeded: end)), lent: LentPacket(buffer))
+    }
+}
+
+/// The two halves of a lent packet. (A tuple cannot hold noncopyable values.)
+@frozen
+public struct Lending: ~Copyable {
+    public var kept: KeptPacket
+    public var lent: LentPacket
+}
+
+/// The owner's half of a lent packet: its bytes can be read, not changed.
+@frozen
+public struct KeptPacket: ~Copyable {
+    let buffer: PacketBuffer
+    let start: UInt32
+    let end: UInt32
+
+    init(_ buffer: PacketBuffer, _ start: UInt32, _ end: UInt32) {
+        self.buffer = buffer
+        self.start = start
+        self.end = end
+    }
+
+    deinit { buffer.leave(Whereabouts.orphaned, freeIf: Whereabouts.home) }
+
+    /// Bytes that were lent.
+    public var count: Int { Int(end &- start) }
+
+    /// Whether the device is done with the packet; what it did is over when this is true.
+    @inline(__always)
+    public var isHome: Bool {
+        // The word lies in the buffer, which this half keeps from being freed.
+        unsafe buffer.word.pointee.load(ordering: .acquiring) == Whereabouts.home
+    }
+
+    /// The bytes that were lent.
+    public var bytes: RawSpan {
+        @_lifetime(borrow self)
+        get {
+            // In bounds and alive: start and end were those of the packet, and this half keeps the buffer.
+            let span = unsafe RawSpan(_unsafeStart: buffer.base + Int(start), byteCount: count)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// The packet as it was lent, or the same half while the device still has it.
+    public consuming func reclaim() -> Reclaimed {
+        guard isHome else { return .away(self) }
+        let (buffer, start, end) = (buffer, start, end)
+        discard self
+        buffer.start = Int(start)
+        buffer.end = Int(end)
+        buffer.rest = nil
+        return .home(Packet(owning: buffer))
+    }
+
+    /// Gives the buffer away without dropping this half.
+    fileprivate consuming func release() -> PacketBuffer {
+        let buffer = buffer
+        discard self
+        return buffer
+    }
+}
+
+/// What `reclaim` found.
+@frozen
+public enum Reclaimed: ~Copyable {
+    case home(Packet)
+    case away(KeptPacket)
+}
+
+/// The device's half of a lent packet, or a packet that no owner keeps. Perhaps a train.
+@frozen
+public struct LentPacket: ~Copyable {
+    let buffer: PacketBuffer
+
+    @inline(__always)
+    init(_ buffer: PacketBuffer) { self.buffer = buffer }
+
+    /// A packet, perhaps a train, that goes to a device for good: it returns to its pool when the device is done with it.
+    @inline(__always)
+    public init(_ packet: consuming Packet) {
+        buffer = packet.release()
+        // Not shared: the packet had one owner.
+        unsafe buffer.word.pointee.store(Whereabouts.orphaned, ordering: .relaxed)
+        if let rest = buffer.rest { Self.orphan(rest) }
+    }
+
+    @inline(never)
+    private static func orphan(_ rest: PacketBuffer) {
+        var next: PacketBuffer? = rest
+        while let part = next {
+            unsafe part.word.pointee.store(Whereabouts.orphaned, ordering: .relaxed)  // not shared, as above
+            next = part.rest
+        }
+    }
+
+    @inline(__always)
+    deinit {
+        let rest = buffer.rest
+        Self.drop(buffer)
+        if let rest { Self.dropAll(rest) }
+    }
+
+    /// Without an owner there is no other half to race with, and what it read was over when it was dropped: no exchange is needed. An
+    /// owner that leaves between load and exchange is seen by the exchange.
+    @inline(__always)
+    private static func drop(_ buffer: PacketBuffer) {
+        // Alive until this half is dropped.
+        if unsafe buffer.word.pointee.load(ordering: .relaxed) == Whereabouts.orphaned { return buffer.putBack() }
+        buffer.leave(Whereabouts.home, freeIf: Whereabouts.orphaned)
+    }
+
+    @inline(never)
+    private static func dropAll(_ first: PacketBuffer) {
+        var next: PacketBuffer? = first
+        while let part = next {
+            next = part.rest
+            drop(part)
+        }
+    }
+
+    @inline(__always)
+    consuming func release() -> PacketBuffer {
+        let buffer = buffer
+        discard self
+        return buffer
+    }
+
+    /// Bytes in the first buffer.
+    @inline(__always) public var count: Int { buffer.count }
+    /// Bytes in all buffers.
+    @inline(__always) public var totalCount: Int { buffer.totalCount }
+    /// Bytes that can be put in front.
+    @inline(__always) public var headroom: Int { buffer.headroom }
+    /// Whether there are buffers behind the first.
+    @inline(__always) public var hasRest: Bool { buffer.rest != nil }
+
+    /// Buffers of the train.
+    @inline(__always) public var partCount: Int { buffer.partCount }
+
+    /// Couples another half behind the last buffer.
+    public mutating func append(part: consuming LentPacket) { buffer.last.rest = part.release() }
+
+    /// Puts a device's header in front, and lets `body` write it. False, and nothing done, without the room.
+    @inline(__always)
+    public mutating func prepend(_ byteCount: Int, _ body: (inout MutableRawSpan) -> Void) -> Bool {
+        guard buffer.prepend(byteCount) else { return false }
+        // In bounds: the header lies between the old and the new front, outside of what was lent.
+        var span = unsafe MutableRawSpan(_unsafeStart: buffer.firstByte, byteCount: byteCount)
+        body(&span)
+        return true
+    }
+
+    /// The first buffer's bytes.
+    @inline(__always)
+    public var bytes: RawSpan {
+        @_lifetime(borrow self)
+        get {
+            // In bounds and alive, as `Packet.bytes`.
+            let span = unsafe RawSpan(_unsafeStart: buffer.firstByte, byteCount: count)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// Where the first byte lies, for DMA: `count` bytes there are the packet's.
+    @inline(__always) @unsafe
+    public var firstByte: UnsafeMutableRawPointer { unsafe buffer.firstByte }
+
+    /// Calls `body` with each part, the first one first. The part is shown alone: it says nothing of those behind it but by `hasRest`.
+    @inline(__always)
+    public func forEachPart(_ body: (borrowing LentPacket) -> Void) {
+        var next: PacketBuffer? = buffer
+        while let part = next {
+            next = part.rest
+            let lent = LentPacket(part)
+            body(lent)
+            _ = lent.release()
+        }
+    }
+}
+
+/// Kept packets in a row, the oldest first: what a sender holds until it is acknowledged. Dropping the queue drops them.
+public struct KeptQueue: ~Copyable {
+    private var first: PacketBuffer?
+    private var last: PacketBuffer?
+    /// Packets in the queue.
+    public private(set) var count = 0
+
+    public init() {}
+
+    public mutating func append(_ packet: consuming KeptPacket) {
+        let cursor = UInt64(packet.end) << 32 | UInt64(packet.start)
+        let buffer = packet.release()
+        buffer.store(cursor, PacketField.notes)
+        buffer.nextKept = nil
+        if let last { last.nextKept = buffer } else { first = buffer }
+        last = buffer
+        count += 1
+    }
+
+    public mutating func removeFirst() -> KeptPacket? {
+        guard let buffer = first else { return nil }
+        first = buffer.nextKept
+        if first == nil { last = nil }
+        count -= 1
+        let cursor = buffer.load(PacketField.notes, as: UInt64.self)
+        return KeptPacket(buffer, UInt32(truncatingIfNeeded: cursor), UInt32(truncatingIfNeeded: cursor >> 32))
+    }
+
+    deinit {
+        var next = first
+        while let buffer = next {
+            next = buffer.nextKept
+            _ = KeptPacket(buffer, 0, 0)
+        }
+    }
+}

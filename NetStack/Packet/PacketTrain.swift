@@ -1,0 +1,93 @@
+// A train: one frame or datagram in several coupled buffers. Headers lie in the first, payload in all.
+//
+// Promise: parts are coupled and uncoupled, never copied together. A train goes where a packet goes, queues and devices included; its
+// parts come and leave as one.
+
+extension Packet {
+    /// Whether there are buffers behind the first.
+    @inline(__always) public var hasRest: Bool { buffer.rest != nil }
+
+    /// Bytes in all buffers.
+    @inline(__always) public var totalCount: Int { buffer.totalCount }
+
+    /// Buffers of the train.
+    @inline(__always) public var partCount: Int { buffer.partCount }
+
+    /// Couples a packet, perhaps a train, behind the last buffer.
+    public mutating func append(part: consuming Packet) { buffer.last.rest = part.release() }
+
+    /// Uncouples what lies behind the first buffer; nil when there is nothing.
+    @inline(__always)
+    public mutating func takeRest() -> Packet? {
+        guard let rest = buffer.rest else { return nil }
+        buffer.rest = nil
+        return Packet(owning: rest)
+    }
+
+    /// Cuts the train so that `byteCount` bytes are left. False, and no change, when it holds fewer.
+    @inline(__always) @discardableResult
+    public mutating func truncate(to byteCount: Int) -> Bool {
+        guard buffer.rest != nil else {
+            guard byteCount >= 0, byteCount <= count else { return false }
+            buffer.end = buffer.start &+ byteCount
+            return true
+        }
+        return truncateTrain(to: byteCount)
+    }
+
+    @inline(never)
+    private mutating func truncateTrain(to byteCount: Int) -> Bool {
+        guard byteCount >= 0, byteCount <= totalCount else { return false }
+        var part = buffer
+        var left = byteCount
+        while left > part.count, let next = part.rest {
+            left &-= part.count
+            part = next
+        }
+        part.end = part.start &+ left
+        if let rest = part.rest {
+            part.rest = nil
+            _ = Packet(owning: rest)
+        }
+        return true
+    }
+
+    /// Takes bytes off the front of the train; buffers that become empty leave, but for the last. False, and no change, when there
+    /// are fewer.
+    public mutating func trimTrain(_ byteCount: Int) -> Bool {
+        guard byteCount >= 0, byteCount <= totalCount else { return false }
+        var left = byteCount
+        while left > count, let rest = takeRest() {
+            left &-= count
+            self = rest
+        }
+        return trimFront(left)
+    }
+
+    /// Calls `body` with the bytes of each part, the first one first.
+    public func forEachPart(_ body: (RawSpan) -> Void) {
+        body(bytes)
+        var next = buffer.rest
+        while let part = next {
+            next = part.rest
+            // In bounds and alive: a part is owned by the train, and the span does not outlive the call.
+            body(unsafe RawSpan(_unsafeStart: part.firstByte, byteCount: part.count))
+        }
+    }
+
+    /// Appends a copy of the bytes of a train, as many as there is room for. Returns how many.
+    @discardableResult
+    public mutating func copyIn(_ source: borrowing Packet, limit: Int = .max) -> Int {
+        var next: PacketBuffer? = source.buffer
+        let first = count
+        while let part = next {
+            let taken = min(part.count, tailroom, limit &- (count &- first))
+            guard taken > 0 || part.count == 0 else { break }
+            // In bounds: `taken` is at most what the part holds and what is free here; two packets never share bytes.
+            unsafe (buffer.firstByte + count).copyMemory(from: part.firstByte, byteCount: taken)
+            buffer.end = buffer.end &+ taken
+            next = part.rest
+        }
+        return count &- first
+    }
+}

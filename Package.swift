@@ -34,7 +34,7 @@ var targets: [Target] = [
     .target(name: "Packets", path: "NetStack/Packet", swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(
         name: "NetStack", dependencies: ["Packets", "Storage"], path: "NetStack", exclude: ["Packet"],
-        swiftSettings: freestanding ? embedded : fast),
+        swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(name: "Drivers", dependencies: ["Packets", "Storage"], path: "Drivers", swiftSettings: settings),
     .target(name: "FileSystem", dependencies: ["Storage", "SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: freestanding ? embedded : fast),
@@ -99,7 +99,7 @@ if freestanding {
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests", swiftSettings: common),
         .testTarget(
-            name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests", swiftSettings: common),
+            name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests", swiftSettings: common + strict),
         .testTarget(
             name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets"], path: "Tests/NetStackTests", exclude: ["fuzz"],
             swiftSettings: common),

@@ -19,6 +19,16 @@ public struct RouteEntry: Equatable, Sendable {
     /// Made by hand: stays when the interface's address changes.
     public let isStatic: Bool
 
+    /// A line that is not in use.
+    fileprivate init() {
+        destination = .unspecified
+        mask = .unspecified
+        gateway = .unspecified
+        prefixLength = 0
+        interface = .loopback
+        isStatic = false
+    }
+
     /// nil when the prefix length is impossible, or the address has bits beyond it.
     public init?(
         _ destination: IPAddress, prefixLength: Int, gateway: IPAddress = .unspecified, interface: InterfaceID, isStatic: Bool = false
@@ -70,9 +80,7 @@ public struct RouteTable: ~Copyable {
     public private(set) var count = 0
 
     init(_ memory: inout TableMemory) {
-        entries = memory.table(StackLimit.routes) {
-            RouteEntry(IPAddress.unspecified, prefixLength: 0, interface: .loopback).unsafelyUnwrapped
-        }
+        entries = memory.table(StackLimit.routes) { RouteEntry() }
     }
 
     /// 0 up to `count`; nil beyond.

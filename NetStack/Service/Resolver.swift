@@ -149,7 +149,7 @@ extension NetStack where Device: ~Copyable {
     private func isLocalHost(_ name: borrowing DNSName) -> Bool {
         let text: StaticString = "\u{9}localhost"
         guard name.count == 11 else { return false }
-        for i in 0..<10 where unsafe text.utf8Start[i] != name[i] { return false }  // the text has ten bytes
+        for i in 0..<10 where name[i] != text.byte(i) { return false }
         return true
     }
 
@@ -160,7 +160,8 @@ extension NetStack where Device: ~Copyable {
         var domain = InlineArray<64, UInt8>(repeating: 0)
         let count = min(64, lease.domain.count)
         for index in 0..<count { domain[index] = lease.domain[index] }
-        if resolver.queries[i].current.append(text: domain.span.bytes.extracting(0..<count)) {
+        // The bytes of a span are called unsafe because other types have padding; these are bytes.
+        if unsafe resolver.queries[i].current.append(text: domain.span.bytes.extracting(0..<count)) {
             resolver.queries[i].hasPlainName = true
         } else {
             resolver.queries[i].current.copy(resolver.queries[i].name)

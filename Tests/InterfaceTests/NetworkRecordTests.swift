@@ -23,18 +23,22 @@ import Testing
         (name, MemoryLayout<Record>.offset(of: path), MemoryLayout<Field>.size)
     }
 
+    private func bytes(of address: NetworkAddress) -> [UInt8] {
+        unsafe withUnsafeBytes(of: address) { unsafe Array($0) }  // copied while the value is there
+    }
+
     @Test func addresses() {
         check(NetworkAddress.self, size: 16, [at(\NetworkAddress.bytes0, "bytes0"), at(\NetworkAddress.bytes8, "bytes8")])
         check(
             SocketAddress.self, size: 24,
             [at(\SocketAddress.address, "address"), at(\SocketAddress.scope, "scope"), at(\SocketAddress.port, "port"), at(\SocketAddress.reserved, "reserved")])
         // In network order, as in6_addr and a mapped IPv4 address lie in memory.
-        let bytes = withUnsafeBytes(of: NetworkAddress(ipv4: 0x0a00_020f)) { Array($0) }
+        let bytes = bytes(of: NetworkAddress(ipv4: 0x0a00_020f))
         #expect(bytes == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 2, 15])
         #expect(NetworkAddress(ipv4: 0x0a00_020f).ipv4 == 0x0a00_020f && NetworkAddress.none.ipv4 == nil)
         let long = NetworkAddress(high: 0x2001_0db8_0000_0001, low: 0x0203_0405_0607_0809)
         #expect(long.high == 0x2001_0db8_0000_0001 && long.low == 0x0203_0405_0607_0809 && long.ipv4 == nil)
-        #expect(withUnsafeBytes(of: long) { Array($0) } == [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+        #expect(self.bytes(of: long) == [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     }
 
     @Test func sockets() {

@@ -94,7 +94,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         var left = budget
         var hasMore = false
         for i in 0..<devices.count { if drain(i, &left, now: now) { hasMore = true } }
-        if !loopback.isEmpty { drainLoopback(now: now) }
+        drainLoopback(now: now)
         if resolver.hasInput { readAnswers(now: now) }
         while let timer = timers.takeDue(now: now) { serve(timer, now: now) }
         flush()

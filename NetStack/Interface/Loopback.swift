@@ -23,7 +23,13 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Takes what came back, until nothing is left: an answer to it comes back too.
+    @inline(__always)  // nearly always there is nothing
     mutating func drainLoopback(now: Instant) {
+        if !loopback.isEmpty { receiveAllFromOurself(now: now) }
+    }
+
+    @inline(never)
+    private mutating func receiveAllFromOurself(now: Instant) {
         while let packet = loopback.removeFirst() { receiveFromOurself(packet, now: now) }
     }
 

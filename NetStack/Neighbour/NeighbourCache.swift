@@ -60,8 +60,9 @@ struct NeighbourCache: ~Copyable {
     func find(_ address: IPAddress, on interface: InterfaceID) -> Int? {
         var i = Int(chains[chain(address, interface)])
         while i >= 0 {
-            if entries[i].address == address, entries[i].interface == interface { return i }
-            i = Int(entries[i].next)
+            let entry = entries.ref(i)
+            if entry.value.address == address, entry.value.interface == interface { return i }
+            i = Int(entry.value.next)
         }
         return nil
     }
@@ -81,14 +82,15 @@ struct NeighbourCache: ~Copyable {
         _ address: IPAddress, on interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
     ) -> NeighbourAnswer {
         guard let i = find(address, on: interface) else { return .unknown }
-        entries[i].lastUse = now
-        switch entries[i].state(at: now) {
+        let entry = entries.ref(i)
+        entry.value.lastUse = now
+        switch entry.value.state(at: now) {
         case .incomplete: return .waits(i)
         case .stale:
-            entries[i].state = .delay
+            entry.value.state = .delay
             timers.set(.neighbour(i), at: now + NeighbourLimit.delayFirstProbe)
-            return .known(entries[i].hardware)
-        case .reachable, .delay, .probe, .permanent: return .known(entries[i].hardware)
+            return .known(entry.value.hardware)
+        case .reachable, .delay, .probe, .permanent: return .known(entry.value.hardware)
         }
     }
 

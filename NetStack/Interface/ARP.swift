@@ -13,12 +13,8 @@ extension NetStack where Device: ~Copyable {
     mutating func inputARP(_ packet: consuming Packet, at i: InterfaceID, now: Instant) {
         guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else { return drop(.arpMalformed, at: i) }
         guard message.senderHardware != interfaces[i.place].hardware else { return drop(.arpFromOurself, at: i) }
-        if interfaces[i.place].dhcp.hear(message, now: now) {
-            drop(.arpConflict, at: i)
-            return runDHCP(i, now: now)
-        }
+        if isContest(message, at: i) { return contest(message, at: i, now: now) }
         guard interfaces[i.place].hasAddress else { return drop(.noInterfaceAddress, at: i) }
-        guard message.senderProtocol != interfaces[i.place].address else { return defend(i, now: now) }
         let asksForUs = message.operation == .request && message.targetProtocol == interfaces[i.place].address
         if message.senderProtocol != .any {  // 0.0.0.0 probes for conflicts (RFC 5227) and is answered
             guard learn(from: message, at: i, mayLearn: asksForUs, now: now) else { return drop(.arpMalformed, at: i) }
@@ -53,14 +49,35 @@ extension NetStack where Device: ~Copyable {
         while let packet = neighbours.nextReady(entry) { transmit(packet, to: hardware, type: EtherType.ipv4, at: i, now: now) }
     }
 
-    /// Another station says that our address is its own.
-    private mutating func defend(_ i: InterfaceID, now: Instant) {
-        drop(.arpConflict, at: i)
-        switch interfaces[i.place].claim.contest(now: now) {
-        case .defend: announce(i, now: now)
-        case .yield:  // an address given by hand is kept (RFC 5227, 2.4 (c))
-            if interfaces[i.place].dhcp.loseAddress(now: now) { runDHCP(i, now: now) }
+    // MARK: Our own address (RFC 5227)
+
+    /// Whether another station says that our address is its own, or one that we probe; or probes for the latter too.
+    private func isContest(_ message: ARPMessage, at i: InterfaceID) -> Bool {
+        if let probed = interfaces[i.place].dhcp.probedAddress {
+            let wants = message.operation == .request && message.senderProtocol == .any && message.targetProtocol == probed
+            if wants || message.senderProtocol == probed { return true }
         }
+        return interfaces[i.place].hasAddress && message.senderProtocol == interfaces[i.place].address
+    }
+
+    /// Defends the address. An address by hand is kept whatever others say; one from a server is given up to a station that answers
+    /// two questions sent to it alone (RFC 5227, 2.4 (c)).
+    private mutating func contest(_ message: ARPMessage, at i: InterfaceID, now: Instant) {
+        drop(.arpConflict, at: i)
+        let interface = interfaces.ref(i.place)
+        if message.operation == .reply, interface.value.claim.isProved(by: message.senderHardware, now: now),
+            interface.value.dhcp.loseAddress(now: now)
+        {
+            return runDHCP(i, now: now)
+        }
+        let isProbed = interface.value.dhcp.probedAddress != nil
+        if !isProbed, interface.value.claim.defends(now: now) { announce(i, now: now) }
+        if isProbed || interface.value.dhcp.state.hasLease { interface.value.claim.suspect(message.senderHardware, now: now) }
+        if isProbed, interface.value.claim.deadline != .never {
+            interface.value.dhcp.holdProbe(until: now + AddressClaim.questionInterval * UInt64(AddressClaim.questions + 1))
+            noteDHCP(i)
+        }
+        claimTimer(i, now: now)
     }
 
     private mutating func replyARP(to request: ARPMessage, in packet: consuming Packet, at i: InterfaceID, now: Instant) {
@@ -96,9 +113,13 @@ extension NetStack where Device: ~Copyable {
         request(address, at: i, from: nil, as: address, now: now)
     }
 
-    /// The next announcement is due.
+    /// An announcement, or a question to a station that claims our address, is due.
     mutating func claimTimer(_ i: InterfaceID, now: Instant) {
         if interfaces[i.place].claim.announces(now: now) { announce(i, now: now) }
+        if let rival = interfaces[i.place].claim.nextQuestion(now: now) {
+            let address = interfaces[i.place].dhcp.probedAddress ?? interfaces[i.place].address
+            request(address, at: i, from: rival, as: .any, now: now)
+        }
         timers.set(.claim(i), at: interfaces[i.place].claim.deadline)
     }
 

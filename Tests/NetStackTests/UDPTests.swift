@@ -135,6 +135,31 @@ import Testing
         check(!host.stack.isReadable(socket))
     }
 
+    /// An ICMP error about a datagram to 0.0.0.0:0 matched every socket that was not connected, and ended servers.
+    @Test(arguments: [IPv4Address(0, 0, 0, 0), peerAddress], [UInt16(0), 4000]) func forgedErrorsDoNotReachASocketThatIsNotConnected(
+        address: IPv4Address, port: UInt16
+    ) throws {
+        let host = TestHost()
+        host.learn()
+        let server = try host.stack.openSocket()
+        try host.stack.bindSocket(server, to: Endpoint(.any, 5001))
+        let quoted = emitted(28) { bytes in
+            IPv4Header(payloadCount: 8, identification: 7, protocolNumber: IPProtocol.udp, source: guestAddress, destination: address)
+                .emit(to: &bytes)
+            bytes.setBE16(5001, 20)
+            bytes.setBE16(port, 22)
+            bytes.setBE32(8 << 16, 24)
+        }
+        let icmp = emitted(over: [UInt8](repeating: 0, count: 8) + quoted) { ICMPHeader(type: 3, code: 3).emit(to: &$0) }
+        let ip = emitted(over: [UInt8](repeating: 0, count: 20) + icmp) { bytes in
+            IPv4Header(payloadCount: icmp.count, identification: 1, protocolNumber: 1, source: IPv4Address(10, 0, 2, 77), destination: guestAddress)
+                .emit(to: &bytes)
+        }
+        _ = host.deliver(Array(frame([], to: Endpoint(guestAddress, 1))[0..<14]) + ip)
+        #expect(host.drops(.icmpUnexpectedReply) == 1)
+        check(!host.stack.readiness(server).contains(.error) && !host.stack.isReadable(server))
+    }
+
     @Test func portsAreTakenOnceAndFreedByClose() throws {
         let host = TestHost()
         let first = try host.stack.openSocket()

@@ -40,51 +40,47 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var timers: TimerQueue
     var completions: CompletionList
     var errorLimiter = ErrorLimiter()
-    var identification: UInt16
-    private var random: UInt64
+    var identifications: Identifications
+    /// Every field on the wire that must not be guessed draws from it anew.
+    var random: RandomGenerator
 
     /// Bytes of memory that `init` wants, for the tables.
     public static func memoryNeeded(sockets: Int) -> Int {
         TableMemory.byteCount(NetworkInterface.self, StackLimit.interfaces) + DeviceTable<Device>.memoryNeeded + RouteTable.memoryNeeded
             + NeighbourCache.memoryNeeded + PathMTUTable.memoryNeeded + Reassembly.memoryNeeded + Resolver.memoryNeeded
             + EchoTable.memoryNeeded + SocketTable.memoryNeeded(sockets: sockets) + TimerQueue.memoryNeeded
-            + CompletionList.memoryNeeded(sockets: sockets + StackLimit.ownSockets)
+            + Identifications.memoryNeeded + CompletionList.memoryNeeded(sockets: sockets + StackLimit.ownSockets)
     }
 
     /// - Parameters:
     ///   - pool: where packets come from; also the pool of the devices.
     ///   - memory: `memoryNeeded` bytes, aligned to 16, that live as long as the stack.
     ///   - socketCount: sockets for the users; the stack has its own beside them.
-    ///   - seed: random; identifiers are made of it.
-    public init(pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int, seed: UInt64) {
+    ///   - random: what identifiers, ports and keys are drawn from; a seed's in tests.
+    public init(pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int, random: consuming RandomGenerator) {
         self.pool = pool
+        var random = random
         var memory = unsafe TableMemory(unsafe: memory, byteCount: Self.memoryNeeded(sockets: socketCount))
         interfaces = memory.table(StackLimit.interfaces) {
-            NetworkInterface(.loopback, hardware: .zero, mtu: Loopback.mtu, capabilities: [], isLinkUp: true, random: 0)
+            NetworkInterface(.loopback, hardware: .zero, mtu: Loopback.mtu, capabilities: [], isLinkUp: true, random: RandomGenerator(seed: 0))
         }
         devices = DeviceTable(&memory)
         routes = RouteTable(&memory)
-        neighbours = NeighbourCache(&memory, key: seed)
+        neighbours = NeighbourCache(&memory, key: random.number())
         pathMTUs = PathMTUTable(&memory)
         reassembly = Reassembly(&memory, poolSize: pool.count)
         resolver = Resolver(&memory)
-        echoes = EchoTable(&memory, random: seed)
-        sockets = SocketTable(&memory, count: socketCount, poolSize: pool.count, random: seed)
+        echoes = EchoTable(&memory)
+        sockets = SocketTable(&memory, count: socketCount, poolSize: pool.count)
         timers = TimerQueue(&memory)
         completions = CompletionList(&memory, sockets: socketCount + StackLimit.ownSockets)
-        identification = UInt16(truncatingIfNeeded: seed >> 16)
-        random = seed
+        identifications = Identifications(&memory, &random)
+        self.random = random
         interfaces[InterfaceID.loopback.place].configure(.loopback, prefixLength: 8, gateway: nil)
         if let entry = RouteEntry(IPv4Address(127, 0, 0, 0), prefixLength: 8, interface: .loopback) { _ = routes.insert(entry) }
     }
 
     deinit { devices.end() }
-
-    /// The high half is good enough to be guessed by no host that does not see the traffic.
-    mutating func nextRandom() -> UInt64 {
-        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return random
-    }
 
     // MARK: Running
 

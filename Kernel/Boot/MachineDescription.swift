@@ -64,8 +64,12 @@ struct MachineDescription: ~Copyable {
     /// The device tree's number of hart `index`; 0 is the boot hart.
     func hart(_ index: Int) -> UInt64 { hartIDs[index] }
 
-    /// Eight random bytes from firmware; the time where it gives none.
-    var randomSeed: UInt64 { tree.randomSeed?.number(0, cells: 2) ?? read_time() }
+    /// All random bytes that firmware gives, up to 32; the time stands in for those that it does not.
+    var randomKey: [4 of UInt64] {
+        var key = [4 of UInt64](repeating: 0)
+        for i in 0..<4 { key[i] = tree.randomSeed?.number(8 * i, cells: 2) ?? read_time() }
+        return key
+    }
 
     /// The 16550 that stdout-path names, or else the first one.
     var console: DeviceTreeNode? {

@@ -43,7 +43,8 @@ enum Network {
 
     /// Makes the pool and the stack; cards are added after this.
     static func prepare(_ machine: borrowing MachineDescription) {
-        seed = machine.randomSeed
+        var random = RandomGenerator(key: machine.randomKey)
+        seed = random.number()
         let bytes = (packets + 1) * PacketPool.bufferSize
         guard let memory = Pages.allocateContiguous(bytes: bytes),
             let pool = PacketPool(memory: memory.pointer, byteCount: bytes),
@@ -57,7 +58,7 @@ enum Network {
         Echoes.start()
         Names.start()
         let place = bootTable(Stack.self, 1)
-        place.initialize(to: Stack(pool: pool, memory: tables.pointer, sockets: socketCount, seed: seed))
+        place.initialize(to: Stack(pool: pool, memory: tables.pointer, sockets: socketCount, random: random.fork()))
         stack.withLock { $0 = place }
     }
 

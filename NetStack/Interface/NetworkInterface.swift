@@ -26,7 +26,8 @@ public struct NetworkInterface: ~Copyable {
 
     /// An interface without an address.
     init(
-        _ id: InterfaceID, hardware: EthernetAddress, mtu: Int, capabilities: NetworkCapabilities, isLinkUp: Bool, random: UInt64
+        _ id: InterfaceID, hardware: EthernetAddress, mtu: Int, capabilities: NetworkCapabilities, isLinkUp: Bool,
+        random: RandomGenerator
     ) {
         self.id = id
         self.hardware = hardware
@@ -71,7 +72,7 @@ extension NetStack where Device: ~Copyable {
         guard let index = devices.add(device) else { return nil }
         let id = InterfaceID.card(index)
         interfaces[id.place] = NetworkInterface(
-            id, hardware: hardware, mtu: mtu, capabilities: capabilities, isLinkUp: isLinkUp, random: nextRandom())
+            id, hardware: hardware, mtu: mtu, capabilities: capabilities, isLinkUp: isLinkUp, random: random.fork())
         interfaces[id.place].capture.isOn = isCapturing
         devices[index].accept(filter)
         return id

@@ -26,7 +26,7 @@ extension NetStack where Device: ~Copyable {
         slot.payloadCount = payloadCount
         slot.sentAt = now
         slot.deadline = now + timeout
-        guard let number = echoes.begin(slot, &timers) else { throw .tooManyRequests }
+        guard let number = echoes.begin(slot, &timers, &random) else { throw .tooManyRequests }
         let envelope = Envelope(protocolNumber: IPProtocol.icmp, source: sourceAddress(for: route, to: address), destination: address)
         do throws(EchoError) {
             output(try request(echoes.slots[number]), envelope, by: route, now: now)

@@ -73,23 +73,20 @@ struct EchoTable: ~Copyable {
     static var memoryNeeded: Int { TableMemory.byteCount(EchoSlot.self, StackLimit.echoes) }
 
     let slots: Table<EchoSlot>
-    /// An identifier is this, plus the slot, plus the table's size for each use: late replies to an earlier use do not fit.
-    let base: UInt16
-    var uses: UInt16 = 0
 
-    init(_ memory: inout TableMemory, random: UInt64) {
-        slots = memory.table(StackLimit.echoes) { EchoSlot() }
-        base = UInt16(truncatingIfNeeded: random)
-    }
+    init(_ memory: inout TableMemory) { slots = memory.table(StackLimit.echoes) { EchoSlot() } }
 
     /// Takes a free slot; nil when there is none.
-    mutating func begin(_ slot: EchoSlot, _ timers: inout TimerQueue) -> Int? {
+    mutating func begin(_ slot: EchoSlot, _ timers: inout TimerQueue, _ random: inout RandomGenerator) -> Int? {
         for i in 0..<slots.count {
             guard case .free = slots[i].state else { continue }
+            let last = slots[i].identifier
             slots[i] = slot
             slots[i].state = .waiting
-            slots[i].identifier = base &+ UInt16(i) &+ uses &* UInt16(StackLimit.echoes)
-            uses &+= 1
+            // The slot in the lower bits; the others are drawn anew, other than last time, so that a late reply does not fit.
+            repeat {
+                slots[i].identifier = UInt16(truncatingIfNeeded: random.number()) & ~UInt16(StackLimit.echoes - 1) | UInt16(i)
+            } while slots[i].identifier == last
             timers.set(.echo(i), at: slot.deadline)
             return i
         }
@@ -112,7 +109,7 @@ struct EchoTable: ~Copyable {
 
     /// The slot that waits for this; the identifier names it.
     func find(_ identifier: UInt16, _ sequence: UInt16, _ destination: IPAddress) -> Int? {
-        let i = Int((identifier &- base) & UInt16(StackLimit.echoes - 1))
+        let i = Int(identifier & UInt16(StackLimit.echoes - 1))
         guard slots[i].isWaiting, slots[i].identifier == identifier, slots[i].sequence == sequence, slots[i].destination == destination
         else { return nil }
         return i

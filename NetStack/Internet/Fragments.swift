@@ -12,7 +12,7 @@ extension NetStack where Device: ~Copyable {
     mutating func outputFragments(_ packet: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
         packet.completeChecksum()  // no card can: it sees the pieces only
         let limit = (mtu(of: route, to: IPAddress(envelope.destination)) - IPv4Header.leastByteCount) & ~7
-        let identification = nextIdentification()
+        let identification = identifications.next(for: envelope.destination)
         var parts = PacketQueue(partsOf: packet)
         var offset = 0
         while !parts.isEmpty {

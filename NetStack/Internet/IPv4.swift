@@ -88,11 +88,6 @@ extension NetStack where Device: ~Copyable {
         var timeToLive: UInt8 = 64
     }
 
-    mutating func nextIdentification() -> UInt16 {
-        identification &+= 1
-        return identification
-    }
-
     /// Puts the header in front of a payload; false without the room.
     @inline(__always) @discardableResult
     mutating func prependIPv4(
@@ -114,7 +109,7 @@ extension NetStack where Device: ~Copyable {
         guard payloadCount + IPv4Header.leastByteCount <= mtu(of: route, to: IPAddress(envelope.destination)) else {
             return outputFragments(payload, envelope, by: route, now: now)
         }
-        guard prependIPv4(&payload, payloadCount: payloadCount, envelope, identification: nextIdentification()) else { return drop(.tooLarge, at: route.interface) }
+        guard prependIPv4(&payload, payloadCount: payloadCount, envelope, identification: identifications.next(for: envelope.destination)) else { return drop(.tooLarge, at: route.interface) }
         forward(payload, to: envelope.destination, by: route, now: now)
     }
 

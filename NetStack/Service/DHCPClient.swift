@@ -93,7 +93,7 @@ public struct DHCPClient {
     private(set) var serverHardware = EthernetAddress.broadcast
 
     private let hardware: EthernetAddress
-    private var random: UInt64
+    private var random: RandomGenerator
     private var transaction: UInt32 = 0
     private var transmissions = 0
     private var requestedAt = Instant.start
@@ -103,7 +103,7 @@ public struct DHCPClient {
     private var mustDecline = false
     private var mustDrop = false
 
-    init(_ hardware: EthernetAddress, random: UInt64) {
+    init(_ hardware: EthernetAddress, random: RandomGenerator) {
         self.hardware = hardware
         self.random = random
     }
@@ -374,8 +374,5 @@ public struct DHCPClient {
             type: type, transaction: transaction, seconds: UInt16(min(seconds, 0xffff)), hardware: hardware)
     }
 
-    private mutating func nextRandom() -> UInt32 {
-        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return UInt32(truncatingIfNeeded: random >> 32)
-    }
+    private mutating func nextRandom() -> UInt32 { UInt32(truncatingIfNeeded: random.number()) }
 }

@@ -192,7 +192,7 @@ extension NetStack where Device: ~Copyable {
         let round = min(4, tries / lease.nameServers.count)
         resolver.queries[i].transmissions += 1
         timers.set(.query(i), at: now + ResolverTime.firstPause * (1 << UInt64(round)))
-        resolver.queries[i].identifier = UInt16(truncatingIfNeeded: nextRandom() >> 32)
+        resolver.queries[i].identifier = UInt16(truncatingIfNeeded: random.number())
         send(i, to: Endpoint(server, DNSField.port), now: now)
     }
 
@@ -201,7 +201,7 @@ extension NetStack where Device: ~Copyable {
         do throws(SocketError) {
             let socket = sockets.openOwn(i)
             resolver.queries[i].socket = socket
-            bindToRandomPort(socket)
+            try sockets.bind(socket, to: .unspecified, &random)  // an answer may come in by any interface
             try connectSocket(socket, to: server)
             guard var packet = pool.take(), packet.resize(to: DNSField.messageLimit) else { return }
             var bytes = packet.mutableBytes
@@ -210,13 +210,6 @@ extension NetStack where Device: ~Copyable {
             packet.resize(to: length)
             try send(packet, from: socket, to: nil, now: now)
         } catch {}
-    }
-
-    private mutating func bindToRandomPort(_ socket: Int) {
-        for _ in 0..<4 {
-            let port = UInt16(49152 + nextRandom() >> 32 & 0x3fff)
-            do throws(SocketError) { return try bindSocket(socket, to: Endpoint(IPAddress.unspecified, port)) } catch {}
-        }
     }
 
     @inline(never)

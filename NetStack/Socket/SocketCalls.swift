@@ -32,7 +32,7 @@ extension NetStack where Device: ~Copyable {
         guard local.address.isUnspecified || isOwn(local.address) || local.address.isBroadcast || local.address.isMulticast else {
             throw .notOurAddress
         }
-        try sockets.bind(i, to: local)
+        try sockets.bind(i, to: local, &random)
         updateFilter()
     }
 
@@ -41,7 +41,7 @@ extension NetStack where Device: ~Copyable {
         guard let socket = sockets.udp(i) else { throw .noDestination }
         guard peer.port != 0, let address = peer.address.ipv4, !address.isThisNetwork else { throw .badDestination }
         guard let route = route(to: peer.address) else { throw hasAddresses ? .noRoute : .noInterface }
-        if !socket.value.isBound { try sockets.bind(i, to: Endpoint(sourceAddress(for: route, to: address), 0)) }
+        if !socket.value.isBound { try sockets.bind(i, to: Endpoint(sourceAddress(for: route, to: address), 0), &random) }
         socket.value.peer = peer
     }
 

@@ -32,9 +32,8 @@ struct SocketTable: ~Copyable {
     /// Buffers in all queues of the users' sockets, and how many there may be.
     private(set) var queued = 0
     let totalLimit: Int
-    private var nextEphemeralPort: UInt16
 
-    init(_ memory: inout TableMemory, count: Int, poolSize: Int, random: UInt64) {
+    init(_ memory: inout TableMemory, count: Int, poolSize: Int) {
         let all = count + StackLimit.ownSockets
         userCount = count
         sockets = memory.table(all) { .closed }
@@ -43,7 +42,6 @@ struct SocketTable: ~Copyable {
         captures = memory.table(StackLimit.captures) { CaptureSocket() }
         ports = PortMap(&memory, sockets: all)
         totalLimit = max(1, poolSize * 3 / 8)
-        nextEphemeralPort = 49152 | UInt16(truncatingIfNeeded: random >> 40)
         for i in 0..<count { nextClosed[i] = i + 1 < count ? Int16(truncatingIfNeeded: i + 1) : -1 }
         if count == 0 { firstClosed = -1 }
     }
@@ -127,17 +125,17 @@ struct SocketTable: ~Copyable {
 
     // MARK: Ports
 
-    /// Gives a socket its local address; port 0 takes a free one of the dynamic ports (RFC 6335: 49152 and up).
-    mutating func bind(_ i: Int, to wanted: Endpoint) throws(SocketError) {
+    /// Gives a socket its local address; port 0 takes a free one of the dynamic ports at random (RFC 6335: 49152 and up; RFC 6056, 3.3.1).
+    mutating func bind(_ i: Int, to wanted: Endpoint, _ random: inout RandomGenerator) throws(SocketError) {
         guard let socket = udp(i) else { throw .noDestination }
         var local = wanted
         if local.port == 0 {
-            var tries = 16384
+            let first = UInt16(truncatingIfNeeded: random.number())
+            var tries: UInt16 = 0
             repeat {
-                guard tries > 0 else { throw .addressInUse }
-                tries -= 1
-                local.port = nextEphemeralPort
-                nextEphemeralPort = nextEphemeralPort == .max ? 49152 : nextEphemeralPort + 1
+                guard tries < 16384 else { throw .addressInUse }
+                local.port = 49152 | (first &+ tries)
+                tries += 1
             } while isTaken(local, but: i)
         } else if isTaken(local, but: i) {
             throw .addressInUse

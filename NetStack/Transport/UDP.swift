@@ -54,7 +54,7 @@ extension NetStack where Device: ~Copyable {
         guard let route = route(to: remote.address) else { throw hasAddresses ? .noRoute : .noInterface }
         let interface = interfaces.ref(route.interface.place)
         if !route.interface.isLoopback, interface.value.isBroadcast(address), !socket.value.allowsBroadcast { throw .broadcastNotAllowed }
-        if !socket.value.isBound { try sockets.bind(i, to: .unspecified) }
+        if !socket.value.isBound { try sockets.bind(i, to: .unspecified, &random) }
         let count = payload.totalCount
         guard count <= Self.datagramLimit else { throw .tooLarge }
         let bound = socket.value.local

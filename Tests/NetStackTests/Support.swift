@@ -127,7 +127,7 @@ final class TestHost {
     ) {
         pool = TestPool(packets)
         tables = .allocate(byteCount: TestStack.memoryNeeded(sockets: 64), alignment: 16)
-        stack = NetStack(pool: pool.pool, memory: tables, sockets: 64, seed: seed)
+        stack = NetStack(pool: pool.pool, memory: tables, sockets: 64, random: RandomGenerator(seed: seed))
         _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
         stack.configure(.card(0), address: address, prefixLength: 24, gateway: gateway)
         stack.timers.cancel(.claim(.card(0)))

@@ -58,7 +58,7 @@ public final class SimulatedHost: Station {
         pool = PacketPool(memory: memory, byteCount: byteCount)!
         tables = .allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
         stack = .allocate(capacity: 1)
-        stack.initialize(to: Stack(pool: pool, memory: tables, sockets: 64, seed: seed))
+        stack.initialize(to: Stack(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: seed)))
         _ = stack.pointee.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
     }
 

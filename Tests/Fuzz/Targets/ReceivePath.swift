@@ -27,7 +27,7 @@ enum ReceivePath {
 
     private static func receive(_ capture: Capture, _ pool: PacketPool, _ tables: UnsafeMutableRawPointer) -> UInt64 {
         let cables = [FuzzCable(), FuzzCable()]
-        var stack = Stack(pool: pool, memory: tables, sockets: 64, seed: 0x5eed)
+        var stack = Stack(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 0x5eed))
         for cable in cables { _ = stack.addInterface(FuzzCard(cable: cable, pool: pool)) }
         stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))
         stack.startDHCP(.card(1), now: .start)

@@ -227,6 +227,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
 }
 
 extension VirtIONet: NetworkDevice where Queue: ~Copyable {
+    public var framesDropped: UInt64 { counters.badLengths &+ counters.tooLarge }
+
     /// A device without buffers does not interrupt: look again in 10 ms. An interrupt that was lost costs a second.
     public var patience: UInt64 { isBroken ? .max : posted == 0 ? 10_000_000 : Self.checkInterval }
 

@@ -34,6 +34,7 @@ enum NetworkReports {
             if interface.dhcp.isActive { report.flags.insert(.dynamic) }
             report.capabilities = InterfaceReport.Capabilities(rawValue: interface.capabilities.rawValue)
             count(interface.counters, &report)
+            report.drops &+= interface.device.framesDropped
             return report
         }
     }

@@ -16,7 +16,7 @@ final class NE2000Rig {
     /// Frames that the driver gave back.
     var refused = 0
     var complaints: [String] = []
-    var troubles: [String] = []
+    var faults: [String] = []
 
     init(_ model: DP8390Model, width: NE2000Width = .long, packets: Int = 64, expectingSignature: Bool = true) throws(NE2000Error) {
         self.model = model
@@ -44,7 +44,7 @@ final class NE2000Rig {
             turns += 1
             if turns > 100 { return complaints.append("poll does not end") }
         } while card.rearm()
-        while let trouble = card.takeFaultMessage() { troubles.append("\(trouble)") }
+        while let message = card.takeFaultMessage() { faults.append("\(message)") }
     }
 
     /// Lets time pass, with polls where the line is up or patience is over.

@@ -102,13 +102,13 @@ if freestanding {
             name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets"], path: "Tests/NetStackTests", exclude: ["fuzz"],
             swiftSettings: common),
         .testTarget(
-            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: fast),
+            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: fast + strict),
         .testTarget(
             name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"], path: "Tests/FileSystemTests",
             swiftSettings: fast),
-        .target(name: "QTest", dependencies: ["Drivers"], path: "Tests/QTest", swiftSettings: common),
+        .target(name: "QTest", dependencies: ["Drivers"], path: "Tests/QTest", swiftSettings: common + strict),
         .testTarget(
-            name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests", swiftSettings: common),
+            name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests", swiftSettings: common + strict),
         .testTarget(name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common),
         .testTarget(name: "SystemTests", dependencies: ["QTest"], path: "Tests/SystemTests", swiftSettings: common),
     ]

@@ -12,7 +12,7 @@ final class DP8390Model {
     // The board.
     let address: [UInt8]
     let memoryStart: Int, memoryEnd: Int
-    let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: 65536)
+    private(set) var memory = [UInt8](repeating: 0xa5, count: 65536)
     /// Takes and gives 32 bits an access; else the upper half is lost.
     var knowsLong = true
     /// Sits on 8 data lines: 16 bits lose their upper half.
@@ -68,15 +68,12 @@ final class DP8390Model {
         isNarrow = !isWide
         memoryStart = isWide ? 0x4000 : 0x2000
         memoryEnd = memoryStart + 1024 * (kilobytes ?? (isWide ? 16 : 8))
-        memory.initialize(repeating: 0xa5, count: 65536)
         var prom = address + [UInt8](repeating: 0x99, count: 8) + [signature, signature]
         if isWide { prom = prom.flatMap { [$0, $0] } }
         // Bytes 6 to 13 hold anything, and need not even be doubled.
         if isWide { prom[14] = 0x11 }
         for (i, byte) in prom.enumerated() { memory[i] = byte }
     }
-
-    deinit { memory.deallocate() }
 
     func complain(_ what: String) { if complaints.count < 20 { complaints.append(what) } }
 

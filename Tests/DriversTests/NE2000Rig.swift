@@ -4,6 +4,7 @@ import Drivers
 
 @testable import NetStack
 
+@safe
 final class NE2000Rig {
     let model: DP8390Model
     let pool: PacketPool
@@ -21,13 +22,13 @@ final class NE2000Rig {
     init(_ model: DP8390Model, width: NE2000Width = .long, packets: Int = 64, expectingSignature: Bool = true) throws(NE2000Error) {
         self.model = model
         let bytes = (packets + 1) * PacketPool.bufferSize
-        poolMemory = .allocate(byteCount: bytes, alignment: 64)
-        pool = PacketPool(memory: poolMemory, byteCount: bytes)!
+        unsafe poolMemory = .allocate(byteCount: bytes, alignment: 64)
+        pool = unsafe PacketPool(memory: poolMemory, byteCount: bytes)!
         card = try NE2000(ModelPorts(model: model), width: width, pool: pool, expectingSignature: expectingSignature)
         _ = card.rearm()
     }
 
-    deinit { poolMemory.deallocate() }
+    deinit { unsafe poolMemory.deallocate() }
 
     /// What `NetStack.poll` does with a device.
     func poll(budget: Int = 64) {

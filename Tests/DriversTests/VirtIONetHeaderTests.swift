@@ -9,7 +9,7 @@ import Testing
     private func emit(_ header: VirtIONetHeader, _ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0xaa, count: count)
         var span = bytes.mutableSpan
-        var raw = span.mutableBytes
+        var raw = unsafe span.mutableBytes
         header.emit(to: &raw)
         return bytes
     }
@@ -34,11 +34,11 @@ import Testing
 
     @Test func isReadAsItIsWritten() {
         let bytes: [UInt8] = [2, 4, 66, 0, 0xa8, 5, 54, 0, 16, 0, 3, 1]
-        let header = VirtIONetHeader(parsing: bytes.span.bytes)
+        let header = unsafe VirtIONetHeader(parsing: bytes.span.bytes)
         #expect(header.flags == .dataValid && header.segmentType == 4 && header.headersLength == 66 && header.segmentSize == 1448)
         #expect(header.checksumStart == 54 && header.checksumOffset == 16 && header.bufferCount == 259)
         #expect(emit(header, 12) == bytes)
-        #expect(VirtIONetHeader(parsing: bytes.span.bytes.extracting(0..<10)).bufferCount == 0)
-        #expect(VirtIONetHeader(parsing: bytes.span.bytes.extracting(0..<9)) == VirtIONetHeader())
+        unsafe #expect(VirtIONetHeader(parsing: bytes.span.bytes.extracting(0..<10)).bufferCount == 0)
+        unsafe #expect(VirtIONetHeader(parsing: bytes.span.bytes.extracting(0..<9)) == VirtIONetHeader())
     }
 }

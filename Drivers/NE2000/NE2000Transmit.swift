@@ -39,26 +39,25 @@ extension NE2000 {
     private func fill(_ buffer: Int, with frame: borrowing LentPacket, _ count: Int) -> Bool {
         let total = max((count + 3) & ~3, EthernetFrame.leastByteCount)
         chip.startDMA(.remoteWrite, chip.memory.transmitPage(buffer).address, total)
-        var done: Int
-        if frame.hasRest {
-            done = putParts(of: frame)
-        } else {
-            let longs = count & ~3
-            let bytes = frame.bytes
-            chip.put(from: bytes, longs)
-            done = longs
-            if count != longs {
-                var last: UInt32 = 0
-                for i in longs..<count { last |= UInt32(bytes.byte(i)) << UInt32(8 * (i - longs)) }
-                chip.putLong(last)
-                done += 4
-            }
-        }
+        var done = frame.hasRest ? putParts(of: frame) : putBytes(of: frame)
         while done < total {
             chip.putLong(0)
             done += 4
         }
         return chip.finishDMA()
+    }
+
+    /// Writes a frame in one buffer. Returns the bytes written, a multiple of four.
+    @inline(__always)
+    private func putBytes(of frame: borrowing LentPacket) -> Int {
+        let bytes = frame.bytes
+        let longs = bytes.byteCount & ~3
+        chip.put(from: bytes, longs)
+        guard bytes.byteCount != longs else { return longs }
+        var last: UInt32 = 0
+        for i in longs..<bytes.byteCount { last |= UInt32(bytes.byte(i)) << UInt32(8 * (i - longs)) }
+        chip.putLong(last)
+        return longs + 4
     }
 
     /// Writes the parts of a train one behind the other, wherever they end. Returns the bytes written, a multiple of four.

@@ -246,7 +246,8 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     @inline(__always)
     public mutating func receive() -> Packet? { takeReceived() }
 
-    @inline(__always)
+    // Never inlined, as `takeReceived`.
+    @inline(never)
     public mutating func reclaim(now: UInt64) {
         if isArmed { silence(now) }
         if isBroken { return }

@@ -35,7 +35,7 @@ var targets: [Target] = [
     .target(
         name: "NetStack", dependencies: ["Packets", "Storage"], path: "NetStack", exclude: ["Packet"],
         swiftSettings: (freestanding ? embedded : fast) + strict),
-    .target(name: "Drivers", dependencies: ["Packets", "Storage"], path: "Drivers", swiftSettings: settings),
+    .target(name: "Drivers", dependencies: ["Packets", "Storage"], path: "Drivers", swiftSettings: settings + strict),
     .target(name: "FileSystem", dependencies: ["Storage", "SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: freestanding ? embedded : fast),
 ]
@@ -94,23 +94,23 @@ if freestanding {
         .executableTarget(name: "fsck", dependencies: ["FileSystem", "DiskImage"], path: "Tools/fsck", swiftSettings: common),
         .target(
             name: "FuzzTargets", dependencies: ["NetStack", "Drivers", "FileSystem", "DiskImage", "SystemInterface"], path: "Tests/Fuzz/Targets",
-            swiftSettings: fast),
-        .target(name: "Simulator", dependencies: ["NetStack"], path: "Tests/Simulator", swiftSettings: fast),
+            swiftSettings: fast + strict),
+        .target(name: "Simulator", dependencies: ["NetStack", "Storage"], path: "Tests/Simulator", swiftSettings: fast + strict),
         .testTarget(
-            name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests", swiftSettings: common),
+            name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests", swiftSettings: common + strict),
         .testTarget(
             name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests", swiftSettings: common + strict),
         .testTarget(
-            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets"], path: "Tests/NetStackTests", exclude: ["fuzz"],
-            swiftSettings: common),
+            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets", "Storage"], path: "Tests/NetStackTests", exclude: ["fuzz"],
+            swiftSettings: common + strict),
         .testTarget(
-            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: fast),
+            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: fast + strict),
         .testTarget(
             name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"], path: "Tests/FileSystemTests",
             swiftSettings: fast),
-        .target(name: "QTest", dependencies: ["Drivers"], path: "Tests/QTest", swiftSettings: common),
+        .target(name: "QTest", dependencies: ["Drivers"], path: "Tests/QTest", swiftSettings: common + strict),
         .testTarget(
-            name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests", swiftSettings: common),
+            name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests", swiftSettings: common + strict),
         .testTarget(name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common),
         .testTarget(name: "SystemTests", dependencies: ["QTest"], path: "Tests/SystemTests", swiftSettings: common),
     ]

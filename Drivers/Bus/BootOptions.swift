@@ -33,12 +33,12 @@ public struct BootOptions {
         guard let arguments else { return }
         var start = 0
         for index in 0...arguments.count where index == arguments.count || arguments[index] == 0x20 || arguments[index] == 0 {
-            if index > start, !take(DeviceTreeBytes(pointer: arguments.pointer + start, count: index - start)) { misspelt += 1 }
+            if index > start, let word = arguments.slice(from: start), !take(word.prefix(index - start)) { misspelt += 1 }
             start = index + 1
         }
     }
 
-    /// False for a word that is ours and makes no sense.
+    /// False for a word of ours whose value does not parse.
     private mutating func take(_ word: DeviceTreeBytes) -> Bool {
         var text = OptionText(word)
         if text.skip("isa=") {
@@ -79,14 +79,12 @@ private struct OptionText {
 
     var isAtEnd: Bool { rest.count == 0 }
 
-    private mutating func advance(_ count: Int) { rest = DeviceTreeBytes(pointer: rest.pointer + count, count: rest.count - count) }
+    private mutating func advance(_ count: Int) { rest = rest.slice(from: count) ?? rest.prefix(0) }
 
     @inline(never)
     mutating func skip(_ text: StaticString) -> Bool {
-        let length = text.utf8CodeUnitCount
-        guard rest.count >= length else { return false }
-        for i in 0..<length where rest[i] != text.utf8Start[i] { return false }
-        advance(length)
+        guard rest.hasPrefix(text) else { return false }
+        advance(text.utf8CodeUnitCount)
         return true
     }
 
@@ -117,6 +115,6 @@ private struct OptionText {
         while let byte = rest[length], byte != 0x2c { length += 1 }
         guard length > 0 else { return nil }
         defer { advance(length) }
-        return DeviceTreeBytes(pointer: rest.pointer, count: length)
+        return rest.prefix(length)
     }
 }

@@ -4,18 +4,25 @@
 // the blob. The blob must stay in place for as long as anything made from it lives.
 
 /// Some bytes of the blob, with checked big-endian reads.
+@safe
 public struct DeviceTreeBytes {
-    public let pointer: UnsafeRawPointer
+    @unsafe public let pointer: UnsafeRawPointer
     public let count: Int
 
+    /// - Parameter pointer: `count` bytes that can be read, and stay as they are, for as long as this value or one made of it lives.
+    public init(unsafe pointer: UnsafeRawPointer, count: Int) {
+        unsafe self.pointer = pointer
+        self.count = count
+    }
+
     public subscript(index: Int) -> UInt8? {
-        index >= 0 && index < count ? pointer.load(fromByteOffset: index, as: UInt8.self) : nil
+        index >= 0 && index < count ? unsafe pointer.load(fromByteOffset: index, as: UInt8.self) : nil  // checked on the line
     }
 
     /// The big-endian 32-bit cell at a byte offset; nil beyond the end.
     public func be32(_ offset: Int) -> UInt32? {
         guard offset >= 0, offset <= count - 4 else { return nil }
-        return UInt32(bigEndian: pointer.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        return unsafe UInt32(bigEndian: pointer.loadUnaligned(fromByteOffset: offset, as: UInt32.self))  // checked on the line above
     }
 
     /// `cells` 32-bit cells as one number: 0 to 2 of them; the upper ones of more (PCI) are left out by the caller.
@@ -45,22 +52,36 @@ public struct DeviceTreeBytes {
     }
 
     private func hasText(_ text: StaticString, at start: Int) -> Bool {
+        let end = start + text.utf8CodeUnitCount
+        return hasPrefix(text, at: start) && (end == count || self[end] == 0)
+    }
+
+    /// Whether this text begins at an offset.
+    func hasPrefix(_ text: StaticString, at start: Int = 0) -> Bool {
         let length = text.utf8CodeUnitCount
-        guard start + length <= count else { return false }
-        for i in 0..<length where self[start + i] != text.utf8Start[i] { return false }
-        return start + length == count || self[start + length] == 0
+        guard start >= 0, start <= count, length <= count - start else { return false }
+        for i in 0..<length {
+            let byte = unsafe text.utf8Start[i]  // in bounds: `length` is the text's own
+            if self[start + i] != byte { return false }
+        }
+        return true
     }
 
     /// These bytes without what follows the first NUL.
     public var text: DeviceTreeBytes {
         var length = 0
         while length < count, self[length] != 0 { length += 1 }
-        return DeviceTreeBytes(pointer: pointer, count: length)
+        return prefix(length)
     }
 
     public func slice(from offset: Int) -> DeviceTreeBytes? {
         guard offset >= 0, offset <= count else { return nil }
-        return DeviceTreeBytes(pointer: pointer + offset, count: count - offset)
+        return unsafe DeviceTreeBytes(unsafe: pointer + offset, count: count - offset)  // checked on the line above
+    }
+
+    /// The first bytes, as many of these as there are.
+    public func prefix(_ byteCount: Int) -> DeviceTreeBytes {
+        unsafe DeviceTreeBytes(unsafe: pointer, count: max(0, min(byteCount, count)))  // a part of these bytes
     }
 }
 
@@ -71,20 +92,36 @@ public struct DeviceTree {
     /// Size of the whole blob in bytes, so that the kernel can keep its pages.
     public let byteCount: Int
 
+    /// Byte offsets of struct fdt_header (section 5.2).
+    private enum Header {
+        static var magic: Int { 0 }
+        static var totalSize: Int { 4 }
+        static var structureOffset: Int { 8 }
+        static var stringsOffset: Int { 12 }
+        static var version: Int { 20 }
+        static var lastCompatibleVersion: Int { 24 }
+        static var stringsSize: Int { 32 }
+        static var structureSize: Int { 36 }
+        static var byteCount: Int { 40 }
+        static var magicValue: UInt32 { 0xd00d_feed }
+    }
+
     /// - Parameter available: bytes that may be read at `pointer`; the blob must fit.
     public init?(_ pointer: UnsafeRawPointer, available: Int) {
-        let header = DeviceTreeBytes(pointer: pointer, count: max(0, min(40, available)))
-        guard header.be32(0) == 0xd00d_feed,
-            let total = header.be32(4), let structureOffset = header.be32(8), let stringsOffset = header.be32(12),
-            let version = header.be32(20), let compatible = header.be32(24),
-            let stringsSize = header.be32(32), let structureSize = header.be32(36),
-            Int(total) <= available, version >= 17, compatible <= 17,
+        let header = unsafe DeviceTreeBytes(unsafe: pointer, count: max(0, min(Header.byteCount, available)))  // as promised by the caller
+        guard header.be32(Header.magic) == Header.magicValue,
+            let total = header.be32(Header.totalSize), let structureOffset = header.be32(Header.structureOffset),
+            let stringsOffset = header.be32(Header.stringsOffset), let version = header.be32(Header.version),
+            let compatible = header.be32(Header.lastCompatibleVersion), let stringsSize = header.be32(Header.stringsSize),
+            let structureSize = header.be32(Header.structureSize), Int(total) <= available, version >= 17, compatible <= 17,
             Int(structureOffset) + Int(structureSize) <= Int(total), structureOffset & 3 == 0,
             Int(stringsOffset) + Int(stringsSize) <= Int(total)
         else { return nil }
         byteCount = Int(total)
-        structure = DeviceTreeBytes(pointer: pointer + Int(structureOffset), count: Int(structureSize))
-        strings = DeviceTreeBytes(pointer: pointer + Int(stringsOffset), count: Int(stringsSize))
+        let blob = unsafe DeviceTreeBytes(unsafe: pointer, count: Int(total))  // `total` is at most `available`
+        guard let structure = blob.slice(from: Int(structureOffset)), let strings = blob.slice(from: Int(stringsOffset)) else { return nil }
+        self.structure = structure.prefix(Int(structureSize))
+        self.strings = strings.prefix(Int(stringsSize))
     }
 
     /// All nodes, in the order of the blob: each before its children.
@@ -115,7 +152,7 @@ public struct DeviceTreeProperties {
                 let rest = tree.structure.slice(from: offset + 12), Int(length) <= rest.count
             else { return nil }
             offset += 12 + (Int(length) + 3) & ~3
-            return DeviceTreeProperty(name: name.text, value: DeviceTreeBytes(pointer: rest.pointer, count: Int(length)))
+            return DeviceTreeProperty(name: name.text, value: rest.prefix(Int(length)))
         }
         return nil
     }

@@ -43,7 +43,7 @@ extension DeviceTree {
         guard let text = chosen?["stdout-path"]?.text else { return nil }
         var length = 0
         while length < text.count, text[length] != UInt8(ascii: ":") { length += 1 }
-        return DeviceTreeBytes(pointer: text.pointer, count: length)
+        return text.prefix(length)
     }
     public var randomSeed: DeviceTreeBytes? { chosen?["rng-seed"] }
 

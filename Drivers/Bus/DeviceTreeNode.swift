@@ -47,8 +47,7 @@ public struct DeviceTreeNode {
     public func isNamed(_ text: StaticString) -> Bool {
         let length = text.utf8CodeUnitCount
         guard name.count >= length, name.count == length || name[length] == UInt8(ascii: "@") else { return false }
-        for i in 0..<length where name[i] != text.utf8Start[i] { return false }
-        return true
+        return name.hasPrefix(text)
     }
 
     /// Region `index` of `reg`: physical address and size in bytes (as the parent's cells say; no `ranges` is applied).

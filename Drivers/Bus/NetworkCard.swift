@@ -1,8 +1,9 @@
-// What a driver of a network card tells the kernel beside being a NetworkDevice: where it looks for its cards, and their names.
+// What the kernel wants of a driver of a network card beside NetworkDevice: how it finds its cards, and their names.
 //
 // A new kind of card is a folder here with a type that conforms to NetworkCard, and a line in the kernel's CardTable.
 
 import Packets
+import Storage
 
 /// A place where there may be a card.
 public enum CardPlace<Space: RegisterSpace> {
@@ -14,7 +15,7 @@ public enum CardPlace<Space: RegisterSpace> {
     case ports(Space)
 }
 
-/// What a driver is given to take a card over.
+/// A place, and what a driver needs to take over the card there.
 public struct CardSite<Space: RegisterSpace> {
     public let place: CardPlace<Space>
     public let pool: PacketPool
@@ -33,7 +34,7 @@ public struct CardSite<Space: RegisterSpace> {
     }
 }
 
-/// What a user is told of a driver.
+/// The driver's user-visible name.
 public struct CardDriver: Sendable {
     /// Of the interface's name, "vt" in vt0.
     public let letters: (UInt8, UInt8)
@@ -62,10 +63,10 @@ public protocol NetworkCard: NetworkDevice, ~Copyable {
     /// Takes the card at a place over; nil when there is none, or none of this driver's, and nothing was touched.
     static func attach(_ site: CardSite<Space>) throws(CardError) -> Self?
     var driver: CardDriver { get }
-    /// A line about trouble that nobody was told of yet.
+    /// A message about a fault that was not reported yet; nil when there is none.
     mutating func takeFaultMessage() -> StaticString?
-    /// Raises the interrupt line without reason, or lowers it again, before the card was ever armed: so that the kernel finds out
-    /// where the line of an ISA card leads. Others do nothing.
+    /// Raises the interrupt line, or lowers it again, before the card was ever armed, so that the kernel can find the interrupt source of
+    /// an ISA card. Other cards do nothing.
     mutating func holdInterrupt(_ isRaised: Bool)
 }
 
@@ -77,63 +78,68 @@ extension NetworkCard where Self: ~Copyable {
 public struct CardTable<Memory: AmbientDMA, First: NetworkCard & ~Copyable, Rest: NetworkCard & ~Copyable>: NetworkCard, ~Copyable
 where First.Space == Rest.Space {
     public typealias Space = First.Space
-    private let first: UnsafeMutablePointer<First>?
-    private let rest: UnsafeMutablePointer<Rest>
+    private let first: Ref<First>?
+    private let rest: Ref<Rest>?
 
-    private static func place<Card: ~Copyable>(_ card: consuming Card) throws(CardError) -> UnsafeMutablePointer<Card> {
-        guard let memory = Memory().allocate(byteCount: MemoryLayout<Card>.stride) else { throw CardError("no memory for its driver") }
-        let pointer = memory.bindMemory(to: Card.self, capacity: 1)
-        pointer.initialize(to: card)
-        return pointer
+    private static func place<Card: ~Copyable>(_ card: consuming Card) throws(CardError) -> Ref<Card> {
+        guard let memory = unsafe Memory().allocate(byteCount: MemoryLayout<Card>.stride) else { throw CardError("no memory for its driver") }
+        let pointer = unsafe memory.bindMemory(to: Card.self, capacity: 1)
+        unsafe pointer.initialize(to: card)
+        return unsafe Ref(unsafe: pointer)  // the memory was allocated for ever
     }
 
-    private init(first: UnsafeMutablePointer<First>?, rest: UnsafeMutablePointer<Rest>) {
+    private init(first: Ref<First>?, rest: Ref<Rest>?) {
         self.first = first
         self.rest = rest
     }
 
     @inline(never)
     public static func attach(_ site: CardSite<Space>) throws(CardError) -> CardTable? {
-        if let card = try First.attach(site) {
-            let pointer = try place(card)
-            // The other pointer is never followed.
-            return CardTable(first: pointer, rest: UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Rest.self))
-        }
+        if let card = try First.attach(site) { return CardTable(first: try place(card), rest: nil) }
         if let card = try Rest.attach(site) { return CardTable(first: nil, rest: try place(card)) }
         return nil
     }
 
+    /// There is one: `attach` made either.
+    private var other: Ref<Rest> {
+        @inline(__always) get {
+            guard let rest else { preconditionFailure("a card table without a card") }
+            return rest
+        }
+    }
+
     // Cards stay for ever: there is no deinit.
 
-    public var driver: CardDriver { if let first { first.pointee.driver } else { rest.pointee.driver } }
+    public var driver: CardDriver { if let first { first.value.driver } else { other.value.driver } }
     public mutating func takeFaultMessage() -> StaticString? {
-        if let first { first.pointee.takeFaultMessage() } else { rest.pointee.takeFaultMessage() }
+        if let first { first.value.takeFaultMessage() } else { other.value.takeFaultMessage() }
     }
     public mutating func holdInterrupt(_ isRaised: Bool) {
-        if let first { first.pointee.holdInterrupt(isRaised) } else { rest.pointee.holdInterrupt(isRaised) }
+        if let first { first.value.holdInterrupt(isRaised) } else { other.value.holdInterrupt(isRaised) }
     }
-    public var hardwareAddress: EthernetAddress { if let first { first.pointee.hardwareAddress } else { rest.pointee.hardwareAddress } }
-    public var mtu: Int { if let first { first.pointee.mtu } else { rest.pointee.mtu } }
-    public var capabilities: NetworkCapabilities { if let first { first.pointee.capabilities } else { rest.pointee.capabilities } }
-    public var isLinkUp: Bool { if let first { first.pointee.isLinkUp } else { rest.pointee.isLinkUp } }
-    public var patience: UInt64 { if let first { first.pointee.patience } else { rest.pointee.patience } }
+    public var hardwareAddress: EthernetAddress { if let first { first.value.hardwareAddress } else { other.value.hardwareAddress } }
+    public var mtu: Int { if let first { first.value.mtu } else { other.value.mtu } }
+    public var capabilities: NetworkCapabilities { if let first { first.value.capabilities } else { other.value.capabilities } }
+    public var isLinkUp: Bool { if let first { first.value.isLinkUp } else { other.value.isLinkUp } }
+    public var framesDropped: UInt64 { if let first { first.value.framesDropped } else { other.value.framesDropped } }
+    public var patience: UInt64 { if let first { first.value.patience } else { other.value.patience } }
     @inline(never)
     public mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
-        if let first { return first.pointee.transmit(frame) } else { return rest.pointee.transmit(frame) }
+        if let first { return first.value.transmit(frame) } else { return other.value.transmit(frame) }
     }
     @inline(never)
-    public mutating func flush() { if let first { first.pointee.flush() } else { rest.pointee.flush() } }
+    public mutating func flush() { if let first { first.value.flush() } else { other.value.flush() } }
     @inline(never)
     public mutating func receive() -> Packet? {
-        if let first { return first.pointee.receive() } else { return rest.pointee.receive() }
+        if let first { return first.value.receive() } else { return other.value.receive() }
     }
     @inline(never)
-    public mutating func reclaim(now: UInt64) { if let first { first.pointee.reclaim(now: now) } else { rest.pointee.reclaim(now: now) } }
+    public mutating func reclaim(now: UInt64) { if let first { first.value.reclaim(now: now) } else { other.value.reclaim(now: now) } }
     @inline(never)
-    public mutating func rearm() -> Bool { if let first { first.pointee.rearm() } else { rest.pointee.rearm() } }
+    public mutating func rearm() -> Bool { if let first { first.value.rearm() } else { other.value.rearm() } }
     @inline(never)
     public mutating func accept(_ filter: ReceiveFilter) {
-        if let first { first.pointee.accept(filter) } else { rest.pointee.accept(filter) }
+        if let first { first.value.accept(filter) } else { other.value.accept(filter) }
     }
 }
 

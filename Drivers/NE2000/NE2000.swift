@@ -1,15 +1,15 @@
-// The NE2000: a DP8390 with 8 or 16 KiB of its own memory, which the processor reaches through one port.
+// The NE2000: a DP8390 with 8 to 32 KiB of its own memory, which the processor reaches through one port.
 //
-// Promise: nothing the card says is believed unchecked; no access leaves its memory; every wait is bounded. What goes wrong is counted,
-// the card is reset, and when that does not help it is given up (`isBroken`). Used under one lock, by threads only: the page registers
-// cannot be shared, so an interrupt handler masks the source at the interrupt controller and wakes the thread, which calls `reclaim` (the
-// card's line falls), `receive` until nil, `rearm`, and then unmasks the source.
+// Promise: nothing the card says is believed unchecked; no access leaves its memory; every wait is bounded. Faults are counted, the card
+// is reset, and when that does not help it is given up (`isBroken`). Used under one lock, by threads only: the page registers cannot be
+// shared, so an interrupt handler masks the source at the interrupt controller and wakes the thread, which calls `reclaim` (the card's
+// line falls), `receive` until nil, `rearm`, and then unmasks the source.
 
 import Packets
 
 /// One per card.
 public struct NE2000<Window: Registers>: ~Copyable {
-    /// What the driver is at with the card.
+    /// The state of the card.
     enum Phase {
         case running
         /// The ring overflowed: stopped, until what was under way on the wire is over (datasheet, section 7.2: 1.6 ms).
@@ -26,16 +26,16 @@ public struct NE2000<Window: Registers>: ~Copyable {
     var isArmed = false
 
     // Receiving: the page where the next frame begins, and CURR when it was looked at last. Equal: nothing known to wait.
-    var nextPage: UInt8
-    var knownCurrent: UInt8
+    var nextPage: PageNumber
+    var knownCurrent: PageNumber
     /// PRX was acknowledged since CURR was read.
     var hasNews = false
     /// The pool was empty.
     var isStarving = false
-    /// The ring made no sense and was emptied; no good frame came since.
+    /// The ring held an impossible header and was emptied; no good frame came since.
     var isSuspicious = false
-    /// Times that `rearm` has seen something in vain.
-    var fruitlessLooks = 0
+    /// Times in a row that `rearm` saw an interrupt bit but no frame followed.
+    var emptyRearms = 0
 
     // Transmitting: buffers 0 and 1 in turn.
     var nextBuffer = 0
@@ -52,9 +52,9 @@ public struct NE2000<Window: Registers>: ~Copyable {
     var failedAt: UInt64 = 0
     /// Failures in a row, each less than ten seconds after the one before.
     var failures = 0
-    var trouble: NE2000Trouble?
+    var fault: NE2000Fault?
 
-    var receiveSetting: UInt8 = Setting.acceptBroadcast
+    var receiveConfiguration: ReceiveConfiguration = .acceptBroadcast
     var hash = MulticastHash()
 
     public let hardwareAddress: EthernetAddress
@@ -66,42 +66,40 @@ public struct NE2000<Window: Registers>: ~Copyable {
     ///   - window: the card's 32 ports.
     ///   - width: the most bits an access of the data port may have; fewer are used where the card cannot.
     ///   - pool: where received frames go.
-    ///   - expectingSignature: refuse a card without 0x57 in its PROM. Only who knows the card otherwise (PCI) can do without.
-    ///   - memoryEnd: the page after the last of a 16-bit card's memory, where that is less than 16 KiB.
+    ///   - expectingSignature: refuse a card without 0x57 in its PROM; false when the bus identified the card (PCI).
     public init(
-        _ window: Window, width: NE2000Width = .long, pool: PacketPool, expectingSignature: Bool = true, memoryEnd: UInt8 = 0x80
+        _ window: Window, width: NE2000Width = .long, pool: PacketPool, expectingSignature: Bool = true
     ) throws(NE2000Error) {
-        guard window.load8(Port.cr) != 0xff || window.load8(Port.isr) != 0xff else { throw .nothingThere }
-        var chip = NE2000Chip(window: window, width: .byte, memory: .of16Bits(end: memoryEnd))
+        guard window.load8(Port.cr) != Port.nothing || window.load8(Page0.isr.port) != Port.nothing else { throw .nothingThere }
+        var chip = NE2000Chip(window: window, width: .byte, memory: .of16Bits)
         try chip.reset()
         chip.configure(0, MulticastHash())
         let prom = try chip.readPROM()
-        chip.command(Command.stop)
+        chip.command(.stop)
         guard prom.hasSignature || !expectingSignature else { throw .noSignature }
         guard prom.isAddressValid else { throw .badAddress }
         if !prom.isDoubled { chip.memory = .of8Bits }
         chip.width = prom.isDoubled && prom.signature != 0x42 ? width : .byte
         guard let proven = chip.provenWidth() else {
-            chip.command(Command.stop)
+            chip.command(.stop)
             throw .badMemory
         }
         chip.width = proven
+        chip.measureMemory()
         chip.configure(prom.address, hash)
-        chip.start(receive: receiveSetting)
+        chip.start(receive: receiveConfiguration)
         self.chip = chip
         self.pool = pool
-        nextPage = chip.memory.ringStart + 1
+        nextPage = chip.memory.advance(chip.memory.ringStart, by: 1)
         knownCurrent = nextPage
-        let a = prom.address
-        stationAddress = a
-        hardwareAddress = EthernetAddress(
-            UInt8(a & 255), UInt8(a >> 8 & 255), UInt8(a >> 16 & 255), UInt8(a >> 24 & 255), UInt8(a >> 32 & 255), UInt8(a >> 40 & 255))
+        stationAddress = prom.address
+        hardwareAddress = EthernetAddress(bits: prom.address)
     }
 
     deinit {
         guard phase != .broken else { return }
-        chip.command(Command.stop)
-        chip.store(0, Port.imr)
+        chip.command(.stop)
+        chip.store([], Page0.imr)
     }
 
     /// Bits of an access of the data port, as the self-check found them.
@@ -109,10 +107,13 @@ public struct NE2000<Window: Registers>: ~Copyable {
     /// The card was given up: it is silent, and takes and gives nothing.
     public var isBroken: Bool { phase == .broken }
 
-    /// What went wrong since the last call, in words to be printed, once.
+    /// Bytes of the card's own memory, as measured at start.
+    public var memoryByteCount: Int { (Int(chip.memory.end) - Int(chip.memory.first)) << 8 }
+
+    /// A message about the last fault, once.
     public mutating func takeFaultMessage() -> StaticString? {
-        guard let message = trouble?.message else { return nil }
-        trouble = nil
+        guard let message = fault?.message else { return nil }
+        fault = nil
         return message
     }
 }
@@ -123,11 +124,14 @@ extension NE2000: NetworkDevice {
     /// An NE2000 does not say whether there is a cable.
     public var isLinkUp: Bool { phase != .broken }
 
-    /// The wedge that no interrupt announces (a ring without room for a full frame) is found by looking once a second.
-    /// Somebody should hear soon of a card that was given up.
+    /// The tally counters are read with each overflow and once a second.
+    public var framesDropped: UInt64 { counters.missed &+ counters.badFrames &+ counters.badLengths &+ counters.badHeaders }
+
+    /// A ring without room for a full frame raises no interrupt: it is looked at once a second. The message about a card that was given
+    /// up is due at once.
     public var patience: UInt64 {
         switch phase {
-        case .broken: trouble == nil ? .max : 10_000_000
+        case .broken: fault == nil ? .max : 10_000_000
         case .stopping: 2_000_000
         case .draining: 10_000_000
         case .running: isStarving ? 10_000_000 : sendingCount > 0 ? 50_000_000 : 1_000_000_000
@@ -143,22 +147,22 @@ extension NE2000: NetworkDevice {
         self.now = now
         guard phase != .broken else { return }
         if isArmed {
-            chip.store(0, Port.imr)
+            chip.store([], Page0.imr)
             isArmed = false
         }
         if phase == .stopping, now &- stoppedAt >= Self.stopTime { restartAfterOverflow() }
         guard phase == .running else { return }
-        let status = chip.load(Port.isr)
+        let status = chip.load(Page0.isr)
         // PRX is acknowledged before the ring is drained: a frame that comes later sets it anew.
-        let seen = status & (Interrupt.received | Interrupt.receiveError | Interrupt.counters)
-        if seen != 0 {
-            chip.store(seen, Port.isr)
+        let seen = status.intersection([.received, .receiveError, .counters])
+        if !seen.isEmpty {
+            chip.store(seen, Page0.isrClear)
             hasNews = true
-            if seen != Interrupt.received { readTally() }
+            if seen != .received { readTally() }
         }
-        if status & Interrupt.overwrite != 0 { return stopAfterOverflow() }
+        if status.has(.overwrite) { return stopAfterOverflow() }
         if sendingCount > 0 {
-            if status & Interrupt.sent != 0 { finishSending(status) }
+            if status.has(.sent) { finishSending(status) }
             watchSending()
         }
         if now &- checkedAt >= Self.checkInterval { checkRunning() }
@@ -173,40 +177,43 @@ extension NE2000: NetworkDevice {
             return false
         }
         setInterrupts(receiving: true)
-        let wanted = Interrupt.receiving | (sendingCount > 0 ? Interrupt.sent : 0)
-        guard hasNews || chip.load(Port.isr) & wanted != 0 else {
-            fruitlessLooks = 0
+        guard hasNews || chip.load(Page0.isr).has(wantedInterrupts(receiving: true)) else {
+            emptyRearms = 0
             return false
         }
-        fruitlessLooks += 1
-        guard fruitlessLooks > Self.fruitlessLimit else { return true }
+        emptyRearms += 1
+        guard emptyRearms > Self.emptyRearmLimit else { return true }
         fail(.status)
         return false
     }
 
     /// Receive configuration and multicast hash. The hash is changed in place: what was and is wanted always passes.
     public mutating func accept(_ filter: ReceiveFilter) {
-        var setting = Setting.acceptBroadcast
+        var configuration = ReceiveConfiguration.acceptBroadcast
         var hash = MulticastHash()
         for i in 0..<filter.groupCount {
             let group = filter[i]
             hash.bits |= 1 << MulticastHash.index { group[$0] }
         }
         if filter.takesAllGroups || filter.isPromiscuous { hash.bits = .max }
-        if hash.bits != 0 { setting |= Setting.acceptMulticast }
-        if filter.isPromiscuous { setting |= Setting.promiscuous }
+        if hash.bits != 0 { configuration.insert(.acceptMulticast) }
+        if filter.isPromiscuous { configuration.insert(.promiscuous) }
         self.hash = hash
-        receiveSetting = setting
+        receiveConfiguration = configuration
         guard phase == .running || phase == .draining else { return }  // else they are set when the card starts
-        chip.store(Command.noDMA | Command.start | Command.page1, Port.cr)
-        chip.storeHash(hash)
-        chip.command(Command.start)
-        chip.store(setting, Port.rcr)
+        chip.inPage1(.start) { $0.store(hash.bits, Page1.mar) }
+        chip.store(configuration, Page0.rcr)
+    }
+
+    @inline(__always)
+    private func wantedInterrupts(receiving: Bool) -> Interrupt {
+        let receive: Interrupt = receiving ? .receiving : []
+        return sendingCount > 0 ? receive.union(.sent) : receive
     }
 
     @inline(__always)
     mutating func setInterrupts(receiving: Bool) {
         isArmed = true
-        chip.store((receiving ? Interrupt.receiving : 0) | (sendingCount > 0 ? Interrupt.sent : 0), Port.imr)
+        chip.store(wantedInterrupts(receiving: receiving), Page0.imr)
     }
 }

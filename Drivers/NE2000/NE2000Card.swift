@@ -11,10 +11,9 @@ extension NE2000: NetworkCard where Window: RegisterSpace {
             case .slot: return nil
             case .function(let function):
                 guard let clone = NE2000PCI.clone(vendor: function.record.vendorID, device: function.record.deviceID) else { return nil }
-                guard let window = function.window(0, needed: 32) else { throw .nothingThere }
+                guard let window = function.window(0, needed: UInt64(Port.count)) else { throw .nothingThere }
                 function.enable()
-                return try NE2000(
-                    window, width: clone.width, pool: site.pool, expectingSignature: false, memoryEnd: clone.memoryEnd)
+                return try NE2000(window, width: clone.width, pool: site.pool, expectingSignature: false)
             case .ports(let window):
                 guard NE2000ISA.probe(window) else { return nil }
                 // ISA knows no accesses of 32 bits: the bus would make two of them, of which the second one misses the port.
@@ -27,17 +26,17 @@ extension NE2000: NetworkCard where Window: RegisterSpace {
 
     public var driver: CardDriver { CardDriver(letters: (0x6e, 0x65), name: "ne2000") }
 
-    /// Raises the interrupt line by a short remote DMA, or lowers it again: so that who does not know where the line leads can look.
+    /// Raises the interrupt line by a short remote DMA, or lowers it again.
     public mutating func holdInterrupt(_ isRaised: Bool) {
         guard !isBroken else { return }
         if isRaised {
-            chip.store(Interrupt.remoteDMA, Port.imr)
-            chip.startDMA(Command.remoteRead, UInt16(chip.memory.first) << 8, 4)
+            chip.store(.remoteDMA, Page0.imr)
+            chip.startDMA(.remoteRead, chip.memory.transmitPage(0).address, 4)
             _ = chip.takeLong()
         } else {
             _ = chip.finishDMA()
-            chip.store(Interrupt.remoteDMA, Port.isr)
-            chip.store(0, Port.imr)
+            chip.store(.remoteDMA, Page0.isrClear)
+            chip.store([], Page0.imr)
         }
     }
 }

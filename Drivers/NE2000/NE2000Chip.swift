@@ -1,10 +1,10 @@
-// One NE2000's registers and memory: reset, remote DMA, self-check. No state but where things lie.
+// One NE2000's registers and memory: reset, configuration, pages. No state but where things lie.
 //
 // Promise: every wait is bounded; remote DMA stays within the card's memory as `NE2000Memory` draws it. CR is in page 0 before and after
-// each function here. Remote DMA passes through one port, so the width of an access is the card's business: 8 and 16 bits are the
-// datasheet's; 32 bits work where the card or the bus makes two of 16 of them, which the self-check proves.
+// each function here; registers of page 1 are reached through `inPage1` alone.
 
-/// Bits of an access to the data port.
+/// Bits of an access to the data port: 8 and 16 bits are the datasheet's; 32 bits work where the card or the bus makes two of 16 of them,
+/// which the self-check proves.
 public enum NE2000Width: Int, Sendable {
     case byte = 1
     case word = 2
@@ -14,26 +14,35 @@ public enum NE2000Width: Int, Sendable {
 /// How a card's memory is used: two transmit buffers, then the receive ring. In pages of 256 bytes.
 struct NE2000Memory {
     /// The first page, and the one after the last.
-    let first, end: UInt8
+    let first: UInt8
+    var end: UInt8
 
     /// A full frame of 1,514 bytes takes six pages.
     static var transmitPages: UInt8 { 6 }
-    /// 16-bit cards have 16 KiB at 0x4000, 8-bit cards 8 KiB at 0x2000.
-    static func of16Bits(end: UInt8) -> NE2000Memory { NE2000Memory(first: 0x40, end: end) }
+    /// 16-bit cards have their memory at 0x4000, 8-bit cards at 0x2000: 8 KiB at least.
+    static var of16Bits: NE2000Memory { NE2000Memory(first: 0x40, end: 0x60) }
     static var of8Bits: NE2000Memory { NE2000Memory(first: 0x20, end: 0x40) }
+    /// Pages of the largest memory: 32 KiB.
+    static var greatestPages: UInt8 { 0x80 }
 
-    @inline(__always) func transmitPage(_ buffer: Int) -> UInt8 { first &+ (buffer == 0 ? 0 : Self.transmitPages) }
-    @inline(__always) var ringStart: UInt8 { first &+ 2 &* Self.transmitPages }
-    @inline(__always) var ringPages: UInt8 { end &- ringStart }
-    @inline(__always) func isInRing(_ page: UInt8) -> Bool { page >= ringStart && page < end }
+    @inline(__always) func transmitPage(_ buffer: Int) -> PageNumber { PageNumber(first &+ (buffer == 0 ? 0 : Self.transmitPages)) }
+    @inline(__always) var ringStart: PageNumber { PageNumber(first &+ 2 &* Self.transmitPages) }
+    @inline(__always) var ringEnd: PageNumber { PageNumber(end) }
+    @inline(__always) var ringPages: UInt8 { end &- ringStart.rawValue }
+    @inline(__always) func isInRing(_ page: PageNumber) -> Bool { page.rawValue >= ringStart.rawValue && page.rawValue < end }
     /// Pages from one in the ring forward to another.
-    @inline(__always) func distance(_ from: UInt8, _ to: UInt8) -> UInt8 { to >= from ? to &- from : to &+ ringPages &- from }
-    /// The page so many (at most a ring) further on.
-    @inline(__always) func advance(_ page: UInt8, by pages: Int) -> UInt8 {
-        let next = Int(page) &+ pages
-        return UInt8(truncatingIfNeeded: next >= Int(end) ? next &- Int(ringPages) : next)
+    @inline(__always)
+    func distance(_ from: PageNumber, _ to: PageNumber) -> Int {
+        let pages = Int(to.rawValue) &- Int(from.rawValue)
+        return pages >= 0 ? pages : pages &+ Int(ringPages)
     }
-    @inline(__always) func before(_ page: UInt8) -> UInt8 { page == ringStart ? end &- 1 : page &- 1 }
+    /// The page so many (at most a ring) further on.
+    @inline(__always)
+    func advance(_ page: PageNumber, by pages: Int) -> PageNumber {
+        let next = Int(page.rawValue) &+ pages
+        return PageNumber(UInt8(truncatingIfNeeded: next >= Int(end) ? next &- Int(ringPages) : next))
+    }
+    @inline(__always) func before(_ page: PageNumber) -> PageNumber { PageNumber(page == ringStart ? end &- 1 : page.rawValue &- 1) }
 }
 
 struct NE2000Chip<Window: Registers> {
@@ -42,24 +51,55 @@ struct NE2000Chip<Window: Registers> {
     var memory: NE2000Memory
 
     /// Polls of a register before it is given up: a reset takes up to 1.6 ms, and no bus answers in less than a tenth of a microsecond.
-    static var resetPatience: Int { 20_000 }
+    private static var resetPatience: Int { 20_000 }
     static var dmaPatience: Int { 2_000 }
 
-    @inline(__always) func load(_ port: Int) -> UInt8 { window.load8(port) }
-    @inline(__always) func store(_ value: UInt8, _ port: Int) { window.store8(value, port) }
-    /// CR in page 0, running, no remote DMA.
-    @inline(__always) func command(_ bits: UInt8) { window.store8(Command.noDMA | bits, Port.cr) }
+    // MARK: Registers
+
+    @inline(__always) func load<Value>(_ register: Reading<Page0, Value>) -> Value { Value(rawValue: window.load8(register.port)) }
+    @inline(__always) func store<Value>(_ value: Value, _ register: Writing<Page0, Value>) { window.store8(value.rawValue, register.port) }
+    @inline(__always)
+    func store(_ value: Int, _ pair: WritingPair<Page0>) {
+        window.store8(UInt8(truncatingIfNeeded: value), pair.port)
+        window.store8(UInt8(truncatingIfNeeded: value >> 8), pair.port + 1)
+    }
+    /// CR in page 0 with no remote DMA, or the one that `bits` starts.
+    @inline(__always) func command(_ bits: Command) { storeCommand(bits.union(.noDMA)) }
+    @inline(__always) func storeCommand(_ bits: Command) { window.store8(bits.rawValue, Port.cr) }
+    @inline(__always) func loadCommand() -> Command { Command(rawValue: window.load8(Port.cr)) }
+
+    /// Registers of page 1, for as long as CR shows it.
+    struct PageOne {
+        fileprivate let window: Window
+        @inline(__always) func load<Value>(_ register: Reading<Page1, Value>) -> Value { Value(rawValue: window.load8(register.port)) }
+        @inline(__always) func store<Value>(_ value: Value, _ register: Writing<Page1, Value>) { window.store8(value.rawValue, register.port) }
+        func store(_ number: UInt64, _ row: WritingRow<Page1>) {
+            for i in 0..<row.count { window.store8(UInt8(truncatingIfNeeded: number >> UInt64(8 * i)), row.port + i) }
+        }
+    }
+
+    /// Lets `body` at page 1.
+    /// - Parameter state: `.start` or `.stop`: what the chip is doing, and goes on doing.
+    @inline(__always)
+    func inPage1<Result>(_ state: Command, _ body: (PageOne) -> Result) -> Result {
+        command(state.union(.page1))
+        let result = body(PageOne(window: window))
+        command(state)
+        return result
+    }
+
+    // MARK: Start
 
     /// Pulls the board's reset line: reading the port starts the pulse, writing it ends it.
     func reset() throws(NE2000Error) {
-        let value = load(Port.reset)
-        store(value, Port.reset)
+        let value = window.load8(Port.reset)
+        window.store8(value, Port.reset)
         // On a warm card CR may show any page; RST is in page 0.
-        command(Command.stop)
+        command(.stop)
         for _ in 0..<Self.resetPatience {
-            let status = load(Port.isr)
-            if status & Interrupt.reset != 0, load(Port.cr) != 0xff {
-                store(0xff, Port.isr)
+            let status = load(Page0.isr)
+            if status.has(.reset), window.load8(Port.cr) != Port.nothing {
+                store(.all, Page0.isrClear)
                 return
             }
         }
@@ -68,41 +108,33 @@ struct NE2000Chip<Window: Registers> {
 
     /// The datasheet's initialisation (section 11, steps 1 to 9): stopped, in loopback, ring empty.
     func configure(_ address: UInt64, _ hash: MulticastHash) {
-        command(Command.stop)
-        store(Setting.normal | (width == .byte ? 0 : Setting.wordTransfer), Port.dcr)
-        store(0, Port.rbcr0)
-        store(0, Port.rbcr1)
-        store(Setting.monitor, Port.rcr)
-        store(Setting.loopback, Port.tcr)
-        store(memory.ringStart, Port.bnry)
-        store(memory.ringStart, Port.pstart)
-        store(memory.end, Port.pstop)
-        store(0xff, Port.isr)
-        store(0, Port.imr)
-        store(Command.noDMA | Command.stop | Command.page1, Port.cr)
-        for i in 0..<6 { store(UInt8(truncatingIfNeeded: address >> UInt64(8 * i)), Port.par0 + i) }
-        storeHash(hash)
-        store(memory.ringStart + 1, Port.curr)
-        command(Command.stop)
+        command(.stop)
+        setTransferWidth()
+        store(0, Page0.rbcr)
+        store(.monitor, Page0.rcr)
+        store(.loopback, Page0.tcr)
+        store(memory.ringStart, Page0.bnry)
+        store(memory.ringStart, Page0.pstart)
+        store(memory.ringEnd, Page0.pstop)
+        store(.all, Page0.isrClear)
+        store([], Page0.imr)
+        inPage1(.stop) { page in
+            page.store(address, Page1.par)
+            page.store(hash.bits, Page1.mar)
+            page.store(memory.advance(memory.ringStart, by: 1), Page1.currStart)
+        }
     }
+
+    func setTransferWidth() { store(width == .byte ? .normal : [.normal, .wordTransfer], Page0.dcr) }
 
     /// Steps 10 and 11: from here on frames come in.
-    func start(receive: UInt8) {
-        command(Command.start)
-        store(0, Port.tcr)
-        store(receive, Port.rcr)
-    }
-
-    func storeHash(_ hash: MulticastHash) {
-        for i in 0..<8 { store(UInt8(truncatingIfNeeded: hash.bits >> UInt64(8 * i)), Port.mar0 + i) }
+    func start(receive: ReceiveConfiguration) {
+        command(.start)
+        store([], Page0.tcr)
+        store(receive, Page0.rcr)
     }
 
     /// CURR: where the chip writes the next frame.
     @inline(__always)
-    func loadCurrent() -> UInt8 {
-        store(Command.noDMA | Command.start | Command.page1, Port.cr)
-        let page = load(Port.curr)
-        command(Command.start)
-        return page
-    }
+    func loadCurrent() -> PageNumber { inPage1(.start) { $0.load(Page1.curr) } }
 }

@@ -1,4 +1,4 @@
-// What can be wrong with an NE2000: why it is not driven, what went wrong on the way, and how often.
+// Errors of an NE2000: why a card is not driven, which faults it recovers from, and how often they came.
 
 /// Why a card is not driven.
 public enum NE2000Error: Error {
@@ -16,8 +16,8 @@ public enum NE2000Error: Error {
     }
 }
 
-/// What made the driver reset the card, or give it up.
-enum NE2000Trouble {
+/// Why the driver reset the card, or gave it up.
+enum NE2000Fault {
     case transmitter, remoteDMA, ring, current, status, stopped
     case broken
 
@@ -25,7 +25,7 @@ enum NE2000Trouble {
         switch self {
         case .transmitter: "the transmitter did not finish: card reset"
         case .remoteDMA: "remote DMA did not finish: card reset"
-        case .ring: "the receive ring made no sense twice in a row: card reset"
+        case .ring: "the receive ring held an impossible header twice in a row: card reset"
         case .current: "CURR pointed outside the receive ring: card reset"
         case .status: "the interrupt status did not clear: card reset"
         case .stopped: "the card had stopped by itself: card reset"
@@ -34,9 +34,9 @@ enum NE2000Trouble {
     }
 }
 
-/// Counted trouble. Frames that the card itself dropped stand in its tally counters, the last three.
+/// Counted faults. Frames that the card itself dropped stand in its tally counters, the last three.
 public struct NE2000Counters {
-    /// Headers in the receive ring that made no sense; the rest of the ring was dropped each time.
+    /// Impossible headers in the receive ring; the rest of the ring was dropped each time.
     public var badHeaders: UInt64 = 0
     /// Frames that the card took in damaged.
     public var badFrames: UInt64 = 0

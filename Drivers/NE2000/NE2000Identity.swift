@@ -1,7 +1,7 @@
-// Who the card is: the station address PROM, and whether its memory keeps what is written, at which width.
+// What card it is: the station address PROM, and how much memory it has that keeps what is written, at which width.
 
 extension NE2000Chip {
-    /// What the 32 bytes at the start of remote memory say.
+    /// The 32 bytes at the start of remote memory.
     struct PROM {
         /// Station address, first octet in the lowest byte.
         var address: UInt64 = 0
@@ -11,13 +11,13 @@ extension NE2000Chip {
         var signature: UInt8 = 0
 
         var hasSignature: Bool { signature == 0x57 || signature == 0x42 }
-        /// Neither a group, nor nobody, nor everybody.
+        /// Neither a group nor zero.
         var isAddressValid: Bool { address & 1 == 0 && address != 0 }
     }
 
     /// Reads the PROM at 8 bits, which every card can. The chip has to be configured so.
     func readPROM() throws(NE2000Error) -> PROM {
-        startDMA(Command.remoteRead, 0, 32)
+        startDMA(.remoteRead, 0, 32)
         // Bytes 6 to 13 hold anything (after a warm reset on QEMU, what the program before left): not looked at.
         var bytes: (low: UInt64, mid: UInt64, last: UInt64) = (0, 0, 0)
         for i in 0..<32 {
@@ -59,22 +59,45 @@ extension NE2000Chip {
     }
 
     private func keeps(readingBackBy reader: NE2000Chip) -> Bool {
-        let address = UInt16(memory.first) << 8
+        let address = memory.transmitPage(0).address
         // A pattern whose halves and bytes all differ, and which no failed trial before has left.
         let seed: UInt32 = 0x1234_5679 &* UInt32(truncatingIfNeeded: width.rawValue * 8 + reader.width.rawValue)
+        command(.stop)
         setTransferWidth()
-        startDMA(Command.remoteWrite, address, 64)
+        startDMA(.remoteWrite, address, 64)
         for i in 0..<16 { putLong(seed &+ UInt32(i) &* 0x9e37_79b9) }
         guard finishDMA() else { return false }
+        reader.command(.stop)
         reader.setTransferWidth()
-        reader.startDMA(Command.remoteRead, address, 64)
+        reader.startDMA(.remoteRead, address, 64)
         var isSame = true
         for i in 0..<16 where reader.takeLong() != seed &+ UInt32(i) &* 0x9e37_79b9 { isSame = false }
         return reader.finishDMA() && isSame
     }
 
-    private func setTransferWidth() {
-        command(Command.stop)
-        store(Setting.normal | (width == .byte ? 0 : Setting.wordTransfer), Port.dcr)
+    /// Finds the end of the card's memory, which begins with 8 KiB and doubles up to 32 KiB.
+    mutating func measureMemory() {
+        configure(0, MulticastHash())  // with the ring out of the way
+        while memory.end &- memory.first < NE2000Memory.greatestPages {
+            // A card that decodes fewer address bits shows its first pages again further on.
+            let size = memory.end &- memory.first
+            let next = PageNumber(memory.end), last = PageNumber(memory.end &+ size &- 1)
+            guard write(0x0f1e_2d3c, to: memory.transmitPage(0)), write(0xa5c3_9669, to: next), write(0x5a3c_6996, to: last),
+                read(next) == 0xa5c3_9669, read(last) == 0x5a3c_6996, read(memory.transmitPage(0)) == 0x0f1e_2d3c
+            else { return }
+            memory.end &+= size
+        }
+    }
+
+    private func write(_ value: UInt32, to page: PageNumber) -> Bool {
+        startDMA(.remoteWrite, page.address, 4)
+        putLong(value)
+        return finishDMA()
+    }
+
+    private func read(_ page: PageNumber) -> UInt32? {
+        startDMA(.remoteRead, page.address, 4)
+        let value = takeLong()
+        return finishDMA() ? value : nil
     }
 }

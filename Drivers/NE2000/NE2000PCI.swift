@@ -4,12 +4,10 @@
 
 /// A known kind of card.
 public struct NE2000Clone {
-    /// What to call it.
+    /// The card's user-visible name.
     public let name: StaticString
     /// The most bits an access of its data port may have.
     public var width: NE2000Width = .long
-    /// The page after the last of its memory.
-    public var memoryEnd: UInt8 = 0x80
 }
 
 public enum NE2000PCI {
@@ -26,12 +24,12 @@ public enum NE2000PCI {
         case 0x10bd_0e34: NE2000Clone(name: "SureCom NE34")
         case 0x1106_0926: NE2000Clone(name: "VIA VT86C926", width: .word)
         case 0x12c3_0058: NE2000Clone(name: "Holtek HT80232", width: .word)
-        // Knows accesses of 32 bits only, and has 8 KiB.
-        case 0x12c3_5598: NE2000Clone(name: "Holtek HT80229", memoryEnd: 0x60)
+        // Knows accesses of 32 bits only.
+        case 0x12c3_5598: NE2000Clone(name: "Holtek HT80229")
         default: nil
         }
     }
 
-    /// What to call the card with these PCI identifiers; nil when it is none of ours.
+    /// The user-visible name of the card with these PCI identifiers; nil when it is none of ours.
     public static func name(vendor: UInt16, device: UInt16) -> StaticString? { clone(vendor: vendor, device: device)?.name }
 }

@@ -5,28 +5,27 @@
 
 extension NE2000Chip {
     /// Sets up a transfer of `byteCount` bytes, a multiple of the width, at `address` of the card's memory.
+    /// - Parameter direction: `.remoteRead` or `.remoteWrite`.
     @inline(__always)
-    func startDMA(_ direction: UInt8, _ address: UInt16, _ byteCount: Int) {
-        command(Command.start)  // completes the one before
-        store(Interrupt.remoteDMA, Port.isr)
-        store(UInt8(truncatingIfNeeded: byteCount), Port.rbcr0)
-        store(UInt8(truncatingIfNeeded: byteCount >> 8), Port.rbcr1)
-        store(UInt8(truncatingIfNeeded: address), Port.rsar0)
-        store(UInt8(truncatingIfNeeded: address >> 8), Port.rsar1)
-        store(Command.start | direction, Port.cr)
+    func startDMA(_ direction: Command, _ address: Int, _ byteCount: Int) {
+        command(.start)  // completes the one before
+        store(.remoteDMA, Page0.isrClear)
+        store(byteCount, Page0.rbcr)
+        store(address, Page0.rsar)
+        storeCommand(direction.union(.start))
     }
 
     /// Waits for RDC; false when it does not come.
     @inline(__always)
     func finishDMA() -> Bool {
-        if load(Port.isr) & Interrupt.remoteDMA != 0 { return true }
+        if load(Page0.isr).has(.remoteDMA) { return true }
         return waitForDMA()
     }
 
     @inline(never)
     private func waitForDMA() -> Bool {
-        for _ in 0..<Self.dmaPatience where load(Port.isr) & Interrupt.remoteDMA != 0 { return true }
-        command(Command.start)
+        for _ in 0..<Self.dmaPatience where load(Page0.isr).has(.remoteDMA) { return true }
+        command(.start)
         return false
     }
 
@@ -57,73 +56,60 @@ extension NE2000Chip {
         }
     }
 
-    /// Takes bytes of the transfer under way; `byteCount` a multiple of four, and the memory all the caller's.
-    func take(into start: UnsafeMutableRawPointer, _ byteCount: Int) {
-        var at = start
-        let end = start + byteCount
+    /// Takes bytes of the transfer under way into `span` from `offset` on; `byteCount` is a multiple of four.
+    @inline(__always)
+    func take(into span: inout MutableRawSpan, at offset: Int, _ byteCount: Int) {
+        precondition(offset >= 0 && byteCount >= 0 && byteCount <= span.byteCount &- offset, "remote DMA beyond a packet")
+        // In bounds: checked on the line above.
+        unsafe span.withUnsafeMutableBytes { unsafe take(into: $0.baseAddress.unsafelyUnwrapped + offset, byteCount) }
+    }
+
+    private func take(into start: UnsafeMutableRawPointer, _ byteCount: Int) {
+        var at = unsafe start
+        let end = unsafe start + byteCount
+        // Every store below lies before `end`: the loops compare.
         if width == .long {
-            while end - at >= 32 {
-                at.storeBytes(of: window.load32(Port.data), as: UInt32.self)
-                at.storeBytes(of: window.load32(Port.data), toByteOffset: 4, as: UInt32.self)
-                at.storeBytes(of: window.load32(Port.data), toByteOffset: 8, as: UInt32.self)
-                at.storeBytes(of: window.load32(Port.data), toByteOffset: 12, as: UInt32.self)
-                at.storeBytes(of: window.load32(Port.data), toByteOffset: 16, as: UInt32.self)
-                at.storeBytes(of: window.load32(Port.data), toByteOffset: 20, as: UInt32.self)
-                at.storeBytes(of: window.load32(Port.data), toByteOffset: 24, as: UInt32.self)
-                at.storeBytes(of: window.load32(Port.data), toByteOffset: 28, as: UInt32.self)
-                at += 32
+            while unsafe end - at >= 32 {
+                for i in 0..<8 { unsafe at.storeBytes(of: window.load32(Port.data), toByteOffset: 4 &* i, as: UInt32.self) }
+                unsafe at += 32
             }
         } else if width == .word {
-            while end - at >= 16 {
-                at.storeBytes(of: window.load16(Port.data), as: UInt16.self)
-                at.storeBytes(of: window.load16(Port.data), toByteOffset: 2, as: UInt16.self)
-                at.storeBytes(of: window.load16(Port.data), toByteOffset: 4, as: UInt16.self)
-                at.storeBytes(of: window.load16(Port.data), toByteOffset: 6, as: UInt16.self)
-                at.storeBytes(of: window.load16(Port.data), toByteOffset: 8, as: UInt16.self)
-                at.storeBytes(of: window.load16(Port.data), toByteOffset: 10, as: UInt16.self)
-                at.storeBytes(of: window.load16(Port.data), toByteOffset: 12, as: UInt16.self)
-                at.storeBytes(of: window.load16(Port.data), toByteOffset: 14, as: UInt16.self)
-                at += 16
+            while unsafe end - at >= 16 {
+                for i in 0..<8 { unsafe at.storeBytes(of: window.load16(Port.data), toByteOffset: 2 &* i, as: UInt16.self) }
+                unsafe at += 16
             }
         }
-        while at < end {
-            at.storeBytes(of: takeLong(), as: UInt32.self)
-            at += 4
+        while unsafe at < end {
+            unsafe at.storeBytes(of: takeLong(), as: UInt32.self)
+            unsafe at += 4
         }
     }
 
-    /// Gives bytes to the transfer under way; `byteCount` a multiple of four.
-    func put(from start: UnsafeRawPointer, _ byteCount: Int) {
-        var at = start
-        let end = start + byteCount
+    /// Gives the first `byteCount` bytes of `span`, a multiple of four, to the transfer under way.
+    @inline(__always)
+    func put(from span: RawSpan, _ byteCount: Int) {
+        precondition(byteCount >= 0 && byteCount <= span.byteCount, "remote DMA from beyond a packet")
+        unsafe span.withUnsafeBytes { unsafe put(from: $0.baseAddress.unsafelyUnwrapped, byteCount) }  // in bounds: just checked
+    }
+
+    private func put(from start: UnsafeRawPointer, _ byteCount: Int) {
+        var at = unsafe start
+        let end = unsafe start + byteCount
+        // Every load below lies before `end`: the loops compare.
         if width == .long {
-            while end - at >= 32 {
-                window.store32(at.loadUnaligned(as: UInt32.self), Port.data)
-                window.store32(at.loadUnaligned(fromByteOffset: 4, as: UInt32.self), Port.data)
-                window.store32(at.loadUnaligned(fromByteOffset: 8, as: UInt32.self), Port.data)
-                window.store32(at.loadUnaligned(fromByteOffset: 12, as: UInt32.self), Port.data)
-                window.store32(at.loadUnaligned(fromByteOffset: 16, as: UInt32.self), Port.data)
-                window.store32(at.loadUnaligned(fromByteOffset: 20, as: UInt32.self), Port.data)
-                window.store32(at.loadUnaligned(fromByteOffset: 24, as: UInt32.self), Port.data)
-                window.store32(at.loadUnaligned(fromByteOffset: 28, as: UInt32.self), Port.data)
-                at += 32
+            while unsafe end - at >= 32 {
+                for i in 0..<8 { unsafe window.store32(at.loadUnaligned(fromByteOffset: 4 &* i, as: UInt32.self), Port.data) }
+                unsafe at += 32
             }
         } else if width == .word {
-            while end - at >= 16 {
-                window.store16(at.loadUnaligned(as: UInt16.self), Port.data)
-                window.store16(at.loadUnaligned(fromByteOffset: 2, as: UInt16.self), Port.data)
-                window.store16(at.loadUnaligned(fromByteOffset: 4, as: UInt16.self), Port.data)
-                window.store16(at.loadUnaligned(fromByteOffset: 6, as: UInt16.self), Port.data)
-                window.store16(at.loadUnaligned(fromByteOffset: 8, as: UInt16.self), Port.data)
-                window.store16(at.loadUnaligned(fromByteOffset: 10, as: UInt16.self), Port.data)
-                window.store16(at.loadUnaligned(fromByteOffset: 12, as: UInt16.self), Port.data)
-                window.store16(at.loadUnaligned(fromByteOffset: 14, as: UInt16.self), Port.data)
-                at += 16
+            while unsafe end - at >= 16 {
+                for i in 0..<8 { unsafe window.store16(at.loadUnaligned(fromByteOffset: 2 &* i, as: UInt16.self), Port.data) }
+                unsafe at += 16
             }
         }
-        while at < end {
-            putLong(at.loadUnaligned(as: UInt32.self))
-            at += 4
+        while unsafe at < end {
+            unsafe putLong(at.loadUnaligned(as: UInt32.self))
+            unsafe at += 4
         }
     }
 }

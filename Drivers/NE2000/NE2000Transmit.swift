@@ -38,27 +38,26 @@ extension NE2000 {
     @inline(__always)
     private func fill(_ buffer: Int, with frame: borrowing LentPacket, _ count: Int) -> Bool {
         let total = max((count + 3) & ~3, EthernetFrame.leastByteCount)
-        chip.startDMA(Command.remoteWrite, UInt16(chip.memory.transmitPage(buffer)) << 8, total)
-        var done: Int
-        if frame.hasRest {
-            done = putParts(of: frame)
-        } else {
-            let longs = count & ~3
-            let bytes = UnsafeRawPointer(frame.firstByte)
-            chip.put(from: bytes, longs)
-            done = longs
-            if count != longs {
-                var last: UInt32 = 0
-                for i in longs..<count { last |= UInt32(bytes.load(fromByteOffset: i, as: UInt8.self)) << UInt32(8 * (i - longs)) }
-                chip.putLong(last)
-                done += 4
-            }
-        }
+        chip.startDMA(.remoteWrite, chip.memory.transmitPage(buffer).address, total)
+        var done = frame.hasRest ? putParts(of: frame) : putBytes(of: frame)
         while done < total {
             chip.putLong(0)
             done += 4
         }
         return chip.finishDMA()
+    }
+
+    /// Writes a frame in one buffer. Returns the bytes written, a multiple of four.
+    @inline(__always)
+    private func putBytes(of frame: borrowing LentPacket) -> Int {
+        let bytes = frame.bytes
+        let longs = bytes.byteCount & ~3
+        chip.put(from: bytes, longs)
+        guard bytes.byteCount != longs else { return longs }
+        var last: UInt32 = 0
+        for i in longs..<bytes.byteCount { last |= UInt32(bytes.byte(i)) << UInt32(8 * (i - longs)) }
+        chip.putLong(last)
+        return longs + 4
     }
 
     /// Writes the parts of a train one behind the other, wherever they end. Returns the bytes written, a multiple of four.
@@ -84,16 +83,15 @@ extension NE2000 {
 
     @inline(__always)
     private mutating func startSending(_ buffer: Int, _ length: Int) {
-        chip.store(Interrupt.sent, Port.isr)
-        chip.store(chip.memory.transmitPage(buffer), Port.tpsr)
-        chip.store(UInt8(truncatingIfNeeded: length), Port.tbcr0)
-        chip.store(UInt8(truncatingIfNeeded: length >> 8), Port.tbcr1)
-        chip.command(Command.start | Command.transmit)
+        chip.store(.sent, Page0.isrClear)
+        chip.store(chip.memory.transmitPage(buffer), Page0.tpsr)
+        chip.store(length, Page0.tbcr)
+        chip.command([.start, .transmit])
         sendingCount = length
         sendingSince = .max
         // An emulated card has sent it by now: nothing is left to watch over or to interrupt for.
-        let status = chip.load(Port.isr)
-        if status & Interrupt.sent != 0 {
+        let status = chip.load(Page0.isr)
+        if status.has(.sent) {
             endSending(status)
         } else if isArmed {
             setInterrupts(receiving: !isStarving)
@@ -103,21 +101,21 @@ extension NE2000 {
     /// Looks whether the transmission under way is over, a few times when both buffers are full.
     private mutating func pollSending() {
         for _ in 0..<(waitingCount > 0 ? Self.transmitPolls : 1) {
-            let status = chip.load(Port.isr)
-            if status & Interrupt.sent != 0 { return finishSending(status) }
+            let status = chip.load(Page0.isr)
+            if status.has(.sent) { return finishSending(status) }
         }
     }
 
     /// PTX or TXE: the buffer is free. The bits stay set until the next transmission starts.
     @inline(__always)
-    private mutating func endSending(_ status: UInt8) {
-        if status & Interrupt.transmitError != 0 { counters.transmitErrors &+= 1 }
+    private mutating func endSending(_ status: Interrupt) {
+        if status.has(.transmitError) { counters.transmitErrors &+= 1 }
         sendingCount = 0
     }
 
-    /// The same for a transmission that took its time: the buffer that waited follows, or nothing is to be heard of any more.
+    /// The same for a transmission that took its time: the buffer that waited follows, or no more interrupts of the transmitter are wanted.
     @inline(__always)
-    mutating func finishSending(_ status: UInt8) {
+    mutating func finishSending(_ status: Interrupt) {
         endSending(status)
         let waiting = waitingCount
         guard waiting > 0 else {

@@ -227,6 +227,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
 }
 
 extension VirtIONet: NetworkDevice where Queue: ~Copyable {
+    public var framesDropped: UInt64 { counters.badLengths &+ counters.tooLarge }
+
     /// A device without buffers does not interrupt: look again in 10 ms. An interrupt that was lost costs a second.
     public var patience: UInt64 { isBroken ? .max : posted == 0 ? 10_000_000 : Self.checkInterval }
 
@@ -244,7 +246,8 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     @inline(__always)
     public mutating func receive() -> Packet? { takeReceived() }
 
-    @inline(__always)
+    // Never inlined, as `takeReceived`.
+    @inline(never)
     public mutating func reclaim(now: UInt64) {
         if isArmed { silence(now) }
         if isBroken { return }

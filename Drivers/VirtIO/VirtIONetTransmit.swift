@@ -3,7 +3,8 @@
 import Packets
 
 extension VirtIONet where Queue: ~Copyable {
-    @inline(__always)
+    // Never inlined, as `takeReceived`.
+    @inline(never)
     mutating func submit(_ frame: consuming LentPacket) -> LentPacket? {
         // The common case is a function of its own, in which all counts are constants.
         layout.descriptorsPerPacket == 1 && !frame.hasRest ? submitSingle(frame) : submitTrain(frame)

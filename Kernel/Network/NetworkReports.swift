@@ -23,6 +23,7 @@ enum NetworkReports {
     static func interface(_ place: Int, of stack: inout Stack) -> InterfaceReport? {
         guard place < stack.interfaceCount else { return nil }
         let id = id(place, stack)
+        let dropped = stack.withDevice(id) { $0.framesDropped } ?? 0
         return stack.withInterface(id) { interface in
             var report = InterfaceReport()
             report.number = id.rawValue
@@ -33,6 +34,7 @@ enum NetworkReports {
             if interface.isLinkUp { report.flags.insert(.running) }
             if interface.dhcp.isActive { report.flags.insert(.dynamic) }
             count(interface.counters, &report)
+            report.drops &+= dropped
             guard !id.isLoopback else {
                 report.flags.insert(.loopback)
                 report.name = 0x30_6f6c  // lo0

@@ -29,6 +29,9 @@ public protocol NetworkDevice: ~Copyable {
     /// Whether frames can get through at the moment, as far as the device knows.
     var isLinkUp: Bool { get }
 
+    /// Received frames that the card or its driver dropped, as far as they know of them: no room, damaged, an impossible length.
+    var framesDropped: UInt64 { get }
+
     /// Nanoseconds until `reclaim` is due even without an interrupt, because the device had no packets to receive into or a transmission
     /// is being watched; .max: never.
     var patience: UInt64 { get }
@@ -48,4 +51,9 @@ public protocol NetworkDevice: ~Copyable {
     mutating func rearm() -> Bool
     /// Says which frames are wanted beside those to its own address and to all stations.
     mutating func accept(_ filter: ReceiveFilter)
+}
+
+extension NetworkDevice where Self: ~Copyable {
+    /// For a device that loses no frame.
+    public var framesDropped: UInt64 { 0 }
 }

@@ -88,6 +88,14 @@ extension Packet {
     /// Whether something is left to a card.
     @inline(__always) public var hasOffload: Bool { buffer.hasOffload }
 
+    /// Of a packet with an offload request: where the checksum's bytes begin, and its own place, both from the first byte as it is now.
+    @inline(__always)
+    public var checksumPlace: (start: Int, field: Int) {
+        let word = buffer.load(PacketField.offload, as: UInt64.self)
+        let start = Int(word >> 16 & 0xffff) &- buffer.start
+        return (start, start &+ Int(word & 0xff))
+    }
+
     /// nil when the frame is complete. `checksumStart` counts from the first byte as it is now.
     @inline(__always)
     public var offload: OffloadRequest? {

@@ -36,14 +36,14 @@ extension Packet {
 
     @inline(never)
     private mutating func makeChecksum() {
-        guard let request = offload else { return }
+        let (start, field) = checksumPlace
         offload = nil
-        let place = request.checksumStart + request.checksumOffset
-        guard request.checksumStart >= 0, place + 2 <= count else { return }
+        guard start >= 0, field + 2 <= count else { return }
         var sum = Checksum()
-        sum.add(self, from: request.checksumStart, to: totalCount)
+        sum.add(self, from: start, to: totalCount)
+        let value = sum.value
         var bytes = mutableBytes
         // 0 would say "no checksum" in UDP; both are the same number.
-        bytes.setBE16(sum.value == 0 ? 0xffff : sum.value, place)
+        bytes.setBE16(value == 0 ? 0xffff : value, field)
     }
 }

@@ -134,7 +134,7 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
 /// Packets in memory of the host's.
 func hostPool(packets: Int = 64) -> PacketPool {
     let bytes = (packets + 1) * PacketPool.bufferSize
-    return PacketPool(memory: .allocate(byteCount: bytes, alignment: 64), byteCount: bytes)!
+    return unsafe PacketPool(memory: .allocate(byteCount: bytes, alignment: 64), byteCount: bytes)!
 }
 
 /// Says that a test was left out, and how to have it.

@@ -40,7 +40,7 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
         }
         let memory = QTestDMA(QTestMemory(machine))
         let bytes = 257 * PacketPool.bufferSize
-        let pool = PacketPool(memory: memory.allocate(byteCount: bytes)!, byteCount: bytes)!
+        let pool = unsafe PacketPool(memory: memory.allocate(byteCount: bytes)!, byteCount: bytes)!
         let device = try transport(machine, attachment)
         check(device.isLegacy == attachment.isLegacy)
         let wire = try QTestWire(machine)
@@ -72,7 +72,7 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
         let memory = QTestDMA(QTestMemory(machine))
         var disk = try VirtIOBlock<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(try transport(machine, attachment), in: memory)
         check(disk.capacity == 2048)
-        let buffer = memory.allocate(byteCount: 64 << 10)!
+        let buffer = unsafe memory.allocate(byteCount: 64 << 10)!
         func finish() -> BlockStatus? {
             let deadline = Date(timeIntervalSinceNow: 10)
             while Date() < deadline {
@@ -85,13 +85,13 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
         for turn in 0..<40 {
             let sectors = 1 + turn * 7 % 64, sector = turn * 331 % (2048 - sectors)
             let bytes = sectors * 512
-            let token = try disk.submit(.read, sector: UInt64(sector), BlockSegment(unsafe: buffer, byteCount: bytes))
+            let token = unsafe try disk.submit(.read, sector: UInt64(sector), BlockSegment(unsafe: buffer, byteCount: bytes))
             check(token != nil)
             #expect(finish() == .done)
-            #expect(UnsafeRawBufferPointer(start: buffer, count: bytes).elementsEqual(expected[sector * 512..<sector * 512 + bytes]))
-            for i in 0..<bytes { buffer.storeBytes(of: UInt8(truncatingIfNeeded: i &* 11 &+ turn), toByteOffset: i, as: UInt8.self) }
-            expected.replaceSubrange(sector * 512..<sector * 512 + bytes, with: UnsafeRawBufferPointer(start: buffer, count: bytes))
-            _ = try disk.submit(.write, sector: UInt64(sector), segmentCount: 1) { _ in BlockSegment(unsafe: buffer, byteCount: bytes) }
+            unsafe #expect(UnsafeRawBufferPointer(start: buffer, count: bytes).elementsEqual(expected[sector * 512..<sector * 512 + bytes]))
+            for i in 0..<bytes { unsafe buffer.storeBytes(of: UInt8(truncatingIfNeeded: i &* 11 &+ turn), toByteOffset: i, as: UInt8.self) }
+            unsafe expected.replaceSubrange(sector * 512..<sector * 512 + bytes, with: UnsafeRawBufferPointer(start: buffer, count: bytes))
+            _ = try disk.submit(.write, sector: UInt64(sector), segmentCount: 1) { _ in unsafe BlockSegment(unsafe: buffer, byteCount: bytes) }
             #expect(finish() == .done)
         }
         if disk.canFlush {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct BootOptionsTests {
     private func options(_ text: String) -> BootOptions {
         let bytes = Array(text.utf8)
-        return bytes.withUnsafeBytes { BootOptions(DeviceTreeBytes(pointer: $0.baseAddress ?? UnsafeRawPointer(bitPattern: 8)!, count: bytes.count)) }
+        return unsafe bytes.withUnsafeBytes { unsafe BootOptions(DeviceTreeBytes(unsafe: $0.baseAddress ?? UnsafeRawPointer(bitPattern: 8)!, count: bytes.count)) }
     }
 
     @Test func cardsPlacementsAndFeatures() {

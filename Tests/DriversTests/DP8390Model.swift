@@ -12,7 +12,7 @@ final class DP8390Model {
     // The board.
     let address: [UInt8]
     let memoryStart: Int, memoryEnd: Int
-    let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: 65536)
+    private(set) var memory = [UInt8](repeating: 0xa5, count: 65536)
     /// Takes and gives 32 bits an access; else the upper half is lost.
     var knowsLong = true
     /// Sits on 8 data lines: 16 bits lose their upper half.
@@ -47,6 +47,10 @@ final class DP8390Model {
     var falseCurrent: (value: UInt8, reads: Int) = (0, 0)
     /// QEMU's way: a full ring drops without a word.
     var overflowsSilently = false
+    /// Beyond the end of the memory its beginning shows again; else nothing answers there.
+    var mirrors = false
+    /// The count's low byte stands in the high one too, as some chips have it.
+    var doublesLowByte = false
     /// Changes the header of a frame that is received.
     var distortHeader: ((inout [UInt8]) -> Void)?
     /// The card has told a lie about ISR or CURR since its last reset: who believed it is excused from the order of things, though
@@ -56,12 +60,14 @@ final class DP8390Model {
     private(set) var resets = 0
     private(set) var accesses = 0
 
-    init(address: [UInt8] = [0x52, 0x54, 0, 0x73, 0x77, 0x66], isWide: Bool = true, signature: UInt8 = 0x57) {
+    /// - Parameter kilobytes: of memory; 16 on 16 data lines and 8 on 8 if nil.
+    init(
+        address: [UInt8] = [0x52, 0x54, 0, 0x73, 0x77, 0x66], isWide: Bool = true, signature: UInt8 = 0x57, kilobytes: Int? = nil
+    ) {
         self.address = address
         isNarrow = !isWide
         memoryStart = isWide ? 0x4000 : 0x2000
-        memoryEnd = isWide ? 0x8000 : 0x4000
-        memory.initialize(repeating: 0xa5, count: 65536)
+        memoryEnd = memoryStart + 1024 * (kilobytes ?? (isWide ? 16 : 8))
         var prom = address + [UInt8](repeating: 0x99, count: 8) + [signature, signature]
         if isWide { prom = prom.flatMap { [$0, $0] } }
         // Bytes 6 to 13 hold anything, and need not even be doubled.
@@ -69,12 +75,12 @@ final class DP8390Model {
         for (i, byte) in prom.enumerated() { memory[i] = byte }
     }
 
-    deinit { memory.deallocate() }
-
     func complain(_ what: String) { if complaints.count < 20 { complaints.append(what) } }
 
     var isLineUp: Bool { isr & imr & 0x7f != 0 }
     private var isStopped: Bool { cr & 1 != 0 }
+    /// Not live yet: nothing goes into the ring.
+    private var isMonitoring: Bool { rcr & 0x20 != 0 }
     private var ring: Range<Int> { pstart << 8..<pstop << 8 }
 
     // MARK: The wire
@@ -83,7 +89,11 @@ final class DP8390Model {
     @discardableResult
     func receive(_ frame: [UInt8], status: UInt8 = 1) -> Bool {
         guard !isGone, !isStopped, cr & 2 != 0, rcr & 0x20 == 0, wants(frame) else { return false }
-        guard tcr & 6 == 0, jam == nil else { dropped += 1; return false }
+        guard tcr & 6 == 0, jam == nil else {
+            dropped += 1
+            if jam == .overflowed { tally[2] = min(192, tally[2] + 1) }  // CNTR2 counts on while the ring is full
+            return false
+        }
         let padded = frame + [UInt8](repeating: 0, count: max(0, 60 - frame.count))
         let pages = (padded.count + 8 + 255) >> 8
         let free = (bnry - curr + (pstop - pstart)) % (pstop - pstart)
@@ -101,6 +111,7 @@ final class DP8390Model {
         if next >= pstop { next -= pstop - pstart }
         let count = padded.count + 4
         var header: [UInt8] = [status | (frame[0] & 1) << 5, UInt8(next), UInt8(count & 255), UInt8(count >> 8)]
+        if doublesLowByte { header[3] = header[2] }
         if let distort = distortHeader {
             distortHeader = nil
             distort(&header)
@@ -317,6 +328,7 @@ final class DP8390Model {
     private func checkSpan() {
         if dcr & 1 != 0, rbcr & 1 != 0 { complain("odd byte count in word mode") }
         if !isWriting, rsar + rbcr <= 32 { return }
+        if isMonitoring, rsar >= memoryEnd, rsar + rbcr <= 0xc000 { return }  // a driver that measures
         guard rsar >= memoryStart, rsar + rbcr <= memoryEnd else { return complain("remote DMA of \(rbcr) bytes at \(rsar)") }
         let span = rsar..<rsar + rbcr
         if isWriting {
@@ -344,7 +356,10 @@ final class DP8390Model {
         for i in 0..<seen {
             let isPROM = rsar < 32 && !isWriting
             if !isPROM, rsar < memoryStart || rsar >= memoryEnd {
-                complain("data port at \(rsar)")
+                if !isMonitoring { complain("data port at \(rsar)") }
+                let place = (rsar - memoryStart) % (memoryEnd - memoryStart) + memoryStart
+                if mirrors, let value { memory[place] = UInt8(truncatingIfNeeded: value >> UInt32(8 * i)) }
+                if value == nil { result |= UInt32(mirrors ? memory[place] : 0xff) << UInt32(8 * i) }
             } else if let value {
                 memory[rsar] = UInt8(truncatingIfNeeded: value >> UInt32(8 * i))
             } else {

@@ -5,14 +5,14 @@ import Testing
 
 /// Lends a tree over these bytes; the page after the end is not there to read, as far as the reader is told.
 func withTree<Result>(_ bytes: [UInt8], _ body: (DeviceTree) throws -> Result) rethrows -> Result? {
-    try bytes.withUnsafeBytes { raw in
-        guard let tree = DeviceTree(raw.baseAddress!, available: raw.count) else { return nil }
+    unsafe try bytes.withUnsafeBytes { raw in
+        guard let tree = unsafe DeviceTree(raw.baseAddress!, available: raw.count) else { return nil }
         return try body(tree)
     }
 }
 
 func string(_ bytes: DeviceTreeBytes?) -> String? {
-    bytes.map { String(decoding: UnsafeRawBufferPointer(start: $0.pointer, count: $0.count), as: UTF8.self) }
+    bytes.map { unsafe String(decoding: UnsafeRawBufferPointer(start: $0.pointer, count: $0.count), as: UTF8.self) }
 }
 
 func withVirtMachine(_ body: (DeviceTree) throws -> Void) throws {

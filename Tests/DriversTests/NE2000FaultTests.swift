@@ -65,7 +65,7 @@ import Testing
             rig.poll()
         }
         check(rig.card.counters.resets == 1)
-        #expect(rig.troubles.count == 1)
+        #expect(rig.faults.count == 1)
         #expect(works(rig))
         expectSound(rig)
     }
@@ -88,7 +88,7 @@ import Testing
         rig.run(for: 900_000_000)
         check(rig.card.counters.transmitTimeouts == 1)
         check(rig.card.counters.transmitLost == 2)
-        #expect(rig.troubles == ["the transmitter did not finish: card reset"])
+        #expect(rig.faults == ["the transmitter did not finish: card reset"])
         #expect(works(rig))
         expectSound(rig)
     }
@@ -120,7 +120,7 @@ import Testing
         rig.model.reset()
         #expect(!rig.model.receive(rig.frame(60, 1)))
         rig.run(for: 2_100_000_000)
-        #expect(rig.troubles == ["the card had stopped by itself: card reset"])
+        #expect(rig.faults == ["the card had stopped by itself: card reset"])
         #expect(works(rig))
         expectSound(rig)
     }
@@ -133,8 +133,8 @@ import Testing
             rig.poll()
         }
         check(rig.card.isBroken && !rig.card.isLinkUp)
-        #expect(rig.troubles.last?.contains("not used any more") == true)
-        #expect(rig.troubles.count == 6)
+        #expect(rig.faults.last?.contains("not used any more") == true)
+        #expect(rig.faults.count == 6)
         check(rig.card.patience == .max)
         #expect(!rig.send(rig.frame(60, 1)))
         rig.poll()
@@ -157,7 +157,7 @@ import Testing
         rig.model.isGone = true
         rig.run(for: 3_000_000_000)
         check(rig.card.isBroken)
-        #expect(rig.troubles.count == 1)
+        #expect(rig.faults.count == 1)
         expectSound(rig)
     }
 
@@ -217,8 +217,8 @@ import Testing
             rig.run(for: 700_000_000, step: 20_000_000)
         }
         let isWell = works(rig)
-        let spoke = rig.troubles.contains { $0.contains("not used any more") }
-        #expect(isWell != rig.card.isBroken && rig.card.isBroken == spoke, "seed \(seed): \(rig.troubles)")
+        let spoke = rig.faults.contains { $0.contains("not used any more") }
+        #expect(isWell != rig.card.isBroken && rig.card.isBroken == spoke, "seed \(seed): \(rig.faults)")
         #expect(rig.model.complaints + rig.complaints == [], "seed \(seed)")
         #expect(rig.pool.freeCount == rig.pool.count, "seed \(seed)")
     }

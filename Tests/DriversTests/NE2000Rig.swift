@@ -4,6 +4,7 @@ import Drivers
 
 @testable import NetStack
 
+@safe
 final class NE2000Rig {
     let model: DP8390Model
     let pool: PacketPool
@@ -16,18 +17,18 @@ final class NE2000Rig {
     /// Frames that the driver gave back.
     var refused = 0
     var complaints: [String] = []
-    var troubles: [String] = []
+    var faults: [String] = []
 
     init(_ model: DP8390Model, width: NE2000Width = .long, packets: Int = 64, expectingSignature: Bool = true) throws(NE2000Error) {
         self.model = model
         let bytes = (packets + 1) * PacketPool.bufferSize
-        poolMemory = .allocate(byteCount: bytes, alignment: 64)
-        pool = PacketPool(memory: poolMemory, byteCount: bytes)!
+        unsafe poolMemory = .allocate(byteCount: bytes, alignment: 64)
+        pool = unsafe PacketPool(memory: poolMemory, byteCount: bytes)!
         card = try NE2000(ModelPorts(model: model), width: width, pool: pool, expectingSignature: expectingSignature)
         _ = card.rearm()
     }
 
-    deinit { poolMemory.deallocate() }
+    deinit { unsafe poolMemory.deallocate() }
 
     /// What `NetStack.poll` does with a device.
     func poll(budget: Int = 64) {
@@ -44,7 +45,7 @@ final class NE2000Rig {
             turns += 1
             if turns > 100 { return complaints.append("poll does not end") }
         } while card.rearm()
-        while let trouble = card.takeFaultMessage() { troubles.append("\(trouble)") }
+        while let message = card.takeFaultMessage() { faults.append("\(message)") }
     }
 
     /// Lets time pass, with polls where the line is up or patience is over.

@@ -147,8 +147,8 @@ import Testing
     // MARK: The device tree
 
     @Test func deviceTreeNamesWindowsAndInterrupts() throws {
-        try virtMachineTree.withUnsafeBytes { bytes in
-            let tree = try #require(DeviceTree(bytes.baseAddress!, available: bytes.count))
+        unsafe try virtMachineTree.withUnsafeBytes { bytes in
+            let tree = unsafe try #require(DeviceTree(bytes.baseAddress!, available: bytes.count))
             let host = try #require(tree.node(compatible: "pci-host-ecam-generic"))
             let ranges = (0..<3).compactMap { host.pciRange($0) }
             #expect(ranges.map(\.kind) == [.io, .memory32, .memory64])

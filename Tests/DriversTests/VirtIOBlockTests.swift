@@ -13,34 +13,34 @@ final class DiskModel: VirtIOModel {
     init(_ memory: TestMemory, isLegacy: Bool, sectors: Int = 128, features: UInt64 = 1 << 2 | 1 << 9, capacity: UInt32 = 64) {
         disk = (0..<sectors * 512).map { UInt8(truncatingIfNeeded: $0 / 512 + $0 % 512) }
         var configuration = [UInt8](repeating: 0, count: 64)
-        withUnsafeBytes(of: UInt64(sectors)) { configuration.replaceSubrange(0..<8, with: $0) }
+        unsafe withUnsafeBytes(of: UInt64(sectors)) { unsafe configuration.replaceSubrange(0..<8, with: $0) }
         configuration[12] = 62  // seg_max
         super.init(memory, id: 2, isLegacy: isLegacy, features: features, capacities: [capacity], configuration: configuration)
     }
 
     override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
-        guard let header = chain.first, header.bytes.count == 16, !header.isWritable,
-            let status = chain.last, status.bytes.count == 1, status.isWritable
+        guard let header = chain.first, unsafe header.bytes.count == 16, !header.isWritable,
+            let status = chain.last, unsafe status.bytes.count == 1, status.isWritable
         else {
             complaints.append("not a block request")
             return 0
         }
-        let type = header.bytes.load(as: UInt32.self)
-        var offset = Int(header.bytes.load(fromByteOffset: 8, as: UInt64.self)) * 512
+        let type = unsafe header.bytes.load(as: UInt32.self)
+        var offset = unsafe Int(header.bytes.load(fromByteOffset: 8, as: UInt64.self)) * 512
         var written: UInt32 = 1
         if type == 4 { flushes += 1 }
         for segment in chain.dropFirst().dropLast() {
             if segment.isWritable != (type == 0) { complaints.append("segment of the wrong direction") }
             if failing { continue }
             if type == 0 {
-                segment.bytes.copyBytes(from: disk[offset..<offset + segment.bytes.count])
-                written += UInt32(segment.bytes.count)
+                unsafe segment.bytes.copyBytes(from: disk[offset..<offset + segment.bytes.count])
+                unsafe written += UInt32(segment.bytes.count)
             } else {
-                disk.replaceSubrange(offset..<offset + segment.bytes.count, with: segment.bytes)
+                unsafe disk.replaceSubrange(offset..<offset + segment.bytes.count, with: segment.bytes)
             }
-            offset += segment.bytes.count
+            unsafe offset += segment.bytes.count
         }
-        if !writesNoStatus { status.bytes[0] = failing ? 1 : 0 } else { status.bytes[0] = 0xff }
+        if !writesNoStatus { unsafe status.bytes[0] = failing ? 1 : 0 } else { unsafe status.bytes[0] = 0xff }
         return written
     }
 }
@@ -97,15 +97,16 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
     @Test(arguments: [true, false]) func readsAndWritesScatteredSegments(isLegacy: Bool) throws {
         let model = DiskModel(memory, isLegacy: isLegacy)
         var disk = try start(model)
-        let buffer = memory.allocate(8192)!
-        let read = try #require(try disk.submit(.read, sector: 5, segmentCount: 3) { BlockSegment(unsafe: buffer + 2048 * $0, byteCount: 1024) })
+        let buffer = unsafe memory.allocate(8192)!
+        let pieces = (0..<3).map { unsafe BlockSegment(unsafe: buffer + 2048 * $0, byteCount: 1024) }
+        let read = try #require(try disk.submit(.read, sector: 5, segmentCount: 3) { pieces[$0] })
         check(disk.completed()?.token == read)
         check(disk.completed() == nil)
         for i in 0..<3 {
-            for j in 0..<1024 { #expect((buffer + 2048 * i + j).load(as: UInt8.self) == model.disk[5 * 512 + 1024 * i + j]) }
+            for j in 0..<1024 { unsafe #expect((buffer + 2048 * i + j).load(as: UInt8.self) == model.disk[5 * 512 + 1024 * i + j]) }
         }
-        buffer.initializeMemory(as: UInt8.self, repeating: 0x77, count: 1024)
-        let write = try #require(try disk.submit(.write, sector: 9, BlockSegment(unsafe: buffer, byteCount: 1024)))
+        unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0x77, count: 1024)
+        let write = unsafe try #require(try disk.submit(.write, sector: 9, BlockSegment(unsafe: buffer, byteCount: 1024)))
         let flush = try #require(try disk.submitFlush())
         check(disk.completed()?.token == write)
         let last = disk.completed()
@@ -121,16 +122,17 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
     @Test func refusesRequestsThatMakeNoSense() throws {
         let model = DiskModel(memory, isLegacy: false, features: 1 << 5)
         var disk = try start(model)
-        let buffer = memory.allocate(4096)!
-        #expect(throws: BlockError.readOnly) { try disk.submit(.write, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512)) }
-        #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: 128, BlockSegment(unsafe: buffer, byteCount: 512)) }
-        #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: .max, BlockSegment(unsafe: buffer, byteCount: 512)) }
-        #expect(throws: BlockError.badSegment) { try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 100)) }
+        let buffer = unsafe memory.allocate(4096)!
+        let sectorOfBuffer = unsafe BlockSegment(unsafe: buffer, byteCount: 512), odd = unsafe BlockSegment(unsafe: buffer, byteCount: 100)
+        #expect(throws: BlockError.readOnly) { try disk.submit(.write, sector: 0, sectorOfBuffer) }
+        #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: 128, sectorOfBuffer) }
+        #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: .max, sectorOfBuffer) }
+        #expect(throws: BlockError.badSegment) { try disk.submit(.read, sector: 0, odd) }
         #expect(throws: BlockError.tooManySegments) {
-            try disk.submit(.read, sector: 0, segmentCount: 99) { _ in BlockSegment(unsafe: buffer, byteCount: 512) }
+            try disk.submit(.read, sector: 0, segmentCount: 99) { _ in sectorOfBuffer }
         }
         #expect(model.pending(0) == 0)
-        let flush = try disk.submit(.flush, sector: .max, BlockSegment(unsafe: buffer, byteCount: 1))  // sector and segment of a flush mean nothing
+        let flush = unsafe try disk.submit(.flush, sector: .max, BlockSegment(unsafe: buffer, byteCount: 1))  // sector and segment of a flush mean nothing
         #expect(flush != nil)
         check(disk.completed()?.status == .done)
     }
@@ -138,11 +140,11 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
     @Test func fullQueueTakesNoMoreAndRecovers() throws {
         let model = DiskModel(memory, isLegacy: true, capacity: 16)
         var disk = try start(model)
-        let buffer = memory.allocate(4096)!
+        let buffer = unsafe memory.allocate(4096)!
         model.isPaused = true
         for _ in 0..<3 {
             var tokens: [UInt16] = []
-            while let token = try disk.submit(.read, sector: 1, BlockSegment(unsafe: buffer, byteCount: 512)) { tokens.append(token.index) }
+            while let token = unsafe try disk.submit(.read, sector: 1, BlockSegment(unsafe: buffer, byteCount: 512)) { tokens.append(token.index) }
             #expect(tokens.count == 5)  // 16 descriptors, 3 a request
             #expect(Set(tokens).count == 5)
             model.run(0)
@@ -156,15 +158,15 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
     @Test(arguments: [true, false]) func indexesWrapOver65536Entries(isLegacy: Bool) throws {
         let model = DiskModel(memory, isLegacy: isLegacy, capacity: 8)
         var disk = try start(model)
-        let buffer = memory.allocate(4096)!
+        let buffer = unsafe memory.allocate(4096)!
         for i in 0..<70_000 {
             let sector = UInt64(i % 128)
-            guard let token = try disk.submit(.read, sector: sector, BlockSegment(unsafe: buffer, byteCount: 512)) else {
+            guard let token = unsafe try disk.submit(.read, sector: sector, BlockSegment(unsafe: buffer, byteCount: 512)) else {
                 Issue.record("avail ring stalled at request \(i)")
                 return
             }
             guard let completion = disk.completed(), completion.token == token, completion.status == .done,
-                buffer.load(as: UInt8.self) == UInt8(sector)
+                unsafe buffer.load(as: UInt8.self) == UInt8(sector)
             else {
                 Issue.record("request \(i) did not come back as it should")
                 return
@@ -176,11 +178,11 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
     @Test func falseUsedIDsAreCountedAndNotFollowed() throws {
         let model = DiskModel(memory, isLegacy: false)
         var disk = try start(model)
-        let buffer = memory.allocate(4096)!
+        let buffer = unsafe memory.allocate(4096)!
         for id: UInt32 in [64, 0xffff_ffff, 40] { model.pushStray(0, id: id, length: 1) }
         check(disk.completed() == nil)
         check(disk.badUsedIDs == 3)
-        let token = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))!
+        let token = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))!
         model.pushStray(0, id: UInt32(token.index), length: 1)  // the same once more
         check(disk.completed()?.token == token)
         check(disk.completed() == nil)
@@ -191,7 +193,7 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         let model = DiskModel(memory, isLegacy: false)
         var disk = try start(model)
         model.faults = [.usedLength(0xffff_fff0)]
-        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: memory.allocate(4096)!, byteCount: 512))
+        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: memory.allocate(4096)!, byteCount: 512))
         check(disk.completed()?.status == .done)
         check(disk.badUsedLengths == 1)
     }
@@ -200,22 +202,23 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         let model = DiskModel(memory, isLegacy: false)
         var disk = try start(model)
         model.faults = [.usedIndexJump(1000)]
-        let buffer = memory.allocate(4096)!
-        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
+        let buffer = unsafe memory.allocate(4096)!
+        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         check(disk.completed() == nil)
         check(disk.isBroken)
-        #expect(throws: BlockError.deviceBroken) { try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512)) }
+        let sectorOfBuffer = unsafe BlockSegment(unsafe: buffer, byteCount: 512)
+        #expect(throws: BlockError.deviceBroken) { try disk.submit(.read, sector: 0, sectorOfBuffer) }
     }
 
     @Test func statusByteTellsFailureFromNoAnswer() throws {
         let model = DiskModel(memory, isLegacy: false)
         var disk = try start(model)
-        let buffer = memory.allocate(4096)!
+        let buffer = unsafe memory.allocate(4096)!
         model.failing = true
-        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
+        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         check(disk.completed()?.status == .failed)
         model.writesNoStatus = true
-        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
+        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         check(disk.completed()?.status == .noAnswer)
     }
 
@@ -223,18 +226,18 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         let model = DiskModel(memory, isLegacy: true)
         var disk = try start(model)
         let handler = disk.interrupt
-        let buffer = memory.allocate(4096)!
+        let buffer = unsafe memory.allocate(4096)!
         #expect(handler.acknowledge(masking: true) == [])
-        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
+        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         #expect(handler.acknowledge(masking: true) == .queue)
         #expect(model.interruptStatus == 0)
         check(disk.completed() != nil)
-        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))  // finishes while masked
+        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))  // finishes while masked
         #expect(model.interrupts == 1)
         check(disk.rearm())
         check(disk.completed() != nil)
         check(!disk.rearm())
-        _ = try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
+        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         #expect(model.interrupts == 2)
     }
 
@@ -242,7 +245,7 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         let model = DiskModel(memory, isLegacy: true)
         var disk = try start(model)
         model.wantsNoNotifications = true
-        let token = try disk.submit(.read, sector: 0, BlockSegment(unsafe: memory.allocate(4096)!, byteCount: 512))
+        let token = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: memory.allocate(4096)!, byteCount: 512))
         #expect(model.queues[0].notifications == 0)
         model.run(0)
         check(disk.completed()?.token == token)

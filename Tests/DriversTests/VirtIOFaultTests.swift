@@ -18,7 +18,7 @@ import Testing
 
         init(seed: Int, _ memory: TestMemory = TestMemory(byteCount: 2 << 20)) throws {
             let bytes = 97 * PacketPool.bufferSize
-            pool = PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
+            pool = unsafe PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
             var features: UInt64 = 1 << 5 | 1 << 16
             if seed % 2 == 0 { features |= 1 << 27 }
             if seed % 3 == 0 { features |= 1 << 29 }
@@ -155,7 +155,7 @@ import Testing
         let memory = TestMemory(byteCount: 1 << 20)
         let model = DiskModel(memory, isLegacy: seed % 2 == 0)
         var disk = try TestBlock(VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory))
-        let buffer = memory.allocate(32 * 512)!
+        let buffer = unsafe memory.allocate(32 * 512)!
         var underWay: Set<UInt16> = []
         for _ in 0..<200 {
             switch Int.random(in: 0..<40, using: &random) {
@@ -172,7 +172,7 @@ import Testing
             }
             for _ in 0..<Int.random(in: 0...2, using: &random) {
                 let operation: BlockOperation = Bool.random(using: &random) ? .read : .write
-                if let token = try? disk.submit(operation, sector: .random(in: 0..<120, using: &random), BlockSegment(unsafe: buffer, byteCount: 512)) {
+                if let token = unsafe try? disk.submit(operation, sector: .random(in: 0..<120, using: &random), BlockSegment(unsafe: buffer, byteCount: 512)) {
                     #expect(underWay.insert(token.index).inserted, "seed \(seed): a token twice")
                 }
             }

@@ -19,6 +19,7 @@ class VirtIOModel {
         var usedIndex: UInt16 = 0
         var notifications = 0
     }
+    @safe
     struct Segment {
         let bytes: UnsafeMutableRawBufferPointer
         let isWritable: Bool
@@ -170,11 +171,11 @@ class VirtIOModel {
     // MARK: Rings
 
     private func at(_ address: UInt64, _ count: Int) -> UnsafeMutableRawPointer? {
-        guard let pointer = memory.deviceSide(address, count) else {
+        guard let pointer = unsafe memory.deviceSide(address, count) else {
             complaints.append("address \(address) is not DMA memory")
             return nil
         }
-        return pointer
+        return unsafe pointer
     }
 
     private func notify(_ queue: Int) {
@@ -185,13 +186,13 @@ class VirtIOModel {
 
     private func writeUsedFlags(_ i: Int) {
         if queues[i].isReady, usesEventIndex { writeAvailEvent(i) }
-        if queues[i].isReady { at(queues[i].used, 2)?.storeBytes(of: wantsNoNotifications ? 1 : 0, as: UInt16.self) }
+        if queues[i].isReady { unsafe at(queues[i].used, 2)?.storeBytes(of: wantsNoNotifications ? 1 : 0, as: UInt16.self) }
     }
 
     /// Chains the driver offers that the device has not taken.
     func pending(_ i: Int) -> Int {
-        guard queues[i].isReady, let index = at(queues[i].available + 2, 2) else { return 0 }
-        return Int(index.load(as: UInt16.self) &- queues[i].lastAvailable)
+        guard queues[i].isReady, let index = unsafe at(queues[i].available + 2, 2) else { return 0 }
+        return unsafe Int(index.load(as: UInt16.self) &- queues[i].lastAvailable)
     }
 
     /// Works on everything in the available ring of a queue.
@@ -206,24 +207,24 @@ class VirtIOModel {
     private func runOne(_ i: Int) -> Bool {
         let queue = queues[i]
         let slot = UInt64(queue.lastAvailable) % UInt64(queue.size)
-        guard let head = at(queue.available + 4 + 2 * slot, 2)?.load(as: UInt16.self) else { return false }
+        guard let head = unsafe at(queue.available + 4 + 2 * slot, 2)?.load(as: UInt16.self) else { return false }
         var chain: [Segment] = []
         var number = head
         while true {
             guard chain.count < Int(queue.size), UInt32(number) < queue.size,
-                let entry = at(queue.descriptors + 16 * UInt64(number), 16)
+                let entry = unsafe at(queue.descriptors + 16 * UInt64(number), 16)
             else { complaints.append("a chain that does not end"); return false }
-            let address = entry.load(as: UInt64.self), length = Int(entry.load(fromByteOffset: 8, as: UInt32.self))
-            let flags = entry.load(fromByteOffset: 12, as: UInt16.self)
+            let address = unsafe entry.load(as: UInt64.self), length = unsafe Int(entry.load(fromByteOffset: 8, as: UInt32.self))
+            let flags = unsafe entry.load(fromByteOffset: 12, as: UInt16.self)
             if flags & 4 != 0 {
                 guard readTable(address, length, flags, &chain) else { return false }
                 break
             }
-            guard let bytes = at(address, length) else { return false }
+            guard let bytes = unsafe at(address, length) else { return false }
             if flags & 2 == 0, chain.last?.isWritable == true { complaints.append("readable after writable") }
-            chain.append(Segment(bytes: .init(start: bytes, count: length), isWritable: flags & 2 != 0))
+            unsafe chain.append(Segment(bytes: .init(start: bytes, count: length), isWritable: flags & 2 != 0))
             if flags & 1 == 0 { break }
-            number = entry.load(fromByteOffset: 14, as: UInt16.self)
+            number = unsafe entry.load(fromByteOffset: 14, as: UInt16.self)
         }
         guard let written = process(i, chain) else { return false }
         queues[i].lastAvailable &+= 1
@@ -235,20 +236,20 @@ class VirtIOModel {
     /// A chain in a table of its own (section 2.7.5.3).
     private func readTable(_ address: UInt64, _ length: Int, _ flags: UInt16, _ chain: inout [Segment]) -> Bool {
         if driverFeatures & 1 << 28 == 0 { complaints.append("an indirect table that was not negotiated") }
-        guard flags & 1 == 0, chain.isEmpty, length > 0, length % 16 == 0, at(address, length) != nil else {
+        guard flags & 1 == 0, chain.isEmpty, length > 0, length % 16 == 0, unsafe at(address, length) != nil else {
             complaints.append("an indirect table that makes no sense")
             return false
         }
         var number = 0
         while true {
-            guard number < length / 16, chain.count <= length / 16, let entry = at(address + 16 * UInt64(number), 16),
-                let bytes = at(entry.load(as: UInt64.self), Int(entry.load(fromByteOffset: 8, as: UInt32.self)))
+            guard number < length / 16, chain.count <= length / 16, let entry = unsafe at(address + 16 * UInt64(number), 16),
+                let bytes = unsafe at(entry.load(as: UInt64.self), Int(entry.load(fromByteOffset: 8, as: UInt32.self)))
             else { complaints.append("an indirect chain that does not end"); return false }
-            let flags = entry.load(fromByteOffset: 12, as: UInt16.self)
-            chain.append(Segment(
+            let flags = unsafe entry.load(fromByteOffset: 12, as: UInt16.self)
+            unsafe chain.append(Segment(
                 bytes: .init(start: bytes, count: Int(entry.load(fromByteOffset: 8, as: UInt32.self))), isWritable: flags & 2 != 0))
             if flags & 1 == 0 { return true }
-            number = Int(entry.load(fromByteOffset: 14, as: UInt16.self))
+            number = unsafe Int(entry.load(fromByteOffset: 14, as: UInt16.self))
         }
     }
 
@@ -256,7 +257,7 @@ class VirtIOModel {
     /// avail_event: at which chain this device wants to be notified next.
     private func writeAvailEvent(_ i: Int) {
         let event = wantsNoNotifications ? queues[i].lastAvailable &+ 0x8000 : queues[i].lastAvailable
-        at(queues[i].used + 4 + 8 * UInt64(queues[i].size), 2)?.storeBytes(of: event, as: UInt16.self)
+        unsafe at(queues[i].used + 4 + 8 * UInt64(queues[i].size), 2)?.storeBytes(of: event, as: UInt16.self)
     }
 
     private func push(_ i: Int, _ head: UInt32, _ written: UInt32) {
@@ -269,12 +270,12 @@ class VirtIOModel {
             }
         }
         let slot = UInt64(queues[i].usedIndex) % UInt64(queues[i].size)
-        at(queues[i].used + 4 + 8 * slot, 8)?.storeBytes(of: UInt64(id) | UInt64(length) << 32, as: UInt64.self)
+        unsafe at(queues[i].used + 4 + 8 * slot, 8)?.storeBytes(of: UInt64(id) | UInt64(length) << 32, as: UInt64.self)
         queues[i].usedIndex &+= step
-        at(queues[i].used + 2, 2)?.storeBytes(of: queues[i].usedIndex, as: UInt16.self)
-        var isWanted = at(queues[i].available, 2)?.load(as: UInt16.self) == 0
+        unsafe at(queues[i].used + 2, 2)?.storeBytes(of: queues[i].usedIndex, as: UInt16.self)
+        var isWanted = unsafe at(queues[i].available, 2)?.load(as: UInt16.self) == 0
         if usesEventIndex {
-            let event = at(queues[i].available + 4 + 2 * UInt64(queues[i].size), 2)?.load(as: UInt16.self) ?? 0
+            let event = unsafe at(queues[i].available + 4 + 2 * UInt64(queues[i].size), 2)?.load(as: UInt16.self) ?? 0
             isWanted = queues[i].usedIndex &- event &- 1 < step
         }
         if isWanted, losesInterrupts > 0 {

@@ -19,7 +19,7 @@ import Testing
 
     init() {
         let bytes = 513 * PacketPool.bufferSize
-        pool = PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
+        pool = unsafe PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
     }
 
     private func start(_ model: NetModel, receiveBuffers: Int = 64) throws -> TestNet {

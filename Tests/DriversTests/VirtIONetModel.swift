@@ -27,10 +27,10 @@ final class NetModel: VirtIOModel {
 
     override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
         if queue == 2 { return obey(chain) }
-        if wantsOwnHeader, chain.first?.bytes.count != headerLength || chain.count != 2 { complaints.append("header not alone") }
+        if wantsOwnHeader, unsafe chain.first?.bytes.count != headerLength || chain.count != 2 { complaints.append("header not alone") }
         if queue == 1 {
             if chain.contains(where: \.isWritable) { complaints.append("writable transmit descriptor") }
-            let bytes = chain.flatMap { Array($0.bytes) }
+            let bytes = chain.flatMap { unsafe Array($0.bytes) }
             if bytes.count < headerLength { complaints.append("no header"); return 0 }
             sent.append(checksummed(Array(bytes.dropFirst(headerLength)), Array(bytes.prefix(headerLength))))
             return 0
@@ -43,8 +43,8 @@ final class NetModel: VirtIOModel {
         let count = UInt32(bytes.count)
         for segment in chain {
             if !segment.isWritable { complaints.append("readable receive descriptor") }
-            let part = min(bytes.count, segment.bytes.count)
-            segment.bytes.copyBytes(from: bytes.prefix(part))
+            let part = unsafe min(bytes.count, segment.bytes.count)
+            unsafe segment.bytes.copyBytes(from: bytes.prefix(part))
             bytes.removeFirst(part)
         }
         if !bytes.isEmpty { complaints.append("receive buffer too small") }
@@ -65,8 +65,8 @@ final class NetModel: VirtIOModel {
         }
         var written: UInt32 = 0
         for segment in chain {
-            let part = min(left.count, segment.bytes.count, fill - Int(written))
-            segment.bytes.copyBytes(from: left.prefix(part))
+            let part = unsafe min(left.count, segment.bytes.count, fill - Int(written))
+            unsafe segment.bytes.copyBytes(from: left.prefix(part))
             left.removeFirst(part)
             written += UInt32(part)
         }
@@ -77,12 +77,12 @@ final class NetModel: VirtIOModel {
     }
 
     private func obey(_ chain: [Segment]) -> UInt32? {
-        guard chain.count == 2, !chain[0].isWritable, chain[1].isWritable, chain[1].bytes.count == 1 else {
+        guard chain.count == 2, !chain[0].isWritable, chain[1].isWritable, unsafe chain[1].bytes.count == 1 else {
             complaints.append("a control command that makes no sense")
             return 0
         }
-        orders.append(Array(chain[0].bytes))
-        chain[1].bytes[0] = answer
+        unsafe orders.append(Array(chain[0].bytes))
+        unsafe chain[1].bytes[0] = answer
         return 1
     }
 
@@ -100,7 +100,7 @@ final class NetModel: VirtIOModel {
         if header[1...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count { complaints.append("header makes no sense") }
         var frame = frame
         var checksum = Checksum()
-        frame.withUnsafeBytes { checksum.add(RawSpan(_unsafeBytes: $0), from: start, to: frame.count) }
+        unsafe frame.withUnsafeBytes { unsafe checksum.add(RawSpan(_unsafeBytes: $0), from: start, to: frame.count) }
         frame[start + offset] = UInt8(checksum.value >> 8)
         frame[start + offset + 1] = UInt8(checksum.value & 255)
         return frame
@@ -118,7 +118,7 @@ func frame(_ count: Int, _ seed: Int) -> [UInt8] { (0..<count).map { UInt8(trunc
 
 func copy(_ packet: borrowing Packet) -> [UInt8] {
     var bytes: [UInt8] = []
-    packet.forEachPart { part in part.withUnsafeBytes { bytes += $0 } }
+    packet.forEachPart { part in unsafe part.withUnsafeBytes { unsafe bytes += $0 } }
     return bytes
 }
 
@@ -126,7 +126,7 @@ func copied(_ packet: borrowing LentPacket?) -> [UInt8]? {
     switch packet {
     case .some(let packet):
         var bytes: [UInt8] = []
-        packet.forEachPart { part in part.bytes.withUnsafeBytes { bytes += $0 } }
+        packet.forEachPart { part in unsafe part.bytes.withUnsafeBytes { unsafe bytes += $0 } }
         return bytes
     case .none: return nil
     }

@@ -14,7 +14,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
 
     init() {
         let bytes = 513 * PacketPool.bufferSize
-        pool = PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
+        pool = unsafe PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
     }
 
     func model(_ kind: Kind, capacity: UInt32 = 256) -> NetModel {
@@ -84,7 +84,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
     /// A stack whose socket 0 is connected to 10.0.2.2:7, a neighbour that it knows.
     private func stack(_ model: NetModel) throws -> NetStack<TestNet> {
         let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
-        var stack = NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
+        var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
         _ = stack.addInterface(try start(model))
         stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
         model.deliver([arpRequest])
@@ -103,8 +103,8 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             try stack.send(packet(frame(count, count)), from: 0, to: nil, now: Instant(nanoseconds: 2))
             let sent = try #require(model.sent.last)
             let datagram = Array(sent[34...])
-            let isRight = datagram.withUnsafeBytes {
-                UDPHeader(parsing: RawSpan(_unsafeBytes: $0), source: IPv4Address(10, 0, 2, 15), destination: IPv4Address(10, 0, 2, 2)) != nil
+            let isRight = unsafe datagram.withUnsafeBytes {
+                unsafe UDPHeader(parsing: RawSpan(_unsafeBytes: $0), source: IPv4Address(10, 0, 2, 15), destination: IPv4Address(10, 0, 2, 2)) != nil
             }
             #expect(isRight && (datagram[6] != 0 || datagram[7] != 0), "\(count) bytes")
         }
@@ -304,7 +304,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
     @Test func stackLooksAgainAtACardThatRanOutOfPackets() throws {
         let model = model(.modern)
         let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
-        var stack = NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
+        var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
         _ = stack.addInterface(try start(model, receiveBuffers: 4))
         var held = PacketQueue()
         while let packet = pool.take() { held.append(packet) }
@@ -323,7 +323,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         let model = model(kind)
         do {
             let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
-            var stack = NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
+            var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
             _ = stack.addInterface(try start(model))
             stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
             model.deliver([arpRequest])

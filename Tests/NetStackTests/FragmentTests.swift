@@ -112,8 +112,8 @@ import Testing
     /// Fragments of one datagram of 40 bytes after the header, as (offset, count, more).
     private func fragment(_ offset: Int, _ count: Int, more: Bool, identification: UInt16 = 9, fill: UInt8 = 1) -> [UInt8] {
         var bytes = [UInt8](repeating: fill, count: 34 + count)
-        bytes.withUnsafeMutableBytes { raw in
-            var span = MutableRawSpan(_unsafeBytes: raw)
+        unsafe bytes.withUnsafeMutableBytes { raw in
+            var span = unsafe MutableRawSpan(_unsafeBytes: raw)  // does not outlive the bytes
             EthernetHeader(destination: guestHardware, source: peerHardware, type: EtherType.ipv4).emit(to: &span)
         }
         let header = emitted(20) {
@@ -196,8 +196,8 @@ import Testing
         let sent = host.wire.takeOutgoing()
         // Fragmentation needed, 576 bytes, about what was sent.
         var message = [UInt8](repeating: 0, count: 8) + sent[0][14..<42]
-        message.withUnsafeMutableBytes { raw in
-            var span = MutableRawSpan(_unsafeBytes: raw)
+        unsafe message.withUnsafeMutableBytes { raw in
+            var span = unsafe MutableRawSpan(_unsafeBytes: raw)  // does not outlive the bytes
             ICMPHeader(type: ICMPType.destinationUnreachable, code: 4, sequence: 576).emit(to: &span)
         }
         var error = emitted(20) {

@@ -18,7 +18,7 @@ import Testing
             .sorted { $0.path < $1.path }.map { try Data(contentsOf: $0) }
     }
 
-    func replay(_ input: Data, _ target: FuzzTarget) -> UInt64 { input.withUnsafeBytes { target.run($0) } }
+    func replay(_ input: Data, _ target: FuzzTarget) -> UInt64 { target.run([UInt8](input)) }
 
     @Test(arguments: FuzzTarget.allCases) func replaysSeedsAndWhatWasFound(target: FuzzTarget) throws {
         let seeds = try Self.inputs(target, in: Self.corpus)

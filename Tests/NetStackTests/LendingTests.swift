@@ -2,6 +2,7 @@
 
 import Foundation
 import Synchronization
+import Storage
 import Testing
 
 @testable import NetStack
@@ -87,16 +88,20 @@ import Testing
         #expect(pool.pool.freeCount == 8)
     }
 
-    private final class Cells: @unchecked Sendable {
-        let kept: UnsafeMutablePointer<KeptPacket?>, lent: UnsafeMutablePointer<LentPacket?>
+    /// Places that two threads take turns with; `turn` and `done` say whose they are.
+    @safe private final class Cells: @unchecked Sendable {
+        let kept: Table<KeptPacket?>, lent: Table<LentPacket?>
         let turn = Atomic<Int>(-1), done = Atomic<Int>(-1)
         init(_ count: Int) {
-            kept = .allocate(capacity: count)
-            lent = .allocate(capacity: count)
+            // Never given back, as tables want it.
+            let keptPlaces = UnsafeMutablePointer<KeptPacket?>.allocate(capacity: count)
+            let lentPlaces = UnsafeMutablePointer<LentPacket?>.allocate(capacity: count)
             for i in 0..<count {
-                (kept + i).initialize(to: nil)
-                (lent + i).initialize(to: nil)
+                unsafe (keptPlaces + i).initialize(to: nil)
+                unsafe (lentPlaces + i).initialize(to: nil)
             }
+            kept = unsafe Table(unsafe: keptPlaces, count: count)
+            lent = unsafe Table(unsafe: lentPlaces, count: count)
         }
     }
 

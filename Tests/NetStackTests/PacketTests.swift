@@ -20,13 +20,13 @@ import Testing
     @Test func headersGoOnAndComeOffWithoutMovingBytes() {
         let pool = TestPool()
         var packet = pool.packet([1, 2, 3, 4])!
-        let place = packet.firstByte
-        check(UInt(bitPattern: place) % 4 == 2)
+        let place = unsafe UInt(bitPattern: packet.firstByte)  // a number: nothing is read there
+        check(place % 4 == 2)
         check(packet.trimFront(2))
         check(copy(packet) == [3, 4])
         check(packet.prepend(14))
         check(packet.count == 16)
-        check(packet.firstByte == place - 12)
+        check(unsafe UInt(bitPattern: packet.firstByte) == place - 12)
         check(packet.resize(to: 12) && packet.count == 12)
     }
 
@@ -60,7 +60,7 @@ import Testing
 
     @Test func poolNeverHandsOutABufferTwiceAmongThreads() async {
         let pool = TestPool(16)
-        nonisolated(unsafe) let shared = pool.pool
+        let shared = pool.pool
         await withTaskGroup(of: Bool.self) { group in
             for worker in 0..<4 {
                 group.addTask {

@@ -15,7 +15,9 @@ func hex(_ text: String) -> [UInt8] {
     return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
 }
 
-func withBytes<Result>(_ bytes: [UInt8], _ body: (RawSpan) -> Result) -> Result { body(bytes.span.bytes) }
+func withBytes<Result>(_ bytes: [UInt8], _ body: (RawSpan) -> Result) -> Result {
+    unsafe body(bytes.span.bytes)  // called unsafe because other types have padding; these are bytes
+}
 
 /// The bytes that an emitter writes over a buffer full of 0x5a.
 func emitted(_ count: Int, _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {
@@ -24,8 +26,8 @@ func emitted(_ count: Int, _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {
 
 func emitted(over start: [UInt8], _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {
     var bytes = start
-    bytes.withUnsafeMutableBytes { raw in
-        var span = MutableRawSpan(_unsafeBytes: raw)
+    unsafe bytes.withUnsafeMutableBytes { raw in
+        var span = unsafe MutableRawSpan(_unsafeBytes: raw)  // does not outlive the bytes
         body(&span)
     }
     return bytes
@@ -33,19 +35,19 @@ func emitted(over start: [UInt8], _ body: (inout MutableRawSpan) -> Void) -> [UI
 
 func copy(_ packet: borrowing Packet) -> [UInt8] {
     var bytes: [UInt8] = []
-    packet.forEachPart { part in part.withUnsafeBytes { bytes += $0 } }
+    packet.forEachPart { part in unsafe part.withUnsafeBytes { unsafe bytes += $0 } }  // copied while the part is there
     return bytes
 }
 
 /// A pool of so many packets. Its memory is never given back: packets may outlive everything else in a test.
-final class TestPool {
+@safe final class TestPool {
     let memory: UnsafeMutableRawPointer
     let pool: PacketPool
 
     init(_ count: Int = 64) {
         let bytes = (count + 1) * PacketPool.bufferSize
-        memory = .allocate(byteCount: bytes, alignment: 4096)
-        pool = PacketPool(memory: memory, byteCount: bytes)!
+        unsafe memory = .allocate(byteCount: bytes, alignment: 4096)  // never given back
+        pool = unsafe PacketPool(memory: memory, byteCount: bytes)!
     }
 
     func packet(_ bytes: [UInt8]) -> Packet? {
@@ -88,7 +90,7 @@ struct TestCard: NetworkDevice, ~Copyable {
     mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
         guard wire.outgoing.count < wire.ringSize else { return frame }
         var bytes: [UInt8] = []
-        frame.forEachPart { part in part.bytes.withUnsafeBytes { bytes += $0 } }
+        frame.forEachPart { part in unsafe part.bytes.withUnsafeBytes { unsafe bytes += $0 } }  // copied while the part is there
         wire.outgoing.append(bytes)
         return nil
     }
@@ -115,7 +117,7 @@ let guestHardware = EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66)
 let peerHardware = EthernetAddress(0x52, 0x55, 0x0a, 0, 2, 2)
 
 /// A stack with one card, and what is around it.
-final class TestHost {
+@safe final class TestHost {
     let pool: TestPool
     let wire = TestWire()
     let tables: UnsafeMutableRawPointer
@@ -126,8 +128,8 @@ final class TestHost {
         packets: Int = 64, seed: UInt64 = 0x1234_5678
     ) {
         pool = TestPool(packets)
-        tables = .allocate(byteCount: TestStack.memoryNeeded(sockets: 64), alignment: 16)
-        stack = NetStack(pool: pool.pool, memory: tables, sockets: 64, random: RandomGenerator(seed: seed))
+        unsafe tables = .allocate(byteCount: TestStack.memoryNeeded(sockets: 64), alignment: 16)  // never given back
+        stack = unsafe NetStack(pool: pool.pool, memory: tables, sockets: 64, random: RandomGenerator(seed: seed))
         _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
         stack.configure(.card(0), address: address, prefixLength: 24, gateway: gateway)
         stack.timers.cancel(.claim(.card(0)))

@@ -101,9 +101,9 @@ public final class QTestMachine {
     private func runUnblocked(_ process: Process) throws {
         var none = sigset_t()
         var before = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         try process.run()
     }
 
@@ -151,7 +151,7 @@ public final class QTestMachine {
     private func flush() {
         var done = 0
         while done < outgoing.count, failure == nil {
-            let count = outgoing.withUnsafeBytes { send(socket, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL)) }
+            let count = unsafe outgoing.withUnsafeBytes { unsafe send(socket, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL)) }
             if count <= 0 { failure = "QEMU is gone" } else { done += count }
         }
         outgoing.removeAll(keepingCapacity: true)
@@ -168,7 +168,7 @@ public final class QTestMachine {
                 return nil
             }
             var buffer = [UInt8](repeating: 0, count: 16384)
-            let count = recv(socket, &buffer, buffer.count, 0)
+            let count = unsafe recv(socket, &buffer, buffer.count, 0)
             guard count > 0 else {
                 failure = "QEMU has ended"
                 return nil

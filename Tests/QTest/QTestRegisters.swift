@@ -50,6 +50,7 @@ public struct QTestMMIO: RegisterSpace {
 
 /// Guest memory that the test gives out, with a copy here: the driver works on the copy, the device on the guest's memory, and only the
 /// hand-over calls move bytes between them. Rings are the guest's alone.
+@safe
 public final class QTestMemory {
     let machine: QTestMachine
     let base: UInt64
@@ -62,14 +63,14 @@ public final class QTestMemory {
         self.machine = machine
         self.base = base
         self.byteCount = byteCount
-        copy = .allocate(byteCount: byteCount, alignment: 4096)
-        copy.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+        unsafe copy = .allocate(byteCount: byteCount, alignment: 4096)
+        unsafe copy.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     }
 
-    deinit { copy.deallocate() }
+    deinit { unsafe copy.deallocate() }
 
     fileprivate func address(_ pointer: UnsafeMutableRawPointer) -> UInt64 {
-        let offset = pointer - copy
+        let offset = unsafe pointer - copy
         precondition(offset >= 0 && offset < byteCount, "a pointer that is not DMA memory")
         return base + UInt64(offset)
     }
@@ -84,29 +85,29 @@ public struct QTestDMA: DMA {
         let rounded = (byteCount + 4095) & ~4095
         guard memory.used + rounded <= memory.byteCount else { return nil }
         defer { memory.used += rounded }
-        return memory.copy + memory.used
+        return unsafe memory.copy + memory.used
     }
-    public func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64 { memory.address(pointer) }
+    public func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64 { unsafe memory.address(pointer) }
     public func giveToDevice(_ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection) {
         guard direction == .deviceReads else { return }
-        memory.machine.write(memory.address(pointer), UnsafeRawBufferPointer(start: pointer, count: byteCount))
+        unsafe memory.machine.write(memory.address(pointer), UnsafeRawBufferPointer(start: pointer, count: byteCount))
     }
     public func takeFromDevice(_ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection) {
         guard direction == .deviceWrites, byteCount > 0 else { return }
-        let bytes = memory.machine.read(memory.address(pointer), byteCount)
-        UnsafeMutableRawBufferPointer(start: pointer, count: byteCount).copyBytes(from: bytes)
+        let bytes = unsafe memory.machine.read(memory.address(pointer), byteCount)
+        unsafe UnsafeMutableRawBufferPointer(start: pointer, count: byteCount).copyBytes(from: bytes)
     }
 
-    private func at(_ pointer: UnsafeMutableRawPointer) -> String { hex(memory.address(pointer)) }
+    private func at(_ pointer: UnsafeMutableRawPointer) -> String { unsafe hex(memory.address(pointer)) }
     public func load16(_ pointer: UnsafeMutableRawPointer) -> UInt16 {
-        UInt16(truncatingIfNeeded: memory.machine.number("readw \(at(pointer))"))
+        UInt16(truncatingIfNeeded: memory.machine.number(unsafe "readw \(at(pointer))"))
     }
     public func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 {
-        UInt32(truncatingIfNeeded: memory.machine.number("readl \(at(pointer))"))
+        UInt32(truncatingIfNeeded: memory.machine.number(unsafe "readl \(at(pointer))"))
     }
-    public func store16(_ value: UInt16, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell("writew \(at(pointer)) \(hex(value))") }
-    public func store32(_ value: UInt32, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell("writel \(at(pointer)) \(hex(value))") }
-    public func store64(_ value: UInt64, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell("writeq \(at(pointer)) \(hex(value))") }
+    public func store16(_ value: UInt16, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell(unsafe "writew \(at(pointer)) \(hex(value))") }
+    public func store32(_ value: UInt32, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell(unsafe "writel \(at(pointer)) \(hex(value))") }
+    public func store64(_ value: UInt64, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell(unsafe "writeq \(at(pointer)) \(hex(value))") }
     /// Commands are carried out one after the other.
     public func orderAll() {}
 }

@@ -13,7 +13,7 @@ public final class QTestWire {
         descriptor = try UnixSocket.bound(SOCK_DGRAM, "\(machine.folder.path)/test\(number)")
         far = "\(machine.folder.path)/qemu\(number)"
         var patience = timeval(tv_sec: 5, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { close(descriptor) }
@@ -30,7 +30,7 @@ public final class QTestWire {
         machine.synchronise()  // or send
         guard UnixSocket.isReadable(descriptor, milliseconds: milliseconds) else { return nil }
         var buffer = [UInt8](repeating: 0, count: 65536)
-        let count = recv(descriptor, &buffer, buffer.count, 0)
+        let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
         return count >= 0 ? Array(buffer[..<count]) : nil
     }
 }

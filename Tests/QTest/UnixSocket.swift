@@ -6,9 +6,9 @@ public enum UnixSocket {
     private static func withAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+        return unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
         }
     }
 
@@ -20,7 +20,7 @@ public enum UnixSocket {
 
     static func bound(_ type: __socket_type, _ path: String) throws -> Int32 {
         let descriptor = try make(type)
-        guard withAddress(path, { bind(descriptor, $0, $1) }) == 0 else {
+        guard unsafe withAddress(path, { unsafe bind(descriptor, $0, $1) }) == 0 else {
             close(descriptor)
             throw QTestError(description: "bind to \(path): errno \(errno)")
         }
@@ -30,7 +30,7 @@ public enum UnixSocket {
     /// A stream to who listens at `path`.
     public static func connected(to path: String) throws -> Int32 {
         let descriptor = try make(SOCK_STREAM)
-        guard withAddress(path, { connect(descriptor, $0, $1) }) == 0 else {
+        guard unsafe withAddress(path, { unsafe connect(descriptor, $0, $1) }) == 0 else {
             close(descriptor)
             throw QTestError(description: "connect to \(path): errno \(errno)")
         }
@@ -51,12 +51,12 @@ public enum UnixSocket {
     /// Waits until there is something to read, or the end of the stream.
     public static func isReadable(_ descriptor: Int32, milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&entry, 1, milliseconds) > 0
+        return unsafe poll(&entry, 1, milliseconds) > 0
     }
 
     static func send(_ bytes: [UInt8], from descriptor: Int32, to path: String, waiting: Bool) -> Bool {
-        withAddress(path) { address, length in
-            sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT)), address, length) == bytes.count
+        unsafe withAddress(path) { address, length in
+            unsafe sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT)), address, length) == bytes.count
         }
     }
 }

@@ -1,7 +1,7 @@
 // What is going to happen, in the order of virtual time: a binary heap. Events of one instant keep the order in which they were scheduled.
 
 /// A thing that happens at an instant.
-struct Event {
+@safe struct Event {
     enum Kind: UInt8 {
         /// A frame arrives at the switch, from this port.
         case atSwitch
@@ -32,7 +32,8 @@ struct EventQueue: ~Copyable {
 
     mutating func schedule(_ kind: Event.Kind, port: Int, frame: Frame? = nil, at time: UInt64) {
         scheduled += 1
-        let event = Event(time: time, sequence: scheduled, kind: kind, port: Int32(port), held: frame.map { .passRetained($0) })
+        let held = unsafe frame.map { unsafe Unmanaged.passRetained($0) }  // released when the event leaves
+        let event = unsafe Event(time: time, sequence: scheduled, kind: kind, port: Int32(port), held: held)
         var hole = heap.count
         heap.append(event)
         while hole > 0 {
@@ -46,7 +47,7 @@ struct EventQueue: ~Copyable {
     /// The next event and its frame.
     mutating func removeFirst() -> (event: Event, frame: Frame?)? {
         guard let event = popFirst() else { return nil }
-        return (event, event.held?.takeRetainedValue())
+        return (event, unsafe event.held?.takeRetainedValue())  // the queue has let go of the event: once
     }
 
     private mutating func popFirst() -> Event? {
@@ -65,5 +66,7 @@ struct EventQueue: ~Copyable {
         return first
     }
 
-    deinit { for event in heap { event.held?.release() } }
+    deinit {
+        for event in heap { unsafe event.held?.release() }  // those that never left
+    }
 }

@@ -14,13 +14,13 @@ public final class Frame {
         let padding = max(0, EthernetHeader.leastFrame - bytes.count)
         self.bytes = padding == 0 ? bytes : bytes + [UInt8](repeating: 0, count: padding)
         self.isDamaged = isDamaged
-        digest = self.bytes.withUnsafeBytes { raw in
+        digest = unsafe self.bytes.withUnsafeBytes { raw in
             var sum = UInt64(raw.count)
             for i in stride(from: 0, to: raw.count & ~7, by: 8) {
-                sum = (sum ^ raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)) &* 0x100_0000_01b3
+                sum = (sum ^ (unsafe raw.loadUnaligned(fromByteOffset: i, as: UInt64.self))) &* 0x100_0000_01b3  // eight whole bytes
                 sum ^= sum >> 29
             }
-            for i in raw.count & ~7..<raw.count { sum = (sum ^ UInt64(raw[i])) &* 0x100_0000_01b3 }
+            for i in raw.count & ~7..<raw.count { sum = (sum ^ UInt64(unsafe raw[i])) &* 0x100_0000_01b3 }  // up to the end
             return sum
         }
     }

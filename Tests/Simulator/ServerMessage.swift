@@ -20,10 +20,10 @@ struct ServerRequest {
     init?(_ frame: Frame) {
         let packet = Array(frame.bytes[14...])
         let ip: IPv4Header
-        do { ip = try IPv4Header(parsing: packet.span.bytes) } catch { return nil }
+        do { ip = try packet.withBytes { (bytes) throws(IPv4HeaderError) in try IPv4Header(parsing: bytes) } } catch { return nil }
         guard ip.protocolNumber == IPProtocol.udp, !ip.isFragment else { return }
         let datagram = Array(packet[ip.headerLength..<ip.totalLength])
-        guard let udp = UDPHeader(parsing: datagram.span.bytes, source: ip.source, destination: ip.destination) else { return nil }
+        guard let udp = datagram.withBytes({ UDPHeader(parsing: $0, source: ip.source, destination: ip.destination) }) else { return nil }
         guard udp.destinationPort == DHCPPort.server else { return }
         let message = Array(datagram[UDPHeader.byteCount..<udp.length])
         guard message.count > 240, message[0] == 1, message[236..<240] == [0x63, 0x82, 0x53, 0x63] else { return nil }

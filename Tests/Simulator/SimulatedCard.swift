@@ -35,17 +35,14 @@ struct SimulatedCard: NetworkDevice, ~Copyable {
 
     mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
         var bytes: [UInt8] = []
-        frame.forEachPart { part in part.bytes.withUnsafeBytes { bytes += $0 } }
+        frame.forEachPart { bytes += $0.bytes.array }
         box.outgoing.append(Frame(bytes))
         return nil
     }
 
     mutating func receive() -> Packet? {
         while let frame = box.takeIncoming() {
-            if var packet = pool.take(), packet.resize(to: frame.bytes.count) {
-                frame.bytes.withUnsafeBytes { packet.firstByte.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
-                return packet
-            }
+            if let packet = pool.packet(frame.bytes[...]) { return packet }
             box.overruns += 1
         }
         return nil

@@ -1,6 +1,7 @@
 // A host of the simulation: a whole NetStack of its own with a small packet pool, and a program on it that pings and sends datagrams.
 
 import NetStack
+import Storage
 
 /// What is connected to a port of the switch. Called with the virtual time; answers go into `outgoing`.
 protocol Station: AnyObject {
@@ -12,7 +13,7 @@ protocol Station: AnyObject {
     func takeOutgoing() -> [Frame]
 }
 
-public final class SimulatedHost: Station {
+@safe public final class SimulatedHost: Station {
     typealias Stack = NetStack<SimulatedCard>
     static let datagramPort: UInt16 = 4242
 
@@ -23,7 +24,8 @@ public final class SimulatedHost: Station {
     private let memory: UnsafeMutableRawPointer
     private let tables: UnsafeMutableRawPointer
     private let pool: PacketPool
-    private let stack: UnsafeMutablePointer<Stack>
+    private let place: UnsafeMutablePointer<Stack>
+    private let stack: Ref<Stack>
     private var socket = -1
     /// Nanoseconds from a frame's arrival until the host looks at its card; what comes meanwhile is taken along. 0: at once.
     private let responseTime: UInt64
@@ -54,39 +56,41 @@ public final class SimulatedHost: Station {
         hardware = EthernetAddress(
             0x52, 0x54, 1, UInt8(truncatingIfNeeded: number >> 16), UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number))
         let byteCount = (packets + 1) * PacketPool.bufferSize
-        memory = .allocate(byteCount: byteCount, alignment: 64)
-        pool = PacketPool(memory: memory, byteCount: byteCount)!
-        tables = .allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
-        stack = .allocate(capacity: 1)
-        stack.initialize(to: Stack(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: seed)))
-        _ = stack.pointee.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
+        // Three pieces of memory that live as long as the host: the pool's, the tables', and the stack's own place.
+        unsafe memory = .allocate(byteCount: byteCount, alignment: 64)
+        pool = unsafe PacketPool(memory: memory, byteCount: byteCount)!
+        unsafe tables = .allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
+        unsafe place = .allocate(capacity: 1)
+        unsafe place.initialize(to: Stack(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: seed)))
+        stack = unsafe Ref(unsafe: place)
+        _ = stack.value.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
     }
 
     deinit {
         // The stack first: its packets go back into that memory.
-        stack.deinitialize(count: 1)
-        stack.deallocate()
-        memory.deallocate()
-        tables.deallocate()
+        unsafe place.deinitialize(count: 1)
+        unsafe place.deallocate()
+        unsafe memory.deallocate()
+        unsafe tables.deallocate()
     }
 
     // MARK: State
 
-    public var lease: DHCPLease? { stack.pointee.withInterface(.card(0)) { $0.dhcp.state.hasLease ? $0.dhcp.lease : nil } ?? nil }
+    public var lease: DHCPLease? { stack.value.withInterface(.card(0)) { $0.dhcp.state.hasLease ? $0.dhcp.lease : nil } ?? nil }
     /// What it uses; nil when none.
     public var address: IPv4Address? {
-        guard let address = stack.pointee.withInterface(.card(0), { $0.address }), address != .any else { return nil }
+        guard let address = stack.value.withInterface(.card(0), { $0.address }), address != .any else { return nil }
         return address
     }
     public var arePacketsBack: Bool { pool.freeCount == pool.count }
     public var packetsOut: Int { pool.count - pool.freeCount }
     public var overruns: Int { box.overruns }
-    public func drops(_ reason: DropReason) -> UInt64 { stack.pointee.withInterface(.card(0)) { $0.counters[reason] } ?? 0 }
+    public func drops(_ reason: DropReason) -> UInt64 { stack.value.withInterface(.card(0)) { $0.counters[reason] } ?? 0 }
     public var isPinging: Bool { task != nil }
 
     // MARK: Station
 
-    var deadline: UInt64 { min(looksAt, stack.pointee.nextDeadline.nanoseconds, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max) }
+    var deadline: UInt64 { min(looksAt, stack.value.nextDeadline.nanoseconds, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max) }
 
     func takeOutgoing() -> [Frame] {
         guard !box.outgoing.isEmpty else { return [] }
@@ -107,9 +111,9 @@ public final class SimulatedHost: Station {
 
     func wake(now: UInt64) {
         looksAt = .max
-        let result = stack.pointee.poll(now: Instant(nanoseconds: now), budget: 64)
+        let result = stack.value.poll(now: Instant(nanoseconds: now), budget: 64)
         if result.hasMore { looksAt = now + 1 }
-        while let completion = stack.pointee.takeCompletion() {
+        while let completion = stack.value.takeCompletion() {
             switch completion {
             case .lease: reportState()
             case .socket: readDatagrams()
@@ -120,14 +124,14 @@ public final class SimulatedHost: Station {
     }
 
     private func reportState() {
-        guard let dhcp = stack.pointee.withInterface(.card(0), { $0.dhcp }) else { return }
+        guard let dhcp = stack.value.withInterface(.card(0), { $0.dhcp }) else { return }
         let address = dhcp.lease?.address.bits ?? 0
         report(.state, UInt64(address) << 8 | UInt64(dhcp.state.rawValue), "\(dhcp.state) \(text(dhcp.lease?.address ?? .any)), \(dhcp.problem)")
     }
 
     // MARK: The program
 
-    func startDHCP(now: UInt64) { stack.pointee.startDHCP(.card(0), now: Instant(nanoseconds: now)) }
+    func startDHCP(now: UInt64) { stack.value.startDHCP(.card(0), now: Instant(nanoseconds: now)) }
 
     /// Pings until there is a reply, one try after another.
     func ping(_ target: @escaping () -> IPv4Address?, tries: Int, now: UInt64) {
@@ -136,7 +140,7 @@ public final class SimulatedHost: Station {
     }
 
     private func runPing(now: UInt64) {
-        if let slot = task?.slot, let outcome = stack.pointee.takeEcho(slot) {
+        if let slot = task?.slot, let outcome = stack.value.takeEcho(slot) {
             task?.slot = nil
             if case .reply(let reply) = outcome {
                 pingsAnswered += 1
@@ -150,7 +154,7 @@ public final class SimulatedHost: Station {
             task?.triesLeft -= 1
             guard let address = current.target() else { failedTry("the other has no address", now: now); continue }
             do {
-                task?.slot = try stack.pointee.startEcho(
+                task?.slot = try stack.value.startEcho(
                     to: IPAddress(address), payloadCount: 56, sequence: UInt16(truncatingIfNeeded: current.triesLeft), timeout: .seconds(1),
                     now: Instant(nanoseconds: now))
             } catch {
@@ -169,12 +173,12 @@ public final class SimulatedHost: Station {
     }
 
     func openSocket() throws(SocketError) {
-        socket = try stack.pointee.openSocket()
-        try stack.pointee.bindSocket(socket, to: Endpoint(.any, Self.datagramPort))
+        socket = try stack.value.openSocket()
+        try stack.value.bindSocket(socket, to: Endpoint(.any, Self.datagramPort))
     }
 
     /// Closes the socket; what waits for reassembly or a neighbour has its own time.
-    func closeSocket() { stack.pointee.closeSocket(socket) }
+    func closeSocket() { stack.value.closeSocket(socket) }
 
     /// Sends a datagram whose content follows from its first bytes; large ones go in fragments. Errors are the network's business.
     func sendDatagram(to address: IPv4Address, byteCount: Int, now: UInt64) {
@@ -184,22 +188,21 @@ public final class SimulatedHost: Station {
         var at = 0
         while at < content.count {
             let count = min(content.count - at, at == 0 ? FragmentSize.ethernet - UDPHeader.byteCount : FragmentSize.ethernet)
-            guard var packet = pool.take(), packet.resize(to: count) else { return }
-            content.withUnsafeBytes { packet.firstByte.copyMemory(from: $0.baseAddress! + at, byteCount: count) }
+            guard let packet = pool.packet(content[at..<at + count]) else { return }
             pieces.append(packet)
             at += count
         }
         guard let payload = pieces.coupled() else { return }
-        try? stack.pointee.send(payload, from: socket, to: Endpoint(address, Self.datagramPort), now: Instant(nanoseconds: now))
+        try? stack.value.send(payload, from: socket, to: Endpoint(address, Self.datagramPort), now: Instant(nanoseconds: now))
     }
 
     private func readDatagrams() {
-        while stack.pointee.readiness(socket).contains(.readable) {
+        while stack.value.readiness(socket).contains(.readable) {
             // An error that ICMP reported comes out once; then there may be more.
             do {
-                guard let datagram = try stack.pointee.receive(from: socket) else { return }
+                guard let datagram = try stack.value.receive(from: socket) else { return }
                 var content: [UInt8] = []
-                datagram.payload.forEachPart { part in part.withUnsafeBytes { content += $0 } }
+                datagram.payload.forEachPart { content += $0.array }
                 let isWhole = DatagramContent.isWhole(content)
                 datagramsReceived += 1
                 if !isWhole { datagramsDamaged += 1 }

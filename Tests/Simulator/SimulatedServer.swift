@@ -83,8 +83,7 @@ public final class SimulatedServer: Station {
     }
 
     private func answerARP(_ frame: Frame) {
-        let message = Array(frame.bytes[14...]).span.bytes
-        guard let request = ARPMessage(parsing: message), request.operation == .request, request.targetProtocol == address,
+        guard let request = Array(frame.bytes[14...]).withBytes({ ARPMessage(parsing: $0) }), request.operation == .request, request.targetProtocol == address,
             request.senderHardware.isUnicast
         else { return }
         let reply = ARPMessage(
@@ -207,8 +206,8 @@ func written(_ count: Int, _ body: (inout MutableRawSpan) -> Void) -> [UInt8] { 
 /// The bytes that an emitter writes over others.
 func written(over start: [UInt8], _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {
     var bytes = start
-    bytes.withUnsafeMutableBytes { raw in
-        var span = MutableRawSpan(_unsafeBytes: raw)
+    unsafe bytes.withUnsafeMutableBytes { raw in
+        var span = unsafe MutableRawSpan(_unsafeBytes: raw)  // does not outlive the bytes
         body(&span)
     }
     return bytes

@@ -17,7 +17,7 @@ private let target: FuzzTarget = {
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    _ = target.run(UnsafeRawBufferPointer(start: start, count: count))
+    _ = target.run([UInt8](UnsafeRawBufferPointer(start: start, count: count)))
     return 0
 }
 

@@ -25,12 +25,12 @@ struct Capture {
     /// No frame is longer than what a packet takes.
     private static let frameLimit = 1900
 
-    private let input: UnsafeRawBufferPointer
+    private let input: [UInt8]
     private var at = Capture.headerCount
 
-    init(_ input: UnsafeRawBufferPointer) { self.input = input }
+    init(_ input: [UInt8]) { self.input = input }
 
-    private func le32(_ offset: Int) -> UInt32 { UInt32(littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
+    private func le32(_ offset: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(input[offset + $1]) << UInt32(8 * $1) } }
 
     mutating func next() -> CapturedFrame? {
         guard at + Self.recordHeaderCount <= input.count else { return nil }

@@ -18,7 +18,7 @@ enum Disk {
     }()
 
     /// The input: places of three bytes and a value each.
-    static func run(_ input: UnsafeRawBufferPointer) -> UInt64 {
+    static func run(_ input: [UInt8]) -> UInt64 {
         let disk = MemoryDisk(image)
         for i in stride(from: 0, to: input.count - 3, by: 4) {
             let place = Int(input[i]) << 16 | Int(input[i + 1]) << 8 | Int(input[i + 2])
@@ -45,8 +45,9 @@ private final class MemoryDisk: BlockDevice, @unchecked Sendable {
         for i in 0..<count {
             let request = request(i)
             guard request.block < blockCount else { throw .inputOutput }
-            bytes.withUnsafeBytes {
-                request.memory.copyMemory(from: $0.baseAddress! + Int(request.block) * blockSize, byteCount: blockSize)
+            // Both ends hold a block: the number was checked, and a request's memory is one block.
+            unsafe bytes.withUnsafeBytes {
+                unsafe request.memory.copyMemory(from: $0.baseAddress! + Int(request.block) * blockSize, byteCount: blockSize)
             }
         }
     }
@@ -56,7 +57,8 @@ private final class MemoryDisk: BlockDevice, @unchecked Sendable {
             let request = request(i)
             guard request.block < blockCount else { throw .inputOutput }
             let start = Int(request.block) * blockSize
-            bytes.replaceSubrange(start..<start + blockSize, with: UnsafeRawBufferPointer(start: request.memory, count: blockSize))
+            let block = unsafe UnsafeRawBufferPointer(start: request.memory, count: blockSize)  // a request's memory is one block
+            unsafe bytes.replaceSubrange(start..<start + blockSize, with: block)
         }
     }
 

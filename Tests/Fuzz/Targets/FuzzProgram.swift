@@ -30,7 +30,7 @@ struct FuzzProgram {
         }
         if query == nil {
             let name = Array("host.example.com".utf8)
-            query = try? stack.startQuery(name.span.bytes, now: now)
+            query = try? unsafe stack.startQuery(name.span.bytes, now: now)  // bytes have no padding
         }
     }
 
@@ -46,8 +46,7 @@ struct FuzzProgram {
     }
 
     private func send(_ stack: inout ReceivePath.Stack, _ socket: Int, _ now: Instant) {
-        guard var packet = stack.pool.take(), packet.resize(to: 40) else { return }
-        packet.firstByte.initializeMemory(as: UInt8.self, repeating: 0x61, count: 40)
+        guard let packet = stack.pool.packet([UInt8](repeating: 0x61, count: 40)) else { return }
         try? stack.send(packet, from: socket, to: Endpoint(IPv4Address(10, 0, 2, 2), 9), now: now)
     }
 

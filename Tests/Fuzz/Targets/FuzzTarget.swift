@@ -6,17 +6,17 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case receive, ethernet, arp, ipv4, icmp, udp, dhcp, dns, address, devicetree, disk
 
     /// - Returns: a number made of what was read, so that no compiler leaves the reading out.
-    public func run(_ input: UnsafeRawBufferPointer) -> UInt64 {
+    public func run(_ input: [UInt8]) -> UInt64 {
         switch self {
         case .receive: ReceivePath.run(input)
-        case .ethernet: Headers.ethernet(input.bytes)
-        case .arp: Headers.arp(input.bytes)
-        case .ipv4: Headers.ipv4(input.bytes)
-        case .icmp: Headers.icmp(input.bytes)
-        case .udp: Headers.udp(input.bytes)
-        case .dhcp: Messages.dhcp(input.bytes)
-        case .dns: Messages.dns(input.bytes)
-        case .address: Messages.address(input.bytes)
+        case .ethernet: input.withBytes { Headers.ethernet($0) }
+        case .arp: input.withBytes { Headers.arp($0) }
+        case .ipv4: input.withBytes { Headers.ipv4($0) }
+        case .icmp: input.withBytes { Headers.icmp($0) }
+        case .udp: input.withBytes { Headers.udp($0) }
+        case .dhcp: input.withBytes { Messages.dhcp($0) }
+        case .dns: input.withBytes { Messages.dns($0) }
+        case .address: input.withBytes { Messages.address($0) }
         case .devicetree: Tree.run(input)
         case .disk: Disk.run(input)
         }

@@ -6,14 +6,14 @@ enum Headers {
     static func ethernet(_ bytes: RawSpan) -> UInt64 {
         guard let header = EthernetHeader(parsing: bytes) else { return 0 }
         let again = written(EthernetHeader.byteCount) { header.emit(to: &$0) }
-        precondition(EthernetHeader(parsing: again.span.bytes) == header, "Ethernet header changed by writing it")
+        precondition(again.withBytes { EthernetHeader(parsing: $0) } == header, "Ethernet header changed by writing it")
         return UInt64(header.type)
     }
 
     static func arp(_ bytes: RawSpan) -> UInt64 {
         guard let message = ARPMessage(parsing: bytes) else { return 0 }
         let again = written(ARPMessage.byteCount) { message.emit(to: &$0) }
-        precondition(ARPMessage(parsing: again.span.bytes) == message, "ARP message changed by writing it")
+        precondition(again.withBytes { ARPMessage(parsing: $0) } == message, "ARP message changed by writing it")
         return UInt64(message.senderProtocol.bits)
     }
 
@@ -22,7 +22,7 @@ enum Headers {
         precondition(header.headerLength <= header.totalLength && header.totalLength <= bytes.byteCount, "IPv4 length beyond the bytes")
         if header.headerLength == IPv4Header.leastByteCount {
             let again = written(header.totalLength) { header.emit(to: &$0) }
-            precondition(parse(again.span.bytes) == header, "IPv4 header changed by writing it")
+            precondition(again.withBytes { parse($0) } == header, "IPv4 header changed by writing it")
         }
         return UInt64(header.source.bits)
     }
@@ -34,8 +34,8 @@ enum Headers {
     static func icmp(_ bytes: RawSpan) -> UInt64 {
         guard var header = ICMPHeader(parsing: bytes) else { return 0 }
         let again = written(bytes.byteCount) { header.emit(to: &$0) }
-        precondition(Checksum.isRight(again.span.bytes, to: again.count), "ICMP checksum wrong after writing")
-        let parsed = ICMPHeader(parsing: again.span.bytes)
+        precondition(again.withBytes { Checksum.isRight($0, to: $0.byteCount) }, "ICMP checksum wrong after writing")
+        let parsed = again.withBytes { ICMPHeader(parsing: $0) }
         header.checksum = parsed?.checksum ?? 0
         precondition(parsed == header, "ICMP header changed by writing it")
         return UInt64(header.identifier)
@@ -52,7 +52,7 @@ enum Headers {
             precondition(header.length >= UDPHeader.byteCount && header.length <= datagram.byteCount, "UDP length beyond the bytes")
             let again = written(header.length) { header.emit(to: &$0, source: source, destination: destination) }
             precondition(
-                UDPHeader(parsing: again.span.bytes, source: source, destination: destination) == header, "UDP header changed by writing it")
+                again.withBytes { UDPHeader(parsing: $0, source: source, destination: destination) } == header, "UDP header changed by writing it")
             sum += UInt64(header.length)
         }
         return sum
@@ -62,8 +62,8 @@ enum Headers {
 /// The bytes that an emitter writes over zeros.
 func written(_ count: Int, _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
-    bytes.withUnsafeMutableBytes { raw in
-        var span = MutableRawSpan(_unsafeBytes: raw)
+    unsafe bytes.withUnsafeMutableBytes { raw in
+        var span = unsafe MutableRawSpan(_unsafeBytes: raw)  // does not outlive the bytes
         body(&span)
     }
     return bytes

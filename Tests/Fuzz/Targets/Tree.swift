@@ -3,8 +3,14 @@
 import Drivers
 
 enum Tree {
-    static func run(_ input: UnsafeRawBufferPointer) -> UInt64 {
-        guard let start = input.baseAddress, let tree = DeviceTree(start, available: input.count) else { return 0 }
+    static func run(_ input: [UInt8]) -> UInt64 {
+        unsafe input.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress, let tree = unsafe DeviceTree(start, available: bytes.count) else { return 0 }
+            return look(through: tree)  // the tree does not outlive the bytes
+        }
+    }
+
+    private static func look(through tree: DeviceTree) -> UInt64 {
         var sum = UInt64(tree.byteCount)
         var walker = tree.nodes
         var nodes = 0

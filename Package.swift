@@ -34,7 +34,7 @@ var targets: [Target] = [
     .target(name: "Packets", path: "NetStack/Packet", swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(
         name: "NetStack", dependencies: ["Packets", "Storage"], path: "NetStack", exclude: ["Packet"],
-        swiftSettings: freestanding ? embedded : fast),
+        swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(name: "Drivers", dependencies: ["Packets", "Storage"], path: "Drivers", swiftSettings: settings + strict),
     .target(name: "FileSystem", dependencies: ["Storage", "SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: freestanding ? embedded : fast),
@@ -98,6 +98,8 @@ if freestanding {
         .target(name: "Simulator", dependencies: ["NetStack"], path: "Tests/Simulator", swiftSettings: fast),
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests", swiftSettings: common),
+        .testTarget(
+            name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests", swiftSettings: common + strict),
         .testTarget(
             name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets"], path: "Tests/NetStackTests", exclude: ["fuzz"],
             swiftSettings: common),

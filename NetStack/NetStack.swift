@@ -1,26 +1,19 @@
-// The stack as one value: interfaces, echo requests, loopback. No clock, no globals, no hardware; time and randomness are arguments.
+// The stack as one value: cards and the loopback, neighbours, routes, sockets, and their timers. No clock, no globals, no hardware; time and
+// randomness are arguments.
 //
 // Promise: every packet given to it is passed on or dropped under a counted reason. Used under a lock of the caller's, in thread context:
-// a thread calls `poll` when a device interrupted or `nextDeadline` has come; system calls call the rest.
+// a thread calls `poll` when a device interrupted or `nextDeadline` has come; system calls call the rest. After each call the caller takes
+// the completions (`takeCompletion`) and wakes the threads that wait for them.
 
+import Storage
 import Synchronization
 
 @_exported import Packets
 
 /// What `poll` found.
-public struct PollResult {
+public struct PollResult: Sendable {
     /// The budget ran out: poll again soon; devices are not re-armed.
     public let hasMore: Bool
-    /// Echo slots that completed: bit i is slot i, for waking exactly those who wait.
-    public let completedEchoes: UInt32
-    /// Sockets that became readable: bit i is socket i.
-    public let readySockets: UInt64
-    /// Interfaces whose DHCP state or lease changed: bit i is interface i.
-    public let changedLeases: UInt32
-    /// Name queries that ended: bit i is query i.
-    public let completedQueries: UInt32
-    /// Interfaces whose link went or came: bit i is interface i.
-    public let changedLinks: UInt32
     /// When to poll even without an interrupt.
     public let nextDeadline: Instant
 }
@@ -29,210 +22,147 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Makes the stack a value that is always reached by its address: the compiler would copy a large loadable value for each borrow.
     private let pin = Atomic<UInt8>(0)
 
-    public static var interfaceLimit: Int { 4 }
-    /// Sockets are numbered from 0 up to this.
-    public static var socketLimit: Int { SocketTable.capacity }
-    /// Slots of echo requests: 0 up to this.
-    public static var echoLimit: Int { EchoTable.capacity }
-    /// Bytes of memory that `init` wants, for the tables.
-    public static var memoryNeeded: Int {
-        (MemoryLayout<NetworkInterface<Device>>.stride + ARPCache.memoryNeeded) * interfaceLimit + SocketTable.memoryNeeded
-            + Reassembly.memoryNeeded + RouteTable.memoryNeeded + EchoTable.memoryNeeded
-            + Resolver.memoryNeeded
-    }
-
     public let pool: PacketPool
-    let table: UnsafeMutablePointer<NetworkInterface<Device>>
-    public private(set) var interfaceCount = 0
-    /// Traffic to ourselves, and what was dropped before an interface was chosen.
-    public internal(set) var loopbackCounters = InterfaceCounters()
+    let interfaces: Table<NetworkInterface>
+    var devices: DeviceTable<Device>
     var loopback = PacketQueue()
-    var loopbackCapture = CaptureQueue(interface: 255)
-    /// Somebody looks at the wire.
+    /// Some socket shows the wire.
     var isCapturing = false
-    /// What the cards were told to let through.
+    /// What the cards let through.
     var filter = ReceiveFilter()
     public internal(set) var routes: RouteTable
-    var pathMTUs = PathMTUTable()
+    var neighbours: NeighbourCache
+    var pathMTUs: PathMTUTable
     var reassembly: Reassembly
     var resolver: Resolver
     var echoes: EchoTable
     var sockets: SocketTable
+    var timers: TimerQueue
+    var completions: CompletionList
     var errorLimiter = ErrorLimiter()
     var identification: UInt16
     private var random: UInt64
-    /// When a device wants to be looked at without an interrupt.
-    var deviceDeadline = Instant.never
 
-    /// Where a packet from ourselves came in, as an interface number.
-    static var loopbackIndex: Int { -1 }
-    static var loopbackLimit: Int { 64 }
+    /// Bytes of memory that `init` wants, for the tables.
+    public static func memoryNeeded(sockets: Int) -> Int {
+        TableMemory.byteCount(NetworkInterface.self, StackLimit.interfaces) + DeviceTable<Device>.memoryNeeded + RouteTable.memoryNeeded
+            + NeighbourCache.memoryNeeded + PathMTUTable.memoryNeeded + Reassembly.memoryNeeded + Resolver.memoryNeeded
+            + EchoTable.memoryNeeded + SocketTable.memoryNeeded(sockets: sockets) + TimerQueue.memoryNeeded
+            + CompletionList.memoryNeeded(sockets: sockets + StackLimit.ownSockets)
+    }
 
     /// - Parameters:
     ///   - pool: where packets come from; also the pool of the devices.
     ///   - memory: `memoryNeeded` bytes, aligned to 16, that live as long as the stack.
+    ///   - socketCount: sockets for the users; the stack has its own beside them.
     ///   - seed: random; identifiers are made of it.
-    public init(pool: PacketPool, memory: UnsafeMutableRawPointer, seed: UInt64) {
+    public init(pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int, seed: UInt64) {
         self.pool = pool
-        table = memory.bindMemory(to: NetworkInterface<Device>.self, capacity: Self.interfaceLimit)
-        var next = UnsafeMutableRawPointer(table + Self.interfaceLimit) + ARPCache.memoryNeeded * Self.interfaceLimit
-        sockets = SocketTable(memory: next, poolSize: pool.count, random: seed)
-        next += SocketTable.memoryNeeded
-        reassembly = Reassembly(memory: next, poolSize: pool.count)
-        next += Reassembly.memoryNeeded
-        routes = RouteTable(memory: next)
-        next += RouteTable.memoryNeeded
-        echoes = EchoTable(memory: next, random: seed)
-        next += EchoTable.memoryNeeded
-        resolver = Resolver(memory: next)
+        var memory = unsafe TableMemory(unsafe: memory, byteCount: Self.memoryNeeded(sockets: socketCount))
+        interfaces = memory.table(StackLimit.interfaces) {
+            NetworkInterface(.loopback, hardware: .zero, mtu: Loopback.mtu, capabilities: [], isLinkUp: true, random: 0)
+        }
+        devices = DeviceTable(&memory)
+        routes = RouteTable(&memory)
+        neighbours = NeighbourCache(&memory, key: seed)
+        pathMTUs = PathMTUTable(&memory)
+        reassembly = Reassembly(&memory, poolSize: pool.count)
+        resolver = Resolver(&memory)
+        echoes = EchoTable(&memory, random: seed)
+        sockets = SocketTable(&memory, count: socketCount, poolSize: pool.count, random: seed)
+        timers = TimerQueue(&memory)
+        completions = CompletionList(&memory, sockets: socketCount + StackLimit.ownSockets)
         identification = UInt16(truncatingIfNeeded: seed >> 16)
         random = seed
-        if let entry = RouteEntry(IPv4Address(bits: 0x7f00_0000), prefixLength: 8, interface: Self.loopbackIndex) {
-            _ = routes.insert(entry)
-        }
+        interfaces[InterfaceID.loopback.place].configure(.loopback, prefixLength: 8, gateway: nil)
+        if let entry = RouteEntry(IPv4Address(127, 0, 0, 0), prefixLength: 8, interface: .loopback) { _ = routes.insert(entry) }
     }
 
-    deinit {
-        for i in 0..<interfaceCount { _ = (table + i).move() }  // deinitialize(count:) crashes the Embedded compiler
-    }
+    deinit { devices.end() }
 
-    // MARK: Interfaces
-
-    /// Adds a device. Returns the interface's number, nil when there are four already.
-    public mutating func addInterface(_ device: consuming Device) -> Int? {
-        guard interfaceCount < Self.interfaceLimit else { return nil }
-        let afterTable = UnsafeMutableRawPointer(table + Self.interfaceLimit)
-        (table + interfaceCount).initialize(
-            to: NetworkInterface(
-                device, number: interfaceCount, memory: afterTable + interfaceCount * ARPCache.memoryNeeded, random: random))
-        _ = nextRandom()
-        table[interfaceCount].device.accept(filter)
-        interfaceCount += 1
-        return interfaceCount - 1
-    }
-
-    /// The high half is good enough to be guessed by nobody who does not see the traffic.
+    /// The high half is good enough to be guessed by no host that does not see the traffic.
     mutating func nextRandom() -> UInt64 {
         random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         return random
     }
 
-    /// Gives an interface its address; DHCP then leaves it alone. 0.0.0.0 takes it away.
-    public mutating func configure(_ index: Int, address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
-        guard index >= 0, index < interfaceCount else { return }
-        table[index].dhcp.stop()
-        assign(index, address, prefixLength: prefixLength, gateway: gateway)
-    }
-
-    /// Looks at an interface, or works on its device.
-    public mutating func withInterface<Result>(_ index: Int, _ body: (inout NetworkInterface<Device>) -> Result) -> Result? {
-        guard index >= 0, index < interfaceCount else { return nil }
-        return body(&table[index])
-    }
-
-    /// Makes ARP ask anew for a neighbour. False when it does not know it.
-    public mutating func forgetNeighbour(_ address: IPv4Address) -> Bool {
-        var isGone = false
-        for i in 0..<interfaceCount where table[i].neighbours.forget(address) { isGone = true }
-        return isGone
-    }
-
-    @inline(never)
-    mutating func drop(_ reason: DropReason, at interface: Int) {
-        if interface >= 0 { table[interface].counters.count(reason) } else { loopbackCounters.count(reason) }
-    }
-
     // MARK: Running
 
-    /// Drains all receive rings, re-arms their interrupts and looks once more, and does what time brings.
+    /// Drains all receive rings, re-arms their interrupts and looks once more, and serves the timers that are due.
     /// - Parameter budget: frames to take at most, so that one call is bounded.
     public mutating func poll(now: Instant, budget: Int) -> PollResult {
         var left = budget
         var hasMore = false
-        var changedLinks: UInt32 = 0
-        deviceDeadline = .never
-        for i in 0..<interfaceCount {
-            table[i].device.reclaim(now: now.nanoseconds)
-            if table[i].noticesLink(now: now) { changedLinks |= 1 << UInt32(i) }
-            repeat {
-                while left > 0, let frame = table[i].device.receive() {
-                    left -= 1
-                    input(frame, at: i, now: now)
-                }
-                if left <= 0 {
-                    hasMore = true
-                    break
-                }
-                table[i].device.reclaim(now: now.nanoseconds)
-            } while table[i].device.rearm()
-            let patience = table[i].device.patience
-            deviceDeadline = min(deviceDeadline, now + Duration(nanoseconds: patience))
-        }
-        if !loopback.isEmpty { drainLoopback(now: now) }
-        tick(now: now)
+        for i in 0..<devices.count { if drain(i, &left, now: now) { hasMore = true } }
+        drainLoopback(now: now)
+        if resolver.hasInput { readAnswers(now: now) }
+        while let timer = timers.takeDue(now: now) { serve(timer, now: now) }
         flush()
-        return PollResult(
-            hasMore: hasMore, completedEchoes: takeCompletedEchoes(), readySockets: takeReadySockets(),
-            changedLeases: takeChangedLeases(), completedQueries: takeCompletedQueries(),
-            changedLinks: changedLinks, nextDeadline: nextDeadline)
+        return PollResult(hasMore: hasMore, nextDeadline: timers.next)
+    }
+
+    /// Takes frames from a card until it has no more. True when the budget ran out first.
+    private mutating func drain(_ i: Int, _ left: inout Int, now: Instant) -> Bool {
+        let id = InterfaceID.card(i)
+        var hasMore = false
+        devices[i].reclaim(now: now.nanoseconds)
+        noticeLink(id, now: now)
+        repeat {
+            while left > 0, let frame = devices[i].receive() {
+                left -= 1
+                input(frame, at: id, now: now)
+            }
+            if left <= 0 {
+                hasMore = true
+                break
+            }
+            devices[i].reclaim(now: now.nanoseconds)
+        } while devices[i].rearm()
+        let wanted = now + Duration(nanoseconds: devices[i].patience)
+        // A timer that is due earlier stays: when it comes it is set anew, which is cheaper than to set it with each poll.
+        if wanted == .never || wanted < timers.deadline(of: .device(id)) { timers.set(.device(id), at: wanted) }
+        return hasMore
     }
 
     /// When `poll` has something to do even without an interrupt.
-    public var nextDeadline: Instant {
-        var deadline = min(min(echoes.nextDeadline, deviceDeadline), min(reassembly.nextDeadline, resolver.nextDeadline))
-        for i in 0..<interfaceCount { deadline = min(deadline, table[i].nextDeadline, table[i].dhcp.deadline) }
-        return deadline
-    }
-
-    private mutating func tick(now: Instant) {
-        for i in 0..<interfaceCount where table[i].dhcp.isActive { runDHCP(i, now: now) }
-        if resolver.busy != 0 { runResolver(now: now) }
-        pathMTUs.tick(now: now)
-        if now >= nextDeadline { runTimers(now: now) }
-    }
+    public var nextDeadline: Instant { timers.next }
 
     @inline(never)
-    private mutating func runTimers(now: Instant) {
-        for i in 0..<interfaceCount {
-            while let silent = table[i].tick(pool: pool, now: now) {
-                echoes.fail(nextHop: silent.address, .hostUnreachable)
-                reportUndelivered(silent.packets, at: i)
-            }
+    private mutating func serve(_ timer: StackTimer, now: Instant) {
+        switch timer {
+        case .dhcp(let id): runDHCP(id, now: now)
+        case .claim(let id): claimTimer(id, now: now)
+        case .device(let id):  // the poll itself has looked at the card
+            timers.set(timer, at: now + Duration(nanoseconds: devices[Int(id.rawValue)].patience))
+        case .pathMTU: pathMTUs.expire(now: now, &timers)
+        case .reassembly(let slot): reassemblyTimer(slot, now: now)
+        case .echo(let slot): echoes.complete(slot, .failed(.timedOut), &timers, &completions)
+        case .query(let i): queryTimer(i, now: now)
+        case .neighbour(let entry): neighbourTimer(entry, now: now)
         }
-        echoes.tick(now: now)
-        expireFragments(now: now)
     }
 
     /// Makes the devices work on what was queued.
     mutating func flush() {
         if isCapturing { deliverCaptures() }
-        for i in 0..<interfaceCount { table[i].device.flush() }
-    }
-
-    mutating func drainLoopback(now: Instant) {
-        while let packet = loopback.removeFirst() {
-            loopbackCounters.packetsIn &+= 1
-            loopbackCounters.bytesIn &+= UInt64(packet.totalCount)
-            if isCapturing {
-                loopbackCapture.copy(packet, linkHeader: EthernetHeader.byteCount, isOutgoing: false, pool: pool, now: now)
-            }
-            inputIPv4(packet, at: Self.loopbackIndex, wasBroadcast: false, now: now)
-        }
+        for i in 0..<devices.count { devices[i].flush() }
     }
 
     /// Takes one frame, from its Ethernet header on.
     @inline(__always)
-    mutating func input(_ frame: consuming Packet, at i: Int, now: Instant) {
-        table[i].counters.packetsIn &+= 1
-        table[i].counters.bytesIn &+= UInt64(frame.totalCount)
-        table[i].capture.note(frame, isOutgoing: false, pool: pool, now: now)
-        guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: i) }
-        guard header.destination == table[i].hardware || header.destination.isMulticast else { return drop(.frameNotForUs, at: i) }
+    mutating func input(_ frame: consuming Packet, at id: InterfaceID, now: Instant) {
+        let interface = interfaces.ref(id.place)
+        interface.value.counters.packetsIn &+= 1
+        interface.value.counters.bytesIn &+= UInt64(frame.totalCount)
+        interface.value.capture.note(frame, isOutgoing: false, pool: pool, now: now)
+        guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: id) }
+        guard header.destination == interface.value.hardware || header.destination.isMulticast else { return drop(.frameNotForUs, at: id) }
         frame.trimFront(EthernetHeader.byteCount)
         switch header.type {
-        case EtherType.ipv4: inputIPv4(frame, at: i, wasBroadcast: header.destination.isMulticast, now: now)
-        case EtherType.arp: table[i].inputARP(frame, pool: pool, now: now)
-        default: drop(.unknownEtherType, at: i)
+        case EtherType.ipv4:
+            inputIPv4(frame, Arrival(station: header.source, interface: id, isToGroup: header.destination.isMulticast), now: now)
+        case EtherType.arp: inputARP(frame, at: id, now: now)
+        default: drop(.unknownEtherType, at: id)
         }
     }
 }

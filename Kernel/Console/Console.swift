@@ -204,6 +204,10 @@ enum Console {
     }
 
     /// Whether a line waits.
+    nonisolated(unsafe) private static var pollers = PollQueue()
+
+    static func withPollQueue(_ body: (inout PollQueue) -> Void) { body(&pollers) }
+
     static var isReadable: Bool { input.withLock { $0.read != $0.committed } }
 
     // MARK: Interrupt
@@ -226,7 +230,7 @@ enum Console {
         if room { writers.wakeAll() }
         if wakeReaders {
             readers.wakeAll()
-            Poll.changed()
+            pollers.wake()
         }
         if listProcesses { ProcessTable.printList() }
     }

@@ -84,15 +84,25 @@ struct OpenFile: ~Copyable {
         }
     }
 
-    /// Whether a read would not sleep.
-    var isReadable: Bool {
+    /// What can be done without sleeping, and what has happened: bits of PollEntry.
+    var readiness: Int16 {
         mutating get {
             switch kind {
-            case .pipe(let pipe, _): pipe.pointee.isReadable
-            case .device: Console.isReadable
-            case .socket(let socket): socket.isReadable
-            case .inode, nil: true
+            case .pipe(let pipe, let writeEnd): writeEnd ? pipe.pointee.writeReadiness : pipe.pointee.readReadiness
+            case .device: Console.isReadable ? PollEntry.readable | PollEntry.writable : PollEntry.writable
+            case .socket(let socket): socket.readiness
+            case .inode, nil: PollEntry.readable | PollEntry.writable
             }
+        }
+    }
+
+    /// Calls `body` with the queue of what a poll of this file waits for; not for files that are always ready.
+    mutating func withPollQueue(_ body: (inout PollQueue) -> Void) {
+        switch kind {
+        case .pipe(let pipe, let writeEnd): pipe.pointee.withPollQueue(writeEnd: writeEnd, body)
+        case .device: Console.withPollQueue(body)
+        case .socket(let socket): socket.withPollQueue(body)
+        case .inode, nil: break
         }
     }
 }

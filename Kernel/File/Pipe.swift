@@ -21,6 +21,8 @@ struct Pipe: ~Copyable {
     private var state = SpinLock(State())
     private var readers = WaitQueue()
     private var writers = WaitQueue()
+    private var readPollers = PollQueue()
+    private var writePollers = PollQueue()
     fileprivate var next: PipeRef?
 
     fileprivate init() {}
@@ -38,13 +40,33 @@ struct Pipe: ~Copyable {
         if let last { Pages.release(last) }
         readers.wakeAll()
         writers.wakeAll()
-        Poll.changed()
+        readPollers.wake()
+        writePollers.wake()
         return last != nil
     }
 
-    /// Whether a read would not sleep.
-    var isReadable: Bool {
-        mutating get { state.withLock { $0.filled > 0 || !$0.writeOpen } }
+    /// At the end of the bytes a read returns 0 at once: readable, and the writers hung up.
+    var readReadiness: Int16 {
+        mutating get {
+            state.withLock { state in
+                let hungUp = state.writeOpen ? 0 : PollEntry.hangUp
+                return state.filled > 0 || !state.writeOpen ? PollEntry.readable | hungUp : 0
+            }
+        }
+    }
+
+    /// Without a reader a write fails at once.
+    var writeReadiness: Int16 {
+        mutating get {
+            state.withLock { state in
+                if !state.readOpen { return PollEntry.writable | PollEntry.error }
+                return state.filled < Int(pageSize) ? PollEntry.writable : 0
+            }
+        }
+    }
+
+    mutating func withPollQueue(writeEnd: Bool, _ body: (inout PollQueue) -> Void) {
+        if writeEnd { body(&writePollers) } else { body(&readPollers) }
     }
 
     /// Writes all bytes, sleeping while the pipe is full; at a bad address, those before it.
@@ -69,7 +91,7 @@ struct Pipe: ~Copyable {
             done += copied
             if copied > 0 {
                 readers.wakeAll()
-                Poll.changed()
+                readPollers.wake()
             }
             if copied < wanted { break }
         }
@@ -97,7 +119,10 @@ struct Pipe: ~Copyable {
                 return done
             }
         }
-        if done > 0 { writers.wakeAll() }
+        if done > 0 {
+            writers.wakeAll()
+            writePollers.wake()
+        }
         return done
     }
 }

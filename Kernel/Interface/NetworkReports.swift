@@ -1,6 +1,6 @@
-// What the calls network_status and network_change talk about. All records are plain 64-bit words; addresses in host order.
+// The records of the calls network_status and network_change: fixed-width fields without padding.
 
-/// What is asked about; the raw value is the call's first argument.
+/// The table that is looked at; the raw value is the call's first argument.
 public enum NetworkTable: Int32, Sendable {
     /// InterfaceReport, by interface number; the last one is the loopback.
     case interfaces = 0
@@ -8,7 +8,7 @@ public enum NetworkTable: Int32, Sendable {
     case routes = 1
     /// NeighbourReport.
     case neighbours = 2
-    /// SocketReport.
+    /// SocketStatus.
     case sockets = 3
     /// DropReport, by interface number; the last one is the loopback and what belongs to no interface.
     case drops = 4
@@ -16,7 +16,7 @@ public enum NetworkTable: Int32, Sendable {
     case packets = 5
 }
 
-/// What is to be changed; the raw value is the call's first argument.
+/// The change that is made; the raw value is the call's first argument.
 public enum NetworkChange: Int32, Sendable {
     /// InterfaceReport: its number, address, prefix length and router count. DHCP then leaves the interface alone.
     case setAddress = 0
@@ -26,17 +26,25 @@ public enum NetworkChange: Int32, Sendable {
     case deleteRoute = 2
     /// NeighbourReport: the address counts.
     case deleteNeighbour = 3
+    /// NeighbourReport: address and hardware count. The entry stays until it is deleted.
+    case addNeighbour = 4
 }
 
-/// An interface. Thirteen words.
+/// An interface. 128 bytes.
 public struct InterfaceReport: Sendable, BitwiseCopyable {
-    /// Number in bits 0–7, prefix length 8–15, flags 16–31 (`Flags`), capabilities 32–63 (`Capabilities`).
-    private var summary: UInt64 = 0
+    /// Cards from 0 on; `RouteReport.loopback`.
+    public var number: UInt8 = 0
+    /// Of the address: 0 to 32.
+    public var prefixLength: UInt8 = 0
+    var flagBits: UInt16 = 0
+    var capabilityBits: UInt32 = 0
     /// The name's bytes, the first one lowest, zeros behind: "vt0".
     public var name: UInt64 = 0
     /// The six bytes of the station address, the first one lowest.
     public var hardware: UInt64 = 0
-    private var addressAndRouter: UInt64 = 0
+    /// `::`: none.
+    public var address = NetworkAddress.none
+    public var router = NetworkAddress.none
     /// Bytes of a packet at most.
     public var mtu: UInt64 = 0
     public var packetsIn: UInt64 = 0
@@ -48,7 +56,8 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
     /// Where its card is: a DeviceSpot's word; 0 for the loopback.
     public var spot: UInt64 = 0
     /// The driver's name, up to 16 bytes, the first one lowest, zeros behind.
-    public var driver: (UInt64, UInt64) = (0, 0)
+    public var driver0: UInt64 = 0
+    public var driver8: UInt64 = 0
 
     public struct Flags: OptionSet, Sendable {
         public let rawValue: UInt16
@@ -78,98 +87,103 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
 
     public init() {}
 
-    public var number: Int {
-        get { Int(summary & 0xff) }
-        set { summary = summary & ~0xff | UInt64(UInt8(truncatingIfNeeded: newValue)) }
-    }
-    public var prefixLength: Int {
-        get { Int(summary >> 8 & 0xff) }
-        set { summary = summary & ~0xff00 | UInt64(UInt8(truncatingIfNeeded: newValue)) << 8 }
-    }
     public var flags: Flags {
-        get { Flags(rawValue: UInt16(truncatingIfNeeded: summary >> 16)) }
-        set { summary = summary & ~0xffff_0000 | UInt64(newValue.rawValue) << 16 }
+        get { Flags(rawValue: flagBits) }
+        set { flagBits = newValue.rawValue }
     }
     public var capabilities: Capabilities {
-        get { Capabilities(rawValue: UInt32(truncatingIfNeeded: summary >> 32)) }
-        set { summary = summary & 0xffff_ffff | UInt64(newValue.rawValue) << 32 }
-    }
-    /// 0: none.
-    public var address: UInt32 {
-        get { UInt32(truncatingIfNeeded: addressAndRouter) }
-        set { addressAndRouter = addressAndRouter & ~0xffff_ffff | UInt64(newValue) }
-    }
-    /// 0: none.
-    public var router: UInt32 {
-        get { UInt32(truncatingIfNeeded: addressAndRouter >> 32) }
-        set { addressAndRouter = addressAndRouter & 0xffff_ffff | UInt64(newValue) << 32 }
+        get { Capabilities(rawValue: capabilityBits) }
+        set { capabilityBits = newValue.rawValue }
     }
 }
 
-/// A line of the route table. Two words.
+/// A line of the route table. 40 bytes.
 public struct RouteReport: Sendable, BitwiseCopyable {
-    private var addresses: UInt64
-    /// Prefix length in bits 0–7, interface 8–15, made by hand in bit 16.
-    private var summary: UInt64
+    public var destination: NetworkAddress
+    /// `::`: none, the destination itself is a neighbour.
+    public var router: NetworkAddress
+    /// 0 to 128: of an IPv4 network 96 more than people write.
+    public var prefixLength: UInt8
+    public var interface: UInt8
+    /// Made by hand: 1.
+    var isStaticNumber: UInt8
+    var reserved: UInt8 = 0
+    var reserved2: UInt32 = 0
 
     /// As an interface: the loopback; whichever.
     public static var loopback: UInt8 { 255 }
     public static var anyInterface: UInt8 { 254 }
 
-    /// - Parameter router: 0 for none: the destination itself is a neighbour.
-    public init(destination: UInt32, prefixLength: Int, router: UInt32, interface: UInt8, isStatic: Bool = false) {
-        addresses = UInt64(destination) | UInt64(router) << 32
-        summary = UInt64(UInt8(truncatingIfNeeded: prefixLength)) | UInt64(interface) << 8 | (isStatic ? 1 << 16 : 0)
+    public init(
+        destination: NetworkAddress, prefixLength: UInt8, router: NetworkAddress, interface: UInt8, isStatic: Bool = false
+    ) {
+        self.destination = destination
+        self.router = router
+        self.prefixLength = prefixLength
+        self.interface = interface
+        isStaticNumber = isStatic ? 1 : 0
     }
 
-    public var destination: UInt32 { UInt32(truncatingIfNeeded: addresses) }
-    public var router: UInt32 { UInt32(truncatingIfNeeded: addresses >> 32) }
-    public var prefixLength: Int { Int(summary & 0xff) }
-    public var interface: UInt8 { UInt8(truncatingIfNeeded: summary >> 8) }
-    public var isStatic: Bool { summary >> 16 & 1 != 0 }
+    public var isStatic: Bool { isStaticNumber != 0 }
 }
 
-/// A neighbour as ARP knows it. Three words.
+/// A neighbour. 32 bytes.
 public struct NeighbourReport: Sendable, BitwiseCopyable {
-    /// Address in the low half; interface in bits 32–39; whether the Ethernet address is known in bit 40.
-    private var summary: UInt64
-    /// Six bytes, the first one lowest.
-    public let hardware: UInt64
-    /// Seconds for which it is believed without asking; 0: being asked.
-    public let secondsLeft: UInt64
+    public var address: NetworkAddress
+    /// Six bytes, the first one lowest; 0 while it is not known.
+    public var hardware: UInt64
+    /// Of a reachable one: seconds for which the confirmation holds.
+    public var secondsLeft: UInt32
+    public var interface: UInt8
+    var stateNumber: UInt8
+    var reserved: UInt16 = 0
 
-    public init(address: UInt32, interface: UInt8 = 0, hardware: UInt64? = nil, secondsLeft: UInt64 = 0) {
-        summary = UInt64(address) | UInt64(interface) << 32 | (hardware != nil ? 1 << 40 : 0)
-        self.hardware = hardware ?? 0
-        self.secondsLeft = secondsLeft
+    /// As RFC 4861, 7.3.2 calls them; and made by hand.
+    public enum State: UInt8, Sendable {
+        case incomplete, reachable, stale, delay, probe, permanent
     }
 
-    public var address: UInt32 { UInt32(truncatingIfNeeded: summary) }
-    public var interface: UInt8 { UInt8(truncatingIfNeeded: summary >> 32) }
-    public var isKnown: Bool { summary >> 40 & 1 != 0 }
+    public init(
+        address: NetworkAddress, interface: UInt8 = 0, hardware: UInt64 = 0, state: State = .incomplete, secondsLeft: UInt32 = 0
+    ) {
+        self.address = address
+        self.interface = interface
+        self.hardware = hardware
+        self.secondsLeft = secondsLeft
+        stateNumber = state.rawValue
+    }
+
+    public var state: State { State(rawValue: stateNumber) ?? .incomplete }
 }
 
-/// An open socket. Four words.
+/// An open socket. 72 bytes.
 public struct SocketStatus: Sendable, BitwiseCopyable {
-    /// SocketName words; a remote port 0 says that it is not connected.
-    public var local: UInt64 = 0
-    public var remote: UInt64 = 0
-    /// Packets that wait to be read, in the low half; the SocketKind in the high half.
-    private var summary: UInt64 = 0
+    public var local = SocketAddress.none
+    /// Meaningful when it is connected.
+    public var peer = SocketAddress.none
     /// Datagrams that found the queue full.
     public var dropped: UInt64 = 0
+    /// Packets that wait to be read.
+    public var queued: UInt32
+    var kindNumber: Int32
+    var isConnectedNumber: UInt32 = 0
+    var reserved: UInt32 = 0
 
     public init(kind: SocketKind, queued: Int) {
-        summary = UInt64(UInt32(truncatingIfNeeded: queued)) | UInt64(UInt32(bitPattern: kind.rawValue)) << 32
+        self.queued = UInt32(truncatingIfNeeded: queued)
+        kindNumber = kind.rawValue
     }
 
-    public var queued: Int { Int(summary & 0xffff_ffff) }
-    public var kind: SocketKind { SocketKind(rawValue: Int32(truncatingIfNeeded: summary >> 32)) ?? .datagram }
+    public var kind: SocketKind { SocketKind(rawValue: kindNumber) ?? .datagram }
+    public var isConnected: Bool {
+        get { isConnectedNumber != 0 }
+        set { isConnectedNumber = newValue ? 1 : 0 }
+    }
 }
 
-/// How often an interface dropped a packet, by reason: NetStack's DropReason, in its order. 64 words.
+/// How often an interface dropped a packet, by reason: NetStack's DropReason, in its order. 512 bytes.
 public struct DropReport: Sendable, BitwiseCopyable {
-    private var counts = [64 of UInt64](repeating: 0)
+    var counts = [64 of UInt64](repeating: 0)
 
     public init() {}
 
@@ -180,13 +194,13 @@ public struct DropReport: Sendable, BitwiseCopyable {
     }
 }
 
-/// The packets that everything shares. Four words.
+/// The packets that everything shares. 32 bytes.
 public struct PacketReport: Sendable, BitwiseCopyable {
     public var total: UInt64 = 0
     public var free: UInt64 = 0
     /// The fewest that ever were free.
     public var lowWater: UInt64 = 0
-    /// How often one was asked for and none was free.
+    /// How often a packet was wanted and none was free.
     public var failures: UInt64 = 0
 
     public init() {}

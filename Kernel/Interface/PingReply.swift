@@ -1,25 +1,24 @@
-// What the ping system call tells.
+// What the ping system call fills in.
 
-/// The answer to one echo request. Three 64-bit words for the program: round trip, bytes, and sequence | TTL << 32.
+/// The answer to one echo request. 16 bytes.
 public struct PingReply: Sendable, BitwiseCopyable {
     /// From the request leaving to the reply arriving.
     public var roundTripNanoseconds: UInt64
     /// ICMP bytes of the reply: 8 of header and the payload.
-    public var bytes: UInt64
-    /// Sequence in the low half, TTL in the high half.
-    public var sequenceAndTTL: UInt64
+    public var bytes: UInt32
+    /// Counts this process's pings from 1.
+    public var sequence: UInt16
+    /// Of the reply's IP header.
+    public var timeToLive: UInt8
+    var reserved: UInt8 = 0
 
-    public init(roundTripNanoseconds: UInt64, bytes: Int, sequence: UInt16, ttl: UInt8) {
+    public init(roundTripNanoseconds: UInt64, bytes: Int, sequence: UInt16, timeToLive: UInt8) {
         self.roundTripNanoseconds = roundTripNanoseconds
-        self.bytes = UInt64(bytes)
-        sequenceAndTTL = UInt64(sequence) | UInt64(ttl) << 32
+        self.bytes = UInt32(truncatingIfNeeded: bytes)
+        self.sequence = sequence
+        self.timeToLive = timeToLive
     }
 
     /// Room for the kernel to fill.
-    public init() { self.init(roundTripNanoseconds: 0, bytes: 0, sequence: 0, ttl: 0) }
-
-    /// Counts this process's pings from 1.
-    public var sequence: UInt16 { UInt16(truncatingIfNeeded: sequenceAndTTL) }
-    /// Of the reply's IPv4 header.
-    public var ttl: UInt8 { UInt8(truncatingIfNeeded: sequenceAndTTL >> 32) }
+    public init() { self.init(roundTripNanoseconds: 0, bytes: 0, sequence: 0, timeToLive: 0) }
 }

@@ -1,22 +1,4 @@
-// What the socket calls agree on. An address and a port travel in one 64-bit word, `address << 16 | port`, both in host order.
-
-/// An IPv4 address and a port, as the socket calls take and give them.
-public struct SocketName: Equatable, Sendable {
-    public var address: UInt32
-    public var port: UInt16
-
-    public init(address: UInt32, port: UInt16) {
-        self.address = address
-        self.port = port
-    }
-
-    public init(word: UInt64) {
-        address = UInt32(truncatingIfNeeded: word >> 16)
-        port = UInt16(truncatingIfNeeded: word)
-    }
-
-    public var word: UInt64 { UInt64(address) << 16 | UInt64(port) }
-}
+// What the socket calls agree on, beside addresses (NetworkAddress.swift).
 
 /// What a socket carries; the argument of socket.
 public enum SocketKind: Int32, Sendable {
@@ -35,19 +17,27 @@ public enum SocketOption: Int32, Sendable {
     case receiveTimeout = 2
     /// The time to live of what is sent, 1 to 255; 64 unless it was set.
     case timeToLive = 3
-    /// To be read only: the address of who reported the last error, 0 for none.
+    /// To be read only, through a pointer to a NetworkAddress: the host that reported the last error, `::` for none.
     case errorReporter = 4
 }
 
-/// What poll is asked about a descriptor: 8 bytes, as POSIX lays out struct pollfd.
+/// What poll looks at of a descriptor: 8 bytes, as POSIX lays out struct pollfd.
 public struct PollEntry: BitwiseCopyable, Sendable {
     public var descriptor: Int32
-    /// Wanted: `readable`.
+    /// Wanted: `readable`, `writable`.
     public var events: Int16
-    /// Told: a subset of `events`, or `invalid`.
+    /// Filled in: those of `events` that hold, and any of `error`, `hangUp` and `invalid`.
     public var returned: Int16
 
+    /// A read would not wait: there is something to read, or the end.
     public static let readable: Int16 = 0x001
+    /// A write would not wait for room.
+    public static let writable: Int16 = 0x004
+    /// An error waits to be reported; of a pipe's writing end: the pipe has no reader.
+    public static let error: Int16 = 0x008
+    /// The other side has closed.
+    public static let hangUp: Int16 = 0x010
+    /// There is no such descriptor.
     public static let invalid: Int16 = 0x020
 
     public init(descriptor: Int32, events: Int16 = PollEntry.readable) {

@@ -5,10 +5,10 @@
 public enum SystemCallNumber: UInt64, Sendable {
     case fork = 1, exit, wait, pipe, read, kill, exec, fstat, chdir, dup, getpid, sbrk, sleep, uptime, open, write, mknod
     case unlink, link, mkdir, close
-    /// ping(address, payload, limit, reply): sends an ICMP echo request to an IPv4 address (host order) with so many bytes of
-    /// payload and sleeps until the reply, or `limit` milliseconds. 0, and the PingReply filled in; or -1 with
-    /// hostUnreachable (nobody answers ARP, or a router says so), timedOut, networkDown (no interface), networkUnreachable (no
-    /// route), noBufferSpace, messageTooLong, badAddress, interrupted.
+    /// ping(address*, payload, limit, reply*): sends an ICMP echo request to a NetworkAddress with so many bytes of payload and
+    /// sleeps until the reply, or `limit` milliseconds. 0, and the PingReply filled in; or -1 with hostUnreachable (the neighbour
+    /// does not answer, or a router says so), timedOut, networkDown (no interface), networkUnreachable (no route), noBufferSpace,
+    /// messageTooLong, badAddress, interrupted.
     case ping = 22
     /// dhcp_request(interface, limit, report*): asks a DHCP server for the interface's address, or joins who does already, and
     /// sleeps until it has one, or `limit` milliseconds; asking and renewing go on in the background. Limit 0: only looks. Limit
@@ -34,31 +34,33 @@ public enum SystemCallNumber: UInt64, Sendable {
     case setGroup = 30
     /// foreground(group): the group that ^C on the console ends; 0: none, then ^C only ends the line. 0.
     case foreground = 31
-    /// socket(kind): a socket's descriptor. Names are words: SocketName. Or -1 with invalidArgument for no SocketKind.
+    /// socket(kind): a socket's descriptor. The calls below take pointers to SocketAddresses. Or -1 with invalidArgument for no SocketKind.
     case socket = 32
-    /// bind(fd, name): address 0.0.0.0 is any of ours, port 0 a free one. Or -1 with addressInUse, addressNotAvailable.
+    /// bind(fd, address*): `::` is any of ours, port 0 a free one. 0, or -1 with addressInUse, addressNotAvailable, badAddress.
     case bind = 33
-    /// connect(fd, name): names the peer for send, and lets nobody else's datagrams in. Port 0 forgets it.
+    /// connect(fd, address*): names the peer for send, and lets no other's datagrams in; a pointer of 0 forgets it. 0, or -1 with
+    /// invalidArgument (no host's address, or port 0), networkUnreachable, networkDown, badAddress.
     case connect = 34
-    /// sendto(fd, bytes, count, name): one datagram; name 0 is the connected peer. count, or -1 with messageTooLong,
+    /// sendto(fd, bytes, count, address*): one datagram; a pointer of 0 means the connected peer. count, or -1 with messageTooLong,
     /// networkUnreachable, networkDown, accessDenied (a broadcast without the option), destinationRequired, noBufferSpace, or
     /// what ICMP said of an earlier one (connectionRefused, hostUnreachable).
     case sendto = 35
-    /// recvfrom(fd, buffer, count, name*): waits for a datagram and copies it, cut at count bytes; its sender goes to name*
+    /// recvfrom(fd, buffer, count, address*): waits for a datagram and copies it, cut at count bytes; its sender goes to address*
     /// unless that is 0. Bytes copied, or -1 with timedOut (see setsockopt), interrupted, or what ICMP said.
     case recvfrom = 36
-    /// getsockname(fd, name*) and getpeername(fd, name*): 0, or -1 with notConnected.
+    /// getsockname(fd, address*) and getpeername(fd, address*): 0, or -1 with notConnected, badAddress.
     case getsockname = 37
     case getpeername = 38
     /// setsockopt(fd, option, value): SocketOption. 0, or -1 with invalidArgument.
     case setsockopt = 39
-    /// poll(entries, count, milliseconds): waits until one of the descriptors can be read, or the time has passed (negative:
-    /// for ever). How many entries tell something.
+    /// poll(entries*, count, milliseconds): waits until one of the descriptors is ready for what its PollEntry asks, has an error or
+    /// is hung up, or the time has passed (negative: for ever). How many entries tell something, 0 when the time has passed; or -1
+    /// with invalidArgument (more entries than a process has descriptors), badAddress, interrupted, noMemory.
     case poll = 40
     /// disk_read(block, buffer): copies a 1024-byte block of the disk as it is, past the file system. The number of blocks, or -1
     /// with invalidArgument (no such block), inputOutput, badAddress.
     case diskRead = 41
-    /// getsockopt(fd, option): the value of a SocketOption; or -1 with invalidArgument.
+    /// getsockopt(fd, option, record*): the value of a SocketOption, in the record when it is one; or -1 with invalidArgument, badAddress.
     case getsockopt = 42
     /// network_status(table, index, record*): writes what a NetworkTable has in place `index`. How many places it has; beyond the last, and
     /// in a place that is empty, nothing is written, and the call fails with noSuchFile when it is empty. Or -1 with invalidArgument.
@@ -75,7 +77,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// pci_function(index, record*): writes a PCIReport of function `index`. How many functions there are; beyond the last nothing is
     /// written. Or -1 with invalidArgument for a negative index, or badAddress.
     case pciFunction = 47
-    /// loop_device(interface, count): sends up to 10,000 frames to nobody straight through an interface's driver, to measure the card. How
+    /// loop_device(interface, count): sends up to 10,000 frames to a station that is not there, straight through an interface's driver, to measure the card. How
     /// many it took, or -1 with networkDown (no such interface), invalidArgument.
     case loopDevice = 48
 }

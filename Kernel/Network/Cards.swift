@@ -79,8 +79,8 @@ extension KernelMessage.StringInterpolation {
 
     /// An interface's name.
     @inline(never)
-    mutating func appendInterpolation(interface index: Int) {
-        let name = CardNames.name(index)
+    mutating func appendInterpolation(interface id: InterfaceID) {
+        let name = CardNames.name(Int(id.rawValue))
         for i in 0..<8 where name >> UInt64(8 * i) & 0xff != 0 { appendInterpolation(character: UInt8(truncatingIfNeeded: name >> UInt64(8 * i))) }
     }
 }

@@ -6,13 +6,13 @@ import NetStack
 import SystemInterface
 
 extension Network {
-    /// Sends so many frames of 60 bytes that are for nobody, each submitted by itself; returns how many the card took.
+    /// Sends so many frames of 60 bytes to a station that is not there, each submitted by itself; returns how many the card took.
     static func loopDevice(_ interface: Int, count: Int) throws(SystemError) -> Int {
         guard count >= 0, count <= 10_000 else { throw .invalidArgument }
         return try withStack { (stack) throws(SystemError) -> Int in
-            guard interface < stack.interfaceCount else { throw .networkDown }
             let pool = stack.pool
-            return stack.withInterface(interface) { Self.send(count, through: &$0.device, pool) } ?? 0
+            guard let sent = stack.withDevice(.card(interface), { Self.send(count, through: &$0, pool) }) else { throw .networkDown }
+            return sent
         }
     }
 

@@ -1,4 +1,4 @@
-// Names in the kernel: who waits for an answer. The stack has the resolver itself.
+// Names in the kernel: the threads that wait for an answer. The stack has the resolver itself.
 
 import Drivers
 import Machine
@@ -6,17 +6,19 @@ import NetStack
 import SystemInterface
 
 enum Names {
-    /// All who wait for some answer: they are few, and each looks for its own.
-    nonisolated(unsafe) private static var waiters = WaitQueue()
+    /// By query: the thread that waits for the answer.
+    nonisolated(unsafe) private static var waiters = UnsafeMutablePointer<WaitQueue>(bitPattern: 8).unsafelyUnwrapped
 
-    /// Queries that ended, bit i for query i.
-    static func wake(_ completed: UInt32) {
-        if completed != 0 { waiters.wakeAll() }
+    static func start() {
+        waiters = bootTable(WaitQueue.self, StackLimit.queries)
+        for i in 0..<StackLimit.queries { (waiters + i).initialize(to: WaitQueue()) }
     }
+
+    static func wake(_ query: Int) { waiters[query].wakeAll() }
 
     /// Looks a name up and sleeps until the answer, or so long.
     static func resolve(_ name: RawSpan, timeout: Duration) throws(SystemError) -> NameReport {
-        try Leases.awaitAddress(for: .any)
+        try Leases.awaitAddress(for: IPAddress(.any))
         var query = -1
         try Network.withStack { (stack) throws(SystemError) in
             do throws(ResolveError) {
@@ -27,7 +29,7 @@ enum Names {
         }
         let number = query
         do throws(SystemError) {
-            return try waiters.wait(until: Clock.ticks(after: timeout)) { () throws(SystemError) -> NameReport? in
+            return try waiters[number].wait(until: Clock.ticks(after: timeout)) { () throws(SystemError) -> NameReport? in
                 try report(number)
             }
         } catch {
@@ -43,7 +45,7 @@ enum Names {
             failure = result.error
             var report = NameReport()
             report.timeToLive = result.timeToLive
-            for i in 0..<result.addresses.count { report.addAddress(result.addresses[i].bits) }
+            for i in 0..<result.addresses.count { report.addAddress(NetworkAddress(result.addresses[i])) }
             result.canonical.forEachCharacter { report.addNameByte($0) }
             return report
         } ?? nil

@@ -21,6 +21,9 @@ enum Network {
     /// Frames that the thread takes before it lets others run.
     private static let budget = 64
 
+    /// Users' sockets: 1,024 at 128 MiB of memory, 64 at least.
+    private static var socketCount: Int { min(16_384, max(64, Pages.total / 32)) }
+
     /// nil until the pool is made; the stack stays for ever.
     nonisolated(unsafe) private static var stack = ThreadLock<UnsafeMutablePointer<Stack>?>(nil)
     nonisolated(unsafe) private static var pool: PacketPool?
@@ -36,12 +39,6 @@ enum Network {
     /// When the thread wakes by itself: an instant, in nanoseconds.
     private static let wakeTime = Atomic<UInt64>(.max)
     nonisolated(unsafe) private static var thread = WaitQueue()
-    /// By echo slot: who waits for the reply.
-    nonisolated(unsafe) private static var echoWaiters: [16 of WaitQueue] = [
-        WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(),
-        WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(), WaitQueue(),
-    ]
-
     // MARK: Start
 
     /// Makes the pool and the stack; cards are added after this.
@@ -50,15 +47,17 @@ enum Network {
         let bytes = (packets + 1) * PacketPool.bufferSize
         guard let memory = Pages.allocateContiguous(bytes: bytes),
             let pool = PacketPool(memory: memory.pointer, byteCount: bytes),
-            let tables = Pages.allocateContiguous(bytes: Stack.memoryNeeded)
+            let tables = Pages.allocateContiguous(bytes: Stack.memoryNeeded(sockets: socketCount))
         else {
             kprint("network: not enough memory\n")
             return
         }
         self.pool = pool
-        Sockets.start()
+        Sockets.start(socketCount)
+        Echoes.start()
+        Names.start()
         let place = bootTable(Stack.self, 1)
-        place.initialize(to: Stack(pool: pool, memory: tables.pointer, seed: seed))
+        place.initialize(to: Stack(pool: pool, memory: tables.pointer, sockets: socketCount, seed: seed))
         stack.withLock { $0 = place }
     }
 
@@ -93,33 +92,34 @@ enum Network {
     @inline(never)
     private static func take(_ card: consuming Card, _ spot: CardSpot) {
         let hardware = card.hardwareAddress, driver = card.driver
-        guard let place = stack.withLock({ $0 }), let index = place.pointee.addInterface(card) else {
+        guard let place = stack.withLock({ $0 }), let id = place.pointee.addInterface(card) else {
             return kprint("network: no room for another card\n")
         }
+        let index = Int(id.rawValue)
         CardNames.add(index, driver, spot)
         sources[index] = spot.source
         if spot.source != 0 {
             Interrupts.route(spot.source, to: .network(index))
         } else {
-            kprint("\(interface: index): where its interrupt leads is unknown: it is looked at once a second\n")
+            kprint("\(interface: id): where its interrupt leads is unknown: it is looked at once a second\n")
         }
-        kprint("\(interface: index): \(driver.name) on \(spot), \(ethernet: hardware)\n")
+        kprint("\(interface: id): \(driver.name) on \(spot), \(ethernet: hardware)\n")
     }
 
     /// Gives the first interface the address in the boot arguments, asks DHCP servers for all others; and starts the thread.
     static func start(_ machine: borrowing MachineDescription) {
-        guard let place = stack.withLock({ $0 }), place.pointee.interfaceCount > 0 else { return }
+        guard let place = stack.withLock({ $0 }), place.pointee.cardCount > 0 else { return }
         var first = 0
         if let text = machine.tree.bootArguments,
             let settings = InterfaceSettings(bootArguments: RawSpan(_unsafeStart: text.pointer, byteCount: text.count))
         {
             place.pointee.configure(
-                0, address: settings.address, prefixLength: settings.prefixLength, gateway: settings.gateway)
-            kprint("\(interface: 0): \(address: settings.address)/\(settings.prefixLength)\n")
+                .card(0), address: settings.address, prefixLength: settings.prefixLength, gateway: settings.gateway)
+            kprint("\(interface: .card(0)): \(address: settings.address)/\(settings.prefixLength)\n")
             first = 1
         }
-        for index in first..<place.pointee.interfaceCount { place.pointee.startDHCP(index, now: Clock.now) }
-        Leases.wake(place.pointee.takeChangedLeases())
+        for index in first..<place.pointee.cardCount { place.pointee.startDHCP(.card(index), now: Clock.now) }
+        wakeCompleted()
         pending.store(true, ordering: .relaxed)
         ProcessTable.startKernelThread("network") { Network.run() }
     }
@@ -150,22 +150,20 @@ enum Network {
         while true {
             pending.store(false, ordering: .sequentiallyConsistent)
             var now = Instant.start
+            var hasCompletions = false
             let result = stack.withLock { stack in
                 now = Clock.now
                 let result = stack.unsafelyUnwrapped.pointee.poll(now: now, budget: budget)
                 wakeTime.store(result.nextDeadline.nanoseconds, ordering: .relaxed)
+                hasCompletions = stack.unsafelyUnwrapped.pointee.hasCompletions
                 return result
             }
             if claimed.load(ordering: .relaxed) != 0 { complete() }
-            if result.changedLinks != 0 { tellLinks(result.changedLinks) }
             if now - troubleToldAt >= .seconds(1) {
                 troubleToldAt = now
                 tellTrouble()
             }
-            wakeEchoWaiters(result.completedEchoes)
-            Sockets.wake(result.readySockets)
-            Leases.wake(result.changedLeases)
-            Names.wake(result.completedQueries)
+            if hasCompletions { wakeCompleted() }
             if result.hasMore {
                 Scheduler.yield()
                 continue
@@ -179,32 +177,41 @@ enum Network {
         }
     }
 
+    /// Takes completions off the stack's list until there are none, and wakes the threads that wait for them: each outside of the lock.
     @inline(never)
-    private static func tellLinks(_ interfaces: UInt32) {
-        var left = interfaces
-        while left != 0 {
-            let index = left.trailingZeroBitCount
-            let isUp = onStack { $0.withInterface(index) { $0.isLinkUp } } ?? nil
-            let state: StaticString = isUp == true ? "up" : "down"
-            kprint("\(interface: index): link \(state)\n")
-            left &= left - 1
+    private static func wakeCompleted() {
+        var hasMore = true
+        while hasMore {
+            let taken = onStack { stack -> Completion? in
+                let completion = stack.takeCompletion()
+                hasMore = stack.hasCompletions
+                return completion
+            }
+            guard let completion = taken ?? nil else { return }
+            switch completion {
+            case .echo(let slot): Echoes.wake(slot)
+            case .query(let query): Names.wake(query)
+            case .lease: Leases.wake()
+            case .link(let id): reportLink(id)
+            case .socket(let socket): Sockets.wake(socket)
+            }
         }
+    }
+
+    @inline(never)
+    private static func reportLink(_ id: InterfaceID) {
+        let isUp = onStack { $0.withInterface(id) { $0.isLinkUp } } ?? nil
+        let state: StaticString = isUp == true ? "up" : "down"
+        kprint("\(interface: id): link \(state)\n")
     }
 
     /// Once a second, prints what drivers have to say.
     @inline(never)
     private static func tellTrouble() {
-        for index in 0..<Stack.interfaceLimit {
-            guard let message = onStack({ $0.withInterface(index) { $0.device.takeFaultMessage() } }), let text = message ?? nil else { continue }
-            kprint("\(interface: index): \(text)\n")
-        }
-    }
-
-    private static func wakeEchoWaiters(_ slots: UInt32) {
-        var slots = slots
-        while slots != 0 {
-            echoWaiters[slots.trailingZeroBitCount].wakeAll()
-            slots &= slots - 1
+        for index in 0..<StackLimit.cards {
+            let id = InterfaceID.card(index)
+            guard let message = onStack({ $0.withDevice(id) { $0.takeFaultMessage() } }), let text = message ?? nil else { continue }
+            kprint("\(interface: id): \(text)\n")
         }
     }
 
@@ -233,35 +240,11 @@ enum Network {
 
     @inline(never)
     private static func unlockStack(_ place: UnsafeMutablePointer<Stack>) {
-        var news = News()
-        news.take(from: &place.pointee)
+        let hasCompletions = place.pointee.hasCompletions
+        let deadline = place.pointee.nextDeadline
         stack.unlock()
-        tell(news)
-    }
-
-    /// What a call made ready, to be told after the lock.
-    private struct News {
-        var echoes: UInt32 = 0
-        var sockets: UInt64 = 0
-        var leases: UInt32 = 0
-        var queries: UInt32 = 0
-        var deadline = Instant.never
-
-        mutating func take(from stack: inout Stack) {
-            echoes = stack.takeCompletedEchoes()
-            sockets = stack.takeReadySockets()
-            leases = stack.takeChangedLeases()
-            queries = stack.takeCompletedQueries()
-            deadline = stack.nextDeadline
-        }
-    }
-
-    private static func tell(_ news: News) {
-        wakeEchoWaiters(news.echoes)
-        Sockets.wake(news.sockets)
-        Leases.wake(news.leases)
-        Names.wake(news.queries)
-        if news.deadline.nanoseconds < wakeTime.load(ordering: .relaxed) { wakeThread() }
+        if hasCompletions { wakeCompleted() }
+        if deadline.nanoseconds < wakeTime.load(ordering: .relaxed) { wakeThread() }
     }
 
     /// Works on the stack where nothing can fail or become ready; nil when there is none.
@@ -274,49 +257,6 @@ enum Network {
 
     /// An empty packet to fill for sending.
     static func takePacket() -> Packet? { pool?.take() }
-
-    /// Sends an echo request and sleeps until its reply, or why there is none.
-    static func ping(
-        _ address: IPv4Address, payload: Int, sequence: UInt16, timeout: Duration
-    ) throws(SystemError) -> EchoReply {
-        try Leases.awaitAddress(for: address)
-        let slot = try withStack { (stack) throws(SystemError) -> Int in
-            do throws(EchoError) {
-                return try stack.startEcho(
-                    to: address, payloadCount: payload, sequence: sequence, timeout: timeout, now: Clock.now)
-            } catch {
-                throw error.systemError
-            }
-        }
-        let outcome: EchoOutcome
-        do throws(SystemError) {
-            outcome = try echoWaiters[slot].wait { () throws(SystemError) -> EchoOutcome? in
-                stack.withLock { $0.unsafelyUnwrapped.pointee.takeEcho(slot) }
-            }
-        } catch {
-            stack.withLock { $0.unsafelyUnwrapped.pointee.cancelEcho(slot) }
-            throw error
-        }
-        switch outcome {
-        case .reply(let reply): return reply
-        case .failed(let error): throw error.systemError
-        }
-    }
-}
-
-extension EchoError {
-    /// The number that crosses the system-call border.
-    fileprivate var systemError: SystemError {
-        switch self {
-        case .noInterface: .networkDown
-        case .noRoute, .networkUnreachable: .networkUnreachable
-        case .noMemory, .tooManyRequests: .noBufferSpace
-        case .tooLarge: .messageTooLong
-        case .badAddress: .invalidArgument
-        case .timedOut: .timedOut
-        case .hostUnreachable, .unreachable, .timeExceeded: .hostUnreachable
-        }
-    }
 }
 
 extension KernelMessage.StringInterpolation {

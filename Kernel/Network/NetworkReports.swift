@@ -15,40 +15,40 @@ enum NetworkReports {
         return words
     }
 
-    static func interface(_ index: Int, of stack: inout Stack) -> InterfaceReport? {
-        guard index < stack.interfaceCount else { return index == stack.interfaceCount ? loopback(stack) : nil }
-        return stack.withInterface(index) { interface in
-            var report = InterfaceReport()
-            report.number = index
-            report.name = CardNames.name(index)
-            report.spot = CardNames.spot(index)
-            report.driver = words(CardNames.driver(index))
-            report.hardware = bits(of: interface.hardware)
-            report.mtu = UInt64(interface.mtu)
-            report.address = interface.address.bits
-            report.prefixLength = interface.prefixLength
-            report.router = interface.gateway?.bits ?? 0
-            report.flags = [.broadcast, .multicast]
-            if interface.address != .any { report.flags.insert(.up) }
-            if interface.device.isLinkUp { report.flags.insert(.running) }
-            if interface.dhcp.isActive { report.flags.insert(.dynamic) }
-            report.capabilities = InterfaceReport.Capabilities(rawValue: interface.capabilities.rawValue)
-            count(interface.counters, &report)
-            report.drops &+= interface.device.framesDropped
-            return report
-        }
+    /// By place: the cards, then the loopback.
+    private static func id(_ place: Int, _ stack: borrowing Stack) -> InterfaceID {
+        place < stack.cardCount ? .card(place) : .loopback
     }
 
-    private static func loopback(_ stack: borrowing Stack) -> InterfaceReport {
-        var report = InterfaceReport()
-        report.number = Int(RouteReport.loopback)
-        report.name = 0x30_6f6c  // lo0
-        report.mtu = UInt64(Stack.loopbackMTU)
-        report.address = IPv4Address.loopback.bits
-        report.prefixLength = 8
-        report.flags = [.up, .running, .loopback]
-        count(stack.loopbackCounters, &report)
-        return report
+    static func interface(_ place: Int, of stack: inout Stack) -> InterfaceReport? {
+        guard place < stack.interfaceCount else { return nil }
+        let id = id(place, stack)
+        let lostInCard = stack.withDevice(id) { $0.framesDropped } ?? 0
+        return stack.withInterface(id) { interface in
+            var report = InterfaceReport()
+            report.number = id.rawValue
+            report.mtu = UInt64(interface.mtu)
+            report.address = NetworkAddress(interface.address)
+            report.prefixLength = UInt8(truncatingIfNeeded: interface.prefixLength)
+            if interface.address != .any { report.flags.insert(.up) }
+            if interface.isLinkUp { report.flags.insert(.running) }
+            if interface.dhcp.isActive { report.flags.insert(.dynamic) }
+            count(interface.counters, &report)
+            report.drops &+= lostInCard
+            guard !id.isLoopback else {
+                report.flags.insert(.loopback)
+                report.name = 0x30_6f6c  // lo0
+                return report
+            }
+            report.name = CardNames.name(place)
+            report.spot = CardNames.spot(place)
+            (report.driver0, report.driver8) = words(CardNames.driver(place))
+            report.hardware = bits(of: interface.hardware)
+            report.router = NetworkAddress(interface.gateway ?? .any)
+            report.flags.formUnion([.broadcast, .multicast])
+            report.capabilities = InterfaceReport.Capabilities(rawValue: interface.capabilities.rawValue)
+            return report
+        }
     }
 
     private static func count(_ counters: InterfaceCounters, _ report: inout InterfaceReport) {
@@ -62,36 +62,36 @@ enum NetworkReports {
     static func route(_ index: Int, of stack: borrowing Stack) -> RouteReport? {
         guard let entry = stack.routes[index] else { return nil }
         return RouteReport(
-            destination: entry.destination.bits, prefixLength: entry.prefixLength, router: entry.gateway?.bits ?? 0,
-            interface: UInt8(truncatingIfNeeded: entry.interface), isStatic: entry.isStatic)
+            destination: NetworkAddress(entry.destination), prefixLength: UInt8(truncatingIfNeeded: entry.prefixLength),
+            router: NetworkAddress(entry.gateway), interface: entry.interface.rawValue, isStatic: entry.isStatic)
     }
 
-    /// Places are numbered through all interfaces.
-    static func neighbour(_ index: Int, of stack: inout Stack) -> NeighbourReport? {
-        let interface = index / ARPCache.capacity
-        guard let found = stack.withInterface(interface, { $0.neighbours.neighbour(index % ARPCache.capacity) }),
-            let neighbour = found
-        else { return nil }
+    static func neighbour(_ place: Int, of stack: borrowing Stack) -> NeighbourReport? {
         let now = Clock.now
+        guard let neighbour = stack.neighbour(place, now: now) else { return nil }
         return NeighbourReport(
-            address: neighbour.address.bits, interface: UInt8(truncatingIfNeeded: interface),
-            hardware: neighbour.hardware.map { bits(of: $0) },
-            secondsLeft: (neighbour.expires - now).seconds)
+            address: NetworkAddress(neighbour.address), interface: neighbour.interface.rawValue,
+            hardware: neighbour.hardware.map { bits(of: $0) } ?? 0,
+            state: NeighbourReport.State(rawValue: neighbour.state.rawValue) ?? .incomplete,
+            secondsLeft: neighbour.state == .reachable ? UInt32(clamping: (neighbour.reachableUntil - now).seconds) : 0)
     }
 
     static func socket(_ index: Int, of stack: borrowing Stack) -> SocketStatus? {
         guard let socket = stack.socketReport(index) else { return nil }
         var status = SocketStatus(kind: socket.isCapture ? .capture : .datagram, queued: socket.queued)
-        status.local = SocketName(socket.local).word
-        status.remote = SocketName(socket.remote).word
+        status.local = SocketAddress(socket.local)
+        if let peer = socket.peer {
+            status.peer = SocketAddress(peer)
+            status.isConnected = true
+        }
         status.dropped = socket.dropped
         return status
     }
 
     static func drops(_ index: Int, of stack: inout Stack) -> DropReport? {
+        guard index < stack.interfaceCount else { return nil }
         var report = DropReport()
-        let counters = index == stack.interfaceCount ? stack.loopbackCounters : stack.withInterface(index) { $0.counters }
-        guard let counters else { return nil }
+        guard let counters = stack.withInterface(id(index, stack), { $0.counters }) else { return nil }
         for reason in 0..<DropReason.count { report[reason] = DropReason(rawValue: reason).map { counters[$0] } ?? 0 }
         return report
     }

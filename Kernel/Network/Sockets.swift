@@ -1,4 +1,4 @@
-// Sockets in the kernel: what a descriptor of one reads and writes, and who sleeps for it. The stack has the sockets themselves.
+// Sockets in the kernel: what a descriptor of one reads and writes, and the threads that wait for it. The stack has the sockets themselves.
 
 import Drivers
 import Machine
@@ -9,24 +9,30 @@ import SystemInterface
 struct SocketFile {
     let number: Int
 
-    private var waiters: UnsafeMutablePointer<WaitQueue> { Sockets.waiters + number }
-    private var timeout: UnsafeMutablePointer<UInt32> { Sockets.timeouts + number }
+    private var place: UnsafeMutablePointer<SocketWaiters> { Sockets.places + number }
 
     func close() {
         Network.onStack { $0.closeSocket(number) }
-        waiters.pointee.wakeAll()
+        place.pointee.readers.wakeAll()
+        place.pointee.pollers.wake()
     }
 
-    func bind(to name: SocketName) throws(SystemError) {
+    func bind(to address: SocketAddress) throws(SystemError) {
         try Network.withStack { (stack) throws(SystemError) in
-            try throwingSystemError { () throws(SocketError) in try stack.bindSocket(number, to: SocketAddress(name)) }
+            try throwingSystemError { () throws(SocketError) in try stack.bindSocket(number, to: Endpoint(address)) }
         }
     }
 
-    func connect(to name: SocketName) throws(SystemError) {
-        if name.port != 0 { try Leases.awaitAddress(for: IPv4Address(bits: name.address)) }
+    func connect(to peer: SocketAddress) throws(SystemError) {
+        try Leases.awaitAddress(for: IPAddress(peer.address))
         try Network.withStack { (stack) throws(SystemError) in
-            try throwingSystemError { () throws(SocketError) in try stack.connectSocket(number, to: SocketAddress(name)) }
+            try throwingSystemError { () throws(SocketError) in try stack.connectSocket(number, to: Endpoint(peer)) }
+        }
+    }
+
+    func disconnect() throws(SystemError) {
+        try Network.withStack { (stack) throws(SystemError) in
+            try throwingSystemError { () throws(SocketError) in try stack.disconnectSocket(number) }
         }
     }
 
@@ -35,7 +41,7 @@ struct SocketFile {
         case .broadcast: Network.onStack { $0.setBroadcast(number, allowed: value != 0) }
         case .receiveTimeout:
             guard value >= 0 else { throw .invalidArgument }
-            timeout.pointee = UInt32(value)
+            place.pointee.timeout = UInt32(value)
         case .timeToLive:
             guard value >= 1, value <= 255 else { throw .invalidArgument }
             Network.onStack { $0.setTimeToLive(number, UInt8(value)) }
@@ -43,27 +49,33 @@ struct SocketFile {
         }
     }
 
-    func value(of option: SocketOption) throws(SystemError) -> Int {
-        switch option {
-        case .receiveTimeout: Int(timeout.pointee)
-        case .errorReporter: Int(Network.onStack { $0.errorReporter(ofSocket: number).bits } ?? 0)
-        case .broadcast, .timeToLive: throw .invalidArgument  // whoever set them knows
-        }
-    }
+    var receiveTimeout: Int { Int(place.pointee.timeout) }
 
-    var localName: SocketName { Network.onStack { SocketName($0.localAddress(ofSocket: number)) } ?? SocketName(word: 0) }
+    var errorReporter: NetworkAddress { Network.onStack { NetworkAddress($0.errorReporter(ofSocket: number)) } ?? .none }
 
-    func remoteName() throws(SystemError) -> SocketName {
-        guard let name = Network.onStack({ $0.remoteAddress(ofSocket: number).map { SocketName($0) } }) ?? nil else {
+    var localAddress: SocketAddress { Network.onStack { SocketAddress($0.localAddress(ofSocket: number)) } ?? .none }
+
+    func peerAddress() throws(SystemError) -> SocketAddress {
+        guard let peer = Network.onStack({ $0.peerAddress(ofSocket: number).map { SocketAddress($0) } }) ?? nil else {
             throw .notConnected
         }
-        return name
+        return peer
     }
 
-    var isReadable: Bool { Network.onStack { $0.isReadable(number) } ?? true }
+    /// Bits of PollEntry.
+    var readiness: Int16 {
+        guard let readiness = Network.onStack({ $0.readiness(number) }) else { return PollEntry.error }
+        var bits: Int16 = 0
+        if readiness.contains(.readable) { bits |= PollEntry.readable }
+        if readiness.contains(.writable) { bits |= PollEntry.writable }
+        if readiness.contains(.error) { bits |= PollEntry.error }
+        return bits
+    }
 
-    /// Sends one datagram from user memory; to the connected peer if `name` is nil.
-    func send(from source: UserAddress, count: Int, to name: SocketName?) throws(SystemError) -> Int {
+    func withPollQueue(_ body: (inout PollQueue) -> Void) { body(&place.pointee.pollers) }
+
+    /// Sends one datagram from user memory; to the connected peer if `destination` is nil.
+    func send(from source: UserAddress, count: Int, to destination: SocketAddress?) throws(SystemError) -> Int {
         guard count <= Stack.datagramLimit else { throw .messageTooLong }
         // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under it.
         let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)
@@ -75,12 +87,12 @@ struct SocketFile {
             parts.append(try Self.copyIn(from: source + taken, count: piece))
             taken += piece
         }
-        if let name { try Leases.awaitAddress(for: IPv4Address(bits: name.address)) }
+        if let destination { try Leases.awaitAddress(for: IPAddress(destination.address)) }
         var waiting = parts.coupled()
         try Network.withStack { (stack) throws(SystemError) in
             guard let packet = waiting.take() else { return }
             do throws(SocketError) {
-                try stack.send(packet, from: number, to: name.map { SocketAddress($0) }, now: Clock.now)
+                try stack.send(packet, from: number, to: destination.map { Endpoint($0) }, now: Clock.now)
             } catch {
                 throw error.systemError
             }
@@ -95,10 +107,10 @@ struct SocketFile {
     }
 
     /// Waits for one datagram and copies its payload out, cut at `count` bytes.
-    func receive(to destination: UserAddress, count: Int) throws(SystemError) -> (count: Int, source: SocketName) {
-        let limit = timeout.pointee
+    func receive(to destination: UserAddress, count: Int) throws(SystemError) -> (count: Int, source: SocketAddress) {
+        let limit = place.pointee.timeout
         let deadline = limit == 0 ? nil : Clock.ticks(after: .milliseconds(UInt64(limit)))
-        var datagram = try waiters.pointee.wait(until: deadline) { () throws(SystemError) -> Datagram? in
+        var datagram = try place.pointee.readers.wait(until: deadline) { () throws(SystemError) -> Datagram? in
             var result: Swift.Result<Void, SystemError> = .success(())
             let datagram = Network.onStack { stack -> Datagram? in
                 do throws(SocketError) {
@@ -113,7 +125,7 @@ struct SocketFile {
         }
         let taken = min(count, datagram.payload.count)
         guard destination.copyOut(from: datagram.payload.firstByte, count: taken) == taken else { throw .badAddress }
-        let source = SocketName(datagram.source)
+        let source = SocketAddress(datagram.source)
         guard let rest = datagram.payload.takeRest() else { return (taken, source) }
         return (try copyOut(rest, to: destination, from: taken, limit: count), source)
     }
@@ -134,18 +146,22 @@ struct SocketFile {
     }
 }
 
-enum Sockets {
-    nonisolated(unsafe) fileprivate static var waiters = UnsafeMutablePointer<WaitQueue>(bitPattern: 8).unsafelyUnwrapped
+/// The threads that wait for one socket.
+private struct SocketWaiters: ~Copyable {
+    var readers = WaitQueue()
+    var pollers = PollQueue()
     /// Milliseconds that a read waits; 0: for ever.
-    nonisolated(unsafe) fileprivate static var timeouts = UnsafeMutablePointer<UInt32>(bitPattern: 8).unsafelyUnwrapped
+    var timeout: UInt32 = 0
+}
 
-    static func start() {
-        waiters = bootTable(WaitQueue.self, Stack.socketLimit)
-        timeouts = bootTable(UInt32.self, Stack.socketLimit)
-        for index in 0..<Stack.socketLimit {
-            (waiters + index).initialize(to: WaitQueue())
-            (timeouts + index).initialize(to: 0)
-        }
+enum Sockets {
+    /// By socket number.
+    nonisolated(unsafe) fileprivate static var places = UnsafeMutablePointer<SocketWaiters>(bitPattern: 8).unsafelyUnwrapped
+
+    /// - Parameter count: the users' sockets.
+    static func start(_ count: Int) {
+        places = bootTable(SocketWaiters.self, count)
+        for i in 0..<count { (places + i).initialize(to: SocketWaiters()) }
     }
 
     static func make(_ kind: SocketKind) throws(SystemError) -> SocketFile {
@@ -154,32 +170,19 @@ enum Sockets {
                 kind == .capture ? try stack.openCapture() : try stack.openSocket()
             }
         }
-        timeouts[number] = 0
+        places[number].timeout = 0
         return SocketFile(number: number)
     }
 
-    /// Wakes who waits for these sockets: bit i is socket i.
-    static func wake(_ ready: UInt64) {
-        guard ready != 0 else { return }
-        var left = ready
-        while left != 0 {
-            waiters[left.trailingZeroBitCount].wakeAll()
-            left &= left - 1
-        }
-        Poll.changed()
+    /// A socket has become readable, or reports an error.
+    static func wake(_ socket: Int) {
+        places[socket].readers.wakeAll()
+        places[socket].pollers.wake()
     }
 }
 
 private func throwingSystemError<Result>(_ body: () throws(SocketError) -> Result) throws(SystemError) -> Result {
     do throws(SocketError) { return try body() } catch { throw error.systemError }
-}
-
-extension SocketName {
-    init(_ address: SocketAddress) { self.init(address: address.address.bits, port: address.port) }
-}
-
-extension SocketAddress {
-    init(_ name: SocketName) { self.init(IPv4Address(bits: name.address), name.port) }
 }
 
 extension SocketError {

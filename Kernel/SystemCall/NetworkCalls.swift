@@ -5,16 +5,17 @@ import SystemInterface
 
 enum NetworkCalls {
     /// ping: one echo request and its reply (SystemCallNumber.ping has the contract).
-    static func ping(address: Int32, payload: Int32, milliseconds: Int32, reply: UserAddress) throws(SystemError) -> Int {
+    static func ping(address: UserAddress, payload: Int32, milliseconds: Int32, reply: UserAddress) throws(SystemError) -> Int {
         guard payload >= 0, milliseconds > 0 else { throw .invalidArgument }
+        let destination = IPAddress(try address.load(as: NetworkAddress.self))
         current.pointee.pingSequence &+= 1
-        let answer = try Network.ping(
-            IPv4Address(bits: UInt32(bitPattern: address)), payload: Int(payload), sequence: current.pointee.pingSequence,
+        let answer = try Echoes.ping(
+            destination, payload: Int(payload), sequence: current.pointee.pingSequence,
             timeout: .milliseconds(UInt64(milliseconds)))
         try reply.store(
             PingReply(
                 roundTripNanoseconds: answer.roundTrip.nanoseconds, bytes: answer.byteCount, sequence: answer.sequence,
-                ttl: answer.timeToLive))
+                timeToLive: answer.timeToLive))
         return 0
     }
 

@@ -9,13 +9,13 @@ enum NetworkStatusCalls {
         guard let table = NetworkTable(rawValue: table), index >= 0 else { throw .invalidArgument }
         let index = Int(index)
         switch table {
-        case .interfaces: return try tell(try look { ($0.interfaceCount + 1, NetworkReports.interface(index, of: &$0)) }, index, address)
+        case .interfaces: return try tell(try look { ($0.interfaceCount, NetworkReports.interface(index, of: &$0)) }, index, address)
         case .routes: return try tell(try look { ($0.routes.count, NetworkReports.route(index, of: $0)) }, index, address)
         case .neighbours:
             return try tell(
-                try look { ($0.interfaceCount * ARPCache.capacity, NetworkReports.neighbour(index, of: &$0)) }, index, address)
-        case .sockets: return try tell(try look { (Stack.socketLimit, NetworkReports.socket(index, of: $0)) }, index, address)
-        case .drops: return try tell(try look { ($0.interfaceCount + 1, NetworkReports.drops(index, of: &$0)) }, index, address)
+                try look { (StackLimit.neighbours, NetworkReports.neighbour(index, of: $0)) }, index, address)
+        case .sockets: return try tell(try look { ($0.allSocketCount, NetworkReports.socket(index, of: $0)) }, index, address)
+        case .drops: return try tell(try look { ($0.interfaceCount, NetworkReports.drops(index, of: &$0)) }, index, address)
         case .packets: return try tell(try look { (1, NetworkReports.packets(of: $0)) }, index, address)
         }
     }
@@ -43,31 +43,38 @@ enum NetworkStatusCalls {
         case .addRoute: try addRoute(try record.load(as: RouteReport.self))
         case .deleteRoute: try deleteRoute(try record.load(as: RouteReport.self))
         case .deleteNeighbour: try deleteNeighbour(try record.load(as: NeighbourReport.self))
+        case .addNeighbour: try addNeighbour(try record.load(as: NeighbourReport.self))
         }
         return 0
     }
 
     private static func setAddress(_ wanted: InterfaceReport) throws(SystemError) {
-        let address = IPv4Address(bits: wanted.address)
-        guard address == .any || address.isUnicast, wanted.prefixLength <= 32 else { throw .invalidArgument }
-        let router = wanted.router == 0 ? nil : IPv4Address(bits: wanted.router)
-        if let router {
-            let mask = RouteEntry.mask(wanted.prefixLength)
-            guard router.isUnicast, router != address, (router.bits ^ address.bits) & mask == 0 else { throw .invalidArgument }
+        guard let address = ipv4(wanted.address), let router = ipv4(wanted.router), wanted.prefixLength <= 32 else {
+            throw .invalidArgument
+        }
+        let prefixLength = Int(wanted.prefixLength)
+        guard address == .any || address.isUnicast else { throw .invalidArgument }
+        if router != .any {
+            let isOnNetwork = (router.bits ^ address.bits) & ipv4Mask(prefixLength) == 0
+            // With an address alone on its network, the router is outside of it.
+            guard router.isUnicast, router != address, isOnNetwork || prefixLength == 32 else { throw .invalidArgument }
         }
         try Network.withStack { (stack) throws(SystemError) in
-            guard wanted.number < stack.interfaceCount else { throw .networkDown }
-            stack.configure(wanted.number, address: address, prefixLength: wanted.prefixLength, gateway: router)
+            let isDone = stack.configure(
+                InterfaceID(rawValue: wanted.number), address: address, prefixLength: prefixLength, gateway: router == .any ? nil : router)
+            guard isDone else { throw .networkDown }
         }
     }
 
+    /// 0.0.0.0 for `::`; nil for an address of IPv6.
+    private static func ipv4(_ address: NetworkAddress) -> IPv4Address? { address == .none ? .any : IPAddress(address).ipv4 }
+
     private static func addRoute(_ wanted: RouteReport) throws(SystemError) {
-        let interface = wanted.interface == RouteReport.anyInterface ? nil : Int(wanted.interface)
-        let router = wanted.router == 0 ? nil : IPv4Address(bits: wanted.router)
         try Network.withStack { (stack) throws(SystemError) in
             do throws(RouteError) {
                 try stack.addRoute(
-                    to: IPv4Address(bits: wanted.destination), prefixLength: wanted.prefixLength, gateway: router, interface: interface)
+                    to: IPAddress(wanted.destination), prefixLength: Int(wanted.prefixLength), gateway: IPAddress(wanted.router),
+                    interface: wanted.chosen)
             } catch {
                 throw error.systemError
             }
@@ -75,11 +82,10 @@ enum NetworkStatusCalls {
     }
 
     private static func deleteRoute(_ wanted: RouteReport) throws(SystemError) {
-        let interface = wanted.interface == RouteReport.anyInterface ? nil : Int(wanted.interface)
         try Network.withStack { (stack) throws(SystemError) in
             do throws(RouteError) {
                 try stack.removeRoute(
-                    to: IPv4Address(bits: wanted.destination), prefixLength: wanted.prefixLength, interface: interface)
+                    to: IPAddress(wanted.destination), prefixLength: Int(wanted.prefixLength), interface: wanted.chosen)
             } catch {
                 throw error.systemError
             }
@@ -88,9 +94,22 @@ enum NetworkStatusCalls {
 
     private static func deleteNeighbour(_ wanted: NeighbourReport) throws(SystemError) {
         try Network.withStack { (stack) throws(SystemError) in
-            guard stack.forgetNeighbour(IPv4Address(bits: wanted.address)) else { throw .noSuchFile }
+            guard stack.forgetNeighbour(IPAddress(wanted.address)) else { throw .noSuchFile }
         }
     }
+
+    private static func addNeighbour(_ wanted: NeighbourReport) throws(SystemError) {
+        let hardware = EthernetAddress(bits: wanted.hardware)
+        guard hardware.isUnicast else { throw .invalidArgument }
+        try Network.withStack { (stack) throws(SystemError) in
+            guard stack.addNeighbour(IPAddress(wanted.address), hardware, now: Clock.now) else { throw .noBufferSpace }
+        }
+    }
+}
+
+extension RouteReport {
+    /// The interface that a program named; nil: whichever.
+    fileprivate var chosen: InterfaceID? { interface == RouteReport.anyInterface ? nil : InterfaceID(rawValue: interface) }
 }
 
 extension RouteError {

@@ -23,21 +23,28 @@ enum SocketCalls {
         return try FileCalls.add(file)
     }
 
-    static func bind(_ descriptor: Int32, to name: UInt64) throws(SystemError) -> Int {
-        try socket(descriptor).bind(to: SocketName(word: name))
+    static func bind(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {
+        try socket(descriptor).bind(to: try address.load(as: SocketAddress.self))
         return 0
     }
 
-    static func connect(_ descriptor: Int32, to name: UInt64) throws(SystemError) -> Int {
-        try socket(descriptor).connect(to: SocketName(word: name))
+    static func connect(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {
+        let socket = try socket(descriptor)
+        if let peer = try optional(address) { try socket.connect(to: peer) } else { try socket.disconnect() }
         return 0
+    }
+
+    /// The address in a record; nil for a pointer of 0.
+    private static func optional(_ address: UserAddress) throws(SystemError) -> SocketAddress? {
+        guard address.rawValue != 0 else { return nil }
+        return try address.load(as: SocketAddress.self)
     }
 
     static func send(
-        _ descriptor: Int32, from buffer: UserAddress, count: Int32, to name: UInt64
+        _ descriptor: Int32, from buffer: UserAddress, count: Int32, to address: UserAddress
     ) throws(SystemError) -> Int {
         guard count >= 0 else { throw .invalidArgument }
-        return try socket(descriptor).send(from: buffer, count: Int(count), to: name == 0 ? nil : SocketName(word: name))
+        return try socket(descriptor).send(from: buffer, count: Int(count), to: try optional(address))
     }
 
     static func receive(
@@ -45,17 +52,17 @@ enum SocketCalls {
     ) throws(SystemError) -> Int {
         guard count >= 0 else { throw .invalidArgument }
         let received = try socket(descriptor).receive(to: buffer, count: Int(count))
-        if source.rawValue != 0 { try source.store(received.source.word) }
+        if source.rawValue != 0 { try source.store(received.source) }
         return received.count
     }
 
-    static func localName(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {
-        try address.store(try socket(descriptor).localName.word)
+    static func localAddress(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {
+        try address.store(try socket(descriptor).localAddress)
         return 0
     }
 
-    static func remoteName(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {
-        try address.store(try socket(descriptor).remoteName().word)
+    static func peerAddress(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {
+        try address.store(try socket(descriptor).peerAddress())
         return 0
     }
 
@@ -65,8 +72,14 @@ enum SocketCalls {
         return 0
     }
 
-    static func get(_ descriptor: Int32, option: Int32) throws(SystemError) -> Int {
+    static func get(_ descriptor: Int32, option: Int32, to record: UserAddress) throws(SystemError) -> Int {
         guard let option = SocketOption(rawValue: option) else { throw .invalidArgument }
-        return try socket(descriptor).value(of: option)
+        let socket = try socket(descriptor)
+        switch option {
+        case .receiveTimeout: return socket.receiveTimeout
+        case .errorReporter: try record.store(socket.errorReporter)
+        case .broadcast, .timeToLive: throw .invalidArgument  // the program that set them knows them
+        }
+        return 0
     }
 }

@@ -42,7 +42,7 @@ enum SystemCall {
         case .close: try FileCalls.close(arguments.int(0))
         case .ping:
             try NetworkCalls.ping(
-                address: arguments.int(0), payload: arguments.int(1), milliseconds: arguments.int(2),
+                address: arguments.address(0), payload: arguments.int(1), milliseconds: arguments.int(2),
                 reply: arguments.address(3))
         case .dhcpRequest:
             try NetworkCalls.requestLease(
@@ -56,19 +56,19 @@ enum SystemCall {
         case .setGroup: try ProcessCalls.setGroup(of: arguments.int(0), to: arguments.int(1))
         case .foreground: ProcessCalls.setForeground(arguments.int(0))
         case .socket: try SocketCalls.make(arguments.int(0))
-        case .bind: try SocketCalls.bind(arguments.int(0), to: arguments.word(1))
-        case .connect: try SocketCalls.connect(arguments.int(0), to: arguments.word(1))
+        case .bind: try SocketCalls.bind(arguments.int(0), to: arguments.address(1))
+        case .connect: try SocketCalls.connect(arguments.int(0), to: arguments.address(1))
         case .sendto:
-            try SocketCalls.send(arguments.int(0), from: arguments.address(1), count: arguments.int(2), to: arguments.word(3))
+            try SocketCalls.send(arguments.int(0), from: arguments.address(1), count: arguments.int(2), to: arguments.address(3))
         case .recvfrom:
             try SocketCalls.receive(
                 arguments.int(0), to: arguments.address(1), count: arguments.int(2), source: arguments.address(3))
-        case .getsockname: try SocketCalls.localName(arguments.int(0), to: arguments.address(1))
-        case .getpeername: try SocketCalls.remoteName(arguments.int(0), to: arguments.address(1))
+        case .getsockname: try SocketCalls.localAddress(arguments.int(0), to: arguments.address(1))
+        case .getpeername: try SocketCalls.peerAddress(arguments.int(0), to: arguments.address(1))
         case .setsockopt: try SocketCalls.set(arguments.int(0), option: arguments.int(1), to: arguments.int(2))
         case .poll: try Poll.poll(arguments.address(0), count: Int(arguments.int(1)), milliseconds: arguments.int(2))
         case .diskRead: try FileCalls.readDisk(block: arguments.word(0), to: arguments.address(1))
-        case .getsockopt: try SocketCalls.get(arguments.int(0), option: arguments.int(1))
+        case .getsockopt: try SocketCalls.get(arguments.int(0), option: arguments.int(1), to: arguments.address(2))
         case .networkStatus:
             try NetworkStatusCalls.status(of: arguments.int(0), index: arguments.int(1), to: arguments.address(2))
         case .networkChange: try NetworkStatusCalls.change(arguments.int(0), record: arguments.address(1))

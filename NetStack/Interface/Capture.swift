@@ -1,6 +1,8 @@
 // Looking at the wire: sockets that get a copy of every frame that came or went, as long as there is room.
 //
-// Promise: while nobody looks, a frame costs one test. A reader that is too slow loses copies, counted by its socket; traffic loses nothing.
+// Promise: without such a socket, a frame costs one test. A reader that is too slow loses copies, counted by its socket; traffic loses nothing.
+
+import Storage
 
 /// What stands in front of a captured frame: 16 bytes, little-endian.
 public struct CaptureHeader: Equatable {
@@ -10,12 +12,12 @@ public struct CaptureHeader: Equatable {
     public var time: Instant
     /// Bytes of the frame; what follows may be fewer.
     public var frameCount: Int
-    /// The interface's number; 255: loopback, whose frames have an Ethernet header of zeros.
-    public var interface: UInt8
+    /// One byte. The loopback's frames have an Ethernet header of zeros.
+    public var interface: InterfaceID
     /// Sent by us.
     public var isOutgoing: Bool
 
-    public init(time: Instant, frameCount: Int, interface: UInt8, isOutgoing: Bool) {
+    public init(time: Instant, frameCount: Int, interface: InterfaceID, isOutgoing: Bool) {
         self.time = time
         self.frameCount = frameCount
         self.interface = interface
@@ -28,14 +30,14 @@ public struct CaptureHeader: Equatable {
         let low = UInt64(bytes.native32(0)), high = UInt64(bytes.native32(4))
         time = Instant(nanoseconds: UInt64(littleEndian: high << 32 | low))
         frameCount = Int(UInt32(littleEndian: bytes.native32(8)))
-        interface = bytes.byte(12)
+        interface = InterfaceID(rawValue: bytes.byte(12))
         isOutgoing = bytes.byte(13) != 0
     }
 
     func emit(to bytes: inout MutableRawSpan) {
         for i in 0..<8 { bytes.setByte(UInt8(truncatingIfNeeded: time.nanoseconds >> UInt64(8 * i)), i) }
         for i in 0..<4 { bytes.setByte(UInt8(truncatingIfNeeded: frameCount >> (8 * i)), 8 + i) }
-        bytes.setByte(interface, 12)
+        bytes.setByte(interface.rawValue, 12)
         bytes.setByte(isOutgoing ? 1 : 0, 13)
         bytes.setBE16(0, 14)
     }
@@ -45,13 +47,13 @@ public struct CaptureHeader: Equatable {
 struct CaptureQueue: ~Copyable {
     static var limit: Int { 64 }
 
-    let interface: UInt8
+    let interface: InterfaceID
     var isOn = false
     var packets = PacketQueue()
 
-    init(interface: UInt8) { self.interface = interface }
+    init(interface: InterfaceID) { self.interface = interface }
 
-    /// Copies a frame, if anybody looks.
+    /// Copies a frame, if copies are wanted.
     @inline(__always)
     mutating func note(_ frame: borrowing Packet, isOutgoing: Bool, pool: PacketPool, now: Instant) {
         if isOn { copy(frame, linkHeader: 0, isOutgoing: isOutgoing, pool: pool, now: now) }
@@ -74,45 +76,56 @@ struct CaptureQueue: ~Copyable {
     }
 }
 
+/// One per socket that shows the wire.
+struct CaptureSocket: ~Copyable {
+    var isOpen = false
+    /// Its number.
+    var number = 0
+    var received = ReceiveQueue()
+}
+
 extension NetStack where Device: ~Copyable {
     /// A new socket that gets copies of all frames: each a `CaptureHeader` and the frame.
     public mutating func openCapture() throws(SocketError) -> Int {
-        let i = try openSocket()
-        sockets[i]?.pointee.isCapture = true
+        guard let i = sockets.openCapture() else { throw .tooManySockets }
         setCapture(on: true)
         return i
     }
 
-    /// Ends copying when nobody looks any more.
+    /// Ends copying when no socket shows the wire any more.
     mutating func stopCapture() {
-        for i in 0..<SocketTable.capacity where sockets[i]?.pointee.isCapture == true { return }
+        for i in 0..<sockets.captures.count where sockets.captures[i].isOpen { return }
         setCapture(on: false)
     }
 
     private mutating func setCapture(on: Bool) {
-        loopbackCapture.isOn = on
-        for i in 0..<interfaceCount { table[i].capture.isOn = on }
+        for place in 0..<interfaceCount { interfaces[place].capture.isOn = on }
         isCapturing = on
         updateFilter()
     }
 
-    /// Hands what was copied to those who look.
+    /// Hands what was copied to the sockets that show the wire.
     mutating func deliverCaptures() {
-        for i in 0..<interfaceCount {
-            while let packet = table[i].capture.packets.removeFirst() { deliver(captured: packet) }
+        for place in 0..<interfaceCount {
+            while let packet = interfaces[place].capture.packets.removeFirst() { deliver(captured: packet) }
         }
-        while let packet = loopbackCapture.packets.removeFirst() { deliver(captured: packet) }
     }
 
     private mutating func deliver(captured packet: consuming Packet) {
         var last: Int?
-        for i in 0..<SocketTable.capacity where sockets[i]?.pointee.isCapture == true {
+        for i in 0..<sockets.captures.count where sockets.captures[i].isOpen {
             if let last, var copy = pool.take() {
                 copy.copyIn(packet)
-                _ = sockets.deliver(copy, to: last, from: .any)
+                deliver(captured: copy, to: last)
             }
             last = i
         }
-        if let last { _ = sockets.deliver(packet, to: last, from: .any) }
+        if let last { deliver(captured: packet, to: last) }
+    }
+
+    private mutating func deliver(captured packet: consuming Packet, to capture: Int) {
+        let socket = sockets.captures.ref(capture)
+        sockets.deliver(captured: packet, to: socket)
+        completions.append(.socket(socket.value.number))
     }
 }

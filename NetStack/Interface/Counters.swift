@@ -3,7 +3,8 @@
 /// Why a packet went no further.
 public enum DropReason: Int, Sendable {
     case frameTooShort, frameNotForUs, unknownEtherType
-    case arpMalformed, arpUnsolicited, arpConflict, arpQueueFull, arpTimedOut, arpTableFull
+    case arpMalformed, arpUnsolicited, arpConflict, arpContradiction, arpFromOurself
+    case neighbourQueueFull, neighbourSilent, neighbourTableFull
     case ipTooShort, ipBadVersion, ipBadHeaderLength, ipBadTotalLength, ipBadChecksum, ipBadSource, ipNotForUs
     case ipUnicastInBroadcastFrame, ipBadFragment, ipReassemblyTimedOut, ipUnknownProtocol
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
@@ -21,11 +22,13 @@ public enum DropReason: Int, Sendable {
         case .frameNotForUs: "frame for another station"
         case .unknownEtherType: "unknown EtherType"
         case .arpMalformed: "malformed ARP message"
-        case .arpUnsolicited: "ARP reply nobody asked for"
+        case .arpUnsolicited: "ARP reply to no question"
         case .arpConflict: "another station claims our address"
-        case .arpQueueFull: "too many packets waiting for ARP"
-        case .arpTimedOut: "no answer to ARP"
-        case .arpTableFull: "ARP table full"
+        case .arpContradiction: "another station claims a neighbour's address"
+        case .arpFromOurself: "ARP message with our own Ethernet address"
+        case .neighbourQueueFull: "too many packets waiting for a neighbour"
+        case .neighbourSilent: "no answer from a neighbour"
+        case .neighbourTableFull: "neighbour table full"
         case .ipTooShort: "IP header incomplete"
         case .ipBadVersion: "IP version not 4"
         case .ipBadHeaderLength: "bad IP header length"
@@ -41,13 +44,13 @@ public enum DropReason: Int, Sendable {
         case .icmpBadChecksum: "bad ICMP checksum"
         case .icmpUnknownType: "unknown ICMP type"
         case .icmpEchoToBroadcast: "ICMP echo request to a broadcast address"
-        case .icmpUnexpectedReply: "ICMP reply nobody waits for"
+        case .icmpUnexpectedReply: "ICMP reply to no request"
         case .icmpErrorLimited: "ICMP error withheld: too many"
         case .udpMalformed: "bad UDP length or checksum"
         case .udpNoSocket: "UDP port without a socket"
         case .udpQueueFull: "UDP socket queue full"
         case .dhcpMalformed: "malformed DHCP message"
-        case .dhcpUnexpected: "DHCP message nobody waits for"
+        case .dhcpUnexpected: "DHCP message to no request"
         case .noRoute: "no route to destination"
         case .noInterfaceAddress: "interface has no address"
         case .tooLarge: "packet larger than the MTU"
@@ -65,7 +68,7 @@ public struct InterfaceCounters {
     /// Ethernet header included.
     public var bytesIn: UInt64 = 0
     public var bytesOut: UInt64 = 0
-    var drops = InlineArray<44, UInt64>(repeating: 0)
+    var drops = InlineArray<48, UInt64>(repeating: 0)
 
     public init() {}
 

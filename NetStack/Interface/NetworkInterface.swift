@@ -1,7 +1,9 @@
-// One network interface: a device, its addresses, its neighbours and its counters. Frames out, ARP.
+// One network interface, a card's or the loopback: its addresses, counters and clients. The card itself is in the stack's device table.
 
-public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
-    public var device: Device
+import Storage
+
+public struct NetworkInterface: ~Copyable {
+    public let id: InterfaceID
     /// Ours; 0.0.0.0 as long as there is none.
     public internal(set) var address = IPv4Address.any
     /// Bits of `address` that are the network's, 0 to 32.
@@ -9,50 +11,38 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// The router for everything else, if there is one.
     public internal(set) var gateway: IPv4Address?
     public internal(set) var counters = InterfaceCounters()
-    public internal(set) var neighbours: ARPCache
     /// Gets the address from a server, once started.
     public internal(set) var dhcp: DHCPClient
     var mask: UInt32 = 0
+    /// Zero for the loopback.
     public let hardware: EthernetAddress
+    /// The most bytes of a packet, its IP header included.
     public let mtu: Int
     public let capabilities: NetworkCapabilities
     var capture: CaptureQueue
     var claim = AddressClaim()
-    /// As of the last look.
+    /// As of the last poll.
     public internal(set) var isLinkUp: Bool
 
-    /// - Parameters:
-    ///   - number: by which the stack knows it.
-    ///   - memory: `ARPCache.memoryNeeded` bytes.
-    init(_ device: consuming Device, number: Int, memory: UnsafeMutableRawPointer, random: UInt64) {
-        neighbours = ARPCache(memory: memory)
-        hardware = device.hardwareAddress
-        mtu = device.mtu
-        capabilities = device.capabilities
-        isLinkUp = device.isLinkUp
-        capture = CaptureQueue(interface: UInt8(truncatingIfNeeded: number))
-        dhcp = DHCPClient(device.hardwareAddress, random: random)
-        self.device = device
+    /// An interface without an address.
+    init(
+        _ id: InterfaceID, hardware: EthernetAddress, mtu: Int, capabilities: NetworkCapabilities, isLinkUp: Bool, random: UInt64
+    ) {
+        self.id = id
+        self.hardware = hardware
+        self.mtu = mtu
+        self.capabilities = capabilities
+        self.isLinkUp = isLinkUp
+        capture = CaptureQueue(interface: id)
+        dhcp = DHCPClient(hardware, random: random)
     }
 
     mutating func configure(_ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
         self.address = address
         self.prefixLength = min(32, max(0, prefixLength))
         self.gateway = gateway
-        mask = RouteEntry.mask(self.prefixLength)
-        claim = AddressClaim(announcements: hasAddress ? AddressClaim.announcements : 0)
-    }
-
-    /// Looks at the link. A link that is back may lead elsewhere: the address is asked for, and announced, again.
-    /// - Returns: whether it went or came since the last look.
-    @inline(__always)
-    mutating func noticesLink(now: Instant) -> Bool {
-        guard device.isLinkUp != isLinkUp else { return false }
-        isLinkUp = device.isLinkUp
-        guard isLinkUp else { return true }
-        if dhcp.isActive { dhcp.linkIsBack(now: now) }
-        if hasAddress { claim = AddressClaim(announcements: AddressClaim.announcements) }
-        return true
+        mask = ipv4Mask(self.prefixLength)
+        claim = AddressClaim(announcements: hasAddress && !id.isLoopback ? AddressClaim.announcements : 0)
     }
 
     /// Whether a lease says what is in use already.
@@ -72,133 +62,119 @@ public struct NetworkInterface<Device: NetworkDevice & ~Copyable>: ~Copyable {
     func isBroadcast(_ other: IPv4Address) -> Bool {
         other.isBroadcast || (hasAddress && prefixLength < 31 && other.bits == address.bits | ~mask)
     }
+}
+
+extension NetStack where Device: ~Copyable {
+    /// Adds a card. Returns its interface, nil when there are four cards already.
+    public mutating func addInterface(_ device: consuming Device) -> InterfaceID? {
+        let hardware = device.hardwareAddress, mtu = device.mtu, capabilities = device.capabilities, isLinkUp = device.isLinkUp
+        guard let index = devices.add(device) else { return nil }
+        let id = InterfaceID.card(index)
+        interfaces[id.place] = NetworkInterface(
+            id, hardware: hardware, mtu: mtu, capabilities: capabilities, isLinkUp: isLinkUp, random: nextRandom())
+        interfaces[id.place].capture.isOn = isCapturing
+        devices[index].accept(filter)
+        return id
+    }
+
+    /// Cards, and the loopback.
+    @inline(__always)
+    public var interfaceCount: Int { devices.count + 1 }
+    public var cardCount: Int { devices.count }
+
+    @inline(__always)
+    func isCard(_ id: InterfaceID) -> Bool { Int(id.rawValue) < devices.count }
+
+    /// Looks at an interface, or changes it; nil when there is none with this number.
+    public mutating func withInterface<Result: ~Copyable>(
+        _ id: InterfaceID, _ body: (inout NetworkInterface) -> Result
+    ) -> Result? {
+        guard isCard(id) || id.isLoopback else { return nil }
+        return body(&interfaces[id.place])
+    }
+
+    /// Works on a card's driver; nil when there is no such card.
+    public mutating func withDevice<Result: ~Copyable>(_ id: InterfaceID, _ body: (inout Device) -> Result) -> Result? {
+        guard isCard(id) else { return nil }
+        return body(&devices[Int(id.rawValue)])
+    }
+
+    /// Gives an interface its address by hand; DHCP then leaves it alone. 0.0.0.0 takes the address away.
+    /// - Returns: false when there is no such card.
+    @discardableResult
+    public mutating func configure(_ id: InterfaceID, address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) -> Bool {
+        guard isCard(id) else { return false }
+        interfaces[id.place].dhcp.stop()
+        noteDHCP(id)
+        assign(id, address, prefixLength: prefixLength, gateway: gateway)
+        return true
+    }
+
+    /// Looks at the link. A link that is back may lead elsewhere: the address is asked for, and announced, again.
+    @inline(__always)
+    mutating func noticeLink(_ id: InterfaceID, now: Instant) {
+        if devices[Int(id.rawValue)].isLinkUp != interfaces[id.place].isLinkUp { linkChanged(id, now: now) }
+    }
+
+    @inline(never)
+    private mutating func linkChanged(_ id: InterfaceID, now: Instant) {
+        interfaces[id.place].isLinkUp.toggle()
+        completions.append(.link(id))
+        guard interfaces[id.place].isLinkUp else { return }
+        if interfaces[id.place].dhcp.isActive {
+            interfaces[id.place].dhcp.linkIsBack(now: now)
+            runDHCP(id, now: now)
+        }
+        if interfaces[id.place].hasAddress {
+            interfaces[id.place].claim = AddressClaim(announcements: AddressClaim.announcements)
+            timers.set(.claim(id), at: interfaces[id.place].claim.deadline)
+        }
+    }
+
+    @inline(never)
+    mutating func drop(_ reason: DropReason, at id: InterfaceID) { interfaces[id.place].counters.count(reason) }
 
     // MARK: Out
 
-    /// Sends an IPv4 packet to a neighbour, at once or when its Ethernet address is known; or to all.
-    @inline(__always)
-    mutating func send(_ packet: consuming Packet, to neighbour: IPv4Address, pool: PacketPool, now: Instant) {
-        if isBroadcast(neighbour) { return transmit(packet, to: .broadcast, type: EtherType.ipv4, pool: pool, now: now) }
-        if neighbour.isMulticast {
-            return transmit(packet, to: EthernetAddress(group: neighbour), type: EtherType.ipv4, pool: pool, now: now)
+    /// Sends a packet to a neighbour, at once or when its hardware address is known.
+    @inline(never)
+    mutating func send(_ packet: consuming Packet, toNeighbour address: IPAddress, at id: InterfaceID, now: Instant) {
+        var answer = neighbours.resolve(address, on: id, now: now, &timers)
+        if case .unknown = answer {
+            answer = neighbours.begin(address, on: id, isGateway: routes.isGateway(address, on: id), now: now, &timers)
         }
-        switch neighbours.resolve(neighbour, now: now) {
-        case .known(let hardware): transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
-        case .knownButAsk(let hardware):
-            transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
-            request(neighbour, from: hardware, pool: pool, now: now)
-        case .unknown(let ask):
-            if let dropped = neighbours.wait(packet, for: neighbour) {
-                counters.count(.arpQueueFull)
-                _ = consume dropped
-            }
-            if ask { request(neighbour, from: nil, pool: pool, now: now) }
-        case .full: counters.count(.arpTableFull)
+        switch answer {
+        case .known(let hardware): transmit(packet, to: hardware, type: EtherType.ipv4, at: id, now: now)
+        case .waits(let entry): wait(packet, at: entry, id)
+        case .asks(let entry):
+            wait(packet, at: entry, id)
+            if let address = address.ipv4 { request(address, at: id, from: nil, now: now) }
+        case .full, .unknown: drop(.neighbourTableFull, at: id)
         }
     }
 
-    /// Puts the Ethernet header on and gives the frame to the device.
+    private mutating func wait(_ packet: consuming Packet, at entry: Int, _ id: InterfaceID) {
+        if let dropped = neighbours.wait(packet, at: entry) {
+            drop(.neighbourQueueFull, at: id)
+            _ = consume dropped
+        }
+    }
+
+    /// Puts the Ethernet header on and gives the frame to the card.
     @inline(never)
-    mutating func transmit(
-        _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, pool: PacketPool, now: Instant
-    ) {
-        guard packet.prepend(EthernetHeader.byteCount) else { return counters.count(.tooLarge) }
+    mutating func transmit(_ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, at id: InterfaceID, now: Instant) {
+        let interface = interfaces.ref(id.place)
+        guard packet.prepend(EthernetHeader.byteCount) else { return drop(.tooLarge, at: id) }
         var bytes = packet.mutableBytes
-        EthernetHeader(destination: destination, source: hardware, type: type).emit(to: &bytes)
-        capture.note(packet, isOutgoing: true, pool: pool, now: now)
-        if !capabilities.contains(.checksumOut) { packet.completeChecksum() }
+        EthernetHeader(destination: destination, source: interface.value.hardware, type: type).emit(to: &bytes)
+        interface.value.capture.note(packet, isOutgoing: true, pool: pool, now: now)
+        if !interface.value.capabilities.contains(.checksumOut) { packet.completeChecksum() }
         let count = packet.totalCount
-        if device.transmit(LentPacket(packet)) != nil {
-            counters.count(.transmitRingFull)
+        if devices[Int(id.rawValue)].transmit(LentPacket(packet)) != nil {
+            drop(.transmitRingFull, at: id)
         } else {
-            counters.packetsOut &+= 1
-            counters.bytesOut &+= UInt64(count)
+            interface.value.counters.packetsOut &+= 1
+            interface.value.counters.bytesOut &+= UInt64(count)
         }
     }
-
-    /// Asks who has an address: everybody, or one neighbour that had it (RFC 1122, 2.3.2.1, unicast poll).
-    /// - Parameter sender: nil for our address; 0.0.0.0 in a probe.
-    @inline(never)
-    mutating func request(
-        _ wanted: IPv4Address, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, pool: PacketPool, now: Instant
-    ) {
-        guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return counters.count(.noPacket) }
-        var bytes = packet.mutableBytes
-        ARPMessage(
-            operation: .request, senderHardware: hardware, senderProtocol: sender ?? address, targetHardware: .zero,
-            targetProtocol: wanted
-        ).emit(to: &bytes)
-        transmit(packet, to: neighbour ?? .broadcast, type: EtherType.arp, pool: pool, now: now)
-    }
-
-    // MARK: ARP
-
-    /// Takes an ARP message (the frame without its Ethernet header), and answers it in its own buffer when it asks for us.
-    mutating func inputARP(_ packet: consuming Packet, pool: PacketPool, now: Instant) {
-        guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else {
-            return counters.count(.arpMalformed)
-        }
-        if dhcp.hear(message, now: now) { return counters.count(.arpConflict) }
-        guard hasAddress else { return counters.count(.noInterfaceAddress) }
-        guard message.senderProtocol != address else {
-            if message.senderHardware != hardware { defend(pool: pool, now: now) }
-            return
-        }
-        let asksForUs = message.operation == .request && message.targetProtocol == address
-        if message.senderProtocol.isUnicast, isDirect(message.senderProtocol), !isBroadcast(message.senderProtocol) {
-            let wasOfUse = neighbours.confirm(
-                message.senderProtocol, message.senderHardware, mayLearn: asksForUs, now: now)
-            if wasOfUse { sendWaiting(for: message.senderProtocol, at: message.senderHardware, pool: pool, now: now) }
-            if !wasOfUse, message.operation == .reply { counters.count(.arpUnsolicited) }
-        } else if message.senderProtocol != .any {  // 0.0.0.0 probes for conflicts (RFC 5227) and is answered
-            return counters.count(.arpMalformed)
-        }
-        if asksForUs { reply(to: message, in: packet, pool: pool, now: now) }
-    }
-
-    /// Another station says that our address is its own.
-    private mutating func defend(pool: PacketPool, now: Instant) {
-        counters.count(.arpConflict)
-        switch claim.contest(now: now) {
-        case .defend: request(address, from: nil, as: address, pool: pool, now: now)
-        case .yield: _ = dhcp.loseAddress(now: now)  // an address given by hand is kept (RFC 5227, 2.4 (c))
-        }
-    }
-
-    private mutating func sendWaiting(for neighbour: IPv4Address, at hardware: EthernetAddress, pool: PacketPool, now: Instant) {
-        while let packet = neighbours.nextReady(neighbour) {
-            transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
-        }
-    }
-
-    private mutating func reply(to request: ARPMessage, in packet: consuming Packet, pool: PacketPool, now: Instant) {
-        packet.resize(to: ARPMessage.byteCount)
-        var bytes = packet.mutableBytes
-        ARPMessage(
-            operation: .reply, senderHardware: hardware, senderProtocol: address,
-            targetHardware: request.senderHardware, targetProtocol: request.senderProtocol
-        ).emit(to: &bytes)
-        transmit(packet, to: request.senderHardware, type: EtherType.arp, pool: pool, now: now)
-    }
-
-    /// A neighbour that did not answer, and what waited for it.
-    struct SilentNeighbour: ~Copyable {
-        let address: IPv4Address
-        var packets: PacketQueue
-    }
-
-    /// Announces, asks again, and gives up. Returns a neighbour that did not answer; call until nil.
-    mutating func tick(pool: PacketPool, now: Instant) -> SilentNeighbour? {
-        if claim.announces(now: now) { request(address, from: nil, as: address, pool: pool, now: now) }
-        while let event = neighbours.tick(now: now) {
-            switch consume event {
-            case .ask(let wanted, let neighbour): request(wanted, from: neighbour, pool: pool, now: now)
-            case .failed(let neighbour, let packets): return SilentNeighbour(address: neighbour, packets: packets)
-            }
-        }
-        return nil
-    }
-
-    /// When `tick` is due.
-    var nextDeadline: Instant { min(neighbours.nextDeadline, claim.deadline) }
 }

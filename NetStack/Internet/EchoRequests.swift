@@ -1,31 +1,33 @@
 // Echo requests of our own (RFC 792): what the ping system call asks for.
 
+import Storage
+
 extension NetStack where Device: ~Copyable {
     /// Sends an echo request, in fragments when it is larger than the way takes at once.
     /// - Parameters:
     ///   - payloadCount: bytes after the ICMP header, up to 65,507.
     ///   - sequence: the caller's number, seen in the reply.
-    ///   - timeout: until it has failed.
-    /// - Returns: the slot: poll reports it when it is complete (perhaps it is at once, by loopback); then `takeEcho`, always.
+    ///   - timeout: after which it has failed.
+    /// - Returns: the slot: a completion says when it is complete (perhaps it is at once, by loopback); then `takeEcho`, always.
     public mutating func startEcho(
-        to destination: IPv4Address, payloadCount: Int, sequence: UInt16, timeout: Duration, now: Instant
+        to destination: IPAddress, payloadCount: Int, sequence: UInt16, timeout: Duration, now: Instant
     ) throws(EchoError) -> Int {
-        guard !destination.isMulticast, !destination.isBroadcast, !destination.isThisNetwork else { throw .badAddress }
+        guard !destination.isMulticast, !destination.isBroadcast, let address = destination.ipv4, !address.isThisNetwork else {
+            throw .badAddress
+        }
         guard let route = route(to: destination) else { throw hasAddresses ? .noRoute : .noInterface }
         guard payloadCount >= 0, payloadCount + ICMPHeader.byteCount <= Self.payloadLimit else { throw .tooLarge }
+        guard !interfaces[route.interface.place].isBroadcast(address) else { throw .badAddress }
         var slot = EchoSlot()
-        if case .interface(let i, let nextHop) = route {
-            guard !table[i].isBroadcast(destination) else { throw .badAddress }
-            slot.nextHop = nextHop
-        }
+        slot.interface = route.interface
+        slot.nextHop = nextHop(route, to: destination)
         slot.destination = destination
         slot.sequence = sequence
         slot.payloadCount = payloadCount
         slot.sentAt = now
         slot.deadline = now + timeout
-        guard let number = echoes.begin(slot) else { throw .tooManyRequests }
-        let envelope = Envelope(
-            protocolNumber: IPProtocol.icmp, source: sourceAddress(for: route, to: destination), destination: destination)
+        guard let number = echoes.begin(slot, &timers) else { throw .tooManyRequests }
+        let envelope = Envelope(protocolNumber: IPProtocol.icmp, source: sourceAddress(for: route, to: address), destination: address)
         do throws(EchoError) {
             output(try request(echoes.slots[number]), envelope, by: route, now: now)
         } catch {
@@ -35,6 +37,11 @@ extension NetStack where Device: ~Copyable {
         drainLoopback(now: now)
         flush()
         return number
+    }
+
+    private func nextHop(_ route: Route, to destination: IPAddress) -> IPAddress {
+        if case .line(let line) = route.hop { return routes.gateway(line) }
+        return destination
     }
 
     /// The message, in as many packets as it takes: payload byte i holds i.
@@ -64,24 +71,15 @@ extension NetStack where Device: ~Copyable {
 
     /// What became of a request: nil while it is under way; else the slot is free again.
     public mutating func takeEcho(_ slot: Int) -> EchoOutcome? {
-        guard slot >= 0, slot < EchoTable.capacity, case .done(let outcome) = echoes.slots[slot].state else { return nil }
-        echoes.slots[slot].state = .free
-        echoes.completed &= ~(1 << UInt32(slot))
+        guard slot >= 0, slot < StackLimit.echoes, case .done(let outcome) = echoes.slots[slot].state else { return nil }
+        echoes.free(slot, &timers)
         return outcome
     }
 
     /// Forgets a request, under way or complete: its caller is gone.
     public mutating func cancelEcho(_ slot: Int) {
-        guard slot >= 0, slot < EchoTable.capacity else { return }
-        echoes.slots[slot].state = .free
-        echoes.completed &= ~(1 << UInt32(slot))
-    }
-
-    /// Slots that completed since the last look, bit i for slot i; `poll` reports the same.
-    public mutating func takeCompletedEchoes() -> UInt32 {
-        let completed = echoes.completed
-        echoes.completed = 0
-        return completed
+        guard slot >= 0, slot < StackLimit.echoes else { return }
+        echoes.free(slot, &timers)
     }
 }
 

@@ -3,6 +3,8 @@
 // Promise: a slot is answered once, by a reply that matches in identifier, sequence number, address and length, by an ICMP error about our
 // request, by a neighbour that does not answer ARP, or by its deadline, whichever comes first.
 
+import Storage
+
 /// Why there is no reply.
 public enum EchoError: Error, Equatable {
     case noInterface, noRoute, noMemory, tooLarge, badAddress, tooManyRequests
@@ -52,9 +54,10 @@ struct EchoSlot {
     var state = State.free
     var identifier: UInt16 = 0
     var sequence: UInt16 = 0
-    var destination = IPv4Address.any
-    /// Who is asked by ARP on the way there.
-    var nextHop = IPv4Address.any
+    var destination = IPAddress.unspecified
+    /// The neighbour that the request goes to, and by which interface.
+    var nextHop = IPAddress.unspecified
+    var interface = InterfaceID.loopback
     var payloadCount = 0
     var sentAt = Instant.start
     var deadline = Instant.start
@@ -65,64 +68,62 @@ struct EchoSlot {
     }
 }
 
-/// The memory is the stack's: a table by value would be copied where it is looked at.
-struct EchoTable {
-    static var capacity: Int { 16 }
-    static var memoryNeeded: Int { MemoryLayout<EchoSlot>.stride * capacity }
+/// Echo requests under way, and those whose outcome was not taken yet.
+struct EchoTable: ~Copyable {
+    static var memoryNeeded: Int { TableMemory.byteCount(EchoSlot.self, StackLimit.echoes) }
 
-    let slots: UnsafeMutablePointer<EchoSlot>
-    /// Identifiers are this, plus the slot, plus 16 for each use: late replies to an earlier use do not fit.
+    let slots: Table<EchoSlot>
+    /// An identifier is this, plus the slot, plus the table's size for each use: late replies to an earlier use do not fit.
     let base: UInt16
     var uses: UInt16 = 0
-    /// Bit i: slot i was completed and nobody was told yet.
-    var completed: UInt32 = 0
-    private(set) var nextDeadline = Instant.never
 
-    init(memory: UnsafeMutableRawPointer, random: UInt64) {
-        slots = memory.bindMemory(to: EchoSlot.self, capacity: Self.capacity)
-        for i in 0..<Self.capacity { (slots + i).initialize(to: EchoSlot()) }
+    init(_ memory: inout TableMemory, random: UInt64) {
+        slots = memory.table(StackLimit.echoes) { EchoSlot() }
         base = UInt16(truncatingIfNeeded: random)
     }
 
-    mutating func begin(_ slot: EchoSlot) -> Int? {
-        for i in 0..<Self.capacity {
+    /// Takes a free slot; nil when there is none.
+    mutating func begin(_ slot: EchoSlot, _ timers: inout TimerQueue) -> Int? {
+        for i in 0..<slots.count {
             guard case .free = slots[i].state else { continue }
             slots[i] = slot
             slots[i].state = .waiting
-            slots[i].identifier = base &+ UInt16(i) &+ uses &* 16
+            slots[i].identifier = base &+ UInt16(i) &+ uses &* UInt16(StackLimit.echoes)
             uses &+= 1
-            nextDeadline = min(nextDeadline, slot.deadline)
+            timers.set(.echo(i), at: slot.deadline)
             return i
         }
         return nil
     }
 
-    mutating func complete(_ i: Int, _ outcome: EchoOutcome) {
+    /// Ends a request that is under way.
+    mutating func complete(_ i: Int, _ outcome: EchoOutcome, _ timers: inout TimerQueue, _ completions: inout CompletionList) {
+        guard slots[i].isWaiting else { return }
+        timers.cancel(.echo(i))
         slots[i].state = .done(outcome)
-        completed |= 1 << UInt32(i)
+        completions.append(.echo(i))
+    }
+
+    /// Frees a slot, whatever its state.
+    mutating func free(_ i: Int, _ timers: inout TimerQueue) {
+        timers.cancel(.echo(i))
+        slots[i].state = .free
     }
 
     /// The slot that waits for this; the identifier names it.
-    func find(_ identifier: UInt16, _ sequence: UInt16, _ destination: IPv4Address) -> Int? {
-        let i = Int((identifier &- base) & 15)
-        let slot = slots[i]
-        return slot.isWaiting && slot.identifier == identifier && slot.sequence == sequence && slot.destination == destination ? i : nil
+    func find(_ identifier: UInt16, _ sequence: UInt16, _ destination: IPAddress) -> Int? {
+        let i = Int((identifier &- base) & UInt16(StackLimit.echoes - 1))
+        guard slots[i].isWaiting, slots[i].identifier == identifier, slots[i].sequence == sequence, slots[i].destination == destination
+        else { return nil }
+        return i
     }
 
     /// Every request on its way to this neighbour has failed.
-    mutating func fail(nextHop: IPv4Address, _ error: EchoError) {
-        for i in 0..<Self.capacity where slots[i].isWaiting && slots[i].nextHop == nextHop { complete(i, .failed(error)) }
-    }
-
-    mutating func tick(now: Instant) {
-        guard now >= nextDeadline else { return }
-        nextDeadline = .never
-        for i in 0..<Self.capacity where slots[i].isWaiting {
-            if now >= slots[i].deadline {
-                complete(i, .failed(.timedOut))
-            } else {
-                nextDeadline = min(nextDeadline, slots[i].deadline)
-            }
+    mutating func fail(
+        nextHop: IPAddress, on interface: InterfaceID, _ error: EchoError, _ timers: inout TimerQueue, _ completions: inout CompletionList
+    ) {
+        for i in 0..<slots.count where slots[i].nextHop == nextHop && slots[i].interface == interface {
+            complete(i, .failed(error), &timers, &completions)
         }
     }
 }

@@ -11,12 +11,12 @@ extension NetStack where Device: ~Copyable {
     @inline(never)
     mutating func outputFragments(_ packet: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
         packet.completeChecksum()  // no card can: it sees the pieces only
-        let limit = (mtu(of: route, to: envelope.destination) - IPv4Header.leastByteCount) & ~7
+        let limit = (mtu(of: route, to: IPAddress(envelope.destination)) - IPv4Header.leastByteCount) & ~7
         let identification = nextIdentification()
         var parts = PacketQueue(partsOf: packet)
         var offset = 0
         while !parts.isEmpty {
-            guard let fragment = nextFragment(of: &parts, limit: limit) else { return }
+            guard let fragment = nextFragment(of: &parts, limit: limit, at: route.interface) else { return }
             let count = fragment.totalCount
             emit(fragment, envelope, identification, at: offset, isLast: parts.isEmpty, by: route, now: now)
             offset += count
@@ -25,12 +25,12 @@ extension NetStack where Device: ~Copyable {
 
     /// Takes what goes into one fragment: at most `limit` bytes, and a multiple of 8 unless it is the last. nil, and counted, when
     /// there is no packet for a copy.
-    private mutating func nextFragment(of parts: inout PacketQueue, limit: Int) -> Packet? {
+    private mutating func nextFragment(of parts: inout PacketQueue, limit: Int, at id: InterfaceID) -> Packet? {
         guard var piece = parts.removeFirst() else { return nil }
         var count = piece.count
         guard count <= limit else {
             guard var front = pool.take(), front.copyIn(piece, limit: limit) == limit, piece.trimFront(limit) else {
-                drop(.noPacket, at: Self.loopbackIndex)
+                drop(.noPacket, at: id)
                 return nil
             }
             parts.prepend(piece)
@@ -41,14 +41,14 @@ extension NetStack where Device: ~Copyable {
             parts.coupleFirst(behind: &piece)
         }
         guard !parts.isEmpty, count & 7 != 0 else { return piece }
-        return alignEnd(of: piece, count, before: &parts)
+        return alignEnd(of: piece, count, before: &parts, at: id)
     }
 
     /// Moves the bytes beyond a multiple of 8 to the front of the part that follows.
-    private mutating func alignEnd(of piece: consuming Packet, _ count: Int, before parts: inout PacketQueue) -> Packet? {
+    private mutating func alignEnd(of piece: consuming Packet, _ count: Int, before parts: inout PacketQueue, at id: InterfaceID) -> Packet? {
         let surplus = count & 7
         guard count > surplus, var next = parts.removeFirst(), next.prepend(surplus) else {
-            drop(.tooLarge, at: Self.loopbackIndex)
+            drop(.tooLarge, at: id)
             return nil
         }
         var position = 0
@@ -70,32 +70,32 @@ extension NetStack where Device: ~Copyable {
     ) {
         let fragment = UInt16(truncatingIfNeeded: offset / 8) | (isLast ? 0 : 0x2000)
         guard prependIPv4(&piece, payloadCount: piece.totalCount, envelope, identification: identification, fragment: fragment) else {
-            return drop(.tooLarge, at: Self.loopbackIndex)
+            return drop(.tooLarge, at: route.interface)
         }
-        forward(piece, by: route, now: now)
+        forward(piece, to: envelope.destination, by: route, now: now)
     }
 
     // MARK: In
 
     /// Takes a fragment from what follows its IPv4 header.
-    mutating func inputFragment(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
-        switch reassembly.add(packet, header, now: now) {
+    mutating func inputFragment(_ packet: consuming Packet, _ header: IPv4Header, _ arrival: Arrival, now: Instant) {
+        switch reassembly.add(packet, header, at: arrival.interface, now: now, &timers) {
         case .waiting: return
-        case .refused(let reason): return drop(reason, at: i)
+        case .refused(let reason): return drop(reason, at: arrival.interface)
         case .complete(let packet, let first):
             var whole = first
             whole.fragment = 0
             whole.totalLength = whole.headerLength + packet.totalCount
-            inputTransport(packet, whole, at: i, toGroup: toGroup, now: now)
+            inputTransport(packet, whole, arrival, now: now)
         }
     }
 
-    /// Gives up datagrams whose time is over, and tells their senders (RFC 1122, 3.3.2).
-    mutating func expireFragments(now: Instant) {
-        while var expired = reassembly.takeExpired(now: now) {
-            drop(.ipReassemblyTimedOut, at: Self.loopbackIndex)
-            guard let first = expired.first.take() else { continue }  // without fragment zero nobody is told
-            sendError(.reassemblyTimeExceeded, about: first, expired.header, now: now)
-        }
+    /// Gives up a datagram whose time is over, and tells its sender (RFC 1122, 3.3.2).
+    mutating func reassemblyTimer(_ slot: Int, now: Instant) {
+        guard var expired = reassembly.expire(slot) else { return }
+        drop(.ipReassemblyTimedOut, at: expired.interface)
+        guard let first = expired.first.take() else { return }  // without fragment zero no error is sent
+        let arrival = Arrival(station: .zero, interface: expired.interface, isToGroup: false)
+        sendError(.reassemblyTimeExceeded, about: first, expired.header, arrival, now: now)
     }
 }

@@ -1,9 +1,12 @@
-// ICMP (RFC 792; RFC 1122, 3.2.2): echo requests are answered, replies and errors find who waits for them.
+// ICMP (RFC 792; RFC 1122, 3.2.2): echo requests are answered, replies and errors find the request that they are about.
+
+import Storage
 
 extension NetStack where Device: ~Copyable {
     /// Takes an ICMP message.
     @inline(__always)
-    mutating func inputICMP(_ packet: consuming Packet, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
+    mutating func inputICMP(_ packet: consuming Packet, _ ip: IPv4Header, _ arrival: Arrival, now: Instant) {
+        let i = arrival.interface
         guard let header = ICMPHeader(parsing: packet.bytes) else { return drop(.icmpTooShort, at: i) }
         let byteCount = packet.totalCount
         var sum = Checksum()
@@ -12,8 +15,8 @@ extension NetStack where Device: ~Copyable {
         switch header.type {
         case ICMPType.echoRequest:
             // RFC 1122, 3.2.2.6: one to a group may be ignored.
-            guard !toGroup else { return drop(.icmpEchoToBroadcast, at: i) }
-            guard let route = route(to: ip.source) else { return drop(.noRoute, at: Self.loopbackIndex) }
+            guard !arrival.isToGroup else { return drop(.icmpEchoToBroadcast, at: i) }
+            guard let route = route(backTo: IPAddress(ip.source), arrival) else { return drop(.noRoute, at: i) }
             Self.turnIntoReply(&packet, header)
             output(packet, Self.reply(to: ip), by: route, now: now)
         case ICMPType.echoReply: inputEchoReply(header, ip, byteCount: byteCount, at: i, now: now)
@@ -39,16 +42,12 @@ extension NetStack where Device: ~Copyable {
         Envelope(protocolNumber: IPProtocol.icmp, source: ip.destination, destination: ip.source)
     }
 
-    private mutating func inputEchoReply(_ header: ICMPHeader, _ ip: IPv4Header, byteCount: Int, at i: Int, now: Instant) {
-        guard let slot = echoes.find(header.identifier, header.sequence, ip.source),
+    private mutating func inputEchoReply(_ header: ICMPHeader, _ ip: IPv4Header, byteCount: Int, at i: InterfaceID, now: Instant) {
+        guard let slot = echoes.find(header.identifier, header.sequence, IPAddress(ip.source)),
             byteCount == echoes.slots[slot].payloadCount + ICMPHeader.byteCount
         else { return drop(.icmpUnexpectedReply, at: i) }
-        let sentAt = echoes.slots[slot].sentAt
-        echoes.complete(
-            slot,
-            .reply(
-                EchoReply(
-                    roundTrip: now - sentAt, timeToLive: ip.timeToLive, byteCount: byteCount,
-                    sequence: header.sequence)))
+        let reply = EchoReply(
+            roundTrip: now - echoes.slots[slot].sentAt, timeToLive: ip.timeToLive, byteCount: byteCount, sequence: header.sequence)
+        echoes.complete(slot, .reply(reply), &timers, &completions)
     }
 }

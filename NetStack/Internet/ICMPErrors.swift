@@ -30,7 +30,7 @@ struct ErrorLimiter {
 /// What an ICMP error says about a packet of ours.
 struct ICMPComplaint {
     let error: EchoError
-    /// Who says so: a router, or the destination.
+    /// The router, or the destination, that says so.
     let reporter: IPv4Address
     /// Bytes that the next link takes; 0: not said (RFC 1191).
     let nextHopMTU: Int
@@ -83,10 +83,10 @@ extension NetStack where Device: ~Copyable {
     /// Tells the sender of a unicast datagram what is wrong with it, in the very buffer. The packet starts behind its IPv4 header, whose
     /// bytes still stand in front of it.
     @inline(never)
-    mutating func sendError(_ error: ICMPError, about packet: consuming Packet, _ ip: IPv4Header, now: Instant) {
+    mutating func sendError(_ error: ICMPError, about packet: consuming Packet, _ ip: IPv4Header, _ arrival: Arrival, now: Instant) {
         guard !ip.destination.isMulticast, !ip.destination.isBroadcast, ip.source.isUnicast || ip.source.isLoopback else { return }
-        guard errorLimiter.allows(now: now) else { return drop(.icmpErrorLimited, at: Self.loopbackIndex) }
-        guard let route = route(to: ip.source), packet.prepend(ip.headerLength) else { return }
+        guard errorLimiter.allows(now: now) else { return drop(.icmpErrorLimited, at: arrival.interface) }
+        guard let route = route(backTo: IPAddress(ip.source), arrival), packet.prepend(ip.headerLength) else { return }
         // The header and the first 8 bytes of what it carries (RFC 792).
         packet.truncate(to: min(packet.totalCount, ip.headerLength + 8))
         guard packet.prepend(ICMPHeader.byteCount) else { return }
@@ -98,34 +98,34 @@ extension NetStack where Device: ~Copyable {
     // MARK: In
 
     /// Takes an error message.
-    mutating func inputError(_ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: Int, now: Instant) {
+    mutating func inputError(_ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: InterfaceID, now: Instant) {
         guard let complaint = ICMPComplaint(bytes, header, from: ip.source) else { return drop(.icmpTooShort, at: i) }
-        guard isOwn(complaint.source) else { return drop(.icmpUnexpectedReply, at: i) }
+        guard isOwn(IPAddress(complaint.source)) else { return drop(.icmpUnexpectedReply, at: i) }
         let first = bytes.be16(complaint.quoted), second = bytes.be16(complaint.quoted + 2)
         var isOurs = false
         switch complaint.protocolNumber {
         case IPProtocol.udp:
-            isOurs = sockets.report(
-                complaint.socketError, by: complaint.reporter, local: first, remote: SocketAddress(complaint.destination, second))
+            isOurs = report(
+                complaint.socketError, by: complaint.reporter, local: first, remote: Endpoint(complaint.destination, second))
         case IPProtocol.icmp where bytes.byte(complaint.quoted) == ICMPType.echoRequest:
             let sequence = bytes.be16(complaint.quoted + 6)
-            if let slot = echoes.find(bytes.be16(complaint.quoted + 4), sequence, complaint.destination) {
+            if let slot = echoes.find(bytes.be16(complaint.quoted + 4), sequence, IPAddress(complaint.destination)) {
                 isOurs = true
-                echoes.complete(slot, .failed(complaint.error))
+                echoes.complete(slot, .failed(complaint.error), &timers, &completions)
             }
         default: break
         }
         guard isOurs else { return drop(.icmpUnexpectedReply, at: i) }
-        // Believed only about what was sent a moment ago: whoever cannot see our packets cannot shrink them.
+        // Believed only about what was sent a moment ago: a host that cannot see our packets cannot shrink them.
         if complaint.error == .tooLarge, complaint.nextHopMTU > 0 {
-            pathMTUs.lower(complaint.destination, to: complaint.nextHopMTU, now: now)
+            pathMTUs.lower(IPAddress(complaint.destination), to: complaint.nextHopMTU, now: now, &timers)
         }
     }
 
-    /// A neighbour did not answer: what waited for it did not get through, and its senders hear of it.
-    mutating func reportUndelivered(_ packets: consuming PacketQueue, at i: Int) {
+    /// A neighbour did not answer: what waited for it did not get through, which its sockets report.
+    mutating func reportUndelivered(_ packets: consuming PacketQueue, at i: InterfaceID) {
         while let packet = packets.removeFirst() {
-            drop(.arpTimedOut, at: i)
+            drop(.neighbourSilent, at: i)
             reportUndelivered(packet)
         }
     }
@@ -135,8 +135,15 @@ extension NetStack where Device: ~Copyable {
         let ip: IPv4Header
         do { ip = try IPv4Header(parsing: bytes) } catch { return }
         guard ip.protocolNumber == IPProtocol.udp, ip.fragment & 0x1fff == 0, bytes.byteCount >= ip.headerLength + 4 else { return }
-        _ = sockets.report(
+        _ = report(
             .hostUnreachable, by: ip.source, local: bytes.be16(ip.headerLength),
-            remote: SocketAddress(ip.destination, bytes.be16(ip.headerLength + 2)))
+            remote: Endpoint(ip.destination, bytes.be16(ip.headerLength + 2)))
+    }
+
+    /// Notes an error at the socket that it is about. False when there is none.
+    private mutating func report(_ error: SocketError, by reporter: IPv4Address, local port: UInt16, remote: Endpoint) -> Bool {
+        guard let socket = sockets.report(error, by: IPAddress(reporter), local: port, remote: remote) else { return false }
+        arrived(at: socket)
+        return true
     }
 }

@@ -1,29 +1,34 @@
 // IPv4: what a host checks before it believes a packet (RFC 1122, 3.2.1), and sending.
 
+import Storage
+
 extension NetStack where Device: ~Copyable {
     /// Takes a packet from its IPv4 header on; what follows the datagram is padding.
     /// A low TTL is no reason for a host to drop a packet (RFC 1122, 3.2.1.7).
     @inline(never)
-    mutating func inputIPv4(_ packet: consuming Packet, at i: Int, wasBroadcast: Bool, now: Instant) {
+    mutating func inputIPv4(_ packet: consuming Packet, _ link: Arrival, now: Instant) {
         let header: IPv4Header
-        do { header = try IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount) } catch { return drop(Self.reason(error), at: i) }
-        guard let toGroup = accepts(header, at: i) else { return refuse(packet, header, at: i, now: now) }
-        guard toGroup || !wasBroadcast else { return drop(.ipUnicastInBroadcastFrame, at: i) }  // RFC 1122, 3.3.6
+        do { header = try IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount) } catch { return drop(Self.reason(error), at: link.interface) }
+        var arrival = link
+        if !link.interface.isLoopback {
+            if let reason = check(header, &arrival) { return drop(reason, at: link.interface) }
+        }
         packet.truncate(to: header.totalLength)
         packet.trimFront(header.headerLength)  // options are not looked at
-        guard !header.isFragment else { return inputFragment(packet, header, at: i, toGroup: toGroup, now: now) }
-        inputTransport(packet, header, at: i, toGroup: toGroup, now: now)
+        guard !header.isFragment else { return inputFragment(packet, header, arrival, now: now) }
+        inputTransport(packet, header, arrival, now: now)
     }
 
     /// Takes a whole datagram from what follows its IPv4 header, whose bytes still stand in front.
     @inline(never)
-    mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
+    mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, _ arrival: Arrival, now: Instant) {
         switch header.protocolNumber {
-        case IPProtocol.icmp: inputICMP(packet, header, at: i, toGroup: toGroup, now: now)
-        case IPProtocol.udp: inputUDP(packet, header, at: i, toGroup: toGroup, now: now)
+        case IPProtocol.udp: inputUDP(packet, header, arrival, now: now)
+        case _ where arrival.isUnclaimed: dropUnclaimed(header, at: arrival.interface)
+        case IPProtocol.icmp: inputICMP(packet, header, arrival, now: now)
         default:
-            drop(.ipUnknownProtocol, at: i)
-            if !toGroup { sendError(.protocolUnreachable, about: packet, header, now: now) }
+            drop(.ipUnknownProtocol, at: arrival.interface)
+            if !arrival.isToGroup { sendError(.protocolUnreachable, about: packet, header, arrival, now: now) }
         }
     }
 
@@ -37,33 +42,41 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// Whether the addresses are right for us: true when to us and others, false when to us alone; nil when not.
+    /// Looks whether the addresses are right for us, and notes whether the packet is to others too. Returns why it is dropped; nil: it is not.
     @inline(__always)
-    private func accepts(_ header: IPv4Header, at i: Int) -> Bool? {
-        if i == Self.loopbackIndex { return false }
-        guard table[i].hasAddress, isPossibleSource(header.source, at: i) else { return nil }
-        if header.destination == table[i].address { return false }
-        return header.destination.isMulticast || table[i].isBroadcast(header.destination) ? true : nil
-    }
-
-    @inline(__always)
-    private func isPossibleSource(_ source: IPv4Address, at i: Int) -> Bool {
-        source.isUnicast && source != table[i].address && !table[i].isBroadcast(source)
-    }
-
-    /// What `accepts` turned away: for the DHCP client, or dropped.
-    private mutating func refuse(_ packet: consuming Packet, _ header: IPv4Header, at i: Int, now: Instant) {
-        if mayBeDHCP(header, at: i) {
-            packet.truncate(to: header.totalLength)
-            packet.trimFront(header.headerLength)
-            guard let udp = UDPHeader(parsing: packet.bytes, source: header.source, destination: header.destination) else {
-                return drop(.udpMalformed, at: i)
-            }
-            if udp.destinationPort == DHCPPort.client { return inputDHCP(packet, udp, header, at: i, now: now) }
+    private func check(_ header: IPv4Header, _ arrival: inout Arrival) -> DropReason? {
+        let interface = interfaces.ref(arrival.interface.place)
+        guard interface.value.hasAddress, isPossibleSource(header.source, at: interface) else { return refuse(header, &arrival) }
+        if header.destination == interface.value.address {
+            return arrival.isToGroup ? .ipUnicastInBroadcastFrame : nil  // RFC 1122, 3.3.6
         }
-        if !table[i].hasAddress { return drop(.noInterfaceAddress, at: i) }
-        drop(isPossibleSource(header.source, at: i) ? .ipNotForUs : .ipBadSource, at: i)
+        guard header.destination.isMulticast || interface.value.isBroadcast(header.destination) else { return refuse(header, &arrival) }
+        arrival.isToGroup = true
+        return nil
     }
+
+    @inline(__always)
+    private func isPossibleSource(_ source: IPv4Address, at interface: Ref<NetworkInterface>) -> Bool {
+        source.isUnicast && source != interface.value.address && !interface.value.isBroadcast(source)
+    }
+
+    /// Lets a datagram through, for the DHCP client alone, that is not for an address of ours.
+    @inline(never)
+    private func refuse(_ header: IPv4Header, _ arrival: inout Arrival) -> DropReason? {
+        guard interfaces[arrival.interface.place].dhcp.awaitsReply, header.protocolNumber == IPProtocol.udp, header.source.isUnicast else {
+            return reasonOfRefusal(header, at: arrival.interface)
+        }
+        arrival.isUnclaimed = true
+        return nil
+    }
+
+    private func reasonOfRefusal(_ header: IPv4Header, at id: InterfaceID) -> DropReason {
+        guard interfaces[id.place].hasAddress else { return .noInterfaceAddress }
+        return isPossibleSource(header.source, at: interfaces.ref(id.place)) ? .ipNotForUs : .ipBadSource
+    }
+
+    /// Drops what `refuse` let through and the DHCP client does not want.
+    mutating func dropUnclaimed(_ header: IPv4Header, at id: InterfaceID) { drop(reasonOfRefusal(header, at: id), at: id) }
 
     // MARK: Out
 
@@ -82,7 +95,9 @@ extension NetStack where Device: ~Copyable {
 
     /// Puts the header in front of a payload; false without the room.
     @inline(__always) @discardableResult
-    mutating func prependIPv4(_ packet: inout Packet, payloadCount: Int, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0) -> Bool {
+    mutating func prependIPv4(
+        _ packet: inout Packet, payloadCount: Int, _ envelope: Envelope, identification: UInt16, fragment: UInt16 = 0
+    ) -> Bool {
         guard packet.prepend(IPv4Header.leastByteCount) else { return false }
         var bytes = packet.mutableBytes
         IPv4Header(
@@ -96,26 +111,28 @@ extension NetStack where Device: ~Copyable {
     @inline(never)
     mutating func output(_ payload: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
         let payloadCount = payload.totalCount
-        guard payloadCount + IPv4Header.leastByteCount <= mtu(of: route, to: envelope.destination) else {
+        guard payloadCount + IPv4Header.leastByteCount <= mtu(of: route, to: IPAddress(envelope.destination)) else {
             return outputFragments(payload, envelope, by: route, now: now)
         }
-        guard prependIPv4(&payload, payloadCount: payloadCount, envelope, identification: nextIdentification()) else {
-            return drop(.tooLarge, at: Self.loopbackIndex)
-        }
-        forward(payload, by: route, now: now)
+        guard prependIPv4(&payload, payloadCount: payloadCount, envelope, identification: nextIdentification()) else { return drop(.tooLarge, at: route.interface) }
+        forward(payload, to: envelope.destination, by: route, now: now)
     }
 
     /// Sends a packet that has its IPv4 header.
     @inline(__always)
-    mutating func forward(_ packet: consuming Packet, by route: Route, now: Instant) {
-        switch route {
-        case .loopback:
-            guard loopback.count < Self.loopbackLimit else { return drop(.loopbackFull, at: Self.loopbackIndex) }
-            loopbackCounters.packetsOut &+= 1
-            loopbackCounters.bytesOut &+= UInt64(packet.totalCount)
-            packet.isChecksumVerified = true  // it never is on a wire
-            loopback.append(packet)
-        case .interface(let i, let nextHop): table[i].send(packet, to: nextHop, pool: pool, now: now)
+    mutating func forward(_ packet: consuming Packet, to destination: IPv4Address, by route: Route, now: Instant) {
+        if route.interface.isLoopback { return sendToOurself(packet) }
+        switch route.hop {
+        case .station(let hardware): transmit(packet, to: hardware, type: EtherType.ipv4, at: route.interface, now: now)
+        case .line(let line): send(packet, toNeighbour: routes.gateway(line), at: route.interface, now: now)
+        case .neighbour:
+            if interfaces[route.interface.place].isBroadcast(destination) {
+                transmit(packet, to: .broadcast, type: EtherType.ipv4, at: route.interface, now: now)
+            } else if destination.isMulticast {
+                transmit(packet, to: EthernetAddress(group: destination), type: EtherType.ipv4, at: route.interface, now: now)
+            } else {
+                send(packet, toNeighbour: IPAddress(destination), at: route.interface, now: now)
+            }
         }
     }
 }

@@ -3,33 +3,39 @@
 // Promise: a limit is never raised by a message, never under 552 bytes, and forgotten after ten minutes; a flood of forged messages costs
 // at most eight entries.
 
-struct PathMTUTable {
-    static var capacity: Int { 8 }
+import Storage
+
+struct PathMTUTable: ~Copyable {
     /// RFC 1191, 6.3: so long until a larger size may be tried.
     static var lifetime: Duration { .seconds(600) }
-    /// What is believed at least: 68 would be legal, and only useful to somebody who wants us busy with fragments.
+    /// The smallest limit that is believed. 68 would be legal, and is only useful to keep a host busy with fragments.
     static var least: Int { 552 }
 
     private struct Entry {
-        var destination = IPv4Address.any
+        /// `::`: free.
+        var destination = IPAddress.unspecified
         var limit = Int.max
         var expires = Instant.start
     }
 
-    private var entries = InlineArray<8, Entry>(repeating: Entry())
+    static var memoryNeeded: Int { TableMemory.byteCount(Entry.self, StackLimit.pathMTUs) }
+
+    private let entries: Table<Entry>
     private(set) var isEmpty = true
 
-    /// The most bytes of a packet there, as far as anybody said.
+    init(_ memory: inout TableMemory) { entries = memory.table(StackLimit.pathMTUs) { Entry() } }
+
+    /// The most bytes of a packet there, as far as a router has said.
     @inline(never)
-    func limit(to destination: IPv4Address) -> Int {
-        for i in 0..<Self.capacity where entries[i].destination == destination { return entries[i].limit }
+    func limit(to destination: IPAddress) -> Int {
+        for i in 0..<entries.count where entries[i].destination == destination { return entries[i].limit }
         return .max
     }
 
     /// A router said that `limit` bytes are the most. The entry that would expire first makes room.
-    mutating func lower(_ destination: IPv4Address, to limit: Int, now: Instant) {
+    mutating func lower(_ destination: IPAddress, to limit: Int, now: Instant, _ timers: inout TimerQueue) {
         var place = 0
-        for i in 0..<Self.capacity {
+        for i in 0..<entries.count {
             if entries[i].destination == destination {
                 place = i
                 break
@@ -39,14 +45,21 @@ struct PathMTUTable {
         let known = entries[place].destination == destination ? entries[place].limit : .max
         entries[place] = Entry(destination: destination, limit: max(Self.least, min(limit, known)), expires: now + Self.lifetime)
         isEmpty = false
+        timers.set(.pathMTU, at: firstExpiry)
+    }
+
+    /// When the first entry expires.
+    private var firstExpiry: Instant {
+        var first = Instant.never
+        for i in 0..<entries.count where !entries[i].destination.isUnspecified { first = min(first, entries[i].expires) }
+        return first
     }
 
     /// Forgets what is too old.
-    mutating func tick(now: Instant) {
-        guard !isEmpty else { return }
-        isEmpty = true
-        for i in 0..<Self.capacity where entries[i].destination != .any {
-            if now >= entries[i].expires { entries[i] = Entry() } else { isEmpty = false }
-        }
+    mutating func expire(now: Instant, _ timers: inout TimerQueue) {
+        for i in 0..<entries.count where now >= entries[i].expires { entries[i] = Entry() }
+        let next = firstExpiry
+        isEmpty = next == .never
+        timers.set(.pathMTU, at: next)
     }
 }

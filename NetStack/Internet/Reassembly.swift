@@ -4,6 +4,8 @@
 // attack or a fault, and never mixed (RFC 1858, RFC 5722). At most sixteen datagrams and `packetLimit` packets wait, for at most 30
 // seconds; the one that began first makes room.
 
+import Storage
+
 /// What became of a piece.
 enum ReassemblyOutcome: ~Copyable {
     /// Kept, or a copy of what is there.
@@ -20,9 +22,24 @@ struct ReassemblySlot: ~Copyable {
     /// In the order of their offsets, without overlaps.
     var pieces = PacketQueue()
     var byteCount = 0
+    /// Buffers that the pieces take.
+    var packetCount = 0
     /// Bytes of the whole; known when the last fragment came.
     var total: Int?
     var deadline = Instant.start
+    /// Where the first piece came in.
+    var interface = InterfaceID.loopback
+
+    /// Frees the slot; returns what was in it.
+    mutating func empty() -> PacketQueue {
+        isUsed = false
+        byteCount = 0
+        packetCount = 0
+        total = nil
+        var pieces = PacketQueue()
+        swap(&pieces, &self.pieces)
+        return pieces
+    }
 
     func isOf(_ other: IPv4Header) -> Bool {
         isUsed && header.identification == other.identification && header.source == other.source
@@ -31,132 +48,120 @@ struct ReassemblySlot: ~Copyable {
 }
 
 struct Reassembly: ~Copyable {
-    static var capacity: Int { 16 }
-    static var memoryNeeded: Int { MemoryLayout<ReassemblySlot>.stride * capacity }
+    static var memoryNeeded: Int { TableMemory.byteCount(ReassemblySlot.self, StackLimit.reassemblies) }
     /// RFC 791 suggests 15 seconds, RFC 1122 60 to 120; Linux keeps 30.
     static var lifetime: Duration { .seconds(30) }
 
-    private let slots: UnsafeMutablePointer<ReassemblySlot>
+    private let slots: Table<ReassemblySlot>
     let packetLimit: Int
     /// Packets in all slots.
     private(set) var packetCount = 0
-    /// When the first one's time is over.
-    private(set) var nextDeadline = Instant.never
 
-    init(memory: UnsafeMutableRawPointer, poolSize: Int) {
-        slots = memory.bindMemory(to: ReassemblySlot.self, capacity: Self.capacity)
-        for i in 0..<Self.capacity { (slots + i).initialize(to: ReassemblySlot()) }
+    init(_ memory: inout TableMemory, poolSize: Int) {
+        slots = memory.table(StackLimit.reassemblies) { ReassemblySlot() }
         packetLimit = max(2, poolSize / 4)
     }
 
-    deinit {
-        for i in 0..<Self.capacity { _ = (slots + i).move() }
-    }
-
     /// Takes a fragment: what follows its IPv4 header, no padding.
-    mutating func add(_ piece: consuming Packet, _ header: IPv4Header, now: Instant) -> ReassemblyOutcome {
+    mutating func add(
+        _ piece: consuming Packet, _ header: IPv4Header, at interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
+    ) -> ReassemblyOutcome {
         let offset = Int(header.fragment & 0x1fff) * 8
-        let end = offset + piece.count
+        let pieceCount = piece.totalCount, parts = piece.partCount
+        let end = offset + pieceCount
         let isLast = header.fragment & 0x2000 == 0
-        guard piece.count > 0, isLast || piece.count % 8 == 0, end <= 65_535 - IPv4Header.leastByteCount else {
+        guard pieceCount > 0, isLast || pieceCount % 8 == 0, end <= 65_535 - IPv4Header.leastByteCount else {
             return .refused(.ipBadFragment)
         }
-        let i = find(header) ?? begin(header, now: now)
-        if let total = slots[i].total, isLast ? end != total : end > total { return abandon(i) }
+        let i = find(header) ?? begin(header, at: interface, now: now, &timers)
+        if let total = slots[i].total, isLast ? end != total : end > total { return abandon(i, &timers) }
         piece.offset = offset
         switch slots[i].pieces.insert(piece) {
-        case .overlap: return abandon(i)
+        case .overlap: return abandon(i, &timers)
         case .duplicate: return .waiting
         case .done: break
         }
-        packetCount += 1
+        packetCount += parts
+        slots[i].packetCount += parts
         slots[i].byteCount += end - offset
         if offset == 0 { slots[i].header = header }
         if isLast {
-            guard slots[i].pieces.lastEnd == end else { return abandon(i) }  // something lies behind the end
+            guard slots[i].pieces.lastEnd == end else { return abandon(i, &timers) }  // something lies behind the end
             slots[i].total = end
         }
         guard slots[i].byteCount == slots[i].total else {
-            makeRoom(besides: i)
+            makeRoom(besides: i, &timers)
             return .waiting
         }
         let first = slots[i].header
-        guard let whole = take(i).coupled() else { return .waiting }
+        guard let whole = take(i, &timers).coupled() else { return .waiting }
         return .complete(whole, first)
     }
 
     private func find(_ header: IPv4Header) -> Int? {
-        for i in 0..<Self.capacity where slots[i].isOf(header) { return i }
+        for i in 0..<slots.count where slots[i].isOf(header) { return i }
         return nil
     }
 
-    private mutating func begin(_ header: IPv4Header, now: Instant) -> Int {
+    private mutating func begin(
+        _ header: IPv4Header, at interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
+    ) -> Int {
         var place = 0
-        for i in 0..<Self.capacity {
+        for i in 0..<slots.count {
             if !slots[i].isUsed {
                 place = i
                 break
             }
             if slots[i].deadline < slots[place].deadline { place = i }
         }
-        _ = take(place)
+        _ = take(place, &timers)
         slots[place].isUsed = true
         slots[place].header = header
         slots[place].deadline = now + Self.lifetime
-        nextDeadline = min(nextDeadline, slots[place].deadline)
+        slots[place].interface = interface
+        timers.set(.reassembly(place), at: slots[place].deadline)
         return place
     }
 
     /// Empties a slot.
-    private mutating func take(_ i: Int) -> PacketQueue {
-        packetCount -= slots[i].pieces.count
-        slots[i].isUsed = false
-        slots[i].byteCount = 0
-        slots[i].total = nil
-        var pieces = PacketQueue()
-        swap(&pieces, &slots[i].pieces)
-        return pieces
+    private mutating func take(_ i: Int, _ timers: inout TimerQueue) -> PacketQueue {
+        timers.cancel(.reassembly(i))
+        packetCount -= slots[i].packetCount
+        return slots[i].empty()
     }
 
-    private mutating func abandon(_ i: Int) -> ReassemblyOutcome {
-        _ = take(i)
+    private mutating func abandon(_ i: Int, _ timers: inout TimerQueue) -> ReassemblyOutcome {
+        _ = take(i, &timers)
         return .refused(.ipBadFragment)
     }
 
     /// Drops the oldest datagrams while too many packets wait.
-    private mutating func makeRoom(besides newest: Int) {
+    private mutating func makeRoom(besides newest: Int, _ timers: inout TimerQueue) {
         while packetCount > packetLimit {
             var oldest: Int?
-            for i in 0..<Self.capacity where slots[i].isUsed && i != newest {
+            for i in 0..<slots.count where slots[i].isUsed && i != newest {
                 if let known = oldest, slots[known].deadline <= slots[i].deadline { continue }
                 oldest = i
             }
-            _ = take(oldest ?? newest)
+            _ = take(oldest ?? newest, &timers)
         }
     }
 
-    /// The next datagram whose time is over: its fragment zero, if that came, and a header. Call until nil.
-    mutating func takeExpired(now: Instant) -> ExpiredDatagram? {
-        guard now >= nextDeadline else { return nil }
-        nextDeadline = .never
-        for i in 0..<Self.capacity where slots[i].isUsed {
-            if now < slots[i].deadline {
-                nextDeadline = min(nextDeadline, slots[i].deadline)
-                continue
-            }
-            let header = slots[i].header
-            var pieces = take(i)
-            nextDeadline = now  // look again
-            let first = pieces.removeFirst()
-            return ExpiredDatagram(first: header.fragment & 0x1fff == 0 ? first : nil, header: header)
-        }
-        return nil
+    /// Gives up the datagram of a slot whose timer was due: its fragment zero, if that came, and a header. nil when the slot is free.
+    mutating func expire(_ i: Int) -> ExpiredDatagram? {
+        guard slots[i].isUsed else { return nil }
+        let header = slots[i].header, interface = slots[i].interface
+        packetCount -= slots[i].packetCount
+        var pieces = slots[i].empty()
+        let first = pieces.removeFirst()
+        return ExpiredDatagram(first: header.fragment & 0x1fff == 0 ? first : nil, header: header, interface: interface)
     }
 }
 
 struct ExpiredDatagram: ~Copyable {
     var first: Packet?
     let header: IPv4Header
+    let interface: InterfaceID
 }
 
 extension Packet {
@@ -171,19 +176,19 @@ extension PacketQueue {
     fileprivate enum Insertion { case done, duplicate, overlap }
 
     /// Where the last piece ends.
-    fileprivate var lastEnd: Int { withLast { $0.offset + $0.count } ?? 0 }
+    fileprivate var lastEnd: Int { withLast { $0.offset + $0.totalCount } ?? 0 }
 
     /// Puts a fragment in its place; drops it when that is taken.
     fileprivate mutating func insert(_ piece: consuming Packet) -> Insertion {
         let offset = piece.offset
-        let end = offset + piece.count
+        let end = offset + piece.totalCount
         if offset >= lastEnd {  // in order, as most are
             append(piece)
             return .done
         }
         var result = Insertion.done
         forEach { other in
-            let otherEnd = other.offset + other.count
+            let otherEnd = other.offset + other.totalCount
             if other.offset == offset, otherEnd == end { result = .duplicate }
             else if result == .done, other.offset < end, otherEnd > offset { result = .overlap }
         }

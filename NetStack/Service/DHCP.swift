@@ -3,42 +3,45 @@
 // An interface without an address sends from 0.0.0.0:68 to 255.255.255.255:67, and takes replies there to any address that the server
 // chose: as long as the client waits for one, and for nothing else.
 
+import Storage
+
 extension NetStack where Device: ~Copyable {
     // MARK: Commands
 
     /// Begins to ask for an address, unless that is under way or done. An address of the interface's stays until a lease replaces it.
-    /// - Returns: false when there is no such interface.
+    /// - Returns: false when there is no such card.
     @discardableResult
-    public mutating func startDHCP(_ i: Int, now: Instant) -> Bool {
-        guard i >= 0, i < interfaceCount else { return false }
-        table[i].dhcp.start(now: now)
+    public mutating func startDHCP(_ i: InterfaceID, now: Instant) -> Bool {
+        guard isCard(i) else { return false }
+        interfaces[i.place].dhcp.start(now: now)
         runDHCP(i, now: now)
         flush()
         return true
     }
 
     /// Gives the lease back to its server, and the address up; asks for no other.
-    /// - Returns: false when there is no such interface.
+    /// - Returns: false when there is no such card.
     @discardableResult
-    public mutating func releaseDHCP(_ i: Int, now: Instant) -> Bool {
-        guard i >= 0, i < interfaceCount else { return false }
+    public mutating func releaseDHCP(_ i: InterfaceID, now: Instant) -> Bool {
+        guard isCard(i) else { return false }
         // Straight to where the lease came from: no answer to ARP could be waited for without an address.
-        let hardware = table[i].dhcp.serverHardware
-        if let message = table[i].dhcp.release(now: now), let server = message.server {
+        let hardware = interfaces[i.place].dhcp.serverHardware
+        if let message = interfaces[i.place].dhcp.release(now: now), let server = message.server {
             send(message, from: message.clientAddress, to: server, at: i, hardware: hardware, now: now)
             assign(i, .any, prefixLength: 0, gateway: nil)
         }
+        noteDHCP(i)
         flush()
         return true
     }
 
     /// Until when it is worth waiting for a lease before a packet is sent there: while there is no way, and an interface has just begun
     /// to ask for its address. nil: there is a way, or none is to be expected.
-    public func leaseWait(to destination: IPv4Address, now: Instant) -> Instant? {
+    public func leaseWait(to destination: IPAddress, now: Instant) -> Instant? {
         guard route(to: destination) == nil else { return nil }
         var end: Instant?
-        for i in 0..<interfaceCount where table[i].dhcp.isActive && !table[i].dhcp.state.hasLease {
-            let hope = table[i].dhcp.startedAt + Self.leaseHope
+        for place in 1..<interfaceCount where interfaces[place].dhcp.isActive && !interfaces[place].dhcp.state.hasLease {
+            let hope = interfaces[place].dhcp.startedAt + Self.leaseHope
             if hope > now { end = max(end ?? .start, hope) }
         }
         return end
@@ -47,38 +50,37 @@ extension NetStack where Device: ~Copyable {
     /// How long a first answer may take: two transmissions, and the probes.
     public static var leaseHope: Duration { .seconds(6) }
 
-    /// Interfaces whose state or lease changed since the last look, bit i for interface i; `poll` reports the same.
-    public mutating func takeChangedLeases() -> UInt32 {
-        var changed: UInt32 = 0
-        for i in 0..<interfaceCount where table[i].dhcp.hasChanged {
-            table[i].dhcp.hasChanged = false
-            changed |= 1 << UInt32(i)
-        }
-        return changed
+    /// Sets the client's timer, and lists what its caller is to hear of. After each call of the client's.
+    mutating func noteDHCP(_ i: InterfaceID) {
+        timers.set(.dhcp(i), at: interfaces[i.place].dhcp.deadline)
+        guard interfaces[i.place].dhcp.hasChanged else { return }
+        interfaces[i.place].dhcp.hasChanged = false
+        completions.append(.lease(i))
     }
 
     // MARK: Out
 
     /// Does what the client wants done.
-    mutating func runDHCP(_ i: Int, now: Instant) {
-        while let action = table[i].dhcp.next(now: now) {
+    mutating func runDHCP(_ i: InterfaceID, now: Instant) {
+        while let action = interfaces[i.place].dhcp.next(now: now) {
             switch action {
             case .send(let message, let server):
                 send(message, from: message.clientAddress, to: server ?? .broadcast, at: i, hardware: nil, now: now)
-            case .probe(let address): table[i].request(address, from: nil, as: .any, pool: pool, now: now)
+            case .probe(let address): request(address, at: i, from: nil, as: .any, now: now)
             case .take(let lease):
                 // A renewed lease changes nothing that is in use, and is not announced again.
-                if !table[i].uses(lease) {
+                if !interfaces[i.place].uses(lease) {
                     assign(i, lease.address, prefixLength: lease.prefixLength, gateway: lease.router)
                 }
             case .drop: assign(i, .any, prefixLength: 0, gateway: nil)
             }
         }
+        noteDHCP(i)
     }
 
     /// - Parameter hardware: where to, when that is known; else the broadcast, or what ARP says.
     private mutating func send(
-        _ message: DHCPMessage, from source: IPv4Address, to destination: IPv4Address, at i: Int, hardware: EthernetAddress?, now: Instant
+        _ message: DHCPMessage, from source: IPv4Address, to destination: IPv4Address, at i: InterfaceID, hardware: EthernetAddress?, now: Instant
     ) {
         let header = UDPHeader(
             sourcePort: DHCPPort.client, destinationPort: DHCPPort.server, payloadCount: DHCPMessage.byteCount)
@@ -88,34 +90,31 @@ extension NetStack where Device: ~Copyable {
         packet.prepend(UDPHeader.byteCount)
         var bytes = packet.mutableBytes
         header.emit(to: &bytes, source: source, destination: destination)
-        var nextHop = destination
-        if destination != .broadcast, !table[i].isDirect(destination), let gateway = table[i].gateway { nextHop = gateway }
         let envelope = Envelope(protocolNumber: IPProtocol.udp, source: source, destination: destination)
-        guard let hardware else { return output(packet, envelope, by: .interface(i, nextHop: nextHop), now: now) }
-        prependIPv4(&packet, payloadCount: packet.totalCount, envelope, identification: nextIdentification())
-        table[i].transmit(packet, to: hardware, type: EtherType.ipv4, pool: pool, now: now)
+        output(packet, envelope, by: way(to: destination, at: i, hardware), now: now)
+    }
+
+    /// The way to a server by the client's own interface, whatever the route table says of others.
+    private func way(to server: IPv4Address, at i: InterfaceID, _ hardware: EthernetAddress?) -> Route {
+        if let hardware { return Route(interface: i, hop: .station(hardware)) }
+        let line = server == .broadcast ? -1 : routes.find(IPAddress(server)) { $0 == i }
+        guard line >= 0, !routes.gateway(line).isUnspecified else { return Route(interface: i, hop: .neighbour) }
+        return Route(interface: i, hop: .line(line))
     }
 
     // MARK: In
 
-    /// Takes a packet that was refused because of its destination address; true when it may be a reply to the client.
-    func mayBeDHCP(_ ip: IPv4Header, at i: Int) -> Bool {
-        i >= 0 && table[i].dhcp.awaitsReply && ip.protocolNumber == IPProtocol.udp && ip.source.isUnicast && !ip.isFragment
-    }
-
-    /// Takes a whole UDP datagram to the client's port. The packet starts with its UDP header, and the IPv4 and Ethernet headers
-    /// still stand in front of it.
-    mutating func inputDHCP(_ packet: consuming Packet, _ udp: UDPHeader, _ ip: IPv4Header, at i: Int, now: Instant) {
-        guard udp.sourcePort == DHCPPort.server, packet.prepend(ip.headerLength + EthernetHeader.byteCount) else {
-            return drop(.dhcpUnexpected, at: i)
-        }
-        var sender = EthernetHeader(parsing: packet.bytes)?.source ?? .broadcast
-        if !sender.isUnicast { sender = .broadcast }  // it was put together from fragments
-        packet.trimFront(EthernetHeader.byteCount + ip.headerLength + UDPHeader.byteCount)
+    /// Takes a whole UDP datagram to the client's port, from its UDP header on. This is the one way in, whatever address it was sent to.
+    mutating func inputDHCP(_ packet: consuming Packet, _ udp: UDPHeader, _ arrival: Arrival, now: Instant) {
+        let i = arrival.interface
+        guard udp.sourcePort == DHCPPort.server else { return drop(.dhcpUnexpected, at: i) }
+        packet.trimFront(UDPHeader.byteCount)
         packet.truncate(to: udp.length - UDPHeader.byteCount)
         guard packet.becomeContiguous(from: pool) else { return drop(.dhcpMalformed, at: i) }
         let reply: DHCPReply
         do { reply = try DHCPReply(parsing: packet.bytes) } catch { return drop(.dhcpMalformed, at: i) }
-        if !table[i].dhcp.receive(reply, from: sender, now: now) { drop(.dhcpUnexpected, at: i) }
+        let sender = arrival.station.isUnicast ? arrival.station : .broadcast
+        guard interfaces[i.place].dhcp.receive(reply, from: sender, now: now) else { return drop(.dhcpUnexpected, at: i) }
+        runDHCP(i, now: now)
     }
 }

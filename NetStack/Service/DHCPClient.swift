@@ -344,24 +344,22 @@ public struct DHCPClient {
         grant.address == lease?.address && (state == .rebinding || state == .rebooting || grant.server == lease?.server)
     }
 
-    /// Looks at an ARP message: somebody who has the address being probed, or probes for it too, makes it declined.
-    mutating func hear(_ message: ARPMessage, now: Instant) -> Bool {
-        guard state == .probing, let lease, message.senderHardware != hardware else { return false }
-        let isTaken = message.senderProtocol == lease.address
-        let isWanted = message.operation == .request && message.senderProtocol == .any && message.targetProtocol == lease.address
-        guard isTaken || isWanted else { return false }
-        mustDecline = true
-        problem = .conflict
-        restart(at: now + DHCPTime.pauseAfterConflict)
-        return true
+    /// The address that is being probed, and not in use yet.
+    var probedAddress: IPv4Address? { state == .probing ? lease?.address : nil }
+
+    /// Does not take the address that is being probed before this instant: a station that claims it is being asked.
+    mutating func holdProbe(until instant: Instant) {
+        if state == .probing { deadline = max(deadline, instant) }
     }
 
-    /// Somebody insists on using our address: declines and drops it, and asks for another after a pause (RFC 5227, 2.4). False when the
-    /// address is not from a lease.
+    /// Another station uses the address: declines it, drops it if it was in use, and asks for another after a pause (RFC 5227, 2.4).
+    /// False when the address is not from a lease.
     mutating func loseAddress(now: Instant) -> Bool {
-        guard state.hasLease, let lease else { return false }
-        forget()
-        self.lease = lease  // the message names it
+        guard state.hasLease || state == .probing, let lease else { return false }
+        if state.hasLease {
+            forget()
+            self.lease = lease  // the message names it
+        }
         mustDecline = true
         problem = .conflict
         restart(at: now + DHCPTime.pauseAfterConflict)

@@ -107,7 +107,7 @@ public struct DHCPMessage: Equatable, Sendable {
         bytes.setBE16(1500, at - 2)
         let name: StaticString = "swiftlet"
         put(DHCPOption.hostName, UInt8(name.utf8CodeUnitCount), at: &at, &bytes)
-        for i in 0..<name.utf8CodeUnitCount { bytes.setByte(name.utf8Start[i], at - name.utf8CodeUnitCount + i) }
+        for i in 0..<name.utf8CodeUnitCount { bytes.setByte(name.byte(i), at - name.utf8CodeUnitCount + i) }
         put(DHCPOption.parameterList, 8, at: &at, &bytes)
         bytes.setByte(DHCPOption.subnetMask, at - 8)
         bytes.setByte(DHCPOption.router, at - 7)

@@ -3,6 +3,8 @@
 // Promise: an answer is taken only from the server that was asked, to the random port and with the random identifier of this question
 // (RFC 5452); servers are asked in turn, with growing pauses, and at most `tries` times; the cache is bounded and honours every TTL.
 
+import Storage
+
 /// Why there is no address.
 public enum ResolveError: Error, Equatable {
     /// No interface's lease names a server.
@@ -36,10 +38,10 @@ struct NameQuery: ~Copyable {
     /// The name without the search domain is still to be tried.
     var hasPlainName = false
     var aliases = 0
-    var socket = -1
+    /// One of the stack's own; nil: none is open.
+    var socket: Int?
     var identifier: UInt16 = 0
     var transmissions = 0
-    var deadline = Instant.never
     var addresses = AddressList()
     var timeToLive: UInt32 = 0
     /// As long as the aliases on the way hold.
@@ -56,38 +58,23 @@ struct CachedName: ~Copyable {
 }
 
 struct Resolver: ~Copyable {
-    static var queryLimit: Int { 8 }
     static var cacheLimit: Int { 32 }
     static var memoryNeeded: Int {
-        MemoryLayout<NameQuery>.stride * queryLimit + MemoryLayout<CachedName>.stride * cacheLimit
+        TableMemory.byteCount(NameQuery.self, StackLimit.queries) + TableMemory.byteCount(CachedName.self, cacheLimit)
     }
 
-    let queries: UnsafeMutablePointer<NameQuery>
-    let cache: UnsafeMutablePointer<CachedName>
-    /// Bit i: query i is under way.
-    var busy: UInt32 = 0
-    /// Bit i: query i ended and nobody was told yet.
-    var completed: UInt32 = 0
+    let queries: Table<NameQuery>
+    let cache: Table<CachedName>
+    /// Datagrams wait in the queries' sockets.
+    var hasInput = false
 
-    init(memory: UnsafeMutableRawPointer) {
-        queries = memory.bindMemory(to: NameQuery.self, capacity: Self.queryLimit)
-        for i in 0..<Self.queryLimit { (queries + i).initialize(to: NameQuery()) }
-        cache = UnsafeMutableRawPointer(queries + Self.queryLimit).bindMemory(to: CachedName.self, capacity: Self.cacheLimit)
-        for i in 0..<Self.cacheLimit { (cache + i).initialize(to: CachedName()) }
-    }
-
-    @inline(__always)
-    var nextDeadline: Instant { busy == 0 ? .never : findDeadline() }
-
-    @inline(never)
-    private func findDeadline() -> Instant {
-        var deadline = Instant.never
-        for i in 0..<Self.queryLimit where queries[i].state == .waiting { deadline = min(deadline, queries[i].deadline) }
-        return deadline
+    init(_ memory: inout TableMemory) {
+        queries = memory.table(StackLimit.queries) { NameQuery() }
+        cache = memory.table(Self.cacheLimit) { CachedName() }
     }
 
     func find(_ name: borrowing DNSName, now: Instant) -> Int? {
-        for i in 0..<Self.cacheLimit where cache[i].expires > now && cache[i].name == name { return i }
+        for i in 0..<cache.count where cache[i].expires > now && cache[i].name == name { return i }
         return nil
     }
 
@@ -96,7 +83,7 @@ struct Resolver: ~Copyable {
     mutating func remember(_ query: Int, life: Duration, now: Instant) {
         guard life > .zero else { return }
         var place = 0
-        for i in 0..<Self.cacheLimit {
+        for i in 0..<cache.count {
             if cache[i].expires > now, cache[i].name == queries[query].name {
                 place = i
                 break
@@ -113,12 +100,10 @@ struct Resolver: ~Copyable {
 extension NetStack where Device: ~Copyable {
     // MARK: For callers
 
-    public static var queryLimit: Int { Resolver.queryLimit }
-
     /// Begins to look a name up: labels with dots between them.
-    /// - Returns: the query: poll reports it when it is complete (perhaps it is at once, from the cache); then `takeQuery`, always.
+    /// - Returns: the query: a completion says when it is complete (perhaps it is at once, from the cache); then `takeQuery`, always.
     public mutating func startQuery(_ text: RawSpan, now: Instant) throws(ResolveError) -> Int {
-        guard let i = (0..<Resolver.queryLimit).first(where: { resolver.queries[$0].state == .free }) else { throw .tooManyQueries }
+        guard let i = (0..<StackLimit.queries).first(where: { resolver.queries[$0].state == .free }) else { throw .tooManyQueries }
         resolver.queries[i] = NameQuery()
         guard text.byteCount > 0, resolver.queries[i].name.append(text: text) else { throw .malformedName }
         resolver.queries[i].current.copy(resolver.queries[i].name)
@@ -137,36 +122,26 @@ extension NetStack where Device: ~Copyable {
         guard serverCount > 0 else { throw .noServer }
         addSearchDomain(to: i, isAbsolute: text.byte(text.byteCount - 1) == 0x2e)
         resolver.queries[i].state = .waiting
-        resolver.busy |= 1 << UInt32(i)
         ask(i, now: now)
         return i
     }
 
     /// What became of a query: nil while it is under way; else it is free again.
     public mutating func takeQuery(_ i: Int) -> QueryResult? {
-        guard i >= 0, i < Resolver.queryLimit else { return nil }
+        guard i >= 0, i < StackLimit.queries else { return nil }
         let state = resolver.queries[i].state
         guard state != .free, state != .waiting else { return nil }
         resolver.queries[i].state = .free
-        resolver.completed &= ~(1 << UInt32(i))
         if case .failed(let error) = state { return QueryResult(error: error) }
         return QueryResult(of: resolver.queries[i])
     }
 
     /// Forgets a query: its caller is gone.
     public mutating func cancelQuery(_ i: Int) {
-        guard i >= 0, i < Resolver.queryLimit else { return }
+        guard i >= 0, i < StackLimit.queries else { return }
         closeQuerySocket(i)
+        timers.cancel(.query(i))
         resolver.queries[i].state = .free
-        resolver.busy &= ~(1 << UInt32(i))
-        resolver.completed &= ~(1 << UInt32(i))
-    }
-
-    /// Queries that ended since the last look, bit i for query i; `poll` reports the same.
-    public mutating func takeCompletedQueries() -> UInt32 {
-        let completed = resolver.completed
-        resolver.completed = 0
-        return completed
     }
 
     // MARK: Names
@@ -174,7 +149,7 @@ extension NetStack where Device: ~Copyable {
     private func isLocalHost(_ name: borrowing DNSName) -> Bool {
         let text: StaticString = "\u{9}localhost"
         guard name.count == 11 else { return false }
-        for i in 0..<10 where name[i] != text.utf8Start[i] { return false }
+        for i in 0..<10 where name[i] != text.byte(i) { return false }
         return true
     }
 
@@ -185,7 +160,8 @@ extension NetStack where Device: ~Copyable {
         var domain = InlineArray<64, UInt8>(repeating: 0)
         let count = min(64, lease.domain.count)
         for index in 0..<count { domain[index] = lease.domain[index] }
-        if resolver.queries[i].current.append(text: domain.span.bytes.extracting(0..<count)) {
+        // The bytes of a span are called unsafe because other types have padding; these are bytes.
+        if unsafe resolver.queries[i].current.append(text: domain.span.bytes.extracting(0..<count)) {
             resolver.queries[i].hasPlainName = true
         } else {
             resolver.queries[i].current.copy(resolver.queries[i].name)
@@ -194,8 +170,8 @@ extension NetStack where Device: ~Copyable {
 
     /// The lease that tells of name servers.
     private var firstLease: DHCPLease? {
-        for i in 0..<interfaceCount where table[i].dhcp.state.hasLease {
-            if let lease = table[i].dhcp.lease, lease.nameServers.count > 0 { return lease }
+        for place in 1..<interfaceCount where interfaces[place].dhcp.state.hasLease {
+            if let lease = interfaces[place].dhcp.lease, lease.nameServers.count > 0 { return lease }
         }
         return nil
     }
@@ -215,15 +191,15 @@ extension NetStack where Device: ~Copyable {
         let server = lease.nameServers[tries % lease.nameServers.count]
         let round = min(4, tries / lease.nameServers.count)
         resolver.queries[i].transmissions += 1
-        resolver.queries[i].deadline = now + ResolverTime.firstPause * (1 << UInt64(round))
+        timers.set(.query(i), at: now + ResolverTime.firstPause * (1 << UInt64(round)))
         resolver.queries[i].identifier = UInt16(truncatingIfNeeded: nextRandom() >> 32)
-        send(i, to: SocketAddress(server, DNSField.port), now: now)
+        send(i, to: Endpoint(server, DNSField.port), now: now)
     }
 
     /// What cannot be sent is like what gets no answer: the next try comes at its time.
-    private mutating func send(_ i: Int, to server: SocketAddress, now: Instant) {
+    private mutating func send(_ i: Int, to server: Endpoint, now: Instant) {
         do throws(SocketError) {
-            let socket = try openSocket()
+            let socket = sockets.openOwn(i)
             resolver.queries[i].socket = socket
             bindToRandomPort(socket)
             try connectSocket(socket, to: server)
@@ -239,40 +215,44 @@ extension NetStack where Device: ~Copyable {
     private mutating func bindToRandomPort(_ socket: Int) {
         for _ in 0..<4 {
             let port = UInt16(49152 + nextRandom() >> 32 & 0x3fff)
-            do throws(SocketError) { return try bindSocket(socket, to: SocketAddress(.any, port)) } catch {}
+            do throws(SocketError) { return try bindSocket(socket, to: Endpoint(IPAddress.unspecified, port)) } catch {}
         }
     }
 
     @inline(never)
     private mutating func closeQuerySocket(_ i: Int) {
-        if resolver.queries[i].socket >= 0 { closeSocket(resolver.queries[i].socket) }
-        resolver.queries[i].socket = -1
+        if let socket = resolver.queries[i].socket.take() { sockets.close(socket) }
     }
 
     @inline(never)
     private mutating func finish(_ i: Int, _ state: NameQuery.State) {
         closeQuerySocket(i)
         resolver.queries[i].state = state
-        resolver.busy &= ~(1 << UInt32(i))
-        resolver.completed |= 1 << UInt32(i)
+        timers.cancel(.query(i))
+        completions.append(.query(i))
     }
 
     // MARK: Answers and time
 
-    /// Reads what came for the queries under way, and asks again where it is time.
+    /// Reads what came for the queries under way.
     @inline(never)
-    mutating func runResolver(now: Instant) {
-        for i in 0..<Resolver.queryLimit where resolver.queries[i].state == .waiting {
-            while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i, now: now) { act(on: verdict, for: i, now: now) }
-            if resolver.queries[i].state == .waiting, now >= resolver.queries[i].deadline { ask(i, now: now) }
+    mutating func readAnswers(now: Instant) {
+        resolver.hasInput = false
+        for i in 0..<StackLimit.queries {
+            while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i) { act(on: verdict, for: i, now: now) }
         }
     }
 
+    /// No answer came in time: asks again.
+    mutating func queryTimer(_ i: Int, now: Instant) {
+        if resolver.queries[i].state == .waiting { ask(i, now: now) }
+    }
+
     /// The next answer that fits; nil when there is none.
-    private mutating func nextVerdict(_ i: Int, now: Instant) -> DNSVerdict? {
-        while resolver.queries[i].socket >= 0, isReadable(resolver.queries[i].socket) {
+    private mutating func nextVerdict(_ i: Int) -> DNSVerdict? {
+        while let socket = resolver.queries[i].socket {
             do throws(SocketError) {
-                guard let datagram = try receive(from: resolver.queries[i].socket) else { return nil }
+                guard let datagram = try receive(from: socket) else { return nil }
                 if let verdict = read(datagram, for: i) { return verdict }
             } catch {
                 return .failure  // refused, or unreachable
@@ -282,37 +262,37 @@ extension NetStack where Device: ~Copyable {
     }
 
     private mutating func read(_ datagram: consuming Datagram, for i: Int) -> DNSVerdict? {
-        let query = resolver.queries + i
         guard datagram.payload.becomeContiguous(from: pool) else { return nil }
+        let query = resolver.queries.ref(i)
         return DNSMessage.parseAnswer(
-            datagram.payload.bytes, identifier: query.pointee.identifier, name: &query.pointee.current,
-            addresses: &query.pointee.addresses, timeToLive: &query.pointee.timeToLive)
+            datagram.payload.bytes, identifier: query.value.identifier, name: &query.value.current,
+            addresses: &query.value.addresses, timeToLive: &query.value.timeToLive)
     }
 
     private mutating func act(on verdict: DNSVerdict, for i: Int, now: Instant) {
-        let query = resolver.queries + i
+        let query = resolver.queries.ref(i)
         switch verdict {
         case .addresses:
-            query.pointee.timeToLive = min(query.pointee.timeToLive, query.pointee.aliasLife)
-            resolver.remember(i, life: .seconds(UInt64(query.pointee.timeToLive)), now: now)
+            query.value.timeToLive = min(query.value.timeToLive, query.value.aliasLife)
+            resolver.remember(i, life: .seconds(UInt64(query.value.timeToLive)), now: now)
             finish(i, .found)
         case .alias:
-            query.pointee.aliases += 1
-            query.pointee.aliasLife = min(query.pointee.aliasLife, query.pointee.timeToLive)
-            query.pointee.transmissions = 0
-            guard query.pointee.aliases < 8 else { return finish(i, .failed(.serverFailure)) }
+            query.value.aliases += 1
+            query.value.aliasLife = min(query.value.aliasLife, query.value.timeToLive)
+            query.value.transmissions = 0
+            guard query.value.aliases < 8 else { return finish(i, .failed(.serverFailure)) }
             ask(i, now: now)
-        case .nothing where query.pointee.hasPlainName:
-            query.pointee.hasPlainName = false
-            query.pointee.current.copy(query.pointee.name)
-            query.pointee.transmissions = 0
+        case .nothing where query.value.hasPlainName:
+            query.value.hasPlainName = false
+            query.value.current.copy(query.value.name)
+            query.value.transmissions = 0
             ask(i, now: now)
         case .nothing:
-            query.pointee.addresses = AddressList()
+            query.value.addresses = AddressList()
             resolver.remember(i, life: ResolverTime.negativeLife, now: now)
             finish(i, .failed(.notFound))
         case .failure:
-            if query.pointee.transmissions >= serverCount * 2 { return finish(i, .failed(.serverFailure)) }
+            if query.value.transmissions >= serverCount * 2 { return finish(i, .failed(.serverFailure)) }
             ask(i, now: now)
         }
     }

@@ -1,5 +1,7 @@
 // UDP (RFC 768; RFC 1122, 4.1): datagrams between packets and sockets.
 
+import Storage
+
 extension NetStack where Device: ~Copyable {
     /// The most payload of a datagram.
     public static var datagramLimit: Int { payloadLimit - UDPHeader.byteCount }
@@ -8,23 +10,31 @@ extension NetStack where Device: ~Copyable {
 
     /// Takes a datagram from its UDP header on.
     @inline(__always)
-    mutating func inputUDP(_ packet: consuming Packet, _ ip: IPv4Header, at i: Int, toGroup: Bool, now: Instant) {
+    mutating func inputUDP(_ packet: consuming Packet, _ ip: IPv4Header, _ arrival: Arrival, now: Instant) {
+        let i = arrival.interface
         let isVerified = packet.isChecksumVerified
         guard
             let header = UDPHeader(parsing: packet, source: ip.source, destination: ip.destination, isVerified: isVerified)
         else { return drop(.udpMalformed, at: i) }
-        if header.destinationPort == DHCPPort.client, i >= 0, table[i].dhcp.isActive {
-            return inputDHCP(packet, header, ip, at: i, now: now)
+        if header.destinationPort == DHCPPort.client, interfaces[i.place].dhcp.isActive {
+            return inputDHCP(packet, header, arrival, now: now)
         }
-        let source = SocketAddress(ip.source, header.sourcePort)
-        guard let socket = sockets.find(SocketAddress(ip.destination, header.destinationPort), from: source) else {
+        guard !arrival.isUnclaimed else { return dropUnclaimed(ip, at: i) }
+        let source = Endpoint(ip.source, header.sourcePort)
+        guard let socket = sockets.find(Endpoint(ip.destination, header.destinationPort), from: source) else {
             drop(.udpNoSocket, at: i)
-            if !toGroup { sendError(.portUnreachable, about: packet, ip, now: now) }
+            if !arrival.isToGroup { sendError(.portUnreachable, about: packet, ip, arrival, now: now) }
             return
         }
         packet.truncate(to: header.length)
         packet.trimFront(UDPHeader.byteCount)
-        if sockets.deliver(packet, to: socket, from: source) != nil { drop(.udpQueueFull, at: i) }
+        if sockets.deliver(packet, to: socket, from: source) == nil { arrived(at: socket) } else { drop(.udpQueueFull, at: i) }
+    }
+
+    /// A datagram or an error waits in a socket: a reader may be waiting for it, or the stack itself.
+    @inline(__always)
+    mutating func arrived(at socket: Int) {
+        if sockets.isOwn(socket) { resolver.hasInput = true } else { completions.append(.socket(socket)) }
     }
 
     // MARK: Out
@@ -35,28 +45,26 @@ extension NetStack where Device: ~Copyable {
     ///     (`FragmentSize.ethernet`, 8 bytes fewer in the first).
     ///   - destination: nil for the peer that the socket is connected to.
     public mutating func send(
-        _ payload: consuming Packet, from i: Int, to destination: SocketAddress?, now: Instant
+        _ payload: consuming Packet, from i: Int, to destination: Endpoint?, now: Instant
     ) throws(SocketError) {
-        guard let socket = sockets[i], !socket.pointee.isCapture else { throw .noDestination }
-        if let error = socket.pointee.pendingError.take() { throw error }
-        guard let remote = destination ?? remoteAddress(ofSocket: i), remote.port != 0 else { throw .noDestination }
-        guard !remote.address.isThisNetwork else { throw .badDestination }
+        guard let socket = sockets.udp(i) else { throw .noDestination }
+        if let error = socket.value.pendingError.take() { throw error }
+        guard let remote = destination ?? socket.value.peer, remote.port != 0 else { throw .noDestination }
+        guard let address = remote.address.ipv4, !address.isThisNetwork else { throw .badDestination }
         guard let route = route(to: remote.address) else { throw hasAddresses ? .noRoute : .noInterface }
-        if case .interface(let interface, _) = route {
-            if table[interface].isBroadcast(remote.address), !socket.pointee.allowsBroadcast { throw .broadcastNotAllowed }
-        }
-        if socket.pointee.local.port == 0 { try sockets.bind(i, to: .any) }
+        let interface = interfaces.ref(route.interface.place)
+        if !route.interface.isLoopback, interface.value.isBroadcast(address), !socket.value.allowsBroadcast { throw .broadcastNotAllowed }
+        if !socket.value.isBound { try sockets.bind(i, to: .unspecified) }
         let count = payload.totalCount
         guard count <= Self.datagramLimit else { throw .tooLarge }
-        let bound = socket.pointee.local
-        let hasSource = bound.address != .any && !bound.address.isBroadcast && !bound.address.isMulticast
-        let source = hasSource ? bound.address : sourceAddress(for: route, to: remote.address)
+        let bound = socket.value.local
+        let source = bound.address.ipv4.flatMap { $0.isUnicast || $0.isLoopback ? $0 : nil } ?? sourceAddress(for: route, to: address)
         let header = UDPHeader(sourcePort: bound.port, destinationPort: remote.port, payloadCount: count)
         guard payload.prepend(UDPHeader.byteCount) else { throw .tooLarge }
         let envelope = Envelope(
-            protocolNumber: IPProtocol.udp, source: source, destination: remote.address, timeToLive: socket.pointee.timeToLive)
+            protocolNumber: IPProtocol.udp, source: source, destination: address, timeToLive: socket.value.timeToLive)
         var bytes = payload.mutableBytes
-        header.emitPartial(to: &bytes, source: source, destination: remote.address)
+        header.emitPartial(to: &bytes, source: source, destination: address)
         payload.offload = OffloadRequest(checksumStart: 0, checksumOffset: UDPHeader.checksumOffset)
         output(payload, envelope, by: route, now: now)
         drainLoopback(now: now)

@@ -3,7 +3,7 @@
 public struct ARPMessage: Equatable {
     public static var byteCount: Int { 28 }
 
-    public enum Operation: UInt16 {
+    public enum Operation: UInt16, Sendable {
         case request = 1
         case reply = 2
     }

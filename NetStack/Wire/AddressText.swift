@@ -69,7 +69,7 @@ public struct InterfaceSettings: Equatable {
         var start = 0
         while start + length <= text.byteCount {
             var matched = 0
-            while matched < length, text.byte(start + matched) == key.utf8Start[matched] { matched += 1 }
+            while matched < length, text.byte(start + matched) == key.byte(matched) { matched += 1 }
             if matched == length { return start + length }
             while start < text.byteCount, !isEndOfWord(text, start) { start += 1 }
             start += 1

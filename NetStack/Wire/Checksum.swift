@@ -14,35 +14,37 @@ public struct Checksum {
     public mutating func add(_ bytes: RawSpan, from offset: Int = 0, to end: Int) {
         precondition(offset >= 0 && offset <= end && end <= bytes.byteCount)
         guard offset < end else { return }
-        // Safe: from here on every access lies between offset and end, which were checked.
-        bytes.withUnsafeBytes { raw in add(raw.baseAddress.unsafelyUnwrapped + offset, byteCount: end &- offset) }
+        // In bounds: offset and end were checked, and with at least one byte between them there is a base address.
+        unsafe bytes.withUnsafeBytes { raw in unsafe add(raw.baseAddress.unsafelyUnwrapped + offset, byteCount: end &- offset) }
     }
 
+    /// - Parameter start: `byteCount` bytes. Each load below lies in the first of the `left` bytes that are still to be added.
     @inline(never)
     private mutating func add(_ start: UnsafeRawPointer, byteCount: Int) {
-        var at = start, left = byteCount
+        var at = unsafe start, left = byteCount
         while left >= 32 {
-            add(word: at.loadUnaligned(as: UInt64.self))
-            add(word: at.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-            add(word: at.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
-            add(word: at.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
-            at += 32
+            add(word: unsafe at.loadUnaligned(as: UInt64.self))  // bytes 0 to 31 of 32 or more
+            add(word: unsafe at.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            add(word: unsafe at.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+            add(word: unsafe at.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
+            unsafe at += 32
             left &-= 32
         }
         while left >= 8 {
-            add(word: at.loadUnaligned(as: UInt64.self))
-            at += 8
+            add(word: unsafe at.loadUnaligned(as: UInt64.self))  // 8 bytes or more are left
+            unsafe at += 8
             left &-= 8
         }
         if left & 4 != 0 {
-            add(word: UInt64(at.loadUnaligned(as: UInt32.self)))
-            at += 4
+            add(word: UInt64(unsafe at.loadUnaligned(as: UInt32.self)))  // 4 to 7 bytes are left
+            unsafe at += 4
         }
         if left & 2 != 0 {
-            add(word: UInt64(at.loadUnaligned(as: UInt16.self)))
-            at += 2
+            add(word: UInt64(unsafe at.loadUnaligned(as: UInt16.self)))  // 2 or 3 bytes are left
+            unsafe at += 2
         }
-        if left & 1 != 0 { add(word: UInt64(UInt16(littleEndian: UInt16(at.load(as: UInt8.self))))) }  // as if a zero byte followed
+        // The last byte, as if a zero byte followed.
+        if left & 1 != 0 { add(word: UInt64(UInt16(littleEndian: UInt16(unsafe at.load(as: UInt8.self))))) }
     }
 
     /// Adds a 16-bit field given in host order.

@@ -83,15 +83,15 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
 
     /// A stack whose socket 0 is connected to 10.0.2.2:7, a neighbour that it knows.
     private func stack(_ model: NetModel) throws -> NetStack<TestNet> {
-        let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded, alignment: 16)
-        var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, seed: 1)
+        let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
+        var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, seed: 1)
         _ = stack.addInterface(try start(model))
-        stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
+        stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
         model.deliver([arpRequest])
         _ = stack.poll(now: Instant(nanoseconds: 1), budget: 64)
         let socket = try stack.openSocket()
-        try stack.bindSocket(socket, to: SocketAddress(.any, 9))
-        try stack.connectSocket(socket, to: SocketAddress(IPv4Address(10, 0, 2, 2), 7))
+        try stack.bindSocket(socket, to: Endpoint(.any, 9))
+        try stack.connectSocket(socket, to: Endpoint(IPv4Address(10, 0, 2, 2), 7))
         return stack
     }
 
@@ -124,7 +124,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             ]
             model.deliver([wrong])
             _ = stack.poll(now: Instant(nanoseconds: 2), budget: 64)
-            check(stack.isReadable(0) == (offload && flags != 0))
+            check(stack.readiness(0).contains(.readable) == (offload && flags != 0))
         }
     }
 
@@ -303,15 +303,15 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
 
     @Test func stackLooksAgainAtACardThatRanOutOfPackets() throws {
         let model = model(.modern)
-        let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded, alignment: 16)
-        var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, seed: 1)
+        let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
+        var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, seed: 1)
         _ = stack.addInterface(try start(model, receiveBuffers: 4))
         var held = PacketQueue()
         while let packet = pool.take() { held.append(packet) }
         // The card's four packets go out as waiting frames would: the ring runs dry.
-        _ = stack.withInterface(0) { interface in
+        _ = stack.withDevice(.card(0)) { device in
             model.deliver((0..<4).map { frame(60, $0) })
-            while let packet = interface.device.receive() { held.append(packet) }
+            while let packet = device.receive() { held.append(packet) }
         }
         #expect(stack.poll(now: Instant(nanoseconds: 5), budget: 64).nextDeadline == Instant(nanoseconds: 10_000_005))
         held.removeAll()
@@ -322,10 +322,10 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
     @Test(arguments: Kind.allCases) func wholeStackAnswersARPAndPingThroughTheDriver(kind: Kind) throws {
         let model = model(kind)
         do {
-            let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded, alignment: 16)
-            var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, seed: 1)
+            let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
+            var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, seed: 1)
             _ = stack.addInterface(try start(model))
-            stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
+            stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
             model.deliver([arpRequest])
             #expect(!stack.poll(now: Instant(nanoseconds: 1), budget: 64).hasMore)
             #expect(model.sent.count == 2)  // the answer, and the announcement of our address

@@ -1,19 +1,10 @@
-// ARP: answers, learning, aging, and packets that wait.
+// ARP: answers, learning, and packets that wait.
 
 import Testing
 
 @testable import NetStack
 
 @Suite struct ARPTests {
-    /// An ARP frame from somebody.
-    func frame(_ operation: ARPMessage.Operation, from hardware: EthernetAddress, _ address: IPv4Address, for target: IPv4Address) -> [UInt8] {
-        let message = ARPMessage(
-            operation: operation, senderHardware: hardware, senderProtocol: address, targetHardware: .zero, targetProtocol: target)
-        return emitted(14) {
-            EthernetHeader(destination: .broadcast, source: hardware, type: EtherType.arp).emit(to: &$0)
-        } + emitted(28) { message.emit(to: &$0) }
-    }
-
     @Test func arpReplyToACapturedRequestIsTheCapturedReply() {
         let peer = TestHost(peerAddress, peerHardware)
         #expect(peer.deliver(Captured.arpRequest) == [Captured.arpReply])
@@ -22,44 +13,33 @@ import Testing
 
     @Test func arpReplyIsBuiltInTheBufferOfThePaddedRequest() {
         let host = TestHost(packets: 1)  // one packet: the reply has no other to use
-        let request = frame(.request, from: peerHardware, peerAddress, for: guestAddress) + [UInt8](repeating: 0, count: 18)
+        let request = arpFrame(.request, from: peerHardware, peerAddress, for: guestAddress) + [UInt8](repeating: 0, count: 18)
         #expect(host.deliver(request) == [Captured.arpReplyFromGuest])
     }
 
     @Test func requestsForOthersAreNotAnsweredAndNotLearned() {
         let host = TestHost()
-        #expect(host.deliver(frame(.request, from: peerHardware, peerAddress, for: IPv4Address(10, 0, 2, 77))) == [])
-        #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(peerAddress) } == .some(nil))
+        #expect(host.deliver(arpFrame(.request, from: peerHardware, peerAddress, for: IPv4Address(10, 0, 2, 77))) == [])
+        #expect(host.stack.hardware(of: peerAddress) == nil)
     }
 
-    @Test func whoAsksForUsIsLearned() {
+    @Test func stationThatAsksForUsIsLearned() {
         let host = TestHost()
-        _ = host.deliver(frame(.request, from: peerHardware, peerAddress, for: guestAddress))
-        #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(peerAddress) } == peerHardware)
-    }
-
-    @Test func unsolicitedRepliesTeachNothingButRefreshWhatIsKnown() {
-        let host = TestHost()
-        let other = EthernetAddress(2, 0, 0, 0, 0, 9)
-        _ = host.deliver(frame(.reply, from: other, peerAddress, for: guestAddress))
-        #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(peerAddress) } == .some(nil))
-        #expect(host.drops(.arpUnsolicited) == 1)
-        host.learn()
-        _ = host.deliver(frame(.reply, from: other, peerAddress, for: guestAddress))
-        #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(peerAddress) } == other)
+        _ = host.deliver(arpFrame(.request, from: peerHardware, peerAddress, for: guestAddress))
+        #expect(host.stack.hardware(of: peerAddress) == peerHardware)
     }
 
     @Test func conflictsAreCountedAndNeverLearned() {
         let host = TestHost()
-        let defence = host.deliver(frame(.request, from: peerHardware, guestAddress, for: guestAddress))
-        #expect(defence == [frame(.request, from: guestHardware, guestAddress, for: guestAddress)])
+        let defence = host.deliver(arpFrame(.request, from: peerHardware, guestAddress, for: guestAddress))
+        #expect(defence == [arpFrame(.request, from: guestHardware, guestAddress, for: guestAddress)])
         #expect(host.drops(.arpConflict) == 1)
     }
 
     @Test func conflictProbesAreAnsweredAndNotLearned() {
         let host = TestHost()
-        #expect(host.deliver(frame(.request, from: peerHardware, .any, for: guestAddress)).count == 1)
-        #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(.any) } == .some(nil))
+        #expect(host.deliver(arpFrame(.request, from: peerHardware, .any, for: guestAddress)).count == 1)
+        #expect(host.stack.hardware(of: .any) == nil)
     }
 
     @Test func malformedMessagesAndImpossibleSendersAreCounted() {
@@ -67,9 +47,9 @@ import Testing
         var short = Captured.arpRequest
         short.removeLast()
         _ = host.deliver(short)
-        _ = host.deliver(frame(.request, from: .broadcast, peerAddress, for: guestAddress))
-        _ = host.deliver(frame(.request, from: peerHardware, IPv4Address(192, 168, 1, 1), for: guestAddress))
-        _ = host.deliver(frame(.request, from: peerHardware, IPv4Address(10, 0, 2, 255), for: guestAddress))
+        _ = host.deliver(arpFrame(.request, from: .broadcast, peerAddress, for: guestAddress))
+        _ = host.deliver(arpFrame(.request, from: peerHardware, IPv4Address(192, 168, 1, 1), for: guestAddress))
+        _ = host.deliver(arpFrame(.request, from: peerHardware, IPv4Address(10, 0, 2, 255), for: guestAddress))
         #expect(host.drops(.arpMalformed) == 4)
     }
 
@@ -92,7 +72,7 @@ import Testing
             host.stack.cancelEcho(slot)
         }
         #expect(host.pool.pool.freeCount == 64 - 16)
-        #expect(host.drops(.arpQueueFull) == 3)
+        #expect(host.drops(.neighbourQueueFull) == 3)
         _ = host.wire.takeOutgoing()
         #expect(host.deliver(Captured.arpReply).map { Int($0[41]) } == Array(4...19))
     }
@@ -102,10 +82,10 @@ import Testing
         let socket = try host.stack.openSocket()
         for neighbour: UInt8 in 100..<130 {
             for _ in 0..<16 {
-                try host.stack.send(host.pool.packet([1])!, from: socket, to: SocketAddress(IPv4Address(10, 0, 2, neighbour), 9), now: 0)
+                try host.stack.send(host.pool.packet([1])!, from: socket, to: Endpoint(IPv4Address(10, 0, 2, neighbour), 9), now: 0)
             }
         }
-        check(host.pool.pool.freeCount == 400 - ARPLimit.waitingInAll)
+        check(host.pool.pool.freeCount == 400 - NeighbourLimit.waitingInAll)
     }
 
     @Test func requestsAreRepeatedOnceASecondAndThenGivenUp() throws {
@@ -123,7 +103,7 @@ import Testing
         }
         #expect(now == 3 * second)
         #expect(requests == 3)
-        #expect(host.drops(.arpTimedOut) == 1)
+        #expect(host.drops(.neighbourSilent) == 1)
         #expect(host.pool.pool.freeCount == 64)
     }
 
@@ -133,43 +113,15 @@ import Testing
         for i in 1...3 { _ = host.deliver(at: UInt64(i) * second) }
         check(host.stack.takeEcho(slot) == .failed(.hostUnreachable))
     }
+}
 
-    @Test func agedEntriesAreUsedWhileTheNeighbourIsAskedAgain() throws {
-        let host = TestHost()
-        host.learn(now: 0)
-        func ping(_ now: Instant) throws -> [[UInt8]] {
-            let slot = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: 1, now: now)
-            host.stack.cancelEcho(slot)
-            return host.wire.takeOutgoing()
-        }
-        let aged = Instant.start + ARPLimit.reachableTime
-        #expect(try ping(aged - 1).count == 1)
-        let sent = try ping(aged)
-        #expect(sent.count == 2)
-        #expect(Array(sent[1].prefix(6)) == [0x52, 0x55, 0x0a, 0, 2, 2])  // asked directly
-        #expect(try ping(aged + 1).count == 1)
-        _ = host.deliver(Captured.arpReply, at: aged + 2)
-        #expect(try ping(aged + 5 * second).count == 1)
-        #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(peerAddress) } == peerHardware)
-    }
-
-    @Test func agedEntriesWithoutAnAnswerAreForgotten() throws {
-        let host = TestHost()
-        host.learn(now: 0)
-        let start = Instant.start + ARPLimit.reachableTime
-        _ = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: 90 * second, now: start)
-        for i: UInt64 in 1...3 { _ = host.deliver(at: start + i * second) }
-        #expect(host.stack.withInterface(0) { $0.neighbours.lookUp(peerAddress) } == .some(nil))
-    }
-
-    @Test func fullTableMakesRoomFromTheLeastRecentlyUsed() {
-        let host = TestHost()
-        for i: UInt8 in 0..<40 {
-            _ = host.deliver(frame(.request, from: EthernetAddress(2, 0, 0, 0, 0, i), IPv4Address(10, 0, 2, 100 + i), for: guestAddress), at: Instant(nanoseconds: UInt64(i)))
-        }
-        func knows(_ i: UInt8) -> Bool { host.stack.withInterface(0) { $0.neighbours.lookUp(IPv4Address(10, 0, 2, 100 + i)) }! != nil }
-        #expect(knows(39) && knows(8) && !knows(7) && !knows(0))
-    }
+/// A broadcast ARP frame from a station.
+func arpFrame(_ operation: ARPMessage.Operation, from hardware: EthernetAddress, _ address: IPv4Address, for target: IPv4Address) -> [UInt8] {
+    let message = ARPMessage(
+        operation: operation, senderHardware: hardware, senderProtocol: address, targetHardware: .zero, targetProtocol: target)
+    return emitted(14) {
+        EthernetHeader(destination: .broadcast, source: hardware, type: EtherType.arp).emit(to: &$0)
+    } + emitted(28) { message.emit(to: &$0) }
 }
 
 extension Captured {

@@ -71,7 +71,7 @@ import Testing
 
     @Test func capturedRepliesLeadToALease() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         // The captured frame with the exchange's own xid, and no checksum, which covers the xid.
         func fitted(_ frame: [UInt8], _ type: DHCPMessageType) -> [UInt8] {
@@ -91,7 +91,7 @@ import Testing
 
     @Test func damagedChecksumIsNoReply() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         host.wire.outgoing = []
         var frame = Self.qemuOffer
         frame[300] ^= 1

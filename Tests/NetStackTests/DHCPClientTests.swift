@@ -7,7 +7,7 @@ import Testing
 @Suite struct DHCPClientTests {
     @Test func fromNothingToALease() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         #expect(discover.type == .discover && discover.isBroadcastFrame)
         #expect(discover.source == 0 && discover.destination == 0xffff_ffff && discover.ciaddr == 0)
@@ -48,14 +48,14 @@ import Testing
 
     @Test func pollTellsOfChangesOnce() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
-        check(host.stack.poll(now: 0, budget: 10).changedLeases == 1)
-        check(host.stack.poll(now: 0, budget: 10).changedLeases == 0)
+        host.stack.startDHCP(.card(0), now: 0)
+        check(host.completions(at: 0) == [.lease(.card(0))])
+        check(host.completions(at: 0).isEmpty)
     }
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>) func discoverIsRepeatedAtGrowingIntervals(seed: UInt64) {
         let host = TestHost.bare(seed: seed &* 0x9e37_79b9_7f4a_7c15)
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         host.wire.outgoing = []
         var last = Instant.start
         var transactions: Set<UInt32> = []
@@ -76,7 +76,7 @@ import Testing
     @Test func intervalsAreSpreadOverTwoSeconds() {
         let first = (1...50).map { (seed: UInt64) -> Instant in
             let host = TestHost.bare(seed: seed &* 0x9e37_79b9_7f4a_7c15)
-            host.stack.startDHCP(0, now: 0)
+            host.stack.startDHCP(.card(0), now: 0)
             return host.stack.nextDeadline
         }
         #expect(Set(first).count > 40)
@@ -85,7 +85,7 @@ import Testing
 
     @Test func unansweredRequestsLeadBackToDiscover() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         host.reply(ServerReply(.offer), to: discover, at: 0)
         for _ in 0..<3 { #expect(host.messages(at: host.stack.nextDeadline).map(\.type) == [.request]) }
@@ -115,7 +115,7 @@ import Testing
         host.learn()
         var instants: [UInt64] = []
         while host.dhcp.state != .initial, host.dhcp.state != .selecting {
-            let due = host.stack.withInterface(0) { $0.dhcp.deadline }!
+            let due = host.stack.withInterface(.card(0)) { $0.dhcp.deadline }!
             host.learn(now: due)
             if host.messages(at: due).contains(where: { $0.type == .request }) { instants.append(due.nanoseconds / second.nanoseconds) }
             if instants.count > 50 { break }
@@ -152,7 +152,7 @@ import Testing
 
     @Test func refusalOfARequestStartsAgainAfterAPause() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         host.reply(ServerReply(.offer), to: discover, at: 0)
         #expect(host.reply(ServerReply(.nak), to: discover, at: 0) == [])
@@ -170,50 +170,95 @@ import Testing
         #expect(host.address == .any && host.dhcp.state == .initial)
     }
 
-    @Test(arguments: [false, true]) func conflictIsDeclinedAndAskedAboutAgainTenSecondsLater(isProbe: Bool) throws {
+    // MARK: Conflicts (RFC 5227, 2.4 (c): an address is given up only to a station that answers two questions of ours)
+
+    private static let rival = EthernetAddress(2, 0, 0, 0, 0, 9)
+
+    /// What a station says that uses our address.
+    private func claim(_ operation: ARPMessage.Operation, from hardware: EthernetAddress = rival) -> [UInt8] {
+        arpFrame(operation, from: hardware, guestAddress, for: guestAddress)
+    }
+
+    /// The questions among frames: ARP probes to the rival alone.
+    private func questions(_ frames: [[UInt8]]) -> Int {
+        frames.count { $0[..<6] == [2, 0, 0, 0, 0, 9] && $0[12..<14] == [8, 6] && $0[28..<32] == [0, 0, 0, 0] && $0[38..<42] == [10, 0, 2, 15] }
+    }
+
+    private func hostThatProbes() throws -> TestHost {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         host.reply(ServerReply(.offer), to: discover, at: 0)
         host.reply(ServerReply(.ack), to: discover, at: 0)
-        let other = EthernetAddress(2, 0, 0, 0, 0, 9)
-        let message = ARPMessage(
-            operation: isProbe ? .request : .reply, senderHardware: other, senderProtocol: isProbe ? .any : guestAddress,
-            targetHardware: guestHardware, targetProtocol: isProbe ? guestAddress : .any)
-        let frame = emitted(14) { EthernetHeader(destination: .broadcast, source: other, type: EtherType.arp).emit(to: &$0) }
-            + emitted(28) { message.emit(to: &$0) }
-        let decline = host.deliver(frame, at: tenth).compactMap { ClientMessage($0) }
+        #expect(host.dhcp.state == .probing)
+        return host
+    }
+
+    @Test(arguments: [false, true]) func conflictIsDeclinedAndAskedAboutAgainTenSecondsLater(isProbe: Bool) throws {
+        let host = try hostThatProbes()
+        let first = isProbe ? arpFrame(.request, from: Self.rival, .any, for: guestAddress) : claim(.reply)
+        #expect(questions(host.deliver(first, at: tenth)) == 1)
+        #expect(host.deliver(claim(.reply), at: 2 * tenth).isEmpty && host.dhcp.state == .probing)
+        #expect(questions(host.deliver(at: 2 * tenth + second)) == 1)
+        let decline = host.deliver(claim(.reply), at: 3 * tenth + second).compactMap { ClientMessage($0) }
         #expect(decline.map(\.type) == [.decline] && decline[0].isBroadcastFrame && decline[0].ciaddr == 0)
         #expect(decline[0].options[50] == [10, 0, 2, 15] && decline[0].options[54] == [10, 0, 2, 2] && decline[0].options[55] == nil)
         #expect(host.address == .any && host.dhcp.problem == .conflict)
-        #expect(host.messages(at: 10 * second).isEmpty)
-        #expect(host.messages(at: 10 * second + tenth).map(\.type) == [.discover])
+        #expect(host.messages(at: 11 * second).isEmpty)
+        #expect(host.messages(at: 11 * second + 3 * tenth).map(\.type) == [.discover])
     }
 
-    /// RFC 5227, 2.4 (b): the first claim is answered; who claims again within ten seconds means it.
-    @Test func boundAddressIsDefendedOnceAndThenDeclined() throws {
+    /// A forged message: no station answers, and the address is taken after all.
+    @Test(arguments: [false, true]) func conflictWithoutAStationBehindItIsNoReasonToDecline(isProbe: Bool) throws {
+        let host = try hostThatProbes()
+        let forged = isProbe ? arpFrame(.request, from: Self.rival, .any, for: guestAddress) : claim(.reply)
+        #expect(questions(host.deliver(forged, at: tenth)) == 1)
+        var messages: [ClientMessage] = []
+        for i: UInt64 in 2...60 { messages += host.deliver(forged, at: i * tenth).compactMap { ClientMessage($0) } }
+        #expect(messages.isEmpty && host.address == guestAddress && host.dhcp.state == .bound)
+    }
+
+    /// Two forged messages took a leased address away, and two for each lease kept it away.
+    @Test func leasedAddressIsDefendedForEverAgainstForgedMessages() throws {
         let host = TestHost.bare()
         try host.bind()
         _ = host.deliver(at: 5 * second)
-        let other = EthernetAddress(2, 0, 0, 0, 0, 9)
-        let claim = ARPMessage(
-            operation: .request, senderHardware: other, senderProtocol: guestAddress, targetHardware: .zero, targetProtocol: guestAddress)
-        let frame = emitted(14) { EthernetHeader(destination: .broadcast, source: other, type: EtherType.arp).emit(to: &$0) }
-            + emitted(28) { claim.emit(to: &$0) }
-        let defence = host.deliver(frame, at: 6 * second)
-        #expect(defence.count == 1 && defence[0][28..<32] == [10, 0, 2, 15] && host.address == guestAddress)
-        let decline = host.deliver(frame, at: 7 * second).compactMap { ClientMessage($0) }
+        var frames: [[UInt8]] = []
+        for i: UInt64 in 60..<660 { frames += host.deliver(claim(.request), at: i * tenth) }  // a minute of them
+        #expect(host.address == guestAddress && host.dhcp.state == .bound)
+        #expect(frames.compactMap { ClientMessage($0) }.isEmpty)
+        let defences = frames.count { $0[..<6] == [255, 255, 255, 255, 255, 255] && $0[28..<32] == [10, 0, 2, 15] }
+        #expect(defences == 6 && questions(frames) == 6 && frames.count == 12)
+    }
+
+    @Test func leasedAddressIsGivenUpToAStationThatAnswersTwice() throws {
+        let host = TestHost.bare()
+        try host.bind()
+        _ = host.deliver(at: 5 * second)
+        let first = host.deliver(claim(.request), at: 6 * second)
+        #expect(first.count == 2 && questions(first) == 1)
+        _ = host.deliver(claim(.reply, from: EthernetAddress(2, 0, 0, 0, 0, 8)), at: 6 * second + tenth)  // another than was asked
+        _ = host.deliver(claim(.reply), at: 6 * second + tenth)
+        #expect(host.address == guestAddress)
+        #expect(questions(host.deliver(at: 7 * second + tenth)) == 1)
+        let decline = host.deliver(claim(.reply), at: 7 * second + 2 * tenth).compactMap { ClientMessage($0) }
         #expect(decline.map(\.type) == [.decline] && decline[0].options[50] == [10, 0, 2, 15])
         #expect(host.address == .any && host.dhcp.problem == .conflict)
         check(host.stack.routes.count == 1)
-        #expect(host.messages(at: 16 * second).isEmpty)
-        #expect(host.messages(at: 17 * second).map(\.type) == [.discover])
+        #expect(host.messages(at: 17 * second).isEmpty)
+        #expect(host.messages(at: 17 * second + 2 * tenth).map(\.type) == [.discover])
         check(host.pool.pool.freeCount == 64)
+    }
+
+    @Test func addressByHandIsNeverGivenUp() {
+        let host = TestHost()
+        for i: UInt64 in 0..<100 { _ = host.deliver(claim(.request), claim(.reply), at: i * second) }
+        #expect(host.address == guestAddress)
     }
 
     @Test func ownProbeThatComesBackIsNoConflict() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         host.reply(ServerReply(.offer), to: discover, at: 0)
         let probe = host.reply(ServerReply(.ack), to: discover, at: 0)[0]
@@ -224,7 +269,7 @@ import Testing
     @Test func releaseTellsTheServerAndDropsTheAddress() throws {
         let host = TestHost.bare()
         try host.bind()
-        check(host.stack.releaseDHCP(0, now: 5 * second))
+        check(host.stack.releaseDHCP(.card(0), now: 5 * second))
         let frames = host.wire.takeOutgoing()
         let release = try #require(ClientMessage(frames[0]))
         #expect(frames.count == 1 && release.type == .release && Array(release.frame[..<6]) == [0x52, 0x55, 0x0a, 0, 2, 2])
@@ -237,20 +282,20 @@ import Testing
 
     @Test func releaseWithoutALeaseOnlyStops() {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         host.wire.outgoing = []
-        check(host.stack.releaseDHCP(0, now: 1))
+        check(host.stack.releaseDHCP(.card(0), now: 1))
         #expect(host.wire.outgoing == [] && host.dhcp.state == .stopped)
-        check(!host.stack.releaseDHCP(1, now: 1))
-        check(!host.stack.startDHCP(-1, now: 1))
+        check(!host.stack.releaseDHCP(.card(1), now: 1))
+        check(!host.stack.startDHCP(.loopback, now: 1))
     }
 
     @Test func addressGivenByHandEndsDHCPAndStays() throws {
         let host = TestHost.bare()
         try host.bind()
-        host.stack.configure(0, address: IPv4Address(10, 0, 2, 77), prefixLength: 24, gateway: nil)
+        host.stack.configure(.card(0), address: IPv4Address(10, 0, 2, 77), prefixLength: 24, gateway: nil)
         #expect(host.dhcp.state == .stopped)
-        host.stack.startDHCP(0, now: second)
+        host.stack.startDHCP(.card(0), now: second)
         #expect(host.address == IPv4Address(10, 0, 2, 77))  // until a lease replaces it
         let discover = try #require(host.wire.takeOutgoing().compactMap { ClientMessage($0) }.last)
         #expect(discover.source == 0)
@@ -277,7 +322,7 @@ import Testing
         var renewals = 0
         let year: Instant = 365 * 86400 * second
         while now < year {
-            now = host.stack.withInterface(0) { $0.dhcp.deadline }!
+            now = host.stack.withInterface(.card(0)) { $0.dhcp.deadline }!
             host.learn(now: now)
             let messages = host.messages(at: now)
             #expect(messages.count == 1)
@@ -336,7 +381,7 @@ import Testing
     @Test(arguments: strangers.indices) func aReplyThatDoesNotFitIsCountedAndIgnored(index: Int) throws {
         let (name, reason, change) = Self.strangers[index]
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         var reply = ServerReply(.offer)
         change(&reply)
@@ -348,7 +393,7 @@ import Testing
 
     @Test func foreignTransactionsAndServersAreIgnored() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         #expect(host.deliver(ServerReply(.offer).frame(discover.transaction.byteSwapped), at: 0) == [])
         host.reply(ServerReply(.offer), to: discover, at: 0)
@@ -365,10 +410,10 @@ import Testing
 
     @Test func withoutAnAddressNothingButTheServersReplyIsTaken() throws {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         let socket = try host.stack.openSocket()
-        try host.stack.bindSocket(socket, to: SocketAddress(.any, 69))
+        try host.stack.bindSocket(socket, to: Endpoint(.any, 69))
         var frame = ServerReply(.offer).frame(discover.transaction)
         frame[37] = 69  // another port
         frame[40] = 0  // no checksum
@@ -376,7 +421,7 @@ import Testing
         #expect(host.deliver(frame, at: 0) == [])
         check(!host.stack.isReadable(socket))
         #expect(host.drops(.noInterfaceAddress) == 1 && host.dhcp.state == .selecting)
-        host.stack.releaseDHCP(0, now: 0)
+        host.stack.releaseDHCP(.card(0), now: 0)
         _ = host.reply(ServerReply(.offer), to: discover, at: 0)
         #expect(host.drops(.noInterfaceAddress) == 2)
     }
@@ -398,13 +443,13 @@ import Testing
 
     @Test func waitingForALeaseIsWorthItOnlyWhileItIsYoung() throws {
         let host = TestHost.bare()
-        check(host.stack.leaseWait(to: peerAddress, now: 0) == nil)
-        host.stack.startDHCP(0, now: second)
-        check(host.stack.leaseWait(to: peerAddress, now: second) == 7 * second)
-        check(host.stack.leaseWait(to: .loopback, now: second) == nil)
-        check(host.stack.leaseWait(to: peerAddress, now: 8 * second) == nil)
+        check(host.stack.leaseWait(to: IPAddress(peerAddress), now: 0) == nil)
+        host.stack.startDHCP(.card(0), now: second)
+        check(host.stack.leaseWait(to: IPAddress(peerAddress), now: second) == 7 * second)
+        check(host.stack.leaseWait(to: IPAddress(.loopback), now: second) == nil)
+        check(host.stack.leaseWait(to: IPAddress(peerAddress), now: 8 * second) == nil)
         let bound = TestHost.bare()
         try bound.bind()
-        check(bound.stack.leaseWait(to: peerAddress, now: second) == nil)
+        check(bound.stack.leaseWait(to: IPAddress(peerAddress), now: second) == nil)
     }
 }

@@ -98,8 +98,8 @@ extension TestHost {
     /// A host without an address.
     static func bare(seed: UInt64 = 0x1234_5678) -> TestHost { TestHost(.any, gateway: nil, seed: seed) }
 
-    var dhcp: DHCPClient { stack.withInterface(0) { $0.dhcp }! }
-    var address: IPv4Address { stack.withInterface(0) { $0.address }! }
+    var dhcp: DHCPClient { stack.withInterface(.card(0)) { $0.dhcp }! }
+    var address: IPv4Address { stack.withInterface(.card(0)) { $0.address }! }
 
     /// Lets time come, and returns the DHCP messages that go out.
     func messages(at now: Instant) -> [ClientMessage] { deliver(at: now).compactMap { ClientMessage($0) } }
@@ -113,7 +113,7 @@ extension TestHost {
     /// From nothing to a lease; returns the instant at which it is bound.
     @discardableResult
     func bind(_ ack: ServerReply = ServerReply(.ack), at start: Instant = 0) throws -> Instant {
-        stack.startDHCP(0, now: start)
+        stack.startDHCP(.card(0), now: start)
         let discover = try #require(wire.takeOutgoing().compactMap { ClientMessage($0) }.first)
         var offer = ack
         offer.type = .offer

@@ -43,9 +43,8 @@ import Testing
         let (slot, request) = try start(host, sequence: 3, at: 1000)
         check(host.stack.takeEcho(slot) == nil)
         host.wire.incoming = [answer(request)]
-        let result = host.stack.poll(now: 413_000, budget: 10)
-        #expect(result.completedEchoes == 1 << UInt32(slot))
-        check(host.stack.takeEcho(slot) == .reply(EchoReply(roundTrip: 412_000, timeToLive: 64, byteCount: 64, sequence: 3)))
+        #expect(host.completions(at: 413_000) == [.echo(slot)])
+        check(host.stack.takeEcho(slot) == .reply(EchoReply(roundTrip: Duration(nanoseconds: 412_000), timeToLive: 64, byteCount: 64, sequence: 3)))
         check(host.stack.takeEcho(slot) == nil)
         #expect(host.pool.pool.freeCount == 64)
     }
@@ -89,7 +88,7 @@ import Testing
         _ = host.deliver(at: second + 4)
         check(host.stack.takeEcho(slot) == nil)
         let result = host.stack.poll(now: second + 5, budget: 1)
-        #expect(result.completedEchoes == 1)
+        #expect(host.completions() == [.echo(slot)])
         #expect(result.nextDeadline == .never)
         check(host.stack.takeEcho(slot) == .failed(.timedOut))
     }
@@ -122,9 +121,9 @@ import Testing
         #expect(refusal(peerAddress, 65508) == .tooLarge)
         #expect(refusal(peerAddress, -1) == .tooLarge)
         #expect(refusal(peerAddress, 1472) == nil)
-        for _ in 0..<15 { #expect(refusal(peerAddress) == nil) }
+        for _ in 1..<StackLimit.echoes { #expect(refusal(peerAddress) == nil) }
         #expect(refusal(peerAddress) == .tooManyRequests)
-        host.stack.configure(0, address: .any, prefixLength: 0, gateway: nil)
+        host.stack.configure(.card(0), address: .any, prefixLength: 0, gateway: nil)
         #expect(refusal(peerAddress) == .noInterface)
     }
 
@@ -140,7 +139,7 @@ import Testing
         let slot = try host.stack.startEcho(to: address, payloadCount: 1000, sequence: 2, timeout: 1 * second, now: 77)
         check(host.stack.takeEcho(slot) == .reply(EchoReply(roundTrip: 0, timeToLive: 64, byteCount: 1008, sequence: 2)))
         #expect(host.wire.outgoing == [])
-        check(host.stack.loopbackCounters.packetsIn == 2)
+        check(host.stack.withInterface(.loopback) { $0.counters.packetsIn } == 2)
         #expect(host.pool.pool.freeCount == 64)
     }
 

@@ -8,17 +8,15 @@ import Testing
     /// A host with a pool that holds the largest datagram several times.
     private func roomyHost(_ address: IPv4Address = guestAddress, _ hardware: EthernetAddress = guestHardware) -> TestHost {
         let host = TestHost(address, hardware, packets: 512)
-        host.stack.withInterface(0) {
-            _ = $0.neighbours.confirm(peerAddress, peerHardware, mayLearn: true, now: 0)
-            _ = $0.neighbours.confirm(guestAddress, guestHardware, mayLearn: true, now: 0)
-        }
+        if address != peerAddress { host.learn(peerAddress, peerHardware) }
+        if address != guestAddress { host.learn(guestAddress, guestHardware) }
         return host
     }
 
     private func peer() -> TestHost { roomyHost(peerAddress, peerHardware) }
 
     /// Sends a payload as the kernel does: cut into packets.
-    private func send(_ host: TestHost, _ bytes: [UInt8], from socket: Int, to: SocketAddress) throws {
+    private func send(_ host: TestHost, _ bytes: [UInt8], from socket: Int, to: Endpoint) throws {
         let first = Array(bytes.prefix(FragmentSize.ethernet - 8))
         var payload = host.pool.packet(first)!
         for start in stride(from: first.count, to: bytes.count, by: FragmentSize.ethernet) {
@@ -48,10 +46,10 @@ import Testing
     func trainsOfAnyPartsAreCutIntoFragments(lengths: [Int]) throws {
         let (host, peer) = (roomyHost(), peer())
         let socket = try host.stack.openSocket(), listener = try peer.stack.openSocket()
-        try peer.stack.bindSocket(listener, to: SocketAddress(.any, 7))
+        try peer.stack.bindSocket(listener, to: Endpoint(.any, 7))
         let sent = pattern(lengths.reduce(0, +) + 1700)
         let free = host.pool.pool.freeCount
-        try host.stack.send(train(host, sent, lengths), from: socket, to: SocketAddress(peerAddress, 7), now: 0)
+        try host.stack.send(train(host, sent, lengths), from: socket, to: Endpoint(peerAddress, 7), now: 0)
         let frames = host.wire.takeOutgoing()
         for frame in frames { #expect(frame.count <= 1514) }
         for frame in frames { #expect(peer.deliver(frame).isEmpty) }
@@ -65,10 +63,10 @@ import Testing
     func datagramOfAnySizeArrivesWhole(count: Int) throws {
         let (host, peer) = (roomyHost(), peer())
         let socket = try host.stack.openSocket(), listener = try peer.stack.openSocket()
-        try peer.stack.bindSocket(listener, to: SocketAddress(.any, 7))
+        try peer.stack.bindSocket(listener, to: Endpoint(.any, 7))
         for order in 0..<3 {
             let sent = pattern(count)
-            try send(host, sent, from: socket, to: SocketAddress(peerAddress, 7))
+            try send(host, sent, from: socket, to: Endpoint(peerAddress, 7))
             var frames = host.wire.takeOutgoing()
             #expect(frames.count == (count + 8 + 1479) / 1480)
             for frame in frames { #expect(frame.count <= 1514) }
@@ -106,8 +104,8 @@ import Testing
     @Test func loopbackCarriesTheLargest() throws {
         let host = roomyHost()
         let socket = try host.stack.openSocket(), listener = try host.stack.openSocket()
-        try host.stack.bindSocket(listener, to: SocketAddress(.any, 7))
-        try send(host, pattern(65_507), from: socket, to: SocketAddress(.loopback, 7))
+        try host.stack.bindSocket(listener, to: Endpoint(.any, 7))
+        try send(host, pattern(65_507), from: socket, to: Endpoint(.loopback, 7))
         #expect(try receive(host, listener) == pattern(65_507))
     }
 
@@ -193,8 +191,8 @@ import Testing
     @Test func pathThatIsNarrowerGetsSmallerPieces() throws {
         let host = roomyHost()
         let socket = try host.stack.openSocket()
-        try host.stack.connectSocket(socket, to: SocketAddress(peerAddress, 7))
-        try send(host, pattern(1000), from: socket, to: SocketAddress(peerAddress, 7))
+        try host.stack.connectSocket(socket, to: Endpoint(peerAddress, 7))
+        try send(host, pattern(1000), from: socket, to: Endpoint(peerAddress, 7))
         let sent = host.wire.takeOutgoing()
         // Fragmentation needed, 576 bytes, about what was sent.
         var message = [UInt8](repeating: 0, count: 8) + sent[0][14..<42]
@@ -208,12 +206,12 @@ import Testing
         }
         error = emitted(14) { EthernetHeader(destination: guestHardware, source: peerHardware, type: EtherType.ipv4).emit(to: &$0) } + error
         _ = host.deliver(error + message)
-        #expect(throws: SocketError.tooLarge) { try send(host, [1], from: socket, to: SocketAddress(peerAddress, 7)) }
-        try send(host, pattern(1000), from: socket, to: SocketAddress(peerAddress, 7))
+        #expect(throws: SocketError.tooLarge) { try send(host, [1], from: socket, to: Endpoint(peerAddress, 7)) }
+        try send(host, pattern(1000), from: socket, to: Endpoint(peerAddress, 7))
         #expect(host.wire.takeOutgoing().map { $0.count - 14 } == [572, 476])
         _ = host.deliver(at: 601 * second)
         host.learn(now: 601 * second)
-        try send(host, pattern(1000), from: socket, to: SocketAddress(peerAddress, 7))
+        try send(host, pattern(1000), from: socket, to: Endpoint(peerAddress, 7))
         #expect(host.wire.takeOutgoing().count == 1)
     }
 }

@@ -30,7 +30,6 @@ func frame(
 @Suite struct IPv4Tests {
     @Test func echoReplyToACapturedRequestCarriesItsBytes() {
         let peer = TestHost(peerAddress, peerHardware)
-        _ = peer.stack.withInterface(0) { $0.neighbours.confirm(guestAddress, guestHardware, mayLearn: true, now: 0) }
         let replies = peer.deliver(Captured.echoRequest)
         #expect(replies.count == 1)
         #expect(replies[0].count == 98)

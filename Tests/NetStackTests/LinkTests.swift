@@ -7,13 +7,13 @@ import Testing
 @Suite struct LinkTests {
     @Test func linkThatGoesAndComesIsToldOnce() {
         let host = TestHost(guestAddress, gateway: nil)
-        check(host.stack.poll(now: 0, budget: 10).changedLinks == 0)
+        check(host.completions(at: 0).isEmpty)
         host.wire.isLinkUp = false
-        check(host.stack.poll(now: 1, budget: 10).changedLinks == 1)
-        check(host.stack.poll(now: 2, budget: 10).changedLinks == 0)
+        check(host.completions(at: 1) == [.link(.card(0))])
+        check(host.completions(at: 2).isEmpty)
         _ = host.wire.takeOutgoing()
         host.wire.isLinkUp = true
-        check(host.stack.poll(now: 3, budget: 10).changedLinks == 1)
+        check(host.completions(at: 3) == [.link(.card(0))])
         _ = host.deliver(at: 4)
         // The address is announced anew, by hand as it is (RFC 5227, 2.3).
         let announcements = (host.wire.takeOutgoing() + host.deliver(at: 5 * second)).filter { $0[12..<14] == [8, 6] }
@@ -69,7 +69,7 @@ import Testing
 
     @Test func whoStillAsksBeginsAnew() {
         let host = TestHost.bare()
-        host.stack.startDHCP(0, now: 0)
+        host.stack.startDHCP(.card(0), now: 0)
         _ = host.deliver(at: 60 * second)
         cutLink(host, at: 61 * second)
         let messages = host.messages(at: 62 * second)
@@ -90,7 +90,7 @@ import Testing
         #expect(host.wire.filters == [ReceiveFilter()])
         #expect(ReceiveFilter()[0] == EthernetAddress(1, 0, 0x5e, 0, 0, 1) && ReceiveFilter().groupCount == 1)
         let group = try host.stack.openSocket()
-        try host.stack.bindSocket(group, to: SocketAddress(IPv4Address(239, 1, 2, 3), 7000))
+        try host.stack.bindSocket(group, to: Endpoint(IPv4Address(239, 1, 2, 3), 7000))
         #expect(host.wire.filters.count == 2 && host.wire.filters[1].groupCount == 2)
         #expect(host.wire.filters[1][1] == EthernetAddress(1, 0, 0x5e, 1, 2, 3) && !host.wire.filters[1].takesAllGroups)
         let capture = try host.stack.openCapture()
@@ -99,10 +99,10 @@ import Testing
         host.stack.closeSocket(group)
         #expect(host.wire.filters.count == 5 && host.wire.filters[4] == ReceiveFilter())
         let any = try host.stack.openSocket()
-        try host.stack.bindSocket(any, to: SocketAddress(.any, 7000))
+        try host.stack.bindSocket(any, to: Endpoint(.any, 7000))
         #expect(host.wire.filters.last?.takesAllGroups == true)
         let own = try host.stack.openSocket()
-        try host.stack.bindSocket(own, to: SocketAddress(guestAddress, 7001))
+        try host.stack.bindSocket(own, to: Endpoint(guestAddress, 7001))
         #expect(host.wire.filters.count == 6)
     }
 
@@ -110,7 +110,7 @@ import Testing
         let host = TestHost(guestAddress, gateway: nil)
         for i in 0..<UInt8(8) {
             let socket = try host.stack.openSocket()
-            try host.stack.bindSocket(socket, to: SocketAddress(IPv4Address(239, 1, 2, i), 7000))
+            try host.stack.bindSocket(socket, to: Endpoint(IPv4Address(239, 1, 2, i), 7000))
         }
         #expect(host.wire.filters.last?.takesAllGroups == true)
     }

@@ -64,11 +64,7 @@ import Testing
         ack.extra = [15, UInt8(domain.utf8.count)] + Array(domain.utf8)
         try host.bind(ack)
         _ = host.deliver(at: 20 * second)
-        host.stack.withInterface(0) {
-            for i in 1..<10 {
-                _ = $0.neighbours.confirm(IPv4Address(10, 0, 2, UInt8(i)), peerHardware, mayLearn: true, now: 20 * second)
-            }
-        }
+        for i: UInt8 in 1..<10 { host.learn(IPv4Address(10, 0, 2, i), now: 20 * second) }
         _ = host.wire.takeOutgoing()
         return host
     }
@@ -99,7 +95,7 @@ import Testing
         _ = host.deliver(frame(answer, to: sent[0]), at: 20 * second)
         #expect(outcome(host, query) == "www.example.com 93.184.216.34,1.2.3.4 30")
         check(host.pool.pool.freeCount == 64)
-        for i in 0..<TestStack.socketLimit { check(host.stack.socketReport(i) == nil) }
+        for i in 0..<host.stack.allSocketCount { check(host.stack.socketReport(i) == nil) }
     }
 
     @Test func cacheAnswersUntilTheTimeIsOver() throws {
@@ -165,9 +161,7 @@ import Testing
         var now: Instant = 20 * second
         while outcome(host, query) == nil, now < 60 * second {
             now = now + .milliseconds(250)
-            host.stack.withInterface(0) {
-                for i in 3..<5 { _ = $0.neighbours.confirm(IPv4Address(10, 0, 2, UInt8(i)), peerHardware, mayLearn: true, now: now) }
-            }
+            for i: UInt8 in 3..<5 { host.learn(IPv4Address(10, 0, 2, i), now: now) }
             let sent = host.deliver(at: now)
             asked += sent
             if outcome(host, query) == "timedOut" { break }

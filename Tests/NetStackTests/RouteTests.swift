@@ -6,32 +6,38 @@ import Testing
 
 @Suite struct RouteTests {
     private func entry(_ text: (UInt8, UInt8, UInt8, UInt8), _ prefixLength: Int, _ interface: Int) -> RouteEntry {
-        RouteEntry(IPv4Address(text.0, text.1, text.2, text.3), prefixLength: prefixLength, interface: interface)!
+        RouteEntry(IPv4Address(text.0, text.1, text.2, text.3), prefixLength: prefixLength, interface: .card(interface))!
+    }
+
+    private func emptyTable() -> RouteTable {
+        let byteCount = RouteTable.memoryNeeded
+        var memory = unsafe TableMemory(unsafe: .allocate(byteCount: byteCount, alignment: 16), byteCount: byteCount)
+        return RouteTable(&memory)
     }
 
     @Test func longestPrefixStandsFirstInWhateverOrderTheyCame() {
         let entries = [entry((0, 0, 0, 0), 0, 0), entry((10, 0, 0, 0), 8, 1), entry((10, 1, 0, 0), 16, 2), entry((10, 1, 2, 3), 32, 3)]
         var random = SeededRandom(seed: 3)
         for _ in 0..<50 {
-            var table = RouteTable(memory: .allocate(byteCount: RouteTable.memoryNeeded, alignment: 16))
+            var table = emptyTable()
             for entry in entries.shuffled(using: &random) { check(table.insert(entry)) }
-            #expect((0..<4).map { table[$0]!.prefixLength } == [32, 16, 8, 0])
+            #expect((0..<4).map { table[$0]!.prefixLength } == [128, 112, 104, 96])
             check(!table.insert(entries[2]))
-            let removed = table.remove { $0.prefixLength == 16 }
+            let removed = table.remove { $0.prefixLength == 112 }
             #expect(removed == 1)
             #expect(table.count == 3 && table[1] == entries[1] && table[3] == nil)
         }
     }
 
     @Test func bitsBeyondThePrefixAreRefused() {
-        #expect(RouteEntry(IPv4Address(10, 0, 0, 1), prefixLength: 8, interface: 0) == nil)
-        #expect(RouteEntry(.any, prefixLength: 33, interface: 0) == nil)
-        #expect(RouteEntry(.any, prefixLength: -1, interface: 0) == nil)
+        #expect(RouteEntry(IPv4Address(10, 0, 0, 1), prefixLength: 8, interface: .card(0)) == nil)
+        #expect(RouteEntry(.any, prefixLength: 33, interface: .card(0)) == nil)
+        #expect(RouteEntry(.any, prefixLength: -1, interface: .card(0)) == nil)
     }
 
     @Test func tableThatIsFullSaysSo() {
-        var table = RouteTable(memory: .allocate(byteCount: RouteTable.memoryNeeded, alignment: 16))
-        for i in 0..<RouteTable.capacity { check(table.insert(entry((10, 0, UInt8(i), 0), 24, 0))) }
+        var table = emptyTable()
+        for i in 0..<StackLimit.routes { check(table.insert(entry((10, 0, UInt8(i), 0), 24, 0))) }
         check(!table.insert(entry((10, 1, 0, 0), 24, 0)))
     }
 
@@ -41,16 +47,17 @@ import Testing
         let wire = TestWire()
         let index = host.stack.addInterface(
             TestCard(wire: wire, pool: host.pool, hardwareAddress: EthernetAddress(2, 0, 0, 0, 0, 9)))
-        #expect(index == 1)
-        host.stack.configure(1, address: IPv4Address(192, 168, 7, 1), prefixLength: 24, gateway: nil)
-        _ = host.stack.withInterface(1) { $0.claim = AddressClaim() }
+        #expect(index == .card(1))
+        host.stack.configure(.card(1), address: IPv4Address(192, 168, 7, 1), prefixLength: 24, gateway: nil)
+        host.stack.timers.cancel(.claim(.card(1)))
+        _ = host.stack.withInterface(.card(1)) { $0.claim = AddressClaim() }
         return (host, wire)
     }
 
     /// The interface that asks for a neighbour when something is sent there, and whom it asks for.
     private func way(_ host: TestHost, _ other: TestWire, to destination: IPv4Address) -> String {
         do { _ = try host.stack.startEcho(to: destination, payloadCount: 0, sequence: 0, timeout: 1 * second, now: 0) } catch { return "\(error)" }
-        for slot in 0..<16 { host.stack.cancelEcho(slot) }
+        for slot in 0..<StackLimit.echoes { host.stack.cancelEcho(slot) }
         let asked = host.wire.takeOutgoing().map { "0 " + $0[38..<42].map(String.init).joined(separator: ".") }
         let askedOther = other.takeOutgoing().map { "1 " + $0[38..<42].map(String.init).joined(separator: ".") }
         return (asked + askedOther).joined(separator: ", ")
@@ -92,8 +99,8 @@ import Testing
     @Test func addressThatGoesTakesItsRoutesAlong() throws {
         let (host, _) = hostOnTwoNetworks()
         try host.stack.addRoute(to: IPv4Address(8, 8, 0, 0), prefixLength: 16, gateway: peerAddress, interface: nil)
-        host.stack.configure(0, address: .any, prefixLength: 0, gateway: nil)
-        check((0..<host.stack.routes.count).allSatisfy { host.stack.routes[$0]!.interface != 0 })
+        host.stack.configure(.card(0), address: .any, prefixLength: 0, gateway: nil)
+        check((0..<host.stack.routes.count).allSatisfy { host.stack.routes[$0]!.interface != .card(0) })
         check(host.stack.routes.count == 2)
     }
 
@@ -112,7 +119,7 @@ import Testing
 
     @Test func newAddressIsAnnouncedTwice() {
         let host = TestHost()
-        host.stack.configure(0, address: IPv4Address(10, 0, 2, 16), prefixLength: 24, gateway: nil)
+        host.stack.configure(.card(0), address: IPv4Address(10, 0, 2, 16), prefixLength: 24, gateway: nil)
         let first = host.deliver(at: second)
         #expect(first.count == 1 && first[0][28..<32] == [10, 0, 2, 16] && first[0][38..<42] == [10, 0, 2, 16])
         check(host.stack.nextDeadline == 3 * second)
@@ -128,13 +135,13 @@ import Testing
         #expect(host.deliver(frame, at: second).isEmpty)
         #expect(host.deliver(frame, at: 10 * second).count == 1)
         #expect(host.drops(.arpConflict) == 3)
-        check(host.stack.withInterface(0) { $0.address } == guestAddress)
+        check(host.stack.withInterface(.card(0)) { $0.address } == guestAddress)
     }
 
     @Test func groupsHaveTheirOwnEthernetAddresses() throws {
         let host = TestHost()
         let socket = try host.stack.openSocket()
-        try host.stack.send(host.pool.packet([1])!, from: socket, to: SocketAddress(IPv4Address(239, 130, 1, 2), 9), now: 0)
+        try host.stack.send(host.pool.packet([1])!, from: socket, to: Endpoint(IPv4Address(239, 130, 1, 2), 9), now: 0)
         let sent = host.wire.takeOutgoing()
         #expect(sent.count == 1 && Array(sent[0][0..<6]) == [1, 0, 0x5e, 2, 1, 2])
     }
@@ -153,7 +160,7 @@ import Testing
             seen.append((withBytes(bytes) { CaptureHeader(parsing: $0)! }, Array(bytes.dropFirst(16))))
         }
         #expect(seen.map(\.1) == [request] + answers)
-        #expect(seen.map(\.0.isOutgoing) == [false, true] && seen.allSatisfy { $0.0.time == 77 && $0.0.interface == 0 })
+        #expect(seen.map(\.0.isOutgoing) == [false, true] && seen.allSatisfy { $0.0.time == 77 && $0.0.interface == .card(0) })
         #expect(seen.map(\.0.frameCount) == [request.count, answers[0].count])
         host.stack.closeSocket(socket)
         _ = host.deliver(request)

@@ -1,5 +1,6 @@
 // What the tests of the stack share: memory, packets of literal bytes, a card whose wire is an array, randomness from a seed.
 
+import Storage
 import Testing
 
 @testable import NetStack
@@ -125,11 +126,12 @@ final class TestHost {
         packets: Int = 64, seed: UInt64 = 0x1234_5678
     ) {
         pool = TestPool(packets)
-        tables = .allocate(byteCount: TestStack.memoryNeeded, alignment: 16)
-        stack = NetStack(pool: pool.pool, memory: tables, seed: seed)
+        tables = .allocate(byteCount: TestStack.memoryNeeded(sockets: 64), alignment: 16)
+        stack = NetStack(pool: pool.pool, memory: tables, sockets: 64, seed: seed)
         _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
-        stack.configure(0, address: address, prefixLength: 24, gateway: gateway)
-        _ = stack.withInterface(0) { $0.claim = AddressClaim() }  // what it announces by itself is another test's business
+        stack.configure(.card(0), address: address, prefixLength: 24, gateway: gateway)
+        stack.timers.cancel(.claim(.card(0)))
+        _ = stack.withInterface(.card(0)) { $0.claim = AddressClaim() }  // what it announces by itself is another test's business
     }
 
     /// Delivers frames and returns what goes out.
@@ -139,9 +141,23 @@ final class TestHost {
         return wire.takeOutgoing()
     }
 
-    func drops(_ reason: DropReason) -> UInt64 { stack.withInterface(0) { $0.counters[reason] }! }
-    func learn(now: Instant = 0) {
-        _ = stack.withInterface(0) { $0.neighbours.confirm(peerAddress, peerHardware, mayLearn: true, now: now) }
+    func drops(_ reason: DropReason) -> UInt64 { stack.withInterface(.card(0)) { $0.counters[reason] }! }
+    /// Makes a neighbour reachable, as its reply to a question would.
+    func learn(_ address: IPv4Address = peerAddress, _ hardware: EthernetAddress = peerHardware, now: Instant = 0) {
+        stack.learn(IPAddress(address), hardware, now: now)
+    }
+
+    /// Takes all completions.
+    func completions() -> [Completion] {
+        var all: [Completion] = []
+        while let completion = stack.takeCompletion() { all.append(completion) }
+        return all
+    }
+
+    /// Polls, and returns what completed.
+    func completions(at now: Instant) -> [Completion] {
+        _ = stack.poll(now: now, budget: 1000)
+        return completions()
     }
 }
 
@@ -154,6 +170,43 @@ extension Instant: ExpressibleByIntegerLiteral {
 extension Duration: ExpressibleByIntegerLiteral {
     public init(integerLiteral value: UInt64) { self.init(nanoseconds: value) }
 }
+/// The stack with addresses of IPv4, as most tests write them.
+extension NetStack where Device: ~Copyable {
+    mutating func startEcho(
+        to destination: IPv4Address, payloadCount: Int, sequence: UInt16, timeout: Duration, now: Instant
+    ) throws(EchoError) -> Int {
+        try startEcho(to: IPAddress(destination), payloadCount: payloadCount, sequence: sequence, timeout: timeout, now: now)
+    }
+    mutating func addRoute(to destination: IPv4Address, prefixLength: Int, gateway: IPv4Address?, interface: Int?) throws(RouteError) {
+        try addRoute(
+            to: IPAddress(destination), prefixLength: 96 + prefixLength, gateway: gateway.map { IPAddress($0) } ?? .unspecified,
+            interface: interface.map { .card($0) })
+    }
+    mutating func removeRoute(to destination: IPv4Address, prefixLength: Int, interface: Int?) throws(RouteError) {
+        try removeRoute(to: IPAddress(destination), prefixLength: 96 + prefixLength, interface: interface.map { .card($0) })
+    }
+    mutating func learn(_ address: IPAddress, _ hardware: EthernetAddress, now: Instant) {
+        if neighbours.find(address, on: .card(0)) == nil {
+            let isGateway = routes.isGateway(address, on: .card(0))
+            _ = neighbours.begin(address, on: .card(0), isGateway: isGateway, now: now, &timers)
+        }
+        _ = neighbours.hearReply(address, hardware, on: .card(0), now: now, &timers)
+        guard let i = neighbours.find(address, on: .card(0)) else { return }
+        neighbours.entries[i].reachableUntil = now + NeighbourLimit.reachableTime
+    }
+    func isReadable(_ socket: Int) -> Bool { readiness(socket).contains(.readable) }
+    /// The hardware address of a neighbour on the first card, as the cache has it.
+    func hardware(of neighbour: IPv4Address) -> EthernetAddress? {
+        guard let i = neighbours.find(IPAddress(neighbour), on: .card(0)), entries(i) != .incomplete else { return nil }
+        return neighbours.entries[i].hardware
+    }
+    private func entries(_ i: Int) -> NeighbourState { neighbours.entries[i].state }
+    /// The state of a neighbour on the first card; nil: there is no entry.
+    func state(of neighbour: IPv4Address, now: Instant = 0) -> NeighbourState? {
+        neighbours.find(IPAddress(neighbour), on: .card(0)).flatMap { self.neighbour($0, now: now) }?.state
+    }
+}
+
 let second = Instant(nanoseconds: 1_000_000_000)
 let tenth = Instant(nanoseconds: 100_000_000)
 func * (count: UInt64, unit: Instant) -> Instant { Instant(nanoseconds: count * unit.nanoseconds) }

@@ -56,9 +56,9 @@ public final class SimulatedHost: Station {
         let byteCount = (packets + 1) * PacketPool.bufferSize
         memory = .allocate(byteCount: byteCount, alignment: 64)
         pool = PacketPool(memory: memory, byteCount: byteCount)!
-        tables = .allocate(byteCount: Stack.memoryNeeded, alignment: 16)
+        tables = .allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
         stack = .allocate(capacity: 1)
-        stack.initialize(to: Stack(pool: pool, memory: tables, seed: seed))
+        stack.initialize(to: Stack(pool: pool, memory: tables, sockets: 64, seed: seed))
         _ = stack.pointee.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
     }
 
@@ -72,16 +72,16 @@ public final class SimulatedHost: Station {
 
     // MARK: State
 
-    public var lease: DHCPLease? { stack.pointee.withInterface(0) { $0.dhcp.state.hasLease ? $0.dhcp.lease : nil } ?? nil }
+    public var lease: DHCPLease? { stack.pointee.withInterface(.card(0)) { $0.dhcp.state.hasLease ? $0.dhcp.lease : nil } ?? nil }
     /// What it uses; nil when none.
     public var address: IPv4Address? {
-        guard let address = stack.pointee.withInterface(0, { $0.address }), address != .any else { return nil }
+        guard let address = stack.pointee.withInterface(.card(0), { $0.address }), address != .any else { return nil }
         return address
     }
     public var arePacketsBack: Bool { pool.freeCount == pool.count }
     public var packetsOut: Int { pool.count - pool.freeCount }
     public var overruns: Int { box.overruns }
-    public func drops(_ reason: DropReason) -> UInt64 { stack.pointee.withInterface(0) { $0.counters[reason] } ?? 0 }
+    public func drops(_ reason: DropReason) -> UInt64 { stack.pointee.withInterface(.card(0)) { $0.counters[reason] } ?? 0 }
     public var isPinging: Bool { task != nil }
 
     // MARK: Station
@@ -109,20 +109,25 @@ public final class SimulatedHost: Station {
         looksAt = .max
         let result = stack.pointee.poll(now: Instant(nanoseconds: now), budget: 64)
         if result.hasMore { looksAt = now + 1 }
-        if result.changedLeases != 0 { reportState() }
-        if result.readySockets != 0 { readDatagrams() }
+        while let completion = stack.pointee.takeCompletion() {
+            switch completion {
+            case .lease: reportState()
+            case .socket: readDatagrams()
+            case .echo, .query, .link: break
+            }
+        }
         runPing(now: now)
     }
 
     private func reportState() {
-        guard let dhcp = stack.pointee.withInterface(0, { $0.dhcp }) else { return }
+        guard let dhcp = stack.pointee.withInterface(.card(0), { $0.dhcp }) else { return }
         let address = dhcp.lease?.address.bits ?? 0
         report(.state, UInt64(address) << 8 | UInt64(dhcp.state.rawValue), "\(dhcp.state) \(text(dhcp.lease?.address ?? .any)), \(dhcp.problem)")
     }
 
     // MARK: The program
 
-    func startDHCP(now: UInt64) { stack.pointee.startDHCP(0, now: Instant(nanoseconds: now)) }
+    func startDHCP(now: UInt64) { stack.pointee.startDHCP(.card(0), now: Instant(nanoseconds: now)) }
 
     /// Pings until there is a reply, one try after another.
     func ping(_ target: @escaping () -> IPv4Address?, tries: Int, now: UInt64) {
@@ -146,7 +151,7 @@ public final class SimulatedHost: Station {
             guard let address = current.target() else { failedTry("the other has no address", now: now); continue }
             do {
                 task?.slot = try stack.pointee.startEcho(
-                    to: address, payloadCount: 56, sequence: UInt16(truncatingIfNeeded: current.triesLeft), timeout: .seconds(1),
+                    to: IPAddress(address), payloadCount: 56, sequence: UInt16(truncatingIfNeeded: current.triesLeft), timeout: .seconds(1),
                     now: Instant(nanoseconds: now))
             } catch {
                 failedTry("\(error)", now: now)
@@ -165,7 +170,7 @@ public final class SimulatedHost: Station {
 
     func openSocket() throws(SocketError) {
         socket = try stack.pointee.openSocket()
-        try stack.pointee.bindSocket(socket, to: SocketAddress(.any, Self.datagramPort))
+        try stack.pointee.bindSocket(socket, to: Endpoint(.any, Self.datagramPort))
     }
 
     /// Closes the socket; what waits for reassembly or a neighbour has its own time.
@@ -185,11 +190,11 @@ public final class SimulatedHost: Station {
             at += count
         }
         guard let payload = pieces.coupled() else { return }
-        try? stack.pointee.send(payload, from: socket, to: SocketAddress(address, Self.datagramPort), now: Instant(nanoseconds: now))
+        try? stack.pointee.send(payload, from: socket, to: Endpoint(address, Self.datagramPort), now: Instant(nanoseconds: now))
     }
 
     private func readDatagrams() {
-        while stack.pointee.isReadable(socket) {
+        while stack.pointee.readiness(socket).contains(.readable) {
             // An error that ICMP reported comes out once; then there may be more.
             do {
                 guard let datagram = try stack.pointee.receive(from: socket) else { return }

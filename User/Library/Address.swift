@@ -1,9 +1,9 @@
-// IPv4 addresses as people write them.
+// Addresses as people write them: so far those of IPv4.
 
 import SystemInterface
 
-/// Four decimal numbers with dots between, as a number in host order; nil if it is anything else.
-public func parseAddress(_ text: CString) -> UInt32? {
+/// Four decimal numbers with dots between; nil if it is anything else.
+public func parseAddress(_ text: CString) -> NetworkAddress? {
     var address: UInt32 = 0
     var index = 0
     for part in 0..<4 {
@@ -21,12 +21,12 @@ public func parseAddress(_ text: CString) -> UInt32? {
         guard digits > 0, value <= 255 else { return nil }
         address = address << 8 | value
     }
-    return text.start[index] == 0 ? address : nil
+    return text.start[index] == 0 ? NetworkAddress(ipv4: address) : nil
 }
 
-/// The address that people mean, in host order: four numbers, or a name, which is looked up. Ends the program with a message when there is
+/// The address that people mean: four numbers, or a name, which is looked up. Ends the program with a message when there is
 /// none.
-public func addressOrEnd(_ text: CString) -> UInt32 {
+public func addressOrEnd(_ text: CString) -> NetworkAddress {
     if let address = parseAddress(text) { return address }
     // No top-level domain is a number (RFC 1123, 2.1): this is an address with a slip.
     if text.bytes.allSatisfy({ $0 == 0x2e || ($0 >= 0x30 && $0 <= 0x39) }) { fail("\(text): not an IPv4 address such as 10.0.2.2") }
@@ -38,7 +38,7 @@ public func addressOrEnd(_ text: CString) -> UInt32 {
 }
 
 /// "10.0.2.0/24" as an address and a prefix length; without the length `standard`. nil if it is anything else.
-public func parseNetwork(_ text: CString, standard: Int) -> (address: UInt32, prefixLength: Int)? {
+public func parseNetwork(_ text: CString, standard: Int) -> (address: NetworkAddress, prefixLength: Int)? {
     var slash = 0
     while text.start[slash] != 0, text.start[slash] != UInt8(ascii: "/") { slash += 1 }
     guard text.start[slash] != 0 else { return parseAddress(text).map { ($0, standard) } }

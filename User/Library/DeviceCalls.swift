@@ -21,7 +21,7 @@ extension InterfaceReport {
         guard spot.bus != .none else { return nil }
         var text = Text()
         for index in 0..<16 {
-            let word = index < 8 ? driver.0 : driver.1
+            let word = index < 8 ? driver0 : driver8
             let byte = UInt8(truncatingIfNeeded: word >> UInt64(index % 8 * 8))
             if byte != 0 { text.bytes.append(byte) }
         }

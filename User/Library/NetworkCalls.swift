@@ -3,11 +3,14 @@
 public import SystemInterface
 
 extension System {
-    /// Sends one echo request and waits for its reply. `address` is in host order.
-    public static func ping(_ address: UInt32, payload: Int32, milliseconds: Int32) throws(SystemError) -> PingReply {
+    /// Sends one echo request and waits for its reply.
+    public static func ping(_ address: NetworkAddress, payload: Int32, milliseconds: Int32) throws(SystemError) -> PingReply {
         var reply = PingReply()
+        var address = address
         _ = try withUnsafeMutablePointer(to: &reply) { (reply) throws(SystemError) in
-            try call(.ping, UInt64(address), word(payload), word(milliseconds), word(reply))
+            try withUnsafeMutablePointer(to: &address) { (address) throws(SystemError) in
+                try call(.ping, word(address), word(payload), word(milliseconds), word(reply))
+            }
         }
         return reply
     }
@@ -17,7 +20,7 @@ extension System {
         try dhcp(interface, max(1, milliseconds))
     }
 
-    /// How the interface stands, without asking anybody.
+    /// How the interface stands, without asking a server.
     public static func lease(_ interface: Int32) throws(SystemError) -> LeaseReport { try dhcp(interface, 0) }
 
     /// Gives the interface's lease back, and its address up.
@@ -35,60 +38,75 @@ extension System {
         Descriptor(Int32(try call(.socket, word(kind.rawValue))))
     }
 
-    /// Address 0.0.0.0 is any of ours, port 0 a free one.
-    public static func bind(_ socket: Descriptor, to name: SocketName) throws(SystemError) {
-        _ = try call(.bind, word(socket.rawValue), name.word)
+    /// An address of `none` is any of ours, port 0 a free one.
+    public static func bind(_ socket: Descriptor, to address: SocketAddress) throws(SystemError) {
+        _ = try withAddress(address) { (address) throws(SystemError) in try call(.bind, word(socket.rawValue), address) }
     }
 
-    public static func connect(_ socket: Descriptor, to name: SocketName) throws(SystemError) {
-        _ = try call(.connect, word(socket.rawValue), name.word)
+    public static func connect(_ socket: Descriptor, to peer: SocketAddress) throws(SystemError) {
+        _ = try withAddress(peer) { (peer) throws(SystemError) in try call(.connect, word(socket.rawValue), peer) }
     }
 
-    /// Sends one datagram; to the connected peer if no name is given.
+    /// Calls `body` with a pointer to the record as an argument of a call; 0 for nil.
+    private static func withAddress(
+        _ address: SocketAddress?, _ body: (UInt64) throws(SystemError) -> Int
+    ) throws(SystemError) -> Int {
+        guard var address else { return try body(0) }
+        return try withUnsafeMutablePointer(to: &address) { (address) throws(SystemError) in try body(word(address)) }
+    }
+
+    /// Sends one datagram; to the connected peer if no address is given.
     public static func send(
-        _ socket: Descriptor, _ bytes: UnsafeRawBufferPointer, to name: SocketName? = nil
+        _ socket: Descriptor, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress? = nil
     ) throws(SystemError) {
-        _ = try call(.sendto, word(socket.rawValue), word(bytes.baseAddress), UInt64(bytes.count), name?.word ?? 0)
+        _ = try withAddress(address) { (address) throws(SystemError) in
+            try call(.sendto, word(socket.rawValue), word(bytes.baseAddress), UInt64(bytes.count), address)
+        }
     }
 
     /// Waits for a datagram; what does not fit the buffer is lost.
     public static func receive(
         _ socket: Descriptor, _ buffer: UnsafeMutableRawBufferPointer
-    ) throws(SystemError) -> (count: Int, source: SocketName) {
-        var source: UInt64 = 0
+    ) throws(SystemError) -> (count: Int, source: SocketAddress) {
+        var source = SocketAddress.none
         let count = try withUnsafeMutablePointer(to: &source) { (source) throws(SystemError) in
             try call(.recvfrom, word(socket.rawValue), word(buffer.baseAddress), UInt64(buffer.count), word(source))
         }
-        return (count, SocketName(word: source))
+        return (count, source)
     }
 
-    public static func localName(_ socket: Descriptor) throws(SystemError) -> SocketName {
-        try name(.getsockname, socket)
+    public static func localAddress(_ socket: Descriptor) throws(SystemError) -> SocketAddress {
+        try address(.getsockname, socket)
     }
 
     /// The connected peer.
-    public static func remoteName(_ socket: Descriptor) throws(SystemError) -> SocketName {
-        try name(.getpeername, socket)
+    public static func peerAddress(_ socket: Descriptor) throws(SystemError) -> SocketAddress {
+        try address(.getpeername, socket)
     }
 
-    private static func name(_ number: SystemCallNumber, _ socket: Descriptor) throws(SystemError) -> SocketName {
-        var name: UInt64 = 0
-        _ = try withUnsafeMutablePointer(to: &name) { (name) throws(SystemError) in
-            try call(number, word(socket.rawValue), word(name))
+    private static func address(_ number: SystemCallNumber, _ socket: Descriptor) throws(SystemError) -> SocketAddress {
+        var address = SocketAddress.none
+        _ = try withUnsafeMutablePointer(to: &address) { (address) throws(SystemError) in
+            try call(number, word(socket.rawValue), word(address))
         }
-        return SocketName(word: name)
+        return address
     }
 
     public static func set(_ option: SocketOption, of socket: Descriptor, to value: Int32) throws(SystemError) {
         _ = try call(.setsockopt, word(socket.rawValue), word(option.rawValue), word(value))
     }
 
-    public static func value(of option: SocketOption, of socket: Descriptor) throws(SystemError) -> Int {
-        try call(.getsockopt, word(socket.rawValue), word(option.rawValue))
+    /// The host that reported the socket's last error; `none` when there was no error.
+    public static func errorReporter(_ socket: Descriptor) throws(SystemError) -> NetworkAddress {
+        var address = NetworkAddress.none
+        _ = try withUnsafeMutablePointer(to: &address) { (address) throws(SystemError) in
+            try call(.getsockopt, word(socket.rawValue), word(SocketOption.errorReporter.rawValue), word(address))
+        }
+        return address
     }
 
-    /// Waits until one of the descriptors can be read, or the time has passed (negative: for ever). How many have something to
-    /// tell; the entries say which.
+    /// Waits until one of the descriptors is ready for what its entry asks, or the time has passed (negative: for ever). How many
+    /// have something to tell; the entries say which.
     public static func poll(_ entries: inout [PollEntry], milliseconds: Int32) throws(SystemError) -> Int {
         var result: Swift.Result<Int, SystemError> = .success(0)
         entries.withUnsafeMutableBufferPointer { entries in
@@ -101,7 +119,7 @@ extension System {
         return try result.get()
     }
 
-    /// Sends frames to nobody straight through a driver; how many the card took.
+    /// Sends frames to a station that is not there, straight through a driver; how many the card took.
     public static func loopDevice(_ interface: Int32, count: Int32) throws(SystemError) -> Int {
         try call(.loopDevice, word(interface), word(count))
     }

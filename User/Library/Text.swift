@@ -89,11 +89,41 @@ public struct Text: ExpressibleByStringInterpolation {
             text.append(microseconds % 1000, width: 3, zeros: true)
         }
 
-        /// 10.0.2.2:53
-        public mutating func appendInterpolation(_ name: SocketName) {
-            appendInterpolation(address: name.address)
+        /// 10.0.2.2:53; an address of IPv6 in brackets.
+        public mutating func appendInterpolation(_ address: SocketAddress) {
+            if address.address.ipv4 == nil { text.bytes.append(91) }
+            appendInterpolation(address: address.address)
+            if address.address.ipv4 == nil { text.bytes.append(93) }
             text.bytes.append(58)
-            text.append(UInt64(name.port))
+            text.append(UInt64(address.port))
+        }
+
+        /// An address of either family, as people write it.
+        public mutating func appendInterpolation(address: NetworkAddress) {
+            if let ipv4 = address.ipv4 { appendInterpolation(address: ipv4) } else { appendInterpolation(ipv6: address) }
+        }
+
+        /// RFC 5952, 4: groups in hexadecimal without zeros in front; the longest run of zero groups, the first of two, as "::".
+        private mutating func appendInterpolation(ipv6 address: NetworkAddress) {
+            func group(_ index: Int) -> UInt64 { (index < 4 ? address.high : address.low) >> UInt64(48 - index % 4 * 16) & 0xffff }
+            var (start, length) = (-1, 1)
+            var run = 0
+            for index in 0..<8 {
+                run = group(index) == 0 ? run + 1 : 0
+                if run > length { (start, length) = (index + 1 - run, run) }
+            }
+            var index = 0
+            while index < 8 {
+                if index == start {
+                    text.append(literal: "::")
+                    index += length
+                    continue
+                }
+                if index > 0, index != start + length || start < 0 { text.bytes.append(58) }
+                let digits = group(index) > 0xfff ? 4 : group(index) > 0xff ? 3 : group(index) > 0xf ? 2 : 1
+                text.append(hex: group(index), digits: digits)
+                index += 1
+            }
         }
 
         /// An IPv4 address in host order.

@@ -1,4 +1,4 @@
-// arp: shows which Ethernet address the neighbours have, and makes the kernel ask anew.
+// arp: shows which Ethernet addresses the neighbours have, makes them known by hand, and makes the kernel ask anew.
 
 import SystemInterface
 import UserLibrary
@@ -7,41 +7,69 @@ import UserLibrary
     static let usage: StaticString = """
         usage: arp
                arp -d address
-        Shows the neighbours that the kernel knows or asks for. -d forgets one, so that it is asked for again.
+               arp -s address ether
+        Shows the neighbours: their Ethernet addresses, and how sure those are (RFC 4861, 7.3.2).
+          -d  forgets a neighbour, so that it is asked for again
+          -s  makes a neighbour known by hand, until it is forgotten by hand: arp -s 10.0.2.9 52:54:00:12:34:56
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
         var arguments = arguments
-        var forgets = false
+        var (forgets, sets) = (false, false)
         arguments.takeOptions(usage) { letter, _ in
-            forgets = true
-            return letter == UInt8(ascii: "d")
+            if letter == UInt8(ascii: "d") { forgets = true }
+            if letter == UInt8(ascii: "s") { sets = true }
+            return letter == UInt8(ascii: "d") || letter == UInt8(ascii: "s")
         }
-        guard arguments.count == (forgets ? 1 : 0) else { Arguments.refuse("-d wants one address, and nothing else does", usage) }
+        guard !(forgets && sets), arguments.count == (forgets ? 1 : sets ? 2 : 0) else {
+            Arguments.refuse("-d wants an address, -s an address and an Ethernet address, and without them no argument is wanted", usage)
+        }
         do throws(SystemError) {
             if forgets {
-                guard let address = parseAddress(arguments[0]) else { fail("\(arguments[0]): not an IPv4 address such as 10.0.2.2") }
-                try System.change(.deleteNeighbour, NeighbourReport(address: address))
+                try System.change(.deleteNeighbour, NeighbourReport(address: address(arguments[0])))
+            } else if sets {
+                guard let hardware = parseEthernetAddress(arguments[1]) else {
+                    fail("\(arguments[1]): not an Ethernet address such as 52:54:00:12:34:56")
+                }
+                try System.change(.addNeighbour, NeighbourReport(address: address(arguments[0]), hardware: hardware))
             } else {
                 try show()
             }
             return 0
         } catch .noSuchFile {
             fail("\(arguments[0]): not among the neighbours")
+        } catch .invalidArgument {
+            fail("\(arguments[1]): the Ethernet address of a group, or of no station")
+        } catch .noBufferSpace {
+            fail("\(arguments[0]): not on the network of an interface, or too many entries were made by hand")
         } catch {
             fail("\(error)")
         }
     }
 
+    private static func address(_ text: CString) -> NetworkAddress {
+        guard let address = parseAddress(text) else { fail("\(text): not an IPv4 address such as 10.0.2.2") }
+        return address
+    }
+
     private static func show() throws(SystemError) {
         let interfaces = try allInterfaces()
         print("address          ether              interface  state")
-        try System.forEach(.neighbours, NeighbourReport(address: 0)) { neighbour in
-            let hardware = neighbour.isKnown ? ethernetText(neighbour.hardware) : "-"
-            var state: Text = "asking"
-            if neighbour.isKnown { state = neighbour.secondsLeft > 0 ? "for \(neighbour.secondsLeft) s more" : "being checked" }
+        try System.forEach(.neighbours, NeighbourReport(address: .none)) { neighbour in
+            let hardware = neighbour.state == .incomplete ? "-" : ethernetText(neighbour.hardware)
             let name = interfaces.name(of: neighbour.interface)
-            print("\(padded("\(address: neighbour.address)", 17))\(padded(hardware, 19))\(padded(name, 11))\(state)")
+            print("\(padded("\(address: neighbour.address)", 17))\(padded(hardware, 19))\(padded(name, 11))\(state(neighbour))")
+        }
+    }
+
+    private static func state(_ neighbour: NeighbourReport) -> Text {
+        switch neighbour.state {
+        case .incomplete: "incomplete"
+        case .reachable: "reachable, \(neighbour.secondsLeft) s"
+        case .stale: "stale"
+        case .delay: "delay"
+        case .probe: "probe"
+        case .permanent: "permanent"
         }
     }
 }

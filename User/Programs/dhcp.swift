@@ -67,22 +67,22 @@ import UserLibrary
         } catch .connectionRefused {
             complain("\(interface.name): the server refused the address; asking goes on in the background")
         } catch .addressInUse {
-            complain("\(interface.name): somebody uses the address that the server gave; asking goes on in the background")
+            complain("\(interface.name): another station uses the address that the server gave; asking goes on in the background")
         }
         return 1
     }
 
     private static func show(_ report: LeaseReport, _ interface: Interface) -> Int32 {
         print("\(interface.name): \(name(of: report))")
-        guard report.address != 0 else { return 1 }
+        guard report.address != .none else { return 1 }
         print("  address      \(address: report.address)/\(report.prefixLength)")
-        print("  mask         \(address: report.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - report.prefixLength))")
-        if report.router != 0 { print("  router       \(address: report.router)") }
+        print("  mask         \(address: report.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - min(32, report.prefixLength)))")
+        if report.router != .none { print("  router       \(address: report.router)") }
         guard report.state.hasLease else { return 0 }
-        for index in 0..<report.nameServerCount { print("  name server  \(address: report.nameServer(index))") }
+        for index in 0..<Int(report.nameServerCount) { print("  name server  \(address: report.nameServer(index))") }
         if report.domainCount > 0 {
             var domain = Text()
-            for index in 0..<report.domainCount { domain.bytes.append(report.domain(index)) }
+            for index in 0..<Int(report.domainCount) { domain.bytes.append(report.domain(index)) }
             print("  domain       \(domain)")
         }
         print("  server       \(address: report.server)")
@@ -98,7 +98,7 @@ import UserLibrary
 
     private static func name(of report: LeaseReport) -> StaticString {
         switch report.state {
-        case .stopped: report.address == 0 ? "no address" : "configured by hand"
+        case .stopped: report.address == .none ? "no address" : "configured by hand"
         case .initial: "about to ask"
         case .selecting: "asking for a server"
         case .requesting: "asking for an address"

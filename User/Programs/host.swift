@@ -25,9 +25,9 @@ import UserLibrary
         do throws(SystemError) {
             let report = try System.resolve(name, milliseconds: Int32(min(limit / 1_000_000, UInt64(Int32.max))))
             var canonical = Text()
-            for index in 0..<report.nameCount { canonical.bytes.append(report.nameByte(index)) }
+            for index in 0..<Int(report.nameCount) { canonical.bytes.append(report.nameByte(index)) }
             if !isSame(name, canonical) { print("\(name) is \(canonical)") }
-            for index in 0..<report.count { print("\(canonical) has address \(address: report.address(index))") }
+            for index in 0..<Int(report.count) { print("\(canonical) has address \(address: report.address(index))") }
             return 0
         } catch .invalidArgument {
             fail("\(name): not a domain name")

@@ -11,7 +11,7 @@ import UserLibrary
         Shows all interfaces, or one: flags, addresses, driver and place, capabilities,
         counters. With an address it is given to the interface,
         and DHCP leaves that alone; the prefix length is 24 if not given. delete takes the address away.
-        Exit status 1 if there is no such interface or the address makes no sense.
+        Exit status 1 if there is no such interface or the address is malformed.
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
@@ -48,7 +48,7 @@ import UserLibrary
                 fail("\(arguments[0]): not an address such as 10.0.2.15/24")
             }
             wanted.address = address
-            wanted.prefixLength = prefixLength
+            wanted.prefixLength = UInt8(prefixLength)
             if arguments.count > 1 {
                 guard let router = parseAddress(arguments[1]) else { fail("\(arguments[1]): not an address such as 10.0.2.2") }
                 wanted.router = router
@@ -73,10 +73,10 @@ import UserLibrary
         name(.dynamic, "DYNAMIC")
         print("\(interface.nameText): flags=\(hex: UInt64(flags.rawValue), digits: 4)<\(names)> mtu \(interface.mtu)")
         if !flags.contains(.loopback) { print("        ether \(interface.hardwareText)") }
-        if interface.address != 0 {
-            let mask = interface.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - interface.prefixLength)
-            var line: Text = "        inet \(address: interface.address) netmask \(address: mask)"
-            if flags.contains(.broadcast) { line = "\(line) broadcast \(address: interface.address | ~mask)" }
+        if let address = interface.address.ipv4 {
+            let mask = interface.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - min(32, interface.prefixLength))
+            var line: Text = "        inet \(address: address) netmask \(address: mask)"
+            if flags.contains(.broadcast) { line = "\(line) broadcast \(address: address | ~mask)" }
             print(line)
         }
         if let device = interface.deviceText { print("        \(device)") }

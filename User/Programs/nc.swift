@@ -10,9 +10,9 @@ import UserLibrary
                nc -u -l -e [-w seconds] port
         Sends what it reads from standard input to a UDP port, a datagram a line, and prints what comes back.
           -u          UDP; there is nothing else yet
-          -l          listen on the port, and answer the first who writes
-          -e          echo: send everything back to whoever sent it, and print nothing (RFC 862)
-          -k          listen to everybody, and answer who wrote last
+          -l          listen on the port, and answer the first peer that writes
+          -e          echo: send everything back to its sender, and print nothing (RFC 862)
+          -k          listen to all peers, and answer the one that wrote last
           -w seconds  end when nothing came for so long
         """
 
@@ -43,9 +43,9 @@ import UserLibrary
         do throws(SystemError) {
             let socket = try System.socket()
             if listens {
-                try System.bind(socket, to: SocketName(address: 0, port: port))
+                try System.bind(socket, to: SocketAddress(.none, port: port))
             } else {
-                try System.connect(socket, to: SocketName(address: addressOrEnd(arguments[0]), port: port))
+                try System.connect(socket, to: SocketAddress(addressOrEnd(arguments[0]), port: port))
             }
             if echoes { return try echo(socket, limit: limit) }
             return try talk(socket, isConnected: !listens, keepsListening: keepsListening, limit: limit)
@@ -63,7 +63,7 @@ import UserLibrary
                 try send(socket, buffer, count, to: source)
             } catch .timedOut {
                 return 0
-            } catch .connectionRefused {}  // whoever sent it has gone already
+            } catch .connectionRefused {}  // the sender has gone already
         }
     }
 
@@ -72,7 +72,7 @@ import UserLibrary
     ) throws(SystemError) -> Int32 {
         var entries = [PollEntry(descriptor: socket.rawValue), PollEntry(descriptor: Descriptor.standardInput.rawValue)]
         var buffer = [UInt8](repeating: 0, count: 65536)
-        var peer: SocketName?
+        var peer: SocketAddress?
         var isConnected = isConnected
         while true {
             if try System.poll(&entries, milliseconds: limit) == 0 { return 0 }
@@ -99,8 +99,8 @@ import UserLibrary
         }
     }
 
-    private static func receive(_ socket: Descriptor, _ buffer: inout [UInt8]) throws(SystemError) -> (Int, SocketName) {
-        var result: Swift.Result<(Int, SocketName), SystemError> = .failure(.badAddress)
+    private static func receive(_ socket: Descriptor, _ buffer: inout [UInt8]) throws(SystemError) -> (Int, SocketAddress) {
+        var result: Swift.Result<(Int, SocketAddress), SystemError> = .failure(.badAddress)
         buffer.withUnsafeMutableBytes { bytes in
             do throws(SystemError) {
                 let (count, source) = try System.receive(socket, bytes)
@@ -113,7 +113,7 @@ import UserLibrary
     }
 
     private static func send(
-        _ socket: Descriptor, _ buffer: [UInt8], _ count: Int, to peer: SocketName?
+        _ socket: Descriptor, _ buffer: [UInt8], _ count: Int, to peer: SocketAddress?
     ) throws(SystemError) {
         var failure: SystemError?
         buffer.withUnsafeBytes { bytes in

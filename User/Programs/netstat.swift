@@ -35,15 +35,14 @@ import UserLibrary
         try System.forEach(.sockets, SocketStatus(kind: .datagram, queued: 0)) { socket in
             let isCapture = socket.kind == .capture
             let local: Text = isCapture ? "all frames" : name(socket.local)
-            let remote: Text = isCapture ? "" : name(socket.remote)
-            print("\(isCapture ? "capture" : "udp    " as StaticString)  \(socket.queued, width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)")
+            let remote: Text = isCapture ? "" : socket.isConnected ? name(socket.peer) : "*"
+            print("\(isCapture ? "capture" : "udp    " as StaticString)  \(Int(socket.queued), width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)")
         }
     }
 
-    private static func name(_ word: UInt64) -> Text {
-        let name = SocketName(word: word)
-        if name.port == 0 { return "*" }
-        return name.address == 0 ? "*:\(name.port)" : "\(name)"
+    private static func name(_ address: SocketAddress) -> Text {
+        if address.port == 0 { return "*" }
+        return address.address == .none ? "*:\(address.port)" : "\(address)"
     }
 
     private static func showCounters(all: Bool) throws(SystemError) {

@@ -27,7 +27,7 @@ import UserLibrary
         let server = addressOrEnd(arguments[0])
         do throws(SystemError) {
             let socket = try System.socket()
-            try System.connect(socket, to: SocketName(address: server, port: port))
+            try System.connect(socket, to: SocketAddress(server, port: port))
             try System.set(.receiveTimeout, of: socket, to: wait)
             for _ in 0..<3 {
                 if try ask(socket, server) { return 0 }
@@ -43,7 +43,7 @@ import UserLibrary
     }
 
     /// True when the server answered; false when it did not in time.
-    private static func ask(_ socket: Descriptor, _ server: UInt32) throws(SystemError) -> Bool {
+    private static func ask(_ socket: Descriptor, _ server: NetworkAddress) throws(SystemError) -> Bool {
         var message = [UInt8](repeating: 0, count: messageCount)
         message[0] = 0x23  // version 4, client
         let sent = try System.wallClock()

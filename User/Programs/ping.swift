@@ -50,7 +50,7 @@ import UserLibrary
     }
 
     private static func ping(
-        _ address: UInt32, count: Int, interval: UInt64, size: Int, milliseconds: Int32, floods: Bool
+        _ address: NetworkAddress, count: Int, interval: UInt64, size: Int, milliseconds: Int32, floods: Bool
     ) -> Int32 {
         var times = Statistics()
         var sent = 0
@@ -64,7 +64,7 @@ import UserLibrary
                 if floods {
                     standardOutput.write("\u{8} \u{8}")
                 } else {
-                    print("\(reply.bytes) bytes from \(address: address): icmp_seq=\(reply.sequence) ttl=\(reply.ttl) time=\(milliseconds: reply.roundTripNanoseconds) ms")
+                    print("\(reply.bytes) bytes from \(address: address): icmp_seq=\(reply.sequence) ttl=\(reply.timeToLive) time=\(milliseconds: reply.roundTripNanoseconds) ms")
                 }
             } catch .timedOut {
                 if !floods { print("no answer yet for icmp_seq=\(sent)") }

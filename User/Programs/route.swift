@@ -28,7 +28,7 @@ import UserLibrary
             } else if arguments[0] == "delete", arguments.count == 2 {
                 try System.change(
                     .deleteRoute,
-                    RouteReport(destination: destination, prefixLength: prefixLength, router: 0, interface: RouteReport.anyInterface))
+                    RouteReport(destination: destination, prefixLength: prefixLength, router: .none, interface: RouteReport.anyInterface))
             } else {
                 Arguments.refuse("what is asked for is add or delete", usage)
             }
@@ -46,18 +46,19 @@ import UserLibrary
         }
     }
 
-    private static func network(_ text: CString) -> (UInt32, Int) {
-        if text == "default" { return (0, 0) }
+    /// The network, and the length of its prefix in 128 bits.
+    private static func network(_ text: CString) -> (NetworkAddress, UInt8) {
+        if text == "default" { return (NetworkAddress(ipv4: 0), 96) }
         guard let (address, prefixLength) = parseNetwork(text, standard: 32) else { fail("\(text): not a network such as 10.0.3.0/24") }
-        return (address, prefixLength)
+        return (address, UInt8(96 + prefixLength))
     }
 
-    private static func add(_ destination: UInt32, _ prefixLength: Int, _ way: Arguments) throws(SystemError) {
-        var router: UInt32 = 0
+    private static func add(_ destination: NetworkAddress, _ prefixLength: UInt8, _ way: Arguments) throws(SystemError) {
+        var router = NetworkAddress.none
         var interface = RouteReport.anyInterface
         if way.count == 2, way[0] == "-i" {
             guard let found = try allInterfaces().named(way[1]) else { fail("\(way[1]): no such interface") }
-            interface = UInt8(truncatingIfNeeded: found.number)
+            interface = found.number
         } else if way.count == 1, let address = parseAddress(way[0]) {
             router = address
         } else {
@@ -70,9 +71,10 @@ import UserLibrary
     private static func show() throws(SystemError) {
         let interfaces = try allInterfaces()
         print("destination         router           interface")
-        try System.forEach(.routes, RouteReport(destination: 0, prefixLength: 0, router: 0, interface: 0)) { route in
-            let destination: Text = route.prefixLength == 0 ? "default" : "\(address: route.destination)/\(route.prefixLength)"
-            let router: Text = route.router == 0 ? "on the link" : "\(address: route.router)"
+        try System.forEach(.routes, RouteReport(destination: .none, prefixLength: 0, router: .none, interface: 0)) { route in
+            let length = route.destination.ipv4 == nil ? route.prefixLength : route.prefixLength - 96
+            let destination: Text = length == 0 ? "default" : "\(address: route.destination)/\(length)"
+            let router: Text = route.router == .none ? "on the link" : "\(address: route.router)"
             let byHand: StaticString = route.isStatic ? " by hand" : ""
             print("\(padded(destination, 20))\(padded(router, 17))\(interfaces.name(of: route.interface))\(byHand)")
         }

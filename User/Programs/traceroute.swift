@@ -6,14 +6,14 @@ import UserLibrary
 @main enum TraceRoute: Program {
     static let usage: StaticString = """
         usage: traceroute [-m hops] [-q probes] [-w seconds] host
-        Prints the routers on the way to a host: sends UDP datagrams that may make one hop, then two, and so on, and prints who
-        complains. The host itself answers that nobody listens on the port.
+        Prints the routers on the way to a host: sends UDP datagrams that may make one hop, then two, and so on, and prints the
+        hosts that complain. The host itself answers that no program listens on the port.
           -m hops     at most so many (30)
           -q probes   so many for each hop (3)
           -w seconds  wait so long for each answer (2)
         Exit status 0 if the host was reached.
         """
-    /// Where nobody listens: one port for each probe, as traceroute has always had it.
+    /// Where no program listens: one port for each probe, as traceroute has always had it.
     private static let firstPort = 33434
 
     static func run(_ arguments: Arguments) -> Int32 {
@@ -47,15 +47,15 @@ import UserLibrary
     }
 
     /// Prints a line; true when the host itself answered.
-    private static func probe(_ host: UInt32, hop: Int, probes: Int, wait: Int32) throws(SystemError) -> Bool {
-        var last: UInt32 = 0
+    private static func probe(_ host: NetworkAddress, hop: Int, probes: Int, wait: Int32) throws(SystemError) -> Bool {
+        var last = NetworkAddress.none
         var isThere = false
         standardOutput.write("\(hop, width: 2) ")
         for probe in 0..<probes {
             let socket = try System.socket()
             defer { do throws(SystemError) { try System.close(socket) } catch {} }
             let port = UInt16(firstPort + (hop * probes + probe) % 30000)
-            try System.connect(socket, to: SocketName(address: host, port: port))
+            try System.connect(socket, to: SocketAddress(host, port: port))
             try System.set(.timeToLive, of: socket, to: Int32(hop))
             try System.set(.receiveTimeout, of: socket, to: wait)
             let start = System.clock
@@ -73,8 +73,8 @@ import UserLibrary
         return isThere
     }
 
-    /// Who answered a probe; nil when nobody did in time.
-    private static func ask(_ socket: Descriptor) throws(SystemError) -> (reporter: UInt32, isHost: Bool)? {
+    /// The host that answered a probe; nil when none did in time.
+    private static func ask(_ socket: Descriptor) throws(SystemError) -> (reporter: NetworkAddress, isHost: Bool)? {
         let payload: [UInt8] = [UInt8](repeating: 0x40, count: 32)
         var buffer = [UInt8](repeating: 0, count: 64)
         let failure: SystemError? = payload.withUnsafeBytes { payload in
@@ -90,9 +90,9 @@ import UserLibrary
         }
         switch failure {
         case nil, .connectionRefused?:
-            return (try System.remoteName(socket).address, true)
+            return (try System.peerAddress(socket).address, true)
         case .hostUnreachable?, .networkUnreachable?:
-            return (UInt32(truncatingIfNeeded: try System.value(of: .errorReporter, of: socket)), false)
+            return (try System.errorReporter(socket), false)
         case .timedOut?: return nil
         case let error?: throw error
         }

@@ -11,6 +11,7 @@ struct FuzzProgram {
 
     mutating func act(_ stack: inout ReceivePath.Stack, _ sockets: [Int], _ now: Instant) {
         turns += 1
+        while stack.takeCompletion() != nil {}
         for socket in sockets { read(&stack, socket) }
         send(&stack, sockets[turns % 2], now)
         if let slot = echo, stack.takeEcho(slot) != nil {
@@ -20,7 +21,7 @@ struct FuzzProgram {
         if echo == nil {
             // Every third is larger than a frame.
             echo = try? stack.startEcho(
-                to: IPv4Address(10, 0, 2, 2), payloadCount: turns % 3 == 2 ? 3000 : 56, sequence: UInt16(truncatingIfNeeded: turns),
+                to: IPAddress(IPv4Address(10, 0, 2, 2)), payloadCount: turns % 3 == 2 ? 3000 : 56, sequence: UInt16(truncatingIfNeeded: turns),
                 timeout: .seconds(2), now: now)
         }
         if let number = query, let result = stack.takeQuery(number) {
@@ -34,7 +35,7 @@ struct FuzzProgram {
     }
 
     private mutating func read(_ stack: inout ReceivePath.Stack, _ socket: Int) {
-        while stack.isReadable(socket) {
+        while stack.readiness(socket).contains(.readable) {
             do {
                 guard let datagram = try stack.receive(from: socket) else { return }
                 received &+= UInt64(datagram.payload.totalCount)
@@ -47,7 +48,7 @@ struct FuzzProgram {
     private func send(_ stack: inout ReceivePath.Stack, _ socket: Int, _ now: Instant) {
         guard var packet = stack.pool.take(), packet.resize(to: 40) else { return }
         packet.firstByte.initializeMemory(as: UInt8.self, repeating: 0x61, count: 40)
-        try? stack.send(packet, from: socket, to: SocketAddress(IPv4Address(10, 0, 2, 2), 9), now: now)
+        try? stack.send(packet, from: socket, to: Endpoint(IPv4Address(10, 0, 2, 2), 9), now: now)
     }
 
     mutating func stop(_ stack: inout ReceivePath.Stack) {

@@ -14,7 +14,7 @@ enum ReceivePath {
     static func run(_ input: UnsafeRawBufferPointer) -> UInt64 {
         let poolBytes = (packets + 1) * PacketPool.bufferSize
         let memory = UnsafeMutableRawPointer.allocate(byteCount: poolBytes, alignment: 64)
-        let tables = UnsafeMutableRawPointer.allocate(byteCount: Stack.memoryNeeded, alignment: 16)
+        let tables = UnsafeMutableRawPointer.allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
         defer {
             memory.deallocate()
             tables.deallocate()
@@ -27,10 +27,10 @@ enum ReceivePath {
 
     private static func receive(_ capture: Capture, _ pool: PacketPool, _ tables: UnsafeMutableRawPointer) -> UInt64 {
         let cables = [FuzzCable(), FuzzCable()]
-        var stack = Stack(pool: pool, memory: tables, seed: 0x5eed)
+        var stack = Stack(pool: pool, memory: tables, sockets: 64, seed: 0x5eed)
         for cable in cables { _ = stack.addInterface(FuzzCard(cable: cable, pool: pool)) }
-        stack.configure(0, address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))
-        stack.startDHCP(1, now: .start)
+        stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))
+        stack.startDHCP(.card(1), now: .start)
         let sockets = openSockets(&stack)
         var program = FuzzProgram()
 
@@ -56,9 +56,9 @@ enum ReceivePath {
     private static func openSockets(_ stack: inout Stack) -> [Int] {
         do {
             let open = try stack.openSocket(), connected = try stack.openSocket(), capture = try stack.openCapture()
-            try stack.bindSocket(open, to: SocketAddress(.any, 9))
+            try stack.bindSocket(open, to: Endpoint(.any, 9))
             stack.setBroadcast(open, allowed: true)
-            try stack.connectSocket(connected, to: SocketAddress(IPv4Address(10, 0, 2, 2), 9))
+            try stack.connectSocket(connected, to: Endpoint(IPv4Address(10, 0, 2, 2), 9))
             return [open, connected, capture]
         } catch {
             preconditionFailure("the sockets do not open")
@@ -80,7 +80,7 @@ enum ReceivePath {
     private static func end(_ stack: inout Stack, _ sockets: [Int], _ program: inout FuzzProgram, _ start: Instant) -> UInt64 {
         program.stop(&stack)
         for socket in sockets { stack.closeSocket(socket) }
-        stack.releaseDHCP(1, now: start)
+        stack.releaseDHCP(.card(1), now: start)
         var now = start
         for _ in 0..<10 {
             now = now + .seconds(10)

@@ -8,7 +8,7 @@ import SystemInterface
 import UserLibrary
 
 extension Bench {
-    private static let peer: UInt32 = 0x0a00_0701
+    private static let peer = NetworkAddress(ipv4: 0x0a00_0701)
     private static let few = 100
     private static let many = 500
 
@@ -27,7 +27,7 @@ extension Bench {
 
     private static func connected(_ port: UInt16) throws(SystemError) -> Descriptor {
         let socket = try System.socket()
-        try System.connect(socket, to: SocketName(address: peer, port: port))
+        try System.connect(socket, to: SocketAddress(peer, port: port))
         return socket
     }
 

@@ -1,4 +1,4 @@
-// The network within the machine: the loopback interface, and asking a socket whether there is anything.
+// The network within the machine: the loopback interface, and a poll of a socket.
 
 import SystemInterface
 import UserLibrary
@@ -8,7 +8,7 @@ extension Bench {
         [
             Operation("ping-loopback") { () throws(SystemError) in
                 try measure("ping-loopback", 200) { () throws(SystemError) in
-                    _ = try System.ping(0x7f00_0001, payload: 56, milliseconds: 1000)
+                    _ = try System.ping(NetworkAddress(ipv4: 0x7f00_0001), payload: 56, milliseconds: 1000)
                 }
             },
             Operation("socket-poll") { () throws(SystemError) in

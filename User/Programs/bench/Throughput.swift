@@ -5,19 +5,19 @@ import SystemInterface
 import UserLibrary
 
 extension Bench {
-    private static let host: UInt32 = 0xc0a8_4c01  // 192.168.76.1
+    private static let host = NetworkAddress(ipv4: 0xc0a8_4c01)  // 192.168.76.1
     private static let duration: UInt64 = 2_000_000_000
 
     static func tellThroughput() throws(SystemError) {
         let sink = try System.socket()
-        try System.connect(sink, to: SocketName(address: host, port: 7071))
+        try System.connect(sink, to: SocketAddress(host, port: 7071))
         var buffer = [UInt8](repeating: 7, count: 2048)
         _ = try System.ping(host, payload: 56, milliseconds: 2000)  // the host's Ethernet address is known from here on
         try tellRate("pings") { () throws(SystemError) in _ = try System.ping(host, payload: 56, milliseconds: 2000) }
         try tellRate("sent") { () throws(SystemError) in try writePiece(sink, buffer, count: 64) }
         // The host sends for two seconds to whoever asks.
         let source = try System.socket()
-        try System.connect(source, to: SocketName(address: host, port: 7072))
+        try System.connect(source, to: SocketAddress(host, port: 7072))
         try writePiece(source, buffer, count: 1)
         try System.set(.receiveTimeout, of: source, to: 1000)
         var received: UInt64 = 0

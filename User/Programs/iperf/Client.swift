@@ -5,19 +5,19 @@ import UserLibrary
 
 struct Client {
     private let settings: IPerf.Settings
-    private let server: UInt32
+    private let server: NetworkAddress
     /// How often the last datagram is sent, and how long each waits for the report.
     private static var lastTries: Int { 10 }
     private static var lastWait: Int32 { 250 }
 
-    init(_ settings: IPerf.Settings, to server: UInt32) {
+    init(_ settings: IPerf.Settings, to server: NetworkAddress) {
         self.settings = settings
         self.server = server
     }
 
     func run() throws(SystemError) -> Int32 {
         let socket = try System.socket()
-        try System.connect(socket, to: SocketName(address: server, port: settings.port))
+        try System.connect(socket, to: SocketAddress(server, port: settings.port))
         print("Client connecting to \(address: server), UDP port \(settings.port)")
         print("Sending \(settings.length) byte datagrams, \(decimal(settings.rate / 10_000, of: 100)) Mbits/sec wanted")
         print(Report.head)

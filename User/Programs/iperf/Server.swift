@@ -5,14 +5,14 @@ import UserLibrary
 
 struct Server {
     private let settings: IPerf.Settings
-    private var client: SocketName?
+    private var client: SocketAddress?
     private var report = Report()
     private var firstArrival: UInt64 = 0
     private var highest: Int64 = 0
     /// Microseconds between the clocks and on the way, of the last datagram.
     private var lastTransit: Int64 = 0
     /// The last client's last datagram and what was answered: it may be sent again.
-    private var answered: SocketName?
+    private var answered: SocketAddress?
     private var answer = [UInt8](repeating: 0, count: Datagram.reportCount)
     /// A client that fell silent is given up after so many milliseconds.
     private static var silence: Int32 { 10_000 }
@@ -21,14 +21,14 @@ struct Server {
 
     mutating func run() throws(SystemError) -> Int32 {
         let socket = try System.socket()
-        try System.bind(socket, to: SocketName(address: 0, port: settings.port))
+        try System.bind(socket, to: SocketAddress(.none, port: settings.port))
         try System.set(.receiveTimeout, of: socket, to: Self.silence)
         print("Server listening on UDP port \(settings.port)")
         var buffer = [UInt8](repeating: 0, count: 65536)
         var lastWish = false
         while true {
             var count = 0
-            var source = SocketName(address: 0, port: 0)
+            var source = SocketAddress.none
             var failure: SystemError?
             buffer.withUnsafeMutableBytes { bytes in
                 do throws(SystemError) { (count, source) = try System.receive(socket, bytes) } catch { failure = error }
@@ -52,7 +52,7 @@ struct Server {
         }
     }
 
-    private func send(_ socket: Descriptor, to client: SocketName) throws(SystemError) {
+    private func send(_ socket: Descriptor, to client: SocketAddress) throws(SystemError) {
         var failure: SystemError?
         answer.withUnsafeBytes { bytes in
             do throws(SystemError) { try System.send(socket, bytes, to: client) } catch { failure = error }
@@ -60,7 +60,7 @@ struct Server {
         if let failure, failure != .connectionRefused { throw failure }  // it has gone already
     }
 
-    private mutating func take(_ bytes: [UInt8], count: Int, from source: SocketName) {
+    private mutating func take(_ bytes: [UInt8], count: Int, from source: SocketAddress) {
         let now = System.clock
         let (number, sent) = Datagram.read(bytes, count: count)
         if client == nil, number >= 0 { begin(source, at: now) }
@@ -83,7 +83,7 @@ struct Server {
         }
     }
 
-    private mutating func begin(_ source: SocketName, at now: UInt64) {
+    private mutating func begin(_ source: SocketAddress, at now: UInt64) {
         client = source
         report = Report()
         firstArrival = now

@@ -4,6 +4,7 @@
 // They are kept as a list in postfix order, and run over a frame with a stack of bits.
 
 import NetStack
+import SystemInterface
 import UserLibrary
 
 struct Filter {
@@ -82,11 +83,11 @@ struct Filter {
         let value = words[0]
         words = words.dropFirst(1)
         if word == "host" {
-            guard let address = parseAddress(value) else { return false }
+            guard let address = parseAddress(value)?.ipv4 else { return false }
             return add(.network(address, prefixLength: 32, side))
         }
         if word == "net" {
-            guard let (address, prefixLength) = parseNetwork(value, standard: 32) else { return false }
+            guard let (network, prefixLength) = parseNetwork(value, standard: 32), let address = network.ipv4 else { return false }
             return add(.network(address, prefixLength: prefixLength, side))
         }
         if word == "port" {
@@ -125,7 +126,7 @@ struct Filter {
         case .transport(let number): return facts.transport == number
         case .network(let address, let prefixLength, let side):
             guard let source = facts.source, let destination = facts.destination else { return false }
-            let mask = RouteEntry.mask(prefixLength)
+            let mask = ipv4Mask(prefixLength)
             return either(side, (source ^ address) & mask == 0, (destination ^ address) & mask == 0)
         case .port(let port, let side):
             guard let ports = facts.ports else { return false }

@@ -76,7 +76,7 @@ import UserLibrary
             guard count >= CaptureHeader.byteCount else { continue }
             let bytes = buffer.span.bytes.extracting(0..<count)
             guard let header = CaptureHeader(parsing: bytes) else { continue }
-            if let interface = settings.interface, interface != header.interface { continue }
+            if let interface = settings.interface, interface != header.interface.rawValue { continue }
             let frame = bytes.extracting(CaptureHeader.byteCount..<count)
             guard filter.matches(frame) else { continue }
             seen += 1

@@ -71,12 +71,12 @@ enum WildProcess {
         case .close: (random.below(3) == 0 ? argument() : descriptor(), 0, 0, 0)
         case .dup, .fstat: (descriptor(), random.below(2) == 0 ? argument() : pointer(), 0, 0)
         case .pipe, .wait, .resources: (random.below(2) == 0 ? argument() : pointer(), 0, 0, 0)
-        case .ping: (UInt([0x0a00_0202, 0x0a00_02c8, 0x7f00_0001, 0][random.below(4)] as UInt32), argument() & 0xffff, UInt(random.below(30)), argument())
+        case .ping: (socketAddress(), argument() & 0xffff, UInt(random.below(30)), argument())
         case .dhcpRequest: (UInt(random.below(3)), UInt(random.below(30)), random.below(2) == 0 ? argument() : pointer(), 0)  // the lease is not given up
         case .setGroup: (random.below(2) == 0 ? 0 : target(), argument(), 0, 0)
-        case .bind: (descriptor(), random.below(2) == 0 ? argument() : socketName(), 0, 0)
-        case .connect: (descriptor(), socketName(), 0, 0)
-        case .sendto: (descriptor(), pointer(), random.below(3) == 0 ? argument() : UInt(random.below(3000)), random.below(2) == 0 ? 0 : socketName())
+        case .bind: (descriptor(), random.below(2) == 0 ? argument() : socketAddress(), 0, 0)
+        case .connect: (descriptor(), socketAddress(), 0, 0)
+        case .sendto: (descriptor(), pointer(), random.below(3) == 0 ? argument() : UInt(random.below(3000)), random.below(2) == 0 ? 0 : socketAddress())
         case .recvfrom: (descriptor(), random.below(2) == 0 ? argument() : pointer(), argument(), random.below(2) == 0 ? 0 : pointer())
         case .setsockopt: (descriptor(), UInt(random.below(4)), UInt(random.below(30)), 0)
         case .getsockname, .getpeername: (descriptor(), random.below(2) == 0 ? argument() : pointer(), 0, 0)
@@ -85,9 +85,15 @@ enum WildProcess {
         }
     }
 
-    /// Of this machine, or of one that is not there: nothing goes beyond the machine's own network.
-    private static func socketName() -> UInt {
-        [0x7f00_0001, 0x0a00_020f, 0x0a00_02c8, 0][random.below(4)] << 16 | UInt(random.below(8) == 0 ? random.below(65536) : 5000 + random.below(4))
+    nonisolated(unsafe) private static var record = SocketAddress.none
+
+    /// A record with an address of this machine, or of one that is not there: nothing goes beyond the machine's own network.
+    private static func socketAddress() -> UInt {
+        let address: UInt32 = [0x7f00_0001, 0x0a00_020f, 0x0a00_02c8, 0][random.below(4)]
+        record = SocketAddress(
+            random.below(8) == 0 ? .none : NetworkAddress(ipv4: address),
+            port: UInt16(random.below(8) == 0 ? random.below(65536) : 5000 + random.below(4)), scope: UInt32(random.below(3)))
+        return withUnsafeMutablePointer(to: &record) { UInt(bitPattern: $0) }
     }
 
     /// Anything.

@@ -1,0 +1,59 @@
+// Echo requests in the kernel: the threads that wait for a reply. The stack has the requests themselves.
+
+import Drivers
+import NetStack
+import SystemInterface
+
+enum Echoes {
+    /// By echo slot: the thread that waits for the reply.
+    nonisolated(unsafe) private static var waiters = UnsafeMutablePointer<WaitQueue>(bitPattern: 8).unsafelyUnwrapped
+
+    static func start() {
+        waiters = bootTable(WaitQueue.self, StackLimit.echoes)
+        for i in 0..<StackLimit.echoes { (waiters + i).initialize(to: WaitQueue()) }
+    }
+
+    static func wake(_ slot: Int) { waiters[slot].wakeAll() }
+
+    /// Sends an echo request and sleeps until its reply. Throws why there is none.
+    static func ping(
+        _ address: IPAddress, payload: Int, sequence: UInt16, timeout: Duration
+    ) throws(SystemError) -> EchoReply {
+        try Leases.awaitAddress(for: address)
+        let slot = try Network.withStack { (stack) throws(SystemError) -> Int in
+            do throws(EchoError) {
+                return try stack.startEcho(to: address, payloadCount: payload, sequence: sequence, timeout: timeout, now: Clock.now)
+            } catch {
+                throw error.systemError
+            }
+        }
+        let outcome: EchoOutcome
+        do throws(SystemError) {
+            outcome = try waiters[slot].wait { () throws(SystemError) -> EchoOutcome? in
+                Network.onStack { $0.takeEcho(slot) } ?? nil
+            }
+        } catch {
+            Network.onStack { $0.cancelEcho(slot) }
+            throw error
+        }
+        switch outcome {
+        case .reply(let reply): return reply
+        case .failed(let error): throw error.systemError
+        }
+    }
+}
+
+extension EchoError {
+    /// The number that crosses the system-call border.
+    fileprivate var systemError: SystemError {
+        switch self {
+        case .noInterface: .networkDown
+        case .noRoute, .networkUnreachable: .networkUnreachable
+        case .noMemory, .tooManyRequests: .noBufferSpace
+        case .tooLarge: .messageTooLong
+        case .badAddress: .invalidArgument
+        case .timedOut: .timedOut
+        case .hostUnreachable, .unreachable, .timeExceeded: .hostUnreachable
+        }
+    }
+}

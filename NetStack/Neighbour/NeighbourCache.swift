@@ -1,0 +1,331 @@
+// The neighbour cache of all interfaces, for ARP and Neighbour Discovery alike (RFC 4861, 5.1; RFC 826; RFC 1122, 2.3.2): a hash table of
+// fixed size, and the packets that wait for answers.
+//
+// Promise: at most one question a second for each neighbour; a bounded number of packets wait for a bounded time. Entries without an answer
+// have a small share of their own, of which the oldest leaves first; among the others, the stale one that was not used for longest makes
+// room; a reachable neighbour, a gateway and an entry made by hand never do. The cache sends nothing itself: it says what is to be sent.
+
+import Storage
+
+/// What to do with a packet for a neighbour.
+enum NeighbourAnswer {
+    case known(EthernetAddress)
+    /// There is no entry: `begin` makes one.
+    case unknown
+    /// The packet waits at this entry.
+    case waits(Int)
+    /// The packet waits at this entry, which is new: a question is to be sent.
+    case asks(Int)
+    /// Every entry is in use.
+    case full
+}
+
+struct NeighbourCache: ~Copyable {
+    private static var capacity: Int { StackLimit.neighbours }
+    private static var chainCount: Int { 256 }
+
+    static var memoryNeeded: Int {
+        TableMemory.byteCount(NeighbourEntry.self, capacity) + TableMemory.byteCount(Int16.self, chainCount)
+    }
+
+    let entries: Table<NeighbourEntry>
+    private let chains: Table<Int16>
+    private let key: UInt64
+    private var firstFree: Int16 = 0
+    /// The incomplete entries, by age.
+    private var oldest: Int16 = -1
+    private var newest: Int16 = -1
+    private(set) var incompleteCount = 0
+    private var permanentCount = 0
+    /// Packets that wait in all entries.
+    private var waitingCount = 0
+
+    /// - Parameter key: random; a sender who does not know it cannot make entries share one chain.
+    init(_ memory: inout TableMemory, key: UInt64) {
+        entries = memory.table(Self.capacity) { NeighbourEntry() }
+        chains = memory.table(Self.chainCount) { -1 }
+        self.key = key
+        for i in 0..<Self.capacity { entries[i].next = i + 1 < Self.capacity ? Int16(i + 1) : -1 }
+    }
+
+    // MARK: Looking up
+
+    @inline(__always)
+    private func chain(_ address: IPAddress, _ interface: InterfaceID) -> Int {
+        Int(truncatingIfNeeded: address.hash(key ^ UInt64(interface.rawValue)) >> 56)
+    }
+
+    /// The entry of an address; nil when there is none.
+    @inline(__always)
+    func find(_ address: IPAddress, on interface: InterfaceID) -> Int? {
+        var i = Int(chains[chain(address, interface)])
+        while i >= 0 {
+            let entry = entries.ref(i)
+            if entry.value.address == address, entry.value.interface == interface { return i }
+            i = Int(entry.value.next)
+        }
+        return nil
+    }
+
+    /// The neighbour at an index from 0 up to `StackLimit.neighbours`; nil when the entry is free.
+    func neighbour(_ index: Int, now: Instant) -> Neighbour? {
+        guard index >= 0, index < Self.capacity, entries[index].isUsed else { return nil }
+        let state = entries[index].state(at: now)
+        return Neighbour(
+            address: entries[index].address, interface: entries[index].interface,
+            hardware: state == .incomplete ? nil : entries[index].hardware, state: state, reachableUntil: entries[index].reachableUntil)
+    }
+
+    /// Where to send a packet for a neighbour.
+    @inline(__always)
+    mutating func resolve(
+        _ address: IPAddress, on interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
+    ) -> NeighbourAnswer {
+        guard let i = find(address, on: interface) else { return .unknown }
+        let entry = entries.ref(i)
+        entry.value.lastUse = now
+        switch entry.value.state(at: now) {
+        case .incomplete: return .waits(i)
+        case .stale:
+            entry.value.state = .delay
+            timers.set(.neighbour(i), at: now + NeighbourLimit.delayFirstProbe)
+            return .known(entry.value.hardware)
+        case .reachable, .delay, .probe, .permanent: return .known(entry.value.hardware)
+        }
+    }
+
+    /// Makes an entry for an address that has none, where packets can wait.
+    @inline(never)
+    mutating func begin(
+        _ address: IPAddress, on interface: InterfaceID, isGateway: Bool, now: Instant, _ timers: inout TimerQueue
+    ) -> NeighbourAnswer {
+        if incompleteCount >= StackLimit.incompleteNeighbours, let oldest = oldestIncomplete() { remove(oldest, &timers) }
+        guard incompleteCount < StackLimit.incompleteNeighbours, let i = place(now: now, &timers) ?? dropIncomplete(&timers) else {
+            return .full
+        }
+        enter(i, address, on: interface, isGateway: isGateway, now: now)
+        entries[i].state = .incomplete
+        entries[i].questions = 1
+        link(i)
+        timers.set(.neighbour(i), at: now + NeighbourLimit.retransmission)
+        return .asks(i)
+    }
+
+    /// Lets a packet wait at an incomplete entry. Gives back one for which there is no more room: the oldest.
+    mutating func wait(_ packet: consuming Packet, at i: Int) -> Packet? {
+        entries[i].waiting.append(packet)
+        waitingCount += 1
+        guard entries[i].waiting.count > NeighbourLimit.waiting || waitingCount > NeighbourLimit.waitingInAll else { return nil }
+        waitingCount -= 1
+        return entries[i].waiting.removeFirst()
+    }
+
+    /// The next packet that waited for an address and now need not.
+    mutating func nextReady(_ i: Int) -> Packet? {
+        guard entries[i].state != .incomplete, let packet = entries[i].waiting.removeFirst() else { return nil }
+        waitingCount -= 1
+        return packet
+    }
+
+    // MARK: Room
+
+    /// A free entry, or that of the stale neighbour that was not used for longest; nil when there is neither.
+    private mutating func place(now: Instant, _ timers: inout TimerQueue) -> Int? {
+        if firstFree >= 0 { return Int(firstFree) }
+        var best: Int?
+        for i in 0..<Self.capacity where entries[i].state(at: now) == .stale && !entries[i].isGateway {
+            if let known = best, entries[known].lastUse <= entries[i].lastUse { continue }
+            best = i
+        }
+        guard let best else { return nil }
+        remove(best, &timers)
+        return best
+    }
+
+    private mutating func dropIncomplete(_ timers: inout TimerQueue) -> Int? {
+        guard let oldest = oldestIncomplete() else { return nil }
+        remove(oldest, &timers)
+        return oldest
+    }
+
+    /// The incomplete entry that began first, gateways left out.
+    private func oldestIncomplete() -> Int? {
+        var i = Int(oldest)
+        while i >= 0, entries[i].isGateway { i = Int(entries[i].newer) }
+        return i >= 0 ? i : nil
+    }
+
+    /// Takes the first free entry for an address.
+    private mutating func enter(_ i: Int, _ address: IPAddress, on interface: InterfaceID, isGateway: Bool, now: Instant) {
+        precondition(Int(firstFree) == i, "a neighbour's entry is taken that is not the first free one")
+        firstFree = entries[i].next
+        let chain = chain(address, interface)
+        entries[i].isUsed = true
+        entries[i].address = address
+        entries[i].interface = interface
+        entries[i].isGateway = isGateway
+        entries[i].lastUse = now
+        entries[i].quietUntil = .start
+        entries[i].next = chains[chain]
+        chains[chain] = Int16(truncatingIfNeeded: i)
+    }
+
+    /// Forgets a neighbour; packets that wait for it are dropped.
+    mutating func remove(_ i: Int, _ timers: inout TimerQueue) {
+        timers.cancel(.neighbour(i))
+        waitingCount -= entries[i].waiting.count
+        entries[i].waiting.removeAll()
+        if entries[i].state == .incomplete { unlink(i) }
+        if entries[i].state == .permanent { permanentCount -= 1 }
+        let chain = chain(entries[i].address, entries[i].interface)
+        if Int(chains[chain]) == i {
+            chains[chain] = entries[i].next
+        } else {
+            var before = Int(chains[chain])
+            while Int(entries[before].next) != i { before = Int(entries[before].next) }
+            entries[before].next = entries[i].next
+        }
+        entries[i].isUsed = false
+        entries[i].state = .incomplete
+        entries[i].next = firstFree
+        firstFree = Int16(truncatingIfNeeded: i)
+    }
+
+    /// Puts an entry at the end of the incomplete ones.
+    private mutating func link(_ i: Int) {
+        incompleteCount += 1
+        entries[i].older = newest
+        entries[i].newer = -1
+        if newest >= 0 { entries[Int(newest)].newer = Int16(truncatingIfNeeded: i) } else { oldest = Int16(truncatingIfNeeded: i) }
+        newest = Int16(truncatingIfNeeded: i)
+    }
+
+    private mutating func unlink(_ i: Int) {
+        incompleteCount -= 1
+        let older = entries[i].older, newer = entries[i].newer
+        if older >= 0 { entries[Int(older)].newer = newer } else { oldest = newer }
+        if newer >= 0 { entries[Int(newer)].older = older } else { newest = older }
+    }
+
+    // MARK: What neighbours say
+
+    /// What a message of a neighbour's means.
+    enum News {
+        /// Nothing new.
+        case nothing
+        /// A reply to no open question.
+        case unsolicited
+        /// The address is known now: packets that wait at this entry may leave.
+        case answered(Int)
+        /// It contradicts what is known: this neighbour is to be asked, at the hardware address that it had.
+        case contradicted(Int)
+    }
+
+    /// Takes a reply: it counts when it answers an open question, and only from the station that was asked when one was.
+    mutating func hearReply(
+        _ address: IPAddress, _ hardware: EthernetAddress, on interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
+    ) -> News {
+        guard let i = find(address, on: interface) else { return .unsolicited }
+        switch entries[i].state {
+        case .incomplete: break
+        case .probe: guard entries[i].hardware == hardware else { return .unsolicited }
+        case .reachable, .stale, .delay: return entries[i].hardware == hardware ? .unsolicited : contradict(i, now: now, &timers)
+        case .permanent: return .unsolicited
+        }
+        complete(i, hardware, .reachable, now: now, &timers)
+        return .answered(i)
+    }
+
+    /// Takes what a neighbour says of itself when it asks: a new one is believed until it is used (stale) when `mayLearn`.
+    mutating func hearRequest(
+        _ address: IPAddress, _ hardware: EthernetAddress, on interface: InterfaceID, mayLearn: Bool, isGateway: Bool, now: Instant,
+        _ timers: inout TimerQueue
+    ) -> News {
+        guard let i = find(address, on: interface) else {
+            guard mayLearn, let i = place(now: now, &timers) else { return .nothing }
+            enter(i, address, on: interface, isGateway: isGateway, now: now)
+            entries[i].state = .stale
+            entries[i].hardware = hardware
+            return .nothing
+        }
+        switch entries[i].state {
+        case .incomplete:
+            complete(i, hardware, .stale, now: now, &timers)
+            return .answered(i)
+        case .probe, .permanent: return .nothing
+        case .reachable, .stale, .delay: return entries[i].hardware == hardware ? .nothing : contradict(i, now: now, &timers)
+        }
+    }
+
+    private mutating func complete(
+        _ i: Int, _ hardware: EthernetAddress, _ state: NeighbourState, now: Instant, _ timers: inout TimerQueue
+    ) {
+        if entries[i].state == .incomplete { unlink(i) }
+        timers.cancel(.neighbour(i))
+        entries[i].hardware = hardware
+        entries[i].state = state
+        entries[i].reachableUntil = now + NeighbourLimit.reachableTime
+    }
+
+    /// Another station claims a neighbour's address: the neighbour itself is asked, at most once a second.
+    private mutating func contradict(_ i: Int, now: Instant, _ timers: inout TimerQueue) -> News {
+        guard now >= entries[i].quietUntil else { return .nothing }
+        probe(i, now: now, &timers)
+        return .contradicted(i)
+    }
+
+    private mutating func probe(_ i: Int, now: Instant, _ timers: inout TimerQueue) {
+        entries[i].state = .probe
+        entries[i].questions = 1
+        entries[i].quietUntil = now + NeighbourLimit.retransmission
+        timers.set(.neighbour(i), at: now + NeighbourLimit.retransmission)
+    }
+
+    // MARK: Time
+
+    /// What to do when a neighbour's timer is due.
+    enum Step: ~Copyable {
+        /// Ask: everyone on the link, or (probing) this neighbour alone.
+        case ask(EthernetAddress?)
+        /// Given up, with the packets that waited.
+        case failed(PacketQueue)
+    }
+
+    mutating func timeout(_ i: Int, now: Instant, _ timers: inout TimerQueue) -> Step {
+        if entries[i].state == .delay {
+            probe(i, now: now, &timers)
+            return .ask(entries[i].hardware)
+        }
+        guard Int(entries[i].questions) < NeighbourLimit.questions else {
+            var waiting = PacketQueue()
+            swap(&waiting, &entries[i].waiting)
+            waitingCount -= waiting.count
+            remove(i, &timers)
+            return .failed(waiting)
+        }
+        entries[i].questions += 1
+        timers.set(.neighbour(i), at: now + NeighbourLimit.retransmission)
+        return .ask(entries[i].state == .probe ? entries[i].hardware : nil)
+    }
+
+    // MARK: By hand
+
+    /// Makes an entry that stays. Returns it, for the packets that waited there; nil when there is no room for another.
+    mutating func makePermanent(
+        _ address: IPAddress, _ hardware: EthernetAddress, on interface: InterfaceID, isGateway: Bool, now: Instant,
+        _ timers: inout TimerQueue
+    ) -> Int? {
+        if let i = find(address, on: interface) {
+            guard entries[i].state == .permanent || permanentCount < NeighbourLimit.permanent else { return nil }
+            if entries[i].state != .permanent { permanentCount += 1 }
+            complete(i, hardware, .permanent, now: now, &timers)
+            return i
+        }
+        guard permanentCount < NeighbourLimit.permanent, let i = place(now: now, &timers) ?? dropIncomplete(&timers) else { return nil }
+        enter(i, address, on: interface, isGateway: isGateway, now: now)
+        entries[i].state = .stale
+        permanentCount += 1
+        complete(i, hardware, .permanent, now: now, &timers)
+        return i
+    }
+}

@@ -1,0 +1,259 @@
+// All sockets of a stack: numbers, the state behind them, ports and queues.
+//
+// Promise: a datagram goes to one socket, the one whose addresses fit most closely, or is dropped under a counted reason; the users'
+// sockets together hold a limited share of the pool, so that readers that sleep do not stop the cards. The stack's own sockets have numbers
+// and queues that no user's socket takes.
+
+import Storage
+
+struct SocketTable: ~Copyable {
+    /// Buffers that one socket keeps.
+    static var queueLimit: Int { 256 }
+    /// Buffers that one of the stack's own sockets keeps.
+    static var ownQueueLimit: Int { 8 }
+
+    static func memoryNeeded(sockets: Int) -> Int {
+        let count = sockets + StackLimit.ownSockets
+        return TableMemory.byteCount(Socket.self, count) + TableMemory.byteCount(UDPSocket.self, count)
+            + TableMemory.byteCount(Int16.self, count) + TableMemory.byteCount(CaptureSocket.self, StackLimit.captures)
+            + PortMap.memoryNeeded(sockets: count)
+    }
+
+    /// Numbers of the users' sockets: from 0 up to this. The stack's own come behind.
+    let userCount: Int
+    private let sockets: Table<Socket>
+    private let udp: Table<UDPSocket>
+    let captures: Table<CaptureSocket>
+    /// By number: the next closed one; -1 ends the list.
+    private let nextClosed: Table<Int16>
+    private var firstClosed: Int16 = 0
+    private var ports: PortMap
+    var groups = GroupDemand()
+    /// Buffers in all queues of the users' sockets, and how many there may be.
+    private(set) var queued = 0
+    let totalLimit: Int
+    private var nextEphemeralPort: UInt16
+
+    init(_ memory: inout TableMemory, count: Int, poolSize: Int, random: UInt64) {
+        let all = count + StackLimit.ownSockets
+        userCount = count
+        sockets = memory.table(all) { .closed }
+        udp = memory.table(all) { UDPSocket() }
+        nextClosed = memory.table(all) { -1 }
+        captures = memory.table(StackLimit.captures) { CaptureSocket() }
+        ports = PortMap(&memory, sockets: all)
+        totalLimit = max(1, poolSize * 3 / 8)
+        nextEphemeralPort = 49152 | UInt16(truncatingIfNeeded: random >> 40)
+        for i in 0..<count { nextClosed[i] = i + 1 < count ? Int16(truncatingIfNeeded: i + 1) : -1 }
+        if count == 0 { firstClosed = -1 }
+    }
+
+    var count: Int { sockets.count }
+
+    /// `closed` for a number that no socket has.
+    subscript(i: Int) -> Socket {
+        @inline(__always) get { i >= 0 && i < sockets.count ? sockets[i] : .closed }
+    }
+
+    /// The state of a UDP socket; nil for any other.
+    @inline(__always)
+    func udp(_ i: Int) -> Ref<UDPSocket>? {
+        if case .udp(let socket) = self[i] { return socket }
+        return nil
+    }
+
+    // MARK: Opening and closing
+
+    /// A user's new UDP socket; nil when there are too many.
+    mutating func openUDP() -> Int? {
+        guard let i = takeNumber() else { return nil }
+        sockets[i] = .udp(udp.ref(i))
+        return i
+    }
+
+    /// Opens one of the stack's own UDP sockets, number `own` of them.
+    mutating func openOwn(_ own: Int) -> Int {
+        let i = userCount + own
+        close(i)
+        sockets[i] = .udp(udp.ref(i))
+        return i
+    }
+
+    @inline(__always)
+    func isOwn(_ i: Int) -> Bool { i >= userCount }
+
+    /// A new socket that shows the wire; nil when there are too many.
+    mutating func openCapture() -> Int? {
+        for capture in 0..<captures.count where !captures[capture].isOpen {
+            guard let i = takeNumber() else { return nil }
+            captures[capture].isOpen = true
+            captures[capture].number = i
+            sockets[i] = .capture(captures.ref(capture))
+            return i
+        }
+        return nil
+    }
+
+    private mutating func takeNumber() -> Int? {
+        guard firstClosed >= 0 else { return nil }
+        let i = Int(firstClosed)
+        firstClosed = nextClosed[i]
+        return i
+    }
+
+    /// Closes a socket; what waits in it is dropped.
+    mutating func close(_ i: Int) {
+        switch self[i] {
+        case .closed: return
+        case .udp(let socket):
+            unbind(i)
+            empty(&socket.value.received, i)
+            socket.value = UDPSocket()
+        case .capture(let socket):
+            empty(&socket.value.received, i)
+            socket.value = CaptureSocket()
+        }
+        sockets[i] = .closed
+        guard !isOwn(i) else { return }
+        nextClosed[i] = firstClosed
+        firstClosed = Int16(truncatingIfNeeded: i)
+    }
+
+    private mutating func empty(_ queue: inout ReceiveQueue, _ i: Int) {
+        if !isOwn(i) { queued -= queue.held }
+        queue.held = 0
+        queue.packets.removeAll()
+    }
+
+    // MARK: Ports
+
+    /// Gives a socket its local address; port 0 takes a free one of the dynamic ports (RFC 6335: 49152 and up).
+    mutating func bind(_ i: Int, to wanted: Endpoint) throws(SocketError) {
+        guard let socket = udp(i) else { throw .noDestination }
+        var local = wanted
+        if local.port == 0 {
+            var tries = 16384
+            repeat {
+                guard tries > 0 else { throw .addressInUse }
+                tries -= 1
+                local.port = nextEphemeralPort
+                nextEphemeralPort = nextEphemeralPort == .max ? 49152 : nextEphemeralPort + 1
+            } while isTaken(local, but: i)
+        } else if isTaken(local, but: i) {
+            throw .addressInUse
+        }
+        unbind(i)
+        socket.value.local = local
+        ports.insert(i, at: local.port)
+        groups.add(local.address)
+    }
+
+    private func isTaken(_ local: Endpoint, but own: Int) -> Bool {
+        var i = ports.first(local.port)
+        while i >= 0 {
+            let other = udp[i].local
+            if i != own, other.port == local.port,
+                other.address == local.address || other.address.isUnspecified || local.address.isUnspecified
+            {
+                return true
+            }
+            i = ports.next(after: i)
+        }
+        return false
+    }
+
+    private mutating func unbind(_ i: Int) {
+        guard let socket = udp(i), socket.value.isBound else { return }
+        ports.remove(i, at: socket.value.local.port)
+        groups.remove(socket.value.local.address)
+        socket.value.local = .unspecified
+    }
+
+    /// The UDP socket for a datagram: connected to its sender, else bound to its destination, else bound to any.
+    @inline(__always)
+    func find(_ destination: Endpoint, from source: Endpoint) -> Int? {
+        var best: Int?
+        var bestScore = -1
+        var i = ports.first(destination.port)
+        while i >= 0 {
+            let score = udp[i].score(destination, from: source)
+            if score > bestScore {
+                best = i
+                bestScore = score
+            }
+            i = ports.next(after: i)
+        }
+        return best
+    }
+
+    // MARK: Queues
+
+    /// Queues a payload, perhaps a train; gives it back when there is no room.
+    @inline(__always)
+    mutating func deliver(_ payload: consuming Packet, to i: Int, from source: Endpoint) -> Packet? {
+        let socket = udp.ref(i)
+        let parts = payload.hasRest ? payload.partCount : 1
+        guard hasRoom(i, parts, socket.value.received.held) else {
+            socket.value.received.dropped &+= 1
+            return payload
+        }
+        payload.source = source
+        socket.value.received.packets.append(payload)
+        socket.value.received.held += parts
+        if !isOwn(i) { queued += parts }
+        return nil
+    }
+
+    /// Queues a copy of a frame for a capture socket, or drops it when there is no room.
+    mutating func deliver(captured frame: consuming Packet, to socket: Ref<CaptureSocket>) {
+        guard hasRoom(socket.value.number, 1, socket.value.received.held) else {
+            socket.value.received.dropped &+= 1
+            return
+        }
+        socket.value.received.packets.append(frame)
+        socket.value.received.held += 1
+        queued += 1
+    }
+
+    @inline(__always)
+    private func hasRoom(_ i: Int, _ count: Int, _ held: Int) -> Bool {
+        isOwn(i) ? held + count <= Self.ownQueueLimit : held + count <= Self.queueLimit && queued + count <= totalLimit
+    }
+
+    /// The oldest datagram, or captured frame, in a socket's queue.
+    mutating func take(from i: Int) -> Datagram? {
+        switch self[i] {
+        case .closed: return nil
+        case .udp(let socket):
+            guard let packet = take(from: &socket.value.received, i) else { return nil }
+            let source = packet.source
+            return Datagram(payload: packet, source: source)
+        case .capture(let socket):
+            guard let packet = take(from: &socket.value.received, i) else { return nil }
+            return Datagram(payload: packet, source: .unspecified)
+        }
+    }
+
+    @inline(__always)
+    private mutating func take(from queue: inout ReceiveQueue, _ i: Int) -> Packet? {
+        guard let packet = queue.packets.removeFirst() else { return nil }
+        let parts = packet.hasRest ? packet.partCount : 1
+        queue.held -= parts
+        if !isOwn(i) { queued -= parts }
+        return packet
+    }
+
+    /// Notes an error about a datagram of ours at the socket that is connected there, and returns that; nil when there is none.
+    mutating func report(_ error: SocketError, by reporter: IPAddress, local port: UInt16, remote: Endpoint) -> Int? {
+        var i = ports.first(port)
+        while i >= 0 {
+            if udp[i].local.port == port, let peer = udp[i].peer, peer == remote {
+                udp[i].pendingError = error
+                udp[i].errorReporter = reporter
+                return i
+            }
+            i = ports.next(after: i)
+        }
+        return nil
+    }
+}

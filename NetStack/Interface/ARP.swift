@@ -11,11 +11,12 @@ extension NetStack where Device: ~Copyable {
     /// Takes an ARP message: the frame without its Ethernet header.
     @inline(never)
     mutating func inputARP(_ packet: consuming Packet, at i: InterfaceID, now: Instant) {
+        let interface = interfaces.ref(i.place)
         guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else { return drop(.arpMalformed, at: i) }
-        guard message.senderHardware != interfaces[i.place].hardware else { return drop(.arpFromOurself, at: i) }
+        guard message.senderHardware != interface.value.hardware else { return drop(.arpFromOurself, at: i) }
         if isContest(message, at: i) { return contest(message, at: i, now: now) }
-        guard interfaces[i.place].hasAddress else { return drop(.noInterfaceAddress, at: i) }
-        let asksForUs = message.operation == .request && message.targetProtocol == interfaces[i.place].address
+        guard interface.value.hasAddress else { return drop(.noInterfaceAddress, at: i) }
+        let asksForUs = message.operation == .request && message.targetProtocol == interface.value.address
         if message.senderProtocol != .any {  // 0.0.0.0 probes for conflicts (RFC 5227) and is answered
             guard learn(from: message, at: i, mayLearn: asksForUs, now: now) else { return drop(.arpMalformed, at: i) }
         }
@@ -53,11 +54,12 @@ extension NetStack where Device: ~Copyable {
 
     /// Whether another station says that our address is its own, or one that we probe; or probes for the latter too.
     private func isContest(_ message: ARPMessage, at i: InterfaceID) -> Bool {
-        if let probed = interfaces[i.place].dhcp.probedAddress {
+        let interface = interfaces.ref(i.place)
+        if let probed = interface.value.dhcp.probedAddress {
             let wants = message.operation == .request && message.senderProtocol == .any && message.targetProtocol == probed
             if wants || message.senderProtocol == probed { return true }
         }
-        return interfaces[i.place].hasAddress && message.senderProtocol == interfaces[i.place].address
+        return interface.value.hasAddress && message.senderProtocol == interface.value.address
     }
 
     /// Defends the address. An address by hand is kept whatever others say; one from a server is given up to a station that answers
@@ -81,10 +83,11 @@ extension NetStack where Device: ~Copyable {
     }
 
     private mutating func replyARP(to request: ARPMessage, in packet: consuming Packet, at i: InterfaceID, now: Instant) {
+        let interface = interfaces.ref(i.place)
         packet.resize(to: ARPMessage.byteCount)
         var bytes = packet.mutableBytes
         ARPMessage(
-            operation: .reply, senderHardware: interfaces[i.place].hardware, senderProtocol: interfaces[i.place].address,
+            operation: .reply, senderHardware: interface.value.hardware, senderProtocol: interface.value.address,
             targetHardware: request.senderHardware, targetProtocol: request.senderProtocol
         ).emit(to: &bytes)
         transmit(packet, to: request.senderHardware, type: EtherType.arp, at: i, now: now)
@@ -98,10 +101,11 @@ extension NetStack where Device: ~Copyable {
     mutating func request(
         _ wanted: IPv4Address, at i: InterfaceID, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, now: Instant
     ) {
+        let interface = interfaces.ref(i.place)
         guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return drop(.noPacket, at: i) }
         var bytes = packet.mutableBytes
         ARPMessage(
-            operation: .request, senderHardware: interfaces[i.place].hardware, senderProtocol: sender ?? interfaces[i.place].address,
+            operation: .request, senderHardware: interface.value.hardware, senderProtocol: sender ?? interface.value.address,
             targetHardware: .zero, targetProtocol: wanted
         ).emit(to: &bytes)
         transmit(packet, to: neighbour ?? .broadcast, type: EtherType.arp, at: i, now: now)
@@ -115,12 +119,13 @@ extension NetStack where Device: ~Copyable {
 
     /// An announcement, or a question to a station that claims our address, is due.
     mutating func claimTimer(_ i: InterfaceID, now: Instant) {
-        if interfaces[i.place].claim.announces(now: now) { announce(i, now: now) }
-        if let rival = interfaces[i.place].claim.nextQuestion(now: now) {
-            let address = interfaces[i.place].dhcp.probedAddress ?? interfaces[i.place].address
+        let interface = interfaces.ref(i.place)
+        if interface.value.claim.announces(now: now) { announce(i, now: now) }
+        if let rival = interface.value.claim.nextQuestion(now: now) {
+            let address = interface.value.dhcp.probedAddress ?? interface.value.address
             request(address, at: i, from: rival, as: .any, now: now)
         }
-        timers.set(.claim(i), at: interfaces[i.place].claim.deadline)
+        timers.set(.claim(i), at: interface.value.claim.deadline)
     }
 
     /// A neighbour has not answered, or is to be asked whether it is still there.

@@ -71,9 +71,10 @@ extension NetStack where Device: ~Copyable {
         let hardware = device.hardwareAddress, mtu = device.mtu, capabilities = device.capabilities, isLinkUp = device.isLinkUp
         guard let index = devices.add(device) else { return nil }
         let id = InterfaceID.card(index)
-        interfaces[id.place] = NetworkInterface(
+        let interface = interfaces.ref(id.place)
+        interface.value = NetworkInterface(
             id, hardware: hardware, mtu: mtu, capabilities: capabilities, isLinkUp: isLinkUp, random: random.fork())
-        interfaces[id.place].capture.isOn = isCapturing
+        interface.value.capture.isOn = isCapturing
         devices[index].accept(filter)
         return id
     }
@@ -119,16 +120,17 @@ extension NetStack where Device: ~Copyable {
 
     @inline(never)
     private mutating func linkChanged(_ id: InterfaceID, now: Instant) {
-        interfaces[id.place].isLinkUp.toggle()
+        let interface = interfaces.ref(id.place)
+        interface.value.isLinkUp.toggle()
         completions.append(.link(id))
-        guard interfaces[id.place].isLinkUp else { return }
-        if interfaces[id.place].dhcp.isActive {
-            interfaces[id.place].dhcp.linkIsBack(now: now)
+        guard interface.value.isLinkUp else { return }
+        if interface.value.dhcp.isActive {
+            interface.value.dhcp.linkIsBack(now: now)
             runDHCP(id, now: now)
         }
-        if interfaces[id.place].hasAddress {
-            interfaces[id.place].claim = AddressClaim(announcements: AddressClaim.announcements)
-            timers.set(.claim(id), at: interfaces[id.place].claim.deadline)
+        if interface.value.hasAddress {
+            interface.value.claim = AddressClaim(announcements: AddressClaim.announcements)
+            timers.set(.claim(id), at: interface.value.claim.deadline)
         }
     }
 

@@ -39,17 +39,18 @@ extension NetStack where Device: ~Copyable {
 
     /// Gives an interface its IPv4 address: the routes that came with the old one go, those to the new network and to its router come.
     mutating func assign(_ i: InterfaceID, _ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
-        interfaces[i.place].configure(address, prefixLength: prefixLength, gateway: gateway)
-        timers.set(.claim(i), at: interfaces[i.place].claim.deadline)
+        let interface = interfaces.ref(i.place)
+        interface.value.configure(address, prefixLength: prefixLength, gateway: gateway)
+        timers.set(.claim(i), at: interface.value.claim.deadline)
         let keepsStatic = address != .any
         routes.remove { $0.interface == i && !($0.isStatic && keepsStatic) }
         if keepsStatic {
-            let prefixLength = interfaces[i.place].prefixLength
+            let prefixLength = interface.value.prefixLength
             let network = IPv4Address(bits: address.bits & ipv4Mask(prefixLength))
             addOwn(RouteEntry(network, prefixLength: prefixLength, interface: i))
             if let gateway {
                 // A router outside of the network is a neighbour all the same, by a route of its own.
-                if !interfaces[i.place].isDirect(gateway) { addOwn(RouteEntry(gateway, prefixLength: 32, interface: i)) }
+                if !interface.value.isDirect(gateway) { addOwn(RouteEntry(gateway, prefixLength: 32, interface: i)) }
                 addOwn(RouteEntry(.any, prefixLength: 0, gateway: gateway, interface: i))
             }
         }

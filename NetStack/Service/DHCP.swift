@@ -24,9 +24,10 @@ extension NetStack where Device: ~Copyable {
     @discardableResult
     public mutating func releaseDHCP(_ i: InterfaceID, now: Instant) -> Bool {
         guard isCard(i) else { return false }
+        let interface = interfaces.ref(i.place)
         // Straight to where the lease came from: no answer to ARP could be waited for without an address.
-        let hardware = interfaces[i.place].dhcp.serverHardware
-        if let message = interfaces[i.place].dhcp.release(now: now), let server = message.server {
+        let hardware = interface.value.dhcp.serverHardware
+        if let message = interface.value.dhcp.release(now: now), let server = message.server {
             send(message, from: message.clientAddress, to: server, at: i, hardware: hardware, now: now)
             assign(i, .any, prefixLength: 0, gateway: nil)
         }
@@ -52,9 +53,10 @@ extension NetStack where Device: ~Copyable {
 
     /// Sets the client's timer, and lists what its caller is to hear of. After each call of the client's.
     mutating func noteDHCP(_ i: InterfaceID) {
-        timers.set(.dhcp(i), at: interfaces[i.place].dhcp.deadline)
-        guard interfaces[i.place].dhcp.hasChanged else { return }
-        interfaces[i.place].dhcp.hasChanged = false
+        let interface = interfaces.ref(i.place)
+        timers.set(.dhcp(i), at: interface.value.dhcp.deadline)
+        guard interface.value.dhcp.hasChanged else { return }
+        interface.value.dhcp.hasChanged = false
         completions.append(.lease(i))
     }
 
@@ -62,14 +64,15 @@ extension NetStack where Device: ~Copyable {
 
     /// Does what the client wants done.
     mutating func runDHCP(_ i: InterfaceID, now: Instant) {
-        while let action = interfaces[i.place].dhcp.next(now: now) {
+        let interface = interfaces.ref(i.place)
+        while let action = interface.value.dhcp.next(now: now) {
             switch action {
             case .send(let message, let server):
                 send(message, from: message.clientAddress, to: server ?? .broadcast, at: i, hardware: nil, now: now)
             case .probe(let address): request(address, at: i, from: nil, as: .any, now: now)
             case .take(let lease):
                 // A renewed lease changes nothing that is in use, and is not announced again.
-                if !interfaces[i.place].uses(lease) {
+                if !interface.value.uses(lease) {
                     assign(i, lease.address, prefixLength: lease.prefixLength, gateway: lease.router)
                 }
             case .drop: assign(i, .any, prefixLength: 0, gateway: nil)

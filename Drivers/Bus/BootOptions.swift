@@ -18,7 +18,7 @@ public struct BootOptions {
     private var hints = InlineArray<4, UInt64>(repeating: 0)
     public private(set) var hintCount = 0
     public private(set) var withoutFeatures: UInt64 = 0
-    /// Words for us that make no sense.
+    /// Words of ours whose value does not parse.
     public private(set) var misspelt = 0
 
     /// Hint number `index`, 0 up to `hintCount`.

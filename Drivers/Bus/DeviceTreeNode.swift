@@ -61,7 +61,7 @@ public struct DeviceTreeNode {
         return (address, size)
     }
 
-    /// Interrupt `index`: who takes it (a phandle) and its first cell, the number; from `interrupts-extended` or `interrupts`.
+    /// Interrupt `index`: its controller (a phandle) and its first cell, the number; from `interrupts-extended` or `interrupts`.
     public func interrupt(_ index: Int = 0) -> (parent: UInt32, number: UInt32)? {
         guard index >= 0, index < 65536 else { return nil }
         if let list = self["interrupts-extended"] {
@@ -103,7 +103,7 @@ public struct DeviceTreeWalker {
                 guard let length = tree.structure.be32(offset + 4) else { return nil }
                 offset += 12 + (Int(length) + 3) & ~3
             case 4: offset += 4  // FDT_NOP
-            default: return nil  // FDT_END, or nonsense
+            default: return nil  // FDT_END, or no token
             }
         }
         return nil

@@ -83,7 +83,7 @@ public struct PCIHost<Space: RegisterSpace> {
             record.baseAddresses[index] = base
             index += base.kind == .memory64 ? 2 : 1
         }
-        // An expansion ROM that nobody wants stays off: its enable bit is clear after reset.
+        // The expansion ROM is not used and stays off: its enable bit is clear after reset.
         if record.isForISA { space.store16(command | PCICommand.io, PCIHeader.command) }
     }
 

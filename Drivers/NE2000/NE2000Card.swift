@@ -1,4 +1,4 @@
-// How the NE2000 finds its cards: on PCI by identifier, on ISA by probing the ports that it is told to look at.
+// How the NE2000 finds its cards: on PCI by identifier, on ISA by probing the ports that the kernel names.
 
 import Packets
 

@@ -46,6 +46,6 @@ public struct PLIC<Window: Registers> {
     /// Takes the pending interrupt of highest priority; 0 if there is none.
     public func claim(context: Int) -> UInt32 { registers.load32(Offset.claim(context)) }
 
-    /// Says that the interrupt is dealt with, so that its source may interrupt again.
+    /// Completes an interrupt, so that its source may interrupt again.
     public func complete(_ source: UInt32, context: Int) { registers.store32(source, Offset.claim(context)) }
 }

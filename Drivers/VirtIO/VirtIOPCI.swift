@@ -1,7 +1,7 @@
 // VirtIO over PCI (VirtIO 1.2, section 4.1): modern devices, whose registers are found through capabilities, and legacy ones (4.1.4.8).
 //
 // Promise: what the capabilities say is checked against the base addresses they name; a device that offers both is used as a modern
-// one unless told otherwise. Interrupts are INTx: the ISR register says why, and reading it lowers the line.
+// one unless `preferLegacy` is set. Interrupts are INTx: the ISR register has the cause, and reading it lowers the line.
 
 /// PCI identifiers (section 4.1.2).
 public enum VirtIOPCIIdentity {
@@ -166,7 +166,7 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     public func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool {
         select(queue)
         if isLegacy {
-            // The size is the device's: it cannot be told another.
+            // The size is fixed by the device.
             guard common.load16(Legacy.queueSize) == size, descriptors & 4095 == 0, let page = UInt32(exactly: descriptors / 4096) else {
                 return false
             }

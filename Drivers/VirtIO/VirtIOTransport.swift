@@ -1,6 +1,6 @@
 // What every VirtIO device offers, whatever bus it sits on, and the start-up that every driver goes through (VirtIO 1.2, section 3.1).
 //
-// Promise: a device that cannot be driven is told so (FAILED) and refused with a reason; nothing here traps or waits for ever.
+// Promise: a device that cannot be driven gets the status FAILED and is refused with a reason; nothing here traps or waits without a bound.
 
 /// Why a device is not driven.
 public enum VirtIOError: Error {
@@ -24,7 +24,7 @@ public enum VirtIOError: Error {
         case .queueUnreachable: "queue memory lies where a legacy device cannot reach it, or its queue is larger than this driver's"
         case .noMemory: "no memory for the queues of the device"
         case .needsReset: "the device failed while starting"
-        case .badConfiguration: "the device's configuration makes no sense or keeps changing"
+        case .badConfiguration: "the device's configuration has an impossible value or keeps changing"
         case .noRegisters: "the device's registers are not where its capabilities or base addresses say"
         }
     }
@@ -51,7 +51,7 @@ public enum VirtIOFeature {
     public static let anyLayout: UInt64 = 1 << 27
     /// A descriptor may point to a table of descriptors: a chain takes one place in the ring (section 2.7.5.3).
     public static let indirectDescriptors: UInt64 = 1 << 28
-    /// Each side says at which index it wants to be told, instead of yes or no (section 2.7.10).
+    /// Each side names the index at which it wants a notification or interrupt (section 2.7.10).
     public static let eventIndex: UInt64 = 1 << 29
     public static let version1: UInt64 = 1 << 32
 }
@@ -66,7 +66,7 @@ public struct VirtIOInterruptCause: OptionSet, Sendable {
 
 /// The register side of a VirtIO device on some bus. One per device, owned by its driver.
 public protocol VirtIOTransport {
-    /// Says why the device interrupted, empty when it did not, and makes it lower its line. Needs no lock.
+    /// The cause of the device's interrupt, empty when there is none; lowers its line. Needs no lock.
     func acknowledgeInterrupt() -> VirtIOInterruptCause
     /// The kind of device, `VirtIODeviceType`.
     var deviceType: UInt32 { get }
@@ -80,7 +80,7 @@ public protocol VirtIOTransport {
     /// The greatest size of a queue, 0 when there is no such queue.
     func queueCapacity(_ queue: UInt16) -> UInt32
     func isQueueInUse(_ queue: UInt16) -> Bool
-    /// Tells the device where a queue lies; false when it cannot be told (legacy: beyond 2^44).
+    /// Gives the device the addresses of a queue; false when it cannot take them (legacy: beyond 2^44).
     func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool
     func notify(_ queue: UInt16)
 
@@ -123,7 +123,7 @@ extension VirtIOTransport {
         return false
     }
 
-    /// Whether the device still works for us: neither lost (DEVICE_NEEDS_RESET, section 2.1.1) nor reset by somebody else.
+    /// Whether the device still works: neither lost (DEVICE_NEEDS_RESET, section 2.1.1) nor reset from elsewhere.
     public var isLive: Bool { status & (VirtIOStatus.driverOK | VirtIOStatus.needsReset) == VirtIOStatus.driverOK }
 
     /// DRIVER_OK: the device is live from here on (step 8).
@@ -132,7 +132,7 @@ extension VirtIOTransport {
         guard status & (VirtIOStatus.needsReset | VirtIOStatus.failed) == 0 else { throw refuse(.needsReset) }
     }
 
-    /// Tells the device that we give it up; returns the reason for throwing.
+    /// Sets FAILED in the device status; returns the reason for throwing.
     public func refuse(_ reason: VirtIOError) -> VirtIOError {
         status |= VirtIOStatus.failed
         return reason

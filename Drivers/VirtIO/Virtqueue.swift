@@ -44,7 +44,7 @@ public protocol Virtqueue: ~Copyable {
     /// Features that a device must have for this format.
     static var features: UInt64 { get }
 
-    /// Allocates the ring and tells the device. Between FEATURES_OK and DRIVER_OK.
+    /// Allocates the ring and gives its address to the device. Between FEATURES_OK and DRIVER_OK.
     init<Transport: VirtIOTransport>(
         _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions) throws(VirtIOError)
 

@@ -23,7 +23,7 @@ public struct EthernetAddress: Equatable, Sendable {
     @inline(__always) public var isBroadcast: Bool { bits == 0xffff_ffff_ffff }
     /// Group addresses, broadcast among them.
     @inline(__always) public var isMulticast: Bool { bits & 1 != 0 }
-    /// Fit to be somebody's: neither a group nor zero.
+    /// May be a station's address: neither a group nor zero.
     @inline(__always) public var isUnicast: Bool { !isMulticast && bits != 0 }
 }
 

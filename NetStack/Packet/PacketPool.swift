@@ -7,7 +7,7 @@ import Synchronization
 
 /// The words that all handles of one pool share.
 struct PoolState: ~Copyable {
-    /// Generation (32 bits, so that a head that came back is told from one that stayed), free buffers (16), index of the first free one (16).
+    /// Generation (32 bits, so that a head that came back differs from one that stayed), free buffers (16), index of the first free one (16).
     let head: Atomic<UInt64>
     let lowWater: Atomic<UInt32>
     let failures: Atomic<UInt32>
@@ -68,7 +68,8 @@ public struct PacketPool: @unchecked Sendable {
                 unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)
                 return nil
             }
-            let buffer = unsafe PacketBuffer(unsafe: base + index &* Self.bufferSize)  // an index of the free list
+            precondition(index <= count, "the packet pool's free list leaves the pool")
+            let buffer = unsafe PacketBuffer(unsafe: base + index &* Self.bufferSize)  // in bounds: just checked
             let next = buffer.load(PacketField.next, as: UInt64.self)  // another hart may be writing here: then the exchange fails
             let left = (old >> 16 & 0xffff) &- 1
             let new = (old >> 32 &+ 1) << 32 | left << 16 | next & 0xffff

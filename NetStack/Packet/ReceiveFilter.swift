@@ -7,7 +7,7 @@ public struct ReceiveFilter: Equatable, Sendable {
     /// Groups that can be named; with more of them all groups are wanted.
     public static var groupLimit: Int { 8 }
 
-    /// Every frame on the wire, for who looks at it.
+    /// Every frame on the wire, for captures.
     public var isPromiscuous = false
     /// Frames to any group.
     public var takesAllGroups = false

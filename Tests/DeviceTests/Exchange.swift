@@ -115,14 +115,14 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
     }
 
-    /// More than any ring holds comes while nobody looks. What comes in is whole and in order, and the card works at once after.
+    /// More than any ring holds comes while the ring is not drained. What comes in is whole and in order, and the card works at once after.
     mutating func overload() {
         let frames = (0..<400).map { Self.frame(1000 + $0, $0) }
         for frame in frames where !wire.send(frame, waiting: false) { usleep(2000) }  // QEMU itself may have enough
         usleep(200_000)
         var next = 0
         for frame in collect(frames.count, seconds: 1.5) {
-            guard let place = frames[next...].firstIndex(of: frame) else { return problems.append("overload: a frame that nobody sent") }
+            guard let place = frames[next...].firstIndex(of: frame) else { return problems.append("overload: a frame that was not sent") }
             next = place + 1
         }
         if next == 0 { problems.append("overload: nothing came in") }
@@ -137,7 +137,7 @@ func hostPool(packets: Int = 64) -> PacketPool {
     return unsafe PacketPool(memory: .allocate(byteCount: bytes, alignment: 64), byteCount: bytes)!
 }
 
-/// Says that a test was left out, and how to have it.
+/// The comment of a test that is left out: what it needs.
 func missing(_ architecture: QTestArchitecture) -> Comment {
     architecture == .i386
         ? "qemu-system-i386 is missing: apt-get install qemu-system-x86"

@@ -14,7 +14,7 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
     var isLegacy: Bool { self == .mmioLegacy || self == .pciLegacy }
     var testDescription: String { "\(isPCI ? "PCI" : "MMIO"), \(isLegacy ? "legacy" : "modern")" }
     func device(_ kind: String) -> String { "virtio-\(kind)-\(isPCI ? "pci" : "device")" }
-    /// On PCI the driver chooses; a memory-mapped device is what QEMU is told.
+    /// On PCI the driver chooses; a memory-mapped device is as QEMU's options make it.
     var arguments: [String] { isPCI ? [] : ["-global", "virtio-mmio.force-legacy=\(isLegacy)"] }
 }
 

@@ -53,7 +53,7 @@ final class DP8390Model {
     var doublesLowByte = false
     /// Changes the header of a frame that is received.
     var distortHeader: ((inout [UInt8]) -> Void)?
-    /// The card has told a lie about ISR or CURR since its last reset: who believed it is excused from the order of things, though
+    /// The card has shown a false ISR or CURR since its last reset: a driver that believed it is excused from the order of steps, though
     /// not from the bounds of the memory.
     private var hasLied = false
     private(set) var dropped = 0
@@ -173,7 +173,7 @@ final class DP8390Model {
         cr &= ~4
     }
 
-    /// Somebody resets the card behind the driver's back.
+    /// A reset that the driver did not ask for.
     func reset() {
         resets += 1
         cr = 0x21

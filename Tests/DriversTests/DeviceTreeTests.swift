@@ -3,7 +3,7 @@
 import Drivers
 import Testing
 
-/// Lends a tree over these bytes; the page after the end is not there to read, as far as the reader is told.
+/// Lends a tree over these bytes; the page after the end is not there to read, by the count that the reader gets.
 func withTree<Result>(_ bytes: [UInt8], _ body: (DeviceTree) throws -> Result) rethrows -> Result? {
     unsafe try bytes.withUnsafeBytes { raw in
         guard let tree = unsafe DeviceTree(raw.baseAddress!, available: raw.count) else { return nil }

@@ -1,4 +1,4 @@
-// Finding and placing what is on PCI: sizes, bridges, interrupts, capabilities, and configuration spaces that make no sense.
+// Finding and placing what is on PCI: sizes, bridges, interrupts, capabilities, and impossible configuration spaces.
 
 import Testing
 

@@ -40,7 +40,7 @@ final class TestMemory {
         return offset
     }
 
-    /// Where the device finds an address; nil when the driver told it nonsense.
+    /// Where the device finds an address; nil when it is no address of this memory.
     func deviceSide(_ address: UInt64, _ count: Int) -> UnsafeMutableRawPointer? {
         guard address >= Self.deviceBase, address - Self.deviceBase + UInt64(count) <= UInt64(byteCount) else { return nil }
         return unsafe device + Int(address - Self.deviceBase)

@@ -156,7 +156,7 @@ class VirtIOModel {
         interruptStatus |= 2
     }
 
-    /// Somebody else resets the device.
+    /// A reset that the driver did not ask for.
     func resetByOthers() {
         for i in queues.indices { queues[i] = Queue(capacity: queues[i].capacity) }
         (driverFeatures, interruptStatus, status) = (0, 0, 0)
@@ -237,7 +237,7 @@ class VirtIOModel {
     private func readTable(_ address: UInt64, _ length: Int, _ flags: UInt16, _ chain: inout [Segment]) -> Bool {
         if driverFeatures & 1 << 28 == 0 { complaints.append("an indirect table that was not negotiated") }
         guard flags & 1 == 0, chain.isEmpty, length > 0, length % 16 == 0, unsafe at(address, length) != nil else {
-            complaints.append("an indirect table that makes no sense")
+            complaints.append("an indirect table of a false form")
             return false
         }
         var number = 0
@@ -286,7 +286,7 @@ class VirtIOModel {
         }
     }
 
-    /// Pushes an element that nobody asked for.
+    /// Pushes an element for a chain that the driver did not give.
     func pushStray(_ i: Int, id: UInt32, length: UInt32) { push(i, id, length) }
 }
 

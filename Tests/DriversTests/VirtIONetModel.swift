@@ -13,7 +13,7 @@ final class NetModel: VirtIOModel {
     var headerLength: Int { hasShortHeader && !merges ? 10 : 12 }
     /// With merged buffers: no more than this of a buffer is filled.
     var fill = Int.max
-    /// What the control queue was told: class, command and what belongs to it; and the answer.
+    /// Commands of the control queue: class, command and what belongs to it; and the answer.
     var orders: [[UInt8]] = []
     var answer: UInt8 = 0
     var wantsOwnHeader: Bool { isLegacy && driverFeatures & 1 << 27 == 0 }
@@ -78,7 +78,7 @@ final class NetModel: VirtIOModel {
 
     private func obey(_ chain: [Segment]) -> UInt32? {
         guard chain.count == 2, !chain[0].isWritable, chain[1].isWritable, unsafe chain[1].bytes.count == 1 else {
-            complaints.append("a control command that makes no sense")
+            complaints.append("a control command of a false form")
             return 0
         }
         unsafe orders.append(Array(chain[0].bytes))
@@ -97,7 +97,7 @@ final class NetModel: VirtIOModel {
         }
         let start = Int(header[6]) | Int(header[7]) << 8, offset = Int(header[8]) | Int(header[9]) << 8
         if driverFeatures & 1 == 0 { complaints.append("checksum wanted from a device that makes none") }
-        if header[1...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count { complaints.append("header makes no sense") }
+        if header[1...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count { complaints.append("a header of impossible fields") }
         var frame = frame
         var checksum = Checksum()
         unsafe frame.withUnsafeBytes { unsafe checksum.add(RawSpan(_unsafeBytes: $0), from: start, to: frame.count) }

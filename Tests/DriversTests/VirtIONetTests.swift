@@ -64,7 +64,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         var net = try start(model)
         model.configuration[6] = 0
         net.reclaim(now: 0)
-        check(net.isLinkUp)  // nobody said anything
+        check(net.isLinkUp)  // no configuration interrupt
         check(!net.rearm())
         model.interruptStatus = 2
         net.reclaim(now: 0)

@@ -15,7 +15,7 @@ public struct QTestError: Error, CustomStringConvertible {
 public enum QTestArchitecture: String, Sendable {
     /// The PC, with an ISA bus; its processor halts at its first instruction.
     case i386
-    /// The `virt` machine; its processor waits for an interrupt that nobody enables.
+    /// The `virt` machine; its processor waits for an interrupt that stays disabled.
     case riscv64
 
     var program: String { "qemu-system-\(rawValue)" }
@@ -130,7 +130,7 @@ public final class QTestMachine {
         return UInt64(text.hasPrefix("0x") ? text.dropFirst(2) : Substring(text), radix: 16) ?? .max
     }
 
-    /// Waits until the machine has done everything it was told; returns the last answer.
+    /// Waits until the machine has carried out every command; returns the last answer.
     @discardableResult
     public func synchronise() -> String {
         flush()

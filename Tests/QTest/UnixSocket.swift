@@ -27,7 +27,7 @@ public enum UnixSocket {
         return descriptor
     }
 
-    /// A stream to who listens at `path`.
+    /// A stream to the listener at `path`.
     public static func connected(to path: String) throws -> Int32 {
         let descriptor = try make(SOCK_STREAM)
         guard unsafe withAddress(path, { unsafe connect(descriptor, $0, $1) }) == 0 else {
@@ -44,7 +44,7 @@ public enum UnixSocket {
     }
 
     static func accept(_ listener: Int32, seconds: Int32) throws -> Int32 {
-        guard isReadable(listener, milliseconds: seconds * 1000) else { throw QTestError(description: "nobody connects") }
+        guard isReadable(listener, milliseconds: seconds * 1000) else { throw QTestError(description: "QEMU does not connect") }
         return Foundation.accept(listener, nil, nil)
     }
 

@@ -19,9 +19,12 @@ IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
 GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img)
 FREESTANDING := build/freestanding
 TOOLS := build/tools
+# CHECKS=1: the kernel with run-time checks of the lock order, beside the other one. The system tests run it.
+CHECKED := build/checks
+export KERNEL ?= $(if $(CHECKS),$(CHECKED)/swiftlet.elf,build/swiftlet.elf)
 # Documentation/Bench.md, "How the kernel stays small", says what the options here and in the toolset are for.
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
-	--experimental-lto-mode=full --omit-frame-pointers --toolset Linker/toolset.json --scratch-path $(FREESTANDING)
+	--experimental-lto-mode=full --omit-frame-pointers --toolset Linker/toolset.json --scratch-path
 SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
 SWIFT_FUZZ := SWIFTLET_FUZZ=1 swift build -c release --product fuzz --scratch-path build/fuzz
 # How long `make fuzz` takes, all targets together.
@@ -29,10 +32,10 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset bench profile bench-harts bench-host size loc kernel programs tools image toolchain
+.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset bench profile bench-harts bench-host size loc kernel checks programs tools image toolchain
 
 ##@ Build
-all: kernel image ## build/swiftlet.elf and build/fs.img (the default)
+all: kernel image $(if $(CHECKS),checks) ## build/swiftlet.elf and build/fs.img (the default)
 
 toolchain:
 	@qemu/tools ensure swift
@@ -45,10 +48,17 @@ tools: | toolchain
 	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS)
 
 programs: $(FREESTANDING)/.linker | toolchain
-	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_FREESTANDING)
+	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_FREESTANDING) $(FREESTANDING)
 
 kernel: programs tools
 	$(Q)$(TOOLS)/release/kernel-image $(FREESTANDING)/release/swiftlet build/swiftlet.elf
+
+$(CHECKED)/.linker: $(wildcard Linker/*)
+	@rm -rf $(CHECKED) && mkdir -p $(CHECKED) && touch $@
+
+checks: $(CHECKED)/.linker tools | toolchain
+	$(Q)$(QUIETLY) "kernel with checks" env SWIFTLET_CHECKS=1 $(SWIFT_FREESTANDING) $(CHECKED)/freestanding --product swiftlet
+	$(Q)$(TOOLS)/release/kernel-image $(CHECKED)/freestanding/release/swiftlet $(CHECKED)/swiftlet.elf
 
 # Every guest's image keeps what the guest wrote; only the programs in it are renewed.
 image: programs tools
@@ -63,7 +73,7 @@ fs-reset: ## forget what the guests wrote: the next start makes a fresh disk ima
 	rm -f $(GUEST_IMAGES)
 
 ##@ Run
-qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio|ne2k|... PCAP=1 QEMUFLAGS=... V=1)
+qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio|ne2k|... PCAP=1 CHECKS=1 QEMUFLAGS=... V=1)
 	@qemu/start
 
 qemu-gdb: all ## boot stopped, waiting for gdb; prints the line to start gdb with
@@ -79,7 +89,7 @@ net-down: ## undo net-up
 	@qemu/network down
 
 ##@ Check
-test: all ## every test that can run on this machine; says which cannot, and why
+test: all checks ## every test that can run on this machine; says which cannot, and why
 	@qemu/tools ensure swift qemu qemu-i386 opensbi gdb iproute2 dnsmasq tshark ping arping traceroute iperf socat udhcpd mausezahn
 	swift test --scratch-path build/host
 	@$(MAKE) --no-print-directory fuzz

@@ -1,5 +1,5 @@
-// What completed: one list for everything that a thread may wait for. The caller takes the completions off it and wakes exactly the threads
-// that wait for them.
+// What completed: one list for everything that a thread may wait for. The caller takes the completions off it and wakes
+// exactly the threads that wait for them.
 
 import Storage
 

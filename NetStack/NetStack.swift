@@ -1,9 +1,9 @@
-// The stack as one value: cards and the loopback, neighbours, routes, sockets, and their timers. No clock, no globals, no hardware; time and
-// randomness are arguments.
+// The stack as one value: cards and the loopback, neighbours, routes, sockets, and their timers. No clock, no globals,
+// no hardware; time and randomness are arguments.
 //
-// Promise: every packet given to it is passed on or dropped under a counted reason. Used under a lock of the caller's, in thread context:
-// a thread calls `poll` when a device interrupted or `nextDeadline` has come; system calls call the rest. After each call the caller takes
-// the completions (`takeCompletion`) and wakes the threads that wait for them.
+// Promise: every packet given to it is passed on or dropped under a counted reason. Used under a lock of the caller's,
+// in thread context: a thread calls `poll` when a device interrupted or `nextDeadline` has come; system calls call the
+// rest. After each call the caller takes the completions (`takeCompletion`) and wakes the threads that wait for them.
 
 import Storage
 import Synchronization
@@ -19,7 +19,8 @@ public struct PollResult: Sendable {
 }
 
 public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
-    /// Makes the stack a value that is always reached by its address: the compiler would copy a large loadable value for each borrow.
+    /// Makes the stack a value that is always reached by its address: the compiler would copy a large loadable value
+    /// for each borrow.
     private let pin = Atomic<UInt8>(0)
 
     public let pool: PacketPool
@@ -44,9 +45,10 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Every field on the wire that must not be guessed draws from it anew.
     var random: RandomGenerator
 
-    /// Bytes of memory that `init` wants, for the tables.
+    /// Bytes of memory that `init` takes for the tables.
     public static func memoryNeeded(sockets: Int) -> Int {
-        TableMemory.byteCount(NetworkInterface.self, StackLimit.interfaces) + DeviceTable<Device>.memoryNeeded + RouteTable.memoryNeeded
+        TableMemory.byteCount(NetworkInterface.self, StackLimit.interfaces) + DeviceTable<Device>.memoryNeeded
+            + RouteTable.memoryNeeded
             + NeighbourCache.memoryNeeded + PathMTUTable.memoryNeeded + Reassembly.memoryNeeded + Resolver.memoryNeeded
             + EchoTable.memoryNeeded + SocketTable.memoryNeeded(sockets: sockets) + TimerQueue.memoryNeeded
             + Identifications.memoryNeeded + CompletionList.memoryNeeded(sockets: sockets + StackLimit.ownSockets)
@@ -57,12 +59,16 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     ///   - memory: `memoryNeeded` bytes, aligned to 16, that live as long as the stack.
     ///   - socketCount: sockets for the users; the stack has its own beside them.
     ///   - random: what identifiers, ports and keys are drawn from; a seed's in tests.
-    public init(pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int, random: consuming RandomGenerator) {
+    public init(
+        pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int, random: consuming RandomGenerator
+    ) {
         self.pool = pool
         var random = random
         var memory = unsafe TableMemory(unsafe: memory, byteCount: Self.memoryNeeded(sockets: socketCount))
         interfaces = memory.table(StackLimit.interfaces) {
-            NetworkInterface(.loopback, hardware: .zero, mtu: Loopback.mtu, capabilities: [], isLinkUp: true, random: RandomGenerator(seed: 0))
+            NetworkInterface(
+                .loopback, hardware: .zero, mtu: Loopback.mtu, capabilities: [], isLinkUp: true,
+                random: RandomGenerator(seed: 0))
         }
         devices = DeviceTable(&memory)
         routes = RouteTable(&memory)
@@ -77,7 +83,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         identifications = Identifications(&memory, &random)
         self.random = random
         interfaces[InterfaceID.loopback.place].configure(.loopback, prefixLength: 8, gateway: nil)
-        if let entry = RouteEntry(IPv4Address(127, 0, 0, 0), prefixLength: 8, interface: .loopback) { _ = routes.insert(entry) }
+        if let entry = RouteEntry(IPv4Address(127, 0, 0, 0), prefixLength: 8, interface: .loopback) {
+            _ = routes.insert(entry)
+        }
     }
 
     deinit { devices.end() }
@@ -115,7 +123,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
             devices[i].reclaim(now: now.nanoseconds)
         } while devices[i].rearm()
         let wanted = now + Duration(nanoseconds: devices[i].patience)
-        // A timer that is due earlier stays: when it comes it is set anew, which is cheaper than to set it with each poll.
+        // A timer that is due earlier stays: when it comes it is set anew, which is cheaper than to set it with each
+        // poll.
         if wanted == .never || wanted < timers.deadline(of: .device(id)) { timers.set(.device(id), at: wanted) }
         return hasMore
     }
@@ -152,11 +161,15 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         interface.value.counters.bytesIn &+= UInt64(frame.totalCount)
         interface.value.capture.note(frame, isOutgoing: false, pool: pool, now: now)
         guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: id) }
-        guard header.destination == interface.value.hardware || header.destination.isMulticast else { return drop(.frameNotForUs, at: id) }
+        guard header.destination == interface.value.hardware || header.destination.isMulticast else {
+            return drop(.frameNotForUs, at: id)
+        }
         frame.trimFront(EthernetHeader.byteCount)
         switch header.type {
         case EtherType.ipv4:
-            inputIPv4(frame, Arrival(station: header.source, interface: id, isToGroup: header.destination.isMulticast), now: now)
+            inputIPv4(
+                frame, Arrival(station: header.source, interface: id, isToGroup: header.destination.isMulticast),
+                now: now)
         case EtherType.arp: inputARP(frame, at: id, now: now)
         default: drop(.unknownEtherType, at: id)
         }

@@ -89,7 +89,7 @@ struct DMARing<Memory: DMA, Entry: RingEntry> {
         precondition(entries > 0 && entries & (entries - 1) == 0, "a ring's size is no power of two")
         let part = buffer.part(offset, entries * Entry.byteCount)
         memory = part.memory
-        unsafe start = part.start
+        unsafe start = part.start  // `part` has checked that the ring lies in the buffer
         mask = entries - 1
     }
 

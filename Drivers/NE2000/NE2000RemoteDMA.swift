@@ -79,6 +79,7 @@ extension NE2000Chip {
                 unsafe at += 16
             }
         }
+        // As above: byteCount is a multiple of four.
         while unsafe at < end {
             unsafe at.storeBytes(of: takeLong(), as: UInt32.self)
             unsafe at += 4
@@ -107,6 +108,7 @@ extension NE2000Chip {
                 unsafe at += 16
             }
         }
+        // As above: byteCount is a multiple of four.
         while unsafe at < end {
             unsafe putLong(at.loadUnaligned(as: UInt32.self))
             unsafe at += 4

@@ -1,7 +1,7 @@
 // Where things lie in a split virtqueue (VirtIO 1.2, sections 2.7.5 to 2.7.8), by the specification's names.
 
 /// struct virtq_desc.
-enum Descriptor: RingEntry {
+enum VirtqueueDescriptor: RingEntry {
     static var byteCount: Int { 16 }
     /// le64 addr; then le32 len, le16 flags and le16 next, which are written as one.
     static var address: Int { 0 }
@@ -55,7 +55,7 @@ struct SplitLayout {
     private static var page: Int { 4096 }
 
     var descriptors: Int { 0 }
-    var available: Int { Descriptor.byteCount * entries }
+    var available: Int { VirtqueueDescriptor.byteCount * entries }
     var availableFlags: Int { available }
     var availableIndex: Int { available + 2 }
     var availableRing: Int { available + 4 }

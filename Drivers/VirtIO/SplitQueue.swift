@@ -9,14 +9,14 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     private let memory: Memory
     private let index: UInt16
     public let size: UInt16
-    private let descriptors: DMARing<Memory, Descriptor>
+    private let descriptors: DMARing<Memory, VirtqueueDescriptor>
     private let availableFlags, availableIndexWord, usedEvent: DMAWord<Memory>
     private let availableRing: DMARing<Memory, AvailableEntry>
     private let usedFlags, usedIndexWord, availableEvent: DMAWord<Memory>
     private let usedRing: DMARing<Memory, UsedEntry>
     private let usesEventIndex: Bool
     /// By head: a table of `indirectCapacity` descriptors.
-    private let tables: DMARing<Memory, Descriptor>
+    private let tables: DMARing<Memory, VirtqueueDescriptor>
     private let indirectCapacity: UInt16
 
     /// What the driver knows of a descriptor; the device never learns where it lies.
@@ -53,7 +53,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         guard let ring = DMABuffer(byteCount: layout.byteCount, in: memory),
             let records = RingTable(entries: Int(size), in: memory, { Record() }),
             let tables = options.indirectCapacity == 0
-                ? ring : DMABuffer(byteCount: Descriptor.byteCount * options.indirectCapacity * Int(size), in: memory)
+                ? ring : DMABuffer(byteCount: VirtqueueDescriptor.byteCount * options.indirectCapacity * Int(size), in: memory)
         else { throw transport.refuse(.noMemory) }
         let base = ring.deviceAddress
         guard transport.enableQueue(
@@ -100,9 +100,9 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     private mutating func startTable(of chain: UInt16, entries: UInt16) {
         freeHead = records[chain].next
         let head = Int(chain)
-        let length = UInt32(entries) &* UInt32(Descriptor.byteCount)
-        descriptors.store64(tables.deviceAddress(head &* Int(indirectCapacity)), head, Descriptor.address)
-        descriptors.store64(Descriptor.word(length: length, flags: .indirect, next: 0), head, Descriptor.lengthFlagsNext)
+        let length = UInt32(entries) &* UInt32(VirtqueueDescriptor.byteCount)
+        descriptors.store64(tables.deviceAddress(head &* Int(indirectCapacity)), head, VirtqueueDescriptor.address)
+        descriptors.store64(VirtqueueDescriptor.word(length: length, flags: .indirect, next: 0), head, VirtqueueDescriptor.lengthFlagsNext)
     }
 
     @inline(__always) @discardableResult
@@ -121,16 +121,16 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         }
         let number = freeHead
         freeHead = records[number].next
-        descriptors.store64(address, Int(number), Descriptor.address)
-        descriptors.store64(Descriptor.word(length: byteCount, flags: flags, next: freeHead), Int(number), Descriptor.lengthFlagsNext)
+        descriptors.store64(address, Int(number), VirtqueueDescriptor.address)
+        descriptors.store64(VirtqueueDescriptor.word(length: byteCount, flags: flags, next: freeHead), Int(number), VirtqueueDescriptor.lengthFlagsNext)
         return number
     }
 
     @inline(never)
     private func write(_ address: UInt64, _ byteCount: UInt32, _ flags: DescriptorFlags, to entry: UInt16, ofTable head: UInt16) {
         let place = Int(head) &* Int(indirectCapacity) &+ Int(entry)
-        tables.store64(address, place, Descriptor.address)
-        tables.store64(Descriptor.word(length: byteCount, flags: flags, next: entry &+ 1), place, Descriptor.lengthFlagsNext)
+        tables.store64(address, place, VirtqueueDescriptor.address)
+        tables.store64(VirtqueueDescriptor.word(length: byteCount, flags: flags, next: entry &+ 1), place, VirtqueueDescriptor.lengthFlagsNext)
     }
 
     @inline(__always)

@@ -178,6 +178,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     private static func makeControl(
         _ transport: Transport, _ memory: Memory, _ options: VirtqueueOptions
     ) throws(VirtIOError) -> Ref<VirtIONetControl<Queue>> {
+        // Fresh memory of its size, initialised before its handle is made.
         guard let place = unsafe memory.allocate(byteCount: MemoryLayout<VirtIONetControl<Queue>>.stride) else {
             throw transport.refuse(.noMemory)
         }

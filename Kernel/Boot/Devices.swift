@@ -1,4 +1,4 @@
-// Which devices this machine has, bus after bus, and who drives them. A device that cannot be driven is named and left alone.
+// Which devices this machine has, bus after bus, and their drivers. A device that cannot be driven is named and left alone.
 
 import Drivers
 import Machine
@@ -7,9 +7,9 @@ import SystemInterface
 /// Looks at virtio-mmio slots, then at PCI functions, then at ISA ports.
 func startDevices(_ machine: borrowing MachineDescription) {
     let options = BootOptions(machine.tree.bootArguments)
-    if options.misspelt > 0 { kprint("boot arguments: \(options.misspelt) of ne0=, isa= and vt-without= make no sense and are left out\n") }
+    if options.misspelt > 0 { kprint("boot arguments: \(options.misspelt) of ne0=, isa= and vt-without= are malformed and left out\n") }
     startSlots(machine, options)
-    PCIBus.start(machine, options)
+    PCIBus.start(machine.tree, options)
     startFunctions(options)
     startISACards(options)
 }
@@ -19,8 +19,7 @@ private func startSlots(_ machine: borrowing MachineDescription, _ options: borr
     while let node = machine.tree.node(compatible: "virtio,mmio", index) {
         index += 1
         guard let region = node.region(), let source = node.interrupt() else { continue }
-        let registers = MappedRegisters(
-            base: KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount)))
+        let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount))
         do throws(VirtIOError) {
             let transport = try VirtIOMMIO(registers)
             switch transport.deviceType {
@@ -75,7 +74,7 @@ private func startISACards(_ options: borrowing BootOptions) {
     for index in 0..<options.hintCount {
         guard let hint = options.hint(index) else { continue }
         if !startISACard(at: hint.port, source: hint.source ?? 0, options) {
-            kprint("isa port \(hex: UInt64(hint.port)): no card that we know\n")
+            kprint("isa port \(hex: UInt64(hint.port)): no known card\n")
         }
     }
     guard options.hintCount == 0 else { return }

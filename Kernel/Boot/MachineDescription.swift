@@ -19,12 +19,12 @@ struct MachineDescription: ~Copyable {
     /// `tree` may lie anywhere in the gigabytes that the boot table maps. It is copied to just behind the kernel, so that the
     /// rest of the memory is one free piece.
     init(bootHart: UInt64, tree address: PhysicalAddress) {
-        guard let original = DeviceTree(address.pointer, available: 1 << 20) else {
+        guard let original = unsafe DeviceTree(address.pointer, available: 1 << 20) else {
             panic("firmware gave no device tree")
         }
         let copy = PhysicalAddress(directMapped: pageCeiling(address_of_kernel_end().uint))
-        copy.pointer.copyMemory(from: address.pointer, byteCount: original.byteCount)
-        guard let tree = DeviceTree(copy.pointer, available: original.byteCount) else { panic("the device tree is damaged") }
+        unsafe copy.pointer.copyMemory(from: address.pointer, byteCount: original.byteCount)  // free memory behind the kernel
+        guard let tree = unsafe DeviceTree(copy.pointer, available: original.byteCount) else { panic("the device tree is damaged") }
         self.tree = tree
         freeMemory = PhysicalAddress(pageCeiling(copy.rawValue + UInt(tree.byteCount)))
 
@@ -92,7 +92,7 @@ extension DeviceTreeBytes {
         while start + length <= count {
             if start == 0 || self[start - 1] == 0x5f {
                 var same = 0
-                while same < length, self[start + same] == name.utf8Start[same] { same += 1 }
+                while same < length, unsafe name.utf8Start[same] == self[start + same] { same += 1 }  // within its own length
                 let end = self[start + length] ?? 0
                 if same == length, end == 0x5f || end == 0 { return true }
             }

@@ -2,6 +2,8 @@
 
 import Drivers
 import Machine
+import NetStack
+import Storage
 import SystemInterface
 
 /// Where boot.S enters.
@@ -10,39 +12,46 @@ import SystemInterface
 }
 
 private func startUp() -> Never {
-    Counters.firstInstruction = read_instret()
+    KernelCounts.start()
     let machine = MachineDescription(bootHart: boot_hart_number(), tree: PhysicalAddress(boot_device_tree().uint))
     Clock.start(frequency: machine.timebase)
-    if let text = machine.tree.bootArguments { BootArguments.text = UnsafeBufferPointer(start: text.pointer.assumingMemoryBound(to: UInt8.self), count: text.count) }
 
     Pages.start(from: machine.freeMemory, to: PhysicalAddress(machine.ram.upperBound))
     KernelSpace.start(ram: machine.ram)
+    if let text = machine.tree.bootArguments {
+        BootArguments.start(unsafe RawSpan(_unsafeStart: text.pointer, byteCount: text.count))  // in the copy of the tree, which stays
+    }
+    KernelLog.start(at: BootMemory.make(LogRing()))
     startConsole(machine)
     let megabytes = UInt64((machine.ram.upperBound - machine.ram.lowerBound) >> 20)
     let plural: StaticString = machine.hartCount == 1 ? "" : "s"
     kprint("Swiftlet on \(machine.hartCount) hart\(plural), \(megabytes) MiB\n")
 
-    Harts.prepare(count: machine.hartCount, hasSstc: machine.hasSstc) { machine.hart($0) }
+    StartHarts.prepare(count: machine.hartCount, hasSstc: machine.hasSstc) { machine.hart($0) }
     startInterrupts(machine)
     readWallClock(machine)
     ProcessTable.start()
     OpenFiles.start()
     Pipes.start()
-    Power.start(testDevice: machine.testDevice.map { MappedRegisters(base: KernelSpace.mapDevice($0, bytes: 4)) })
-    Network.prepare(machine)
+    if let device = machine.testDevice { Power.start(KernelSpace.mapDevice(device, bytes: 4)) }
+    var random = RandomGenerator(key: machine.randomKey)
+    KernelRandom.start(at: BootMemory.make(random.fork()))
+    Network.prepare(random)
     startDevices(machine)
-    Network.start(machine)
+    Network.start(BootArguments.bytes())
 
-    Harts.enter()
-    Harts.startOthers()
-    Family.startInit()
-    start_idle(this_hart().pointee.idle_stack)
+    StartHarts.enter()
+    StartHarts.startOthers()
+    Fork.startInit()
+    start_idle(thisHart.value.idle_stack)
 }
 
 private func startConsole(_ machine: borrowing MachineDescription) {
+    Console.start()
     guard let node = machine.console, let region = node.region() else { return }
-    let base = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount))
-    Console.start(UART16550(MappedRegisters(base: base), registerShift: Int(node["reg-shift"]?.be32(0) ?? 0)))
+    let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount))
+    let port = UART16550(registers, registerShift: Int(node["reg-shift"]?.be32(0) ?? 0))
+    ConsoleOutput.start(port, at: BootMemory.make(OutputRing()))
 }
 
 private func startInterrupts(_ machine: borrowing MachineDescription) {
@@ -51,9 +60,9 @@ private func startInterrupts(_ machine: borrowing MachineDescription) {
     else { panic("the device tree names no PLIC that interrupts the boot hart") }
     // Only what is needed up to our context: the whole window may be 64 MiB.
     let size = min(UInt(region.byteCount), UInt(PLIC<MappedRegisters>.windowSize(contexts: context)))
-    let base = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
+    let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
     let sources = min(node["riscv,ndev"]?.be32(0) ?? 127, PLIC<MappedRegisters>.sourceLimit - 1) + 1
-    Interrupts.start(PLIC(MappedRegisters(base: base)), context: context, sources: sources)
+    Interrupts.start(PLIC(registers), context: context, sources: sources)
     if let source = machine.console?.interrupt() { Interrupts.route(source.number, to: .console) }
 }
 
@@ -61,7 +70,6 @@ private func startInterrupts(_ machine: borrowing MachineDescription) {
 private func readWallClock(_ machine: borrowing MachineDescription) {
     guard let region = machine.tree.node(compatible: "google,goldfish-rtc")?.region() else { return }
     let size = UInt(GoldfishRTC<MappedRegisters>.windowSize)
-    let base = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
-    Clock.setWallClock(GoldfishRTC(MappedRegisters(base: base)).read())
+    let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
+    Clock.setWallClock(GoldfishRTC(registers).read())
 }
-

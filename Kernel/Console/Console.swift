@@ -1,138 +1,26 @@
-// The console: device major 1. Output goes through a ring that the UART's interrupt empties; input is collected into lines.
+// The console: device major 1. Programs write into the output ring (Kernel/Log) and read lines of what was typed (LineInput.swift).
 //
-// Line editing (ABI.md): CR reads as LF; ^H and DEL erase a character, ^U the line; ^D ends the file; ^P prints the process table;
-// what is typed ahead waits. A line has at most 128 bytes. ^C ends the foreground program, which the shell names.
+// CR reads as LF; ^P lists the processes; ^C ends the foreground program, which the shell names. What is typed ahead waits.
 
 import Drivers
 import Machine
+import Storage
+import Synchronization
 import SystemInterface
-
-private let lineLimit = 128
-private let inputSize: UInt32 = 1024
-private let outputSize: UInt32 = 2048
-
-/// What was typed. Three indexes that only grow, modulo the buffer: read ≤ committed ≤ edit.
-private struct Input {
-    var buffer = [1024 of UInt8](repeating: 0)
-    var read: UInt32 = 0
-    var committed: UInt32 = 0
-    var edit: UInt32 = 0
-
-    subscript(index: UInt32) -> UInt8 {
-        get { buffer[Int(index % inputSize)] }
-        set { buffer[Int(index % inputSize)] = newValue }
-    }
-
-    /// Bytes of the line being typed.
-    var lineLength: UInt32 { edit &- committed }
-    var isFull: Bool { edit &- read == inputSize }
-}
-
-private struct Output {
-    var buffer = [2048 of UInt8](repeating: 0)
-    var head: UInt32 = 0
-    var tail: UInt32 = 0
-    var port: UART16550<MappedRegisters>?
-    var interruptsForMore = false
-
-    var isFull: Bool { tail &- head == outputSize }
-
-    mutating func put(_ byte: UInt8) {
-        buffer[Int(tail % outputSize)] = byte
-        tail &+= 1
-    }
-
-    /// Hands the UART what it takes now, and asks for an interrupt if there is more.
-    mutating func pump() {
-        guard let port else { return }
-        while head != tail, port.canTransmit {
-            for _ in 0..<UART16550<MappedRegisters>.fifoDepth where head != tail {
-                port.transmit(buffer[Int(head % outputSize)])
-                head &+= 1
-            }
-        }
-        if interruptsForMore != (head != tail) {
-            interruptsForMore = head != tail
-            port.enableInterrupts(transmitter: interruptsForMore)
-        }
-    }
-
-    /// Before there is a UART, a panic is printed by firmware.
-    mutating func popToFirmware() {
-        Firmware.print(buffer[Int(head % outputSize)])
-        head &+= 1
-    }
-
-    /// For the kernel's own messages, which do not sleep: waits for the UART until there is room.
-    mutating func putWaiting(_ byte: UInt8) {
-        while isFull {
-            // Without a UART the oldest goes.
-            if port == nil { head &+= 1 } else { pump() }
-        }
-        put(byte)
-    }
-}
 
 enum Console {
     static let major: Int16 = 1
 
     /// The process group that ^C ends; 0 if there is none.
-    nonisolated(unsafe) static var foreground: Int32 = 0
+    static let foreground = Atomic<Int32>(0)
 
-    private enum Key {
-        static let interrupt: UInt8 = 0x03  // ^C
-        static let endOfFile: UInt8 = 0x04  // ^D
-        static let backspace: UInt8 = 0x08  // ^H
-        static let processes: UInt8 = 0x10  // ^P
-        static let killLine: UInt8 = 0x15  // ^U
-        static let delete: UInt8 = 0x7f
-    }
+    private static let input = SpinLock<LineInput>(.consoleInput)
+    private static let readers = WaitQueue()
+    private static let writers = WaitQueue()
+    private static let pollers = PollQueue()
 
-    nonisolated(unsafe) private static var input = SpinLock(Input())
-    nonisolated(unsafe) private static var output = SpinLock(Output())
-    nonisolated(unsafe) private static var readers = WaitQueue()
-    nonisolated(unsafe) private static var writers = WaitQueue()
-
-    /// From here on the UART is used; before, messages wait in the ring.
-    static func start(_ port: UART16550<MappedRegisters>) {
-        output.withLock { output in
-            output.port = port
-            port.enableInterrupts(transmitter: false)
-            output.pump()
-        }
-    }
-
-    /// Prints a message of the kernel's without sleeping.
-    static func print(_ message: KernelMessage) {
-        output.withLock { output in
-            for index in 0..<message.count {
-                if message.bytes[index] == 10 { output.putWaiting(13) }
-                output.putWaiting(message.bytes[index])
-            }
-            output.pump()
-        }
-    }
-
-    /// Prints past every lock, for a panic: other harts have been stopped, or are stuck.
-    static func printUnlocked(_ message: KernelMessage) {
-        output.breakLock { output in
-            for index in 0..<message.count {
-                if message.bytes[index] == 10 { output.putWaiting(13) }
-                output.putWaiting(message.bytes[index])
-            }
-            while output.head != output.tail {
-                if output.port != nil { output.pump() } else { output.popToFirmware() }
-            }
-        }
-    }
-
-    /// Sends what waits in the ring, before the power goes. Gives up when the UART takes nothing for a second.
-    static func drain() {
-        let limit = Clock.ticks + Clock.frequency
-        output.breakLock { output in
-            while output.head != output.tail, output.port != nil, Clock.ticks < limit { output.pump() }
-        }
-    }
+    /// Takes what is typed from now on. Once, during start-up.
+    static func start() { input.start(LineInput()) }
 
     // MARK: For processes
 
@@ -142,28 +30,36 @@ enum Console {
         var chunk = [64 of UInt8](repeating: 0)
         while done < count {
             let wanted = min(64, count - done)
-            var span = chunk.mutableSpan
-            let copied = span.withUnsafeMutableBytes { (source + done).copyIn(to: $0.baseAddress.unsafelyUnwrapped, count: wanted) }
+            let copied = copyIn(&chunk, from: source + done, count: wanted)
             var index = 0
             while index < copied {
-                _ = try writers.wait { () throws(SystemError) -> Bool? in
-                    let room: Bool = output.withLock { output in
-                        output.pump()
-                        while index < copied, outputSize - (output.tail &- output.head) >= 2 {
-                            if chunk[index] == 10 { output.put(13) }
-                            output.put(chunk[index])
-                            index += 1
-                        }
-                        output.pump()
-                        return index == copied
-                    }
-                    return room ? true : nil
-                }
+                _ = try writers.wait { () throws(SystemError) -> Bool? in put(chunk, &index, copied) ? true : nil }
             }
             done += copied
             if copied < wanted { break }
         }
         return done
+    }
+
+    private static func copyIn(_ chunk: inout [64 of UInt8], from source: UserAddress, count: Int) -> Int {
+        var span = chunk.mutableSpan
+        var bytes = span.mutableRawBytes
+        var part = bytes._mutatingExtracting(first: count)
+        return source.copyIn(to: &part)
+    }
+
+    /// Puts bytes into the ring from `index` up to `end`, CR before LF, as far as there is room; true when all are in.
+    private static func put(_ chunk: [64 of UInt8], _ index: inout Int, _ end: Int) -> Bool {
+        ConsoleOutput.withRing { ring in
+            ring.pump()
+            while index < end, ring.roomForPrograms >= 2 {
+                if chunk[index] == 10 { ring.put(13) }
+                ring.put(chunk[index])
+                index += 1
+            }
+            ring.pump()
+            return index == end
+        } ?? true
     }
 
     /// Reads at most one line into user memory; 0 at end of file.
@@ -173,26 +69,9 @@ enum Console {
         var line = [128 of UInt8](repeating: 0)
         while done < count {
             let taken: (count: Int, ended: Bool) = try readers.wait { () throws(SystemError) -> (count: Int, ended: Bool)? in
-                input.withLock { input in
-                    guard input.read != input.committed else { return nil }
-                    var taken = 0
-                    while input.read != input.committed, taken < min(lineLimit, count - done) {
-                        let byte = input[input.read]
-                        if byte == Key.endOfFile {
-                            // With bytes before it the line ends here, and the next read finds the end of the file.
-                            if done + taken == 0 { input.read &+= 1 }
-                            return (taken, true)
-                        }
-                        input.read &+= 1
-                        line[taken] = byte
-                        taken += 1
-                        if byte == 10 { return (taken, true) }
-                    }
-                    return (taken, false)
-                }
+                input.withLock { $0.take(into: &line, limit: count - done, isFirst: done == 0) }
             }
-            var span = line.mutableSpan
-            let copied = span.withUnsafeMutableBytes { (destination + done).copyOut(from: $0.baseAddress.unsafelyUnwrapped, count: taken.count) }
+            let copied = (destination + done).copyOut(line.span.rawBytes.extracting(first: taken.count))
             done += copied
             if copied < taken.count {
                 if done == 0 { throw .badAddress }
@@ -203,103 +82,78 @@ enum Console {
         return done
     }
 
-    /// Whether a line waits.
-    nonisolated(unsafe) private static var pollers = PollQueue()
+    /// What can be done without sleeping: bits of PollEntry.
+    static var readiness: Int16 {
+        input.withLock { $0.hasLine } ? PollEntry.readable | PollEntry.writable : PollEntry.writable
+    }
 
-    static func withPollQueue(_ body: (inout PollQueue) -> Void) { body(&pollers) }
-
-    static var isReadable: Bool { input.withLock { $0.read != $0.committed } }
+    static func withPollQueue(_ body: (borrowing PollQueue) -> Void) { body(pollers) }
 
     // MARK: Interrupt
 
-    /// The UART interrupts: takes what was typed, echoes it, and sends what waits.
-    static func interrupt() {
-        var wakeReaders = false
-        var listProcesses = false
-        while let byte = output.withLock({ $0.port?.receive() ?? nil }) {
+    /// What an interrupt asks of the rooms above.
+    struct Requests {
+        /// The process group that ^C ends; 0: none.
+        var interruptedGroup: Int32 = 0
+        /// ^P: list the processes.
+        var listsProcesses = false
+        /// A line became readable.
+        fileprivate var hasLine = false
+    }
+
+    /// Serves the UART's interrupt: takes what was typed, echoes it, and sends what waits.
+    static func interrupt() -> Requests {
+        var requests = Requests()
+        while let byte = ConsoleOutput.receive() {
             switch byte {
-            case Key.processes: listProcesses = true
-            case Key.interrupt: if interruptForeground() { wakeReaders = true }
-            default: if type(byte) { wakeReaders = true }
+            case Key.processes: requests.listsProcesses = true
+            case Key.interrupt: interruptForeground(&requests)
+            default: type(byte == 13 ? 10 : byte, &requests)
             }
         }
-        let room = output.withLock { output in
-            output.pump()
-            return outputSize - (output.tail &- output.head) >= 128
+        let hasRoom = ConsoleOutput.withRing { ring in
+            ring.pump()
+            return ring.roomForPrograms >= 128
         }
-        if room { writers.wakeAll() }
-        if wakeReaders {
+        if hasRoom == true { writers.wakeAll() }
+        if requests.hasLine {
             readers.wakeAll()
             pollers.wake()
         }
-        if listProcesses { ProcessTable.printList() }
+        return requests
     }
 
     /// ^C: drops the line being typed and ends the foreground group. Without one, the reader gets an empty line, so that a
-    /// shell prompts anew; then this is true.
-    private static func interruptForeground() -> Bool {
-        let group = foreground
-        let readerGoesOn = input.withLock { input in
-            input.edit = input.committed
-            guard group == 0, !input.isFull else { return false }
-            input[input.edit] = 10
-            input.edit &+= 1
-            input.committed = input.edit
-            return true
-        }
-        output.withLock { output in
-            output.putWaiting(UInt8(ascii: "^"))
-            output.putWaiting(UInt8(ascii: "C"))
-            output.putWaiting(13)
-            output.putWaiting(10)
-        }
-        if group != 0 { Family.interrupt(group: group) }
-        return readerGoesOn
+    /// shell prompts anew.
+    private static func interruptForeground(_ requests: inout Requests) {
+        let group = foreground.load(ordering: .relaxed)
+        if input.withLock({ $0.interrupt(givesEmptyLine: group == 0) }) { requests.hasLine = true }
+        echo(UInt8(ascii: "^"), UInt8(ascii: "C"), 13, 10)
+        if group != 0 { requests.interruptedGroup = group }
     }
 
-    /// Edits the line; true if a reader may go on.
-    private static func type(_ typed: UInt8) -> Bool {
-        let byte = typed == 13 ? 10 : typed
-        return input.withLock { input in
-            switch byte {
-            case Key.killLine:
-                while input.lineLength > 0 {
-                    input.edit &-= 1
-                    eraseEcho()
-                }
-            case Key.backspace, Key.delete:
-                if input.lineLength > 0 {
-                    input.edit &-= 1
-                    eraseEcho()
-                }
-            default:
-                // The last place of a line and of the buffer is kept for the byte that ends it.
-                let ends = byte == 10 || byte == Key.endOfFile
-                guard !input.isFull, ends || input.lineLength < UInt32(lineLimit - 1) else { return false }
-                input[input.edit] = byte
-                input.edit &+= 1
-                if byte != Key.endOfFile { echo(byte) }
-                if ends || input.isFull {
-                    input.committed = input.edit
-                    return true
-                }
+    private static func type(_ byte: UInt8, _ requests: inout Requests) {
+        input.withLock { input in
+            switch input.type(byte) {
+            case .none: break
+            case .typed(let byte): echo(byte)
+            case .ended(let byte):
+                if let byte { byte == 10 ? echo(13, 10) : echo(byte) }
+                requests.hasLine = true
+            case .erased(let count):
+                for _ in 0..<count { echo(8, 32, 8) }
             }
-            return false
         }
     }
 
-    private static func echo(_ byte: UInt8) {
-        output.withLock { output in
-            if byte == 10 { output.putWaiting(13) }
-            output.putWaiting(byte)
-        }
-    }
-
-    private static func eraseEcho() {
-        output.withLock { output in
-            output.putWaiting(8)
-            output.putWaiting(32)
-            output.putWaiting(8)
+    /// Puts up to four bytes into the ring if there is room for all of them: nothing waits in an interrupt. 0 is no byte.
+    private static func echo(_ first: UInt8, _ second: UInt8 = 0, _ third: UInt8 = 0, _ fourth: UInt8 = 0) {
+        _ = ConsoleOutput.withRing { ring in
+            guard ring.room >= 4 else { return }
+            ring.put(first)
+            if second != 0 { ring.put(second) }
+            if third != 0 { ring.put(third) }
+            if fourth != 0 { ring.put(fourth) }
         }
     }
 }

@@ -3,110 +3,127 @@
 import Drivers
 import FileSystem
 import Machine
+import Storage
+import Synchronization
 import SystemInterface
 
 typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, SplitQueue<KernelDMA>>
 
-/// What one caller waits for: lies on its stack while the requests are under way.
+/// What one caller waits for. Lies on its stack while its requests are under way; guarded by the disk's lock.
 private struct Transfer: ~Copyable {
     var requestsLeft = 0
-    var failed = false
-    var waiter = WaitQueue()
+    var hasFailed = false
+    let waiter = WaitQueue()
 }
 
-private struct DiskState {
-    /// Made once, when the disk is found.
-    var driver: UnsafeMutablePointer<DiskDriver>?
-    /// By token: whose request it is.
-    var owners = [256 of UnsafeMutablePointer<Transfer>?](repeating: nil)
-    /// When something was finished last (timebase ticks).
-    var progress: UInt64 = 0
-}
+private typealias TransferRef = Ref<Transfer>
 
-enum Disk {
-    nonisolated(unsafe) private static var state = SpinLock(DiskState())
-    nonisolated(unsafe) private static var interruptSide: VirtIOInterrupt<VirtIODevice<MappedRegisters>, KernelDMA>?
-    nonisolated(unsafe) private static var capacity: UInt64 = 0
-    nonisolated(unsafe) private static var canFlush = false
-    nonisolated(unsafe) private static var segmentLimit = 1
-    /// Callers that found the queue full.
-    nonisolated(unsafe) private static var roomWaiters = WaitQueue()
+private struct DiskState: ~Copyable {
+    var driver: DiskDriver
+    /// By token: the transfer that the request belongs to.
+    var owners = [256 of TransferRef?](repeating: nil)
+    /// Looks at a device that had requests and had finished none since the look before, and when the last one was (timebase ticks).
+    private var silentLooks = 0
+    private var lookedAt: UInt64 = 0
 
-    /// Seconds after which a disk that finishes nothing is given up: a busy host may need many for a flush.
-    private static let patience: UInt64 = 60
+    init(_ driver: consuming DiskDriver) { self.driver = driver }
 
-    static var isPresent: Bool { capacity > 0 }
-
-    /// Takes over the machine's first disk.
-    static func start(_ driver: consuming DiskDriver) {
-        capacity = driver.capacity
-        canFlush = driver.canFlush
-        segmentLimit = driver.segmentLimit
-        interruptSide = driver.interrupt
-        let place = bootTable(DiskDriver.self, 1)
-        place.initialize(to: consume driver)
-        state.withLock { $0.driver = place }
+    /// Counts a look at the device, at most one a second: a clock that jumps, or a host that pauses, makes no more of them.
+    /// - Returns: whether the device has been silent for so many looks.
+    mutating func isSilent(for looks: Int) -> Bool {
+        let now = Clock.ticks
+        guard driver.requestsUnderWay > 0, now &- lookedAt >= Clock.frequency else { return false }
+        lookedAt = now
+        silentLooks += 1
+        return silentLooks > looks
     }
 
-    /// 1024-byte blocks.
-    static var blockCount: UInt32 { UInt32(clamping: capacity / 2) }
-
-    static func interrupt() {
-        let cause = interruptSide?.acknowledge(masking: false) ?? []
-        if cause.contains(.configuration) { _ = state.withLock { $0.driver?.pointee.checkDevice() } }
-        collect()
-    }
-
-    /// Marks what the device has finished, and wakes whose requests are all done. The wake-up happens under the lock: the
-    /// transfer lies on the sleeper's stack, and it looks at it under the lock too.
-    private static func collect() {
-        let any = state.withLock { state in
-            var any = false
-            while let completion = state.driver?.pointee.completed() {
-                any = true
-                let index = Int(completion.token.index)
-                guard let owner = state.owners[index] else { continue }
-                state.owners[index] = nil
-                if completion.status != .done { owner.pointee.failed = true }
-                finish(owner)
-            }
-            if any { state.progress = Clock.ticks }
-            if state.driver?.pointee.isBroken == true { any = failAll(&state) || any }
-            return any
+    /// Marks what the device has finished, and wakes the callers whose requests are all done; true if anything was.
+    mutating func collect() -> Bool {
+        var any = false
+        while let completion = driver.completed() {
+            any = true
+            guard let owner = owners[Int(completion.token.index)].take() else { continue }
+            if completion.status != .done { owner.value.hasFailed = true }
+            finish(owner)
         }
-        if any { roomWaiters.wakeAll() }
+        if any { silentLooks = 0 }
+        if driver.isBroken { any = failAll() || any }
+        return any
     }
 
-    private static func finish(_ owner: UnsafeMutablePointer<Transfer>) {
-        owner.pointee.requestsLeft -= 1
-        if owner.pointee.requestsLeft == 0 { owner.pointee.waiter.wakeAll() }
+    /// The wake-up happens under the lock: the transfer lies on the sleeper's stack, and the sleeper looks at it under the lock too.
+    private func finish(_ owner: TransferRef) {
+        owner.value.requestsLeft -= 1
+        if owner.value.requestsLeft == 0 { owner.value.waiter.wakeAll() }
     }
 
-    /// A device that was given up finishes nothing more: nobody waits for it.
-    private static func failAll(_ state: inout DiskState) -> Bool {
+    /// A device that was given up finishes nothing more: its callers do not wait for it.
+    private mutating func failAll() -> Bool {
         var any = false
         for index in 0..<256 {
-            guard let owner = state.owners[index].take() else { continue }
+            guard let owner = owners[index].take() else { continue }
             any = true
-            owner.pointee.failed = true
+            owner.value.hasFailed = true
             finish(owner)
         }
         return any
+    }
+}
+
+enum Disk {
+    private static let state = DeviceLock<DiskState>(.disk)
+    private static let interruptSide = BootValue<VirtIOInterrupt<VirtIODevice<MappedRegisters>, KernelDMA>>()
+    /// 512-byte sectors; 0 without a disk.
+    private static let capacity = Atomic<UInt64>(0)
+    private static let canFlush = Atomic<Bool>(false)
+    private static let segmentLimit = Atomic<Int>(1)
+    /// Callers that found the queue full.
+    private static let roomWaiters = WaitQueue()
+
+    /// Looks, one a second, after which a disk that finishes nothing is given up: a busy host may need many for a flush.
+    private static let patience = 60
+
+    static var isPresent: Bool { capacity.load(ordering: .relaxed) > 0 }
+
+    /// Takes over the machine's first disk. Once, during start-up.
+    static func start(_ driver: consuming DiskDriver) {
+        canFlush.store(driver.canFlush, ordering: .relaxed)
+        segmentLimit.store(driver.segmentLimit, ordering: .relaxed)
+        interruptSide.start(driver.interrupt)
+        capacity.store(driver.capacity, ordering: .relaxed)
+        state.start(DiskState(driver))
+    }
+
+    /// 1024-byte blocks.
+    static var blockCount: UInt32 { UInt32(clamping: capacity.load(ordering: .relaxed) / 2) }
+
+    /// Serves the disk's interrupt.
+    static func interrupt() {
+        guard isPresent else { return }
+        let cause = interruptSide.value.acknowledge(masking: false)
+        if cause.contains(.configuration) { _ = state.withLock { $0.driver.checkDevice() } }
+        collect()
+    }
+
+    private static func collect() {
+        if state.withLock({ $0.collect() }) { roomWaiters.wakeAll() }
     }
 
     /// Moves a set of blocks; returns when all have been moved.
     fileprivate static func move(
         _ operation: BlockOperation, _ count: Int, _ request: (Int) -> BlockRequest
     ) throws(SystemError) {
+        let limit = segmentLimit.load(ordering: .relaxed)
         try perform { transfer in
             var done = 0
             while done < count {
                 // Neighbours on the disk travel in one request.
                 var run = 1
                 let first = request(done).block
-                while done + run < count, run < segmentLimit, request(done + run).block == first &+ UInt32(run) { run += 1 }
+                while done + run < count, run < limit, request(done + run).block == first &+ UInt32(run) { run += 1 }
                 let accepted = submit(operation, sector: UInt64(first) * 2, segments: run, for: transfer) { index in
-                    BlockSegment(unsafe: request(done + index).memory, byteCount: blockSize)
+                    unsafe BlockSegment(unsafe: request(done + index).memory.address, byteCount: blockSize)  // the block's own bytes, for good
                 }
                 guard accepted else { return false }
                 done += run
@@ -116,24 +133,22 @@ enum Disk {
     }
 
     fileprivate static func flush() throws(SystemError) {
-        guard canFlush else { return }
+        guard canFlush.load(ordering: .relaxed) else { return }
         try perform { transfer in
             submit(.flush, sector: 0, segments: 0, for: transfer) { _ in
-                BlockSegment(unsafe: UnsafeMutableRawPointer(transfer), byteCount: 0)
+                unsafe BlockSegment(unsafe: UnsafeMutableRawPointer(bitPattern: transfer.bits).unsafelyUnwrapped, byteCount: 0)  // never called
             }
         }
     }
 
-    /// Once a second for each who waits: an interrupt may have been lost, the device may have failed, and it may never answer.
+    /// Once a second for each caller that waits: an interrupt may have been lost, the device may have failed, and it may never answer.
     @inline(never)
-    private static func lookAgain(since began: UInt64) {
+    private static func lookAgain() {
         collect()
         let isSilent = state.withLock { state -> Bool in
-            guard let driver = state.driver, driver.pointee.checkDevice() else { return false }
-            let wait = patience &* Clock.frequency
-            let now = Clock.ticks
-            guard driver.pointee.requestsUnderWay > 0, now &- began >= wait, now &- state.progress >= wait else { return false }
-            driver.pointee.giveUp()
+            guard state.driver.checkDevice() else { return false }
+            guard state.isSilent(for: patience) else { return false }
+            state.driver.giveUp()
             return true
         }
         if isSilent { kprint("disk: no answer for \(patience) s; it is not used any more\n") }
@@ -141,22 +156,23 @@ enum Disk {
     }
 
     /// Submits requests through `submitAll`, which returns false if the driver refused one, and waits for those submitted.
+    /// - Throws: inputOutput.
     @inline(never)
-    private static func perform(_ submitAll: (UnsafeMutablePointer<Transfer>) -> Bool) throws(SystemError) {
+    private static func perform(_ submitAll: (TransferRef) -> Bool) throws(SystemError) {
         var transfer = Transfer()
-        let succeeded = withUnsafeMutablePointer(to: &transfer) { transfer in
+        let succeeded = unsafe withUnsafeMutablePointer(to: &transfer) { place in
+            let transfer = unsafe TransferRef(unsafe: place)  // outlives its requests: this returns when none is left
             let accepted = submitAll(transfer)
-            let began = Clock.ticks
-            var looked = began
-            transfer.pointee.waiter.waitUninterrupted(period: Clock.frequency) {
+            var looked = Clock.ticks
+            transfer.value.waiter.waitUninterrupted(period: Clock.frequency) {
                 let now = Clock.ticks
                 if now &- looked >= Clock.frequency {
                     looked = now
-                    lookAgain(since: began)
+                    lookAgain()
                 }
-                return state.withLock { _ in transfer.pointee.requestsLeft == 0 }
+                return state.withLock { _ in transfer.value.requestsLeft == 0 }
             }
-            return accepted && !transfer.pointee.failed
+            return accepted && !transfer.value.hasFailed
         }
         guard succeeded else {
             kprint("disk: a request failed\n")
@@ -167,17 +183,16 @@ enum Disk {
     /// Puts one request into the queue, waiting for room; false if the driver refuses it.
     @inline(never)
     private static func submit(
-        _ operation: BlockOperation, sector: UInt64, segments: Int, for transfer: UnsafeMutablePointer<Transfer>,
-        _ segment: (Int) -> BlockSegment
+        _ operation: BlockOperation, sector: UInt64, segments: Int, for transfer: TransferRef, _ segment: (Int) -> BlockSegment
     ) -> Bool {
         var accepted = false
         roomWaiters.waitUninterrupted {
             state.withLock { state in
                 do throws(BlockError) {
-                    let token = try state.driver?.pointee.submit(operation, sector: sector, segmentCount: segments, segment: segment)
-                    guard let token = token ?? nil else { return false }
+                    guard let token = try state.driver.submit(operation, sector: sector, segmentCount: segments, segment: segment)
+                    else { return false }
                     state.owners[Int(token.index)] = transfer
-                    transfer.pointee.requestsLeft += 1
+                    transfer.value.requestsLeft += 1
                     accepted = true
                 } catch {
                     kprint("disk: \(error.message)\n")

@@ -2,31 +2,56 @@
 
 import FileSystem
 import Machine
+import Storage
+import Synchronization
 import SystemInterface
+
+/// A use of an inode of the mounted disk.
+typealias KernelInode = Inode<KernelPlatform>
 
 struct KernelPlatform: FileSystemPlatform {
     var device: KernelDisk { KernelDisk() }
 
-    func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? {
-        Pages.allocateContiguous(bytes: byteCount)?.pointer
-    }
+    @unsafe
+    func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? { unsafe BootMemory.allocate(bytes: byteCount) }
 
-    func makeMonitor() -> KernelMonitor? {
-        // Monitors are small and asked for one at a time: they are cut from whole pages.
-        let stride = MemoryLayout<KernelMonitor.State>.stride
-        if FileStore.monitorBytesLeft < stride {
-            guard let page = Pages.allocateContiguous(bytes: Int(pageSize)) else { return nil }
-            FileStore.nextMonitor = page.pointer
-            FileStore.monitorBytesLeft = Int(pageSize)
-        }
-        let state = FileStore.nextMonitor.bindMemory(to: KernelMonitor.State.self, capacity: 1)
-        state.initialize(to: KernelMonitor.State())
-        FileStore.nextMonitor += stride
-        FileStore.monitorBytesLeft -= stride
-        return KernelMonitor(state: state)
-    }
+    func makeMonitor() -> KernelMonitor? { KernelMonitor(state: BootMemory.make(KernelMonitor.State())) }
 
     func report(_ message: StaticString) { kprint("\(message)\n") }
+}
+
+/// The file system's short lock with a wait queue (FileSystem/Platform.swift has its contract).
+struct KernelMonitor: Monitor {
+    struct State: ~Copyable {
+        fileprivate let word = LockWord(.fileSystemMonitor)
+        fileprivate var interrupts: UInt64 = 0
+        fileprivate let waiters = WaitQueue()
+        init() {}
+    }
+
+    let state: Ref<State>
+
+    @inline(__always)
+    func acquire() {
+        let interrupts = interrupts_disable()
+        state.value.word.acquire()
+        state.value.interrupts = interrupts
+    }
+
+    @inline(__always)
+    func release() {
+        let interrupts = state.value.interrupts
+        state.value.word.release()
+        interrupts_restore(interrupts)
+    }
+
+    @inline(never)
+    func wait() {
+        state.value.waiters.sleepOnce { release() }
+        acquire()
+    }
+
+    func wakeAll() { state.value.waiters.wakeAll() }
 }
 
 enum FileStore {
@@ -35,28 +60,27 @@ enum FileStore {
     /// Inodes in use at once.
     private static let inodes = 200
 
-    nonisolated(unsafe) private static var mounted: FileSystem<KernelPlatform>?
-    nonisolated(unsafe) fileprivate static var nextMonitor = UnsafeMutableRawPointer(bitPattern: 8).unsafelyUnwrapped
-    nonisolated(unsafe) fileprivate static var monitorBytesLeft = 0
+    private static let mounted = BootValue<FileSystem<KernelPlatform>>()
 
     /// The file system; it is mounted before the first user program runs.
-    static var system: FileSystem<KernelPlatform> { mounted.unsafelyUnwrapped }
+    static var system: FileSystem<KernelPlatform> { mounted.value }
 
     /// Mounts the disk, or stops: without one there is nothing to run.
+    @inline(never)  // a panic's backtrace names it
     static func mount() {
         guard Disk.isPresent else {
             panic("no disk: start QEMU with -drive file=build/fs.img,if=none,format=raw,id=x0 -device virtio-blk-device,drive=x0")
         }
         do throws(SystemError) {
-            mounted = try FileSystem.mount(KernelPlatform(), buffers: buffers, inodes: inodes)
+            mounted.start(try FileSystem.mount(KernelPlatform(), buffers: buffers, inodes: inodes))
         } catch {
             kprint("mount: \(error.message)\n")
             panic("the disk cannot be mounted: `make fs-reset` makes a fresh one")
         }
     }
 
-    /// A reference to the root directory.
-    static func root() -> InodeReference {
+    /// The root directory.
+    static func root() -> KernelInode {
         do throws(SystemError) { return try system.root() } catch { panic("the disk has no root directory") }
     }
 }
@@ -65,9 +89,9 @@ enum FileStore {
 struct UserSink: ByteSink {
     var address: UserAddress
 
-    mutating func take(_ source: UnsafeRawPointer, count: Int) -> Bool {
-        guard address.copyOut(from: source, count: count) == count else { return false }
-        address = address + count
+    mutating func take(_ source: RawSpan) -> Bool {
+        guard address.copyOut(source) == source.byteCount else { return false }
+        address = address + source.byteCount
         return true
     }
 }
@@ -76,8 +100,8 @@ struct UserSink: ByteSink {
 struct UserSource: ByteSource {
     var address: UserAddress
 
-    mutating func give(_ destination: UnsafeMutableRawPointer, count: Int) -> Int {
-        let copied = address.copyIn(to: destination, count: count)
+    mutating func give(_ destination: inout MutableRawSpan) -> Int {
+        let copied = address.copyIn(to: &destination)
         address = address + copied
         return copied
     }

@@ -1,173 +1,141 @@
-// Open files: what descriptors stand for. A table of 100 for the whole system (ABI.md), shared between processes by fork and dup.
+// Open files: what descriptors stand for. A table of 100 for the whole system (Documentation/ABI.md); fork and dup make descriptors share one.
 
 import FileSystem
 import Machine
+import Storage
 import Synchronization
 import SystemInterface
 
-typealias OpenFileRef = UnsafeMutablePointer<OpenFile>
+typealias FileRef = Ref<FileRecord>
+
+/// One use of an open file: a descriptor's. The end of the last use closes the file.
+struct OpenFile: ~Copyable {
+    /// nil once a table of descriptors has the use.
+    private var place: FileRef?
+
+    /// Opens a file of this kind, with one use.
+    /// - Throws: tooManyFilesInSystem; what `kind` holds is given back then.
+    init(_ kind: consuming FileKind, readable: Bool, writable: Bool) throws(SystemError) {
+        self.init(kind, readable: readable, writable: writable, at: try FilePlace())
+    }
+
+    /// The same at a place that was taken before.
+    init(_ kind: consuming FileKind, readable: Bool, writable: Bool, at place: consuming FilePlace) {
+        let record = place.intoFile()
+        record.value.readable = readable
+        record.value.writable = writable
+        record.value.offset = 0
+        record.value.kind = consume kind
+        record.value.uses.store(1, ordering: .relaxed)
+        self.place = record
+    }
+
+    /// Takes over a use that a table of descriptors has.
+    init(owning record: FileRef) { place = record }
+
+    deinit {
+        if let place { OpenFiles.giveBack(place) }
+    }
+
+    /// Hands the use to a table of descriptors.
+    consuming func intoTable() -> FileRef {
+        guard let record = place.take() else { panic("a use of an open file is handed on twice") }
+        return record
+    }
+
+    /// One more use of the same open file, which shares its offset.
+    static func duplicate(_ record: FileRef) -> OpenFile {
+        record.value.uses.wrappingAdd(1, ordering: .relaxed)
+        return OpenFile(owning: record)
+    }
+}
+
+/// A free place in the table of open files, for a call that takes it before it does what cannot be undone. Its end gives it back.
+struct FilePlace: ~Copyable {
+    private var record: FileRef?
+
+    /// - Throws: tooManyFilesInSystem.
+    init() throws(SystemError) {
+        guard let record = OpenFiles.take() else { throw .tooManyFilesInSystem }
+        self.record = record
+    }
+
+    deinit {
+        if let record { OpenFiles.putBack(record) }
+    }
+
+    /// Hands the place to an open file.
+    fileprivate consuming func intoFile() -> FileRef {
+        guard let taken = record.take() else { panic("a place for an open file is used twice") }
+        return taken
+    }
+}
 
 /// What a descriptor reads from and writes to.
-enum FileKind {
-    case pipe(PipeRef, writeEnd: Bool)
-    case inode(InodeReference)
-    case device(InodeReference, major: Int16)
+enum FileKind: ~Copyable {
+    case pipe(PipeEnd)
+    case inode(KernelInode)
+    case device(DeviceFile)
     case socket(SocketFile)
 }
 
-struct OpenFile: ~Copyable {
-    fileprivate let references = Atomic<Int32>(0)
+/// A device that was opened by its inode.
+struct DeviceFile: ~Copyable {
+    let inode: KernelInode
+    let major: Int16
+}
+
+/// An open file's place in the table.
+struct FileRecord: ~Copyable {
+    fileprivate let uses = Atomic<Int32>(0)
     fileprivate(set) var kind: FileKind?
     fileprivate(set) var readable = false
     fileprivate(set) var writable = false
     /// Bytes from the start of the file; guarded by `offsetLock`.
-    fileprivate var offset: UInt64 = 0
-    fileprivate var offsetLock = SleepMutex()
-    fileprivate var next: OpenFileRef?
+    var offset: UInt64 = 0
+    let offsetLock = SleepMutex()
+    fileprivate var freePlace = ListNode<FileRecord>()
 
     fileprivate init() {}
-
-    /// Reads up to `count` bytes into user memory, from where the last call ended; 0 at the end of the file.
-    mutating func read(to destination: UserAddress, count: Int32) throws(SystemError) -> Int {
-        guard readable else { throw .badDescriptor }
-        switch kind {
-        case .pipe(let pipe, _):
-            return count > 0 ? try pipe.pointee.read(to: destination, count: Int(count)) : 0
-        case .device(_, let major):
-            guard major == Console.major else { throw .noSuchDevice }
-            return try Console.read(to: destination, count: Int(count))
-        case .socket(let socket):
-            return try socket.receive(to: destination, count: max(0, Int(count))).count
-        case .inode(let inode):
-            offsetLock.lock()
-            defer { offsetLock.unlock() }
-            var sink = UserSink(address: destination)
-            // A negative count is a huge one, as in xv6: it ends at the first page that is not there.
-            let read = try FileStore.system.read(inode, at: offset, count: UInt64(UInt32(bitPattern: count)), into: &sink)
-            offset += UInt64(read)
-            return read
-        case nil:
-            throw .badDescriptor
-        }
-    }
-
-    /// Writes `count` bytes from user memory. A file takes all or the call fails; a pipe may take fewer at a bad address.
-    mutating func write(from source: UserAddress, count: Int32) throws(SystemError) -> Int {
-        guard writable else { throw .badDescriptor }
-        switch kind {
-        case .pipe(let pipe, _):
-            return count > 0 ? try pipe.pointee.write(from: source, count: Int(count)) : 0
-        case .device(_, let major):
-            guard major == Console.major else { throw .noSuchDevice }
-            return try Console.write(from: source, count: Int(count))
-        case .socket(let socket):
-            guard count >= 0 else { throw .invalidArgument }
-            return try socket.send(from: source, count: Int(count), to: nil)
-        case .inode(let inode):
-            guard count >= 0 else { throw .invalidArgument }
-            offsetLock.lock()
-            defer { offsetLock.unlock() }
-            var source = UserSource(address: source)
-            let outcome = FileStore.system.write(inode, at: offset, count: UInt64(count), from: &source)
-            offset += UInt64(outcome.count)
-            if let error = outcome.error { throw error }
-            return outcome.count
-        case nil:
-            throw .badDescriptor
-        }
-    }
-
-    func status() throws(SystemError) -> FileStatus {
-        switch kind {
-        case .inode(let inode), .device(let inode, _): return try FileStore.system.status(inode)
-        case .pipe, .socket, nil: throw .badDescriptor
-        }
-    }
-
-    /// What can be done without sleeping, and what has happened: bits of PollEntry.
-    var readiness: Int16 {
-        mutating get {
-            switch kind {
-            case .pipe(let pipe, let writeEnd): writeEnd ? pipe.pointee.writeReadiness : pipe.pointee.readReadiness
-            case .device: Console.isReadable ? PollEntry.readable | PollEntry.writable : PollEntry.writable
-            case .socket(let socket): socket.readiness
-            case .inode, nil: PollEntry.readable | PollEntry.writable
-            }
-        }
-    }
-
-    /// Calls `body` with the queue of what a poll of this file waits for; not for files that are always ready.
-    mutating func withPollQueue(_ body: (inout PollQueue) -> Void) {
-        switch kind {
-        case .pipe(let pipe, let writeEnd): pipe.pointee.withPollQueue(writeEnd: writeEnd, body)
-        case .device: Console.withPollQueue(body)
-        case .socket(let socket): socket.withPollQueue(body)
-        case .inode, nil: break
-        }
-    }
 }
 
-private struct FreeFiles {
-    var first: OpenFileRef?
-    var count = 0
+extension Ref where Value == FileRecord {
+    fileprivate var freeNode: Ref<ListNode<FileRecord>> { unsafe node(&value.freePlace) }  // a stored property of the record
 }
 
 enum OpenFiles {
-    nonisolated(unsafe) private static var free = SpinLock(FreeFiles())
+    private static let table = BootTable<FileRecord>()
+    private static let free = LockedList<FileRecord>(.fileTables)
+    private static let freeCount = Atomic<Int>(0)
 
     /// Open files in use.
-    static var used: Int { Limit.openFiles - free.withLock { $0.count } }
+    static var used: Int { Limit.openFiles - freeCount.load(ordering: .relaxed) }
 
+    /// Makes the table. Once, during start-up.
     static func start() {
-        let table = bootTable(OpenFile.self, Limit.openFiles)
-        for index in 0..<Limit.openFiles {
-            (table + index).initialize(to: OpenFile())
-            giveBack(table + index)
-        }
+        table.start(Limit.openFiles) { _ in FileRecord() }
+        for index in 0..<Limit.openFiles { putBack(table.ref(index)) }
     }
 
-    /// An open file with one reference.
-    static func make(_ kind: FileKind, readable: Bool, writable: Bool) throws(SystemError) -> OpenFileRef {
-        let file: OpenFileRef? = free.withLock { free in
-            guard let file = free.first else { return nil }
-            free.first = file.pointee.next
-            free.count -= 1
-            return file
-        }
-        guard let file else { throw .tooManyFilesInSystem }
-        file.pointee.kind = kind
-        file.pointee.readable = readable
-        file.pointee.writable = writable
-        file.pointee.offset = 0
-        file.pointee.references.store(1, ordering: .relaxed)
-        return file
+    fileprivate static func take() -> FileRef? {
+        guard let record = free.withLock({ $0.removeFirst() }) else { return nil }
+        freeCount.wrappingSubtract(1, ordering: .relaxed)
+        return record
     }
 
-    static func retain(_ file: OpenFileRef) {
-        file.pointee.references.wrappingAdd(1, ordering: .relaxed)
+    fileprivate static func putBack(_ record: FileRef) {
+        free.withLock { $0.prepend(record.freeNode) }
+        freeCount.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// Gives up a reference; the last one closes the file.
-    static func release(_ file: OpenFileRef) {
-        let (old, _) = file.pointee.references.wrappingSubtract(1, ordering: .acquiringAndReleasing)
-        guard old == 1, let kind = file.pointee.kind else { return }
-        file.pointee.kind = nil
-        giveBack(file)
-        switch kind {
-        case .pipe(let pipe, let writeEnd):
-            if pipe.pointee.close(writeEnd: writeEnd) { Pipes.release(pipe) }
-        case .inode(let inode), .device(let inode, _):
-            FileStore.system.release(inode)
-        case .socket(let socket):
-            socket.close()
-        }
-    }
-
-    private static func giveBack(_ file: OpenFileRef) {
-        free.withLock { free in
-            file.pointee.next = free.first
-            free.first = file
-            free.count += 1
-        }
+    /// Gives up a use; the last one closes the file.
+    @inline(never)
+    fileprivate static func giveBack(_ record: FileRef) {
+        let old = record.value.uses.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
+        if old <= 0 { panic("an open file is given back more often than used") }
+        guard old == 1 else { return }
+        let kind = record.value.kind.take()
+        putBack(record)
+        _ = consume kind  // gives the pipe's end, the inode or the socket back
     }
 }

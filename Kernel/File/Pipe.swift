@@ -1,114 +1,132 @@
 // Pipes: a page of bytes between writers and readers. The bytes are copied straight from and to user memory, under the pipe's
-// lock; who finds no room or no bytes sleeps on the side of its own.
+// lock; a thread that finds no room or no bytes sleeps, on the queue of its side.
 
 import Machine
+import Storage
+import Synchronization
 import SystemInterface
 
-typealias PipeRef = UnsafeMutablePointer<Pipe>
+typealias PipeRef = Ref<Pipe>
+
+/// One of the two ends of a pipe. Its end closes it, and with the last one the pipe goes.
+struct PipeEnd: ~Copyable {
+    let pipe: PipeRef
+    private let writes: Bool
+
+    fileprivate init(_ pipe: PipeRef, writes: Bool) {
+        self.pipe = pipe
+        self.writes = writes
+    }
+
+    deinit {
+        if pipe.close(writeEnd: writes) { Pipes.putBack(pipe) }
+    }
+
+    /// Bits of PollEntry. At the end of the bytes a read returns 0 at once: readable, and the writers hung up; without a reader a write
+    /// fails at once.
+    var readiness: Int16 {
+        pipe.value.state.withLock { state in
+            if writes {
+                if !state.isReadOpen { return PollEntry.writable | PollEntry.error }
+                return state.filled < Int(pageSize) ? PollEntry.writable : 0
+            }
+            let hungUp = state.isWriteOpen ? 0 : PollEntry.hangUp
+            return state.filled > 0 || !state.isWriteOpen ? PollEntry.readable | hungUp : 0
+        }
+    }
+
+    func withPollQueue(_ body: (borrowing PollQueue) -> Void) {
+        writes ? body(pipe.value.writePollers) : body(pipe.value.readPollers)
+    }
+}
 
 struct Pipe: ~Copyable {
-    private struct State {
-        var buffer = PhysicalAddress(0)
+    fileprivate struct State: ~Copyable {
+        /// While an end is open.
+        var buffer: Page?
         /// Bytes read and written since the pipe was made, modulo 2^32.
         var read: UInt32 = 0
         var written: UInt32 = 0
-        var readOpen = false
-        var writeOpen = false
+        var isReadOpen = false
+        var isWriteOpen = false
 
         var filled: Int { Int(written &- read) }
     }
 
-    private var state = SpinLock(State())
-    private var readers = WaitQueue()
-    private var writers = WaitQueue()
-    private var readPollers = PollQueue()
-    private var writePollers = PollQueue()
-    fileprivate var next: PipeRef?
+    fileprivate let state = SpinLock<State>(.pipe)
+    fileprivate let readers = WaitQueue()
+    fileprivate let writers = WaitQueue()
+    fileprivate let readPollers = PollQueue()
+    fileprivate let writePollers = PollQueue()
+    fileprivate var freePlace = ListNode<Pipe>()
 
-    fileprivate init() {}
+    fileprivate init() { state.start(State()) }
+}
 
-    fileprivate mutating func open(_ buffer: PhysicalAddress) {
-        state.withLock { $0 = State(buffer: buffer, readOpen: true, writeOpen: true) }
+extension Ref where Value == Pipe {
+    fileprivate var freeNode: Ref<ListNode<Pipe>> { unsafe node(&value.freePlace) }  // a stored property of the pipe
+
+    fileprivate func open(_ buffer: consuming Page) {
+        var buffer: Page? = consume buffer
+        value.state.withLock { $0 = Pipe.State(buffer: buffer.take(), isReadOpen: true, isWriteOpen: true) }
     }
 
     /// Closes one end; true if that was the last, and the buffer is gone.
-    mutating func close(writeEnd: Bool) -> Bool {
-        let last: PhysicalAddress? = state.withLock { state in
-            if writeEnd { state.writeOpen = false } else { state.readOpen = false }
-            return state.readOpen || state.writeOpen ? nil : state.buffer
+    fileprivate func close(writeEnd: Bool) -> Bool {
+        var buffer: Page?  // released after the lock
+        let isLast = value.state.withLock { state in
+            if writeEnd { state.isWriteOpen = false } else { state.isReadOpen = false }
+            guard !state.isReadOpen, !state.isWriteOpen else { return false }
+            buffer = state.buffer.take()
+            return true
         }
-        if let last { Pages.release(last) }
-        readers.wakeAll()
-        writers.wakeAll()
-        readPollers.wake()
-        writePollers.wake()
-        return last != nil
-    }
-
-    /// At the end of the bytes a read returns 0 at once: readable, and the writers hung up.
-    var readReadiness: Int16 {
-        mutating get {
-            state.withLock { state in
-                let hungUp = state.writeOpen ? 0 : PollEntry.hangUp
-                return state.filled > 0 || !state.writeOpen ? PollEntry.readable | hungUp : 0
-            }
-        }
-    }
-
-    /// Without a reader a write fails at once.
-    var writeReadiness: Int16 {
-        mutating get {
-            state.withLock { state in
-                if !state.readOpen { return PollEntry.writable | PollEntry.error }
-                return state.filled < Int(pageSize) ? PollEntry.writable : 0
-            }
-        }
-    }
-
-    mutating func withPollQueue(writeEnd: Bool, _ body: (inout PollQueue) -> Void) {
-        if writeEnd { body(&writePollers) } else { body(&readPollers) }
+        _ = consume buffer
+        value.readers.wakeAll()
+        value.writers.wakeAll()
+        value.readPollers.wake()
+        value.writePollers.wake()
+        return isLast
     }
 
     /// Writes all bytes, sleeping while the pipe is full; at a bad address, those before it.
-    /// - Throws: brokenPipe when nobody can read any more; interrupted.
-    mutating func write(from source: UserAddress, count: Int) throws(SystemError) -> Int {
+    /// - Throws: brokenPipe when no read end is open any more; interrupted.
+    func write(from source: UserAddress, count: Int) throws(SystemError) -> Int {
         var done = 0
         while done < count {
-            let this = withUnsafeMutablePointer(to: &self) { $0 }
-            let (copied, wanted): (Int, Int) = try writers.wait { () throws(SystemError) -> (Int, Int)? in
-                try this.pointee.state.withLock { (state) throws(SystemError) -> (Int, Int)? in
-                    guard state.readOpen else { throw .brokenPipe }
+            let (copied, wanted): (Int, Int) = try value.writers.wait { () throws(SystemError) -> (Int, Int)? in
+                try value.state.withLock { (state) throws(SystemError) -> (Int, Int)? in
+                    guard state.isReadOpen else { throw .brokenPipe }
                     let room = Int(pageSize) - state.filled
                     guard room > 0 else { return nil }
                     // Up to the end of the buffer in one copy; the next round begins at its start.
                     let at = Int(state.written % UInt32(pageSize))
                     let wanted = min(count - done, room, Int(pageSize) - at)
-                    let copied = (source + done).copyIn(to: state.buffer.pointer + at, count: wanted)
+                    let copied = state.buffer?.copyIn(from: source + done, to: at..<at + wanted) ?? 0
                     state.written &+= UInt32(copied)
                     return (copied, wanted)
                 }
             }
             done += copied
             if copied > 0 {
-                readers.wakeAll()
-                readPollers.wake()
+                value.readers.wakeAll()
+                value.readPollers.wake()
             }
             if copied < wanted { break }
         }
         return done
     }
 
-    /// Reads what there is, at most `count` bytes; sleeps while there is nothing and somebody may still write. 0 at the end.
-    mutating func read(to destination: UserAddress, count: Int) throws(SystemError) -> Int {
-        let this = withUnsafeMutablePointer(to: &self) { $0 }
-        let done: Int = try readers.wait { () throws(SystemError) -> Int? in
-            try this.pointee.state.withLock { (state) throws(SystemError) -> Int? in
-                guard state.filled > 0 else { return state.writeOpen ? nil : 0 }
+    /// Reads what there is, at most `count` bytes; sleeps while there is nothing and a write end is open. 0 at the end.
+    /// - Throws: badAddress; interrupted.
+    func read(to destination: UserAddress, count: Int) throws(SystemError) -> Int {
+        let done: Int = try value.readers.wait { () throws(SystemError) -> Int? in
+            try value.state.withLock { (state) throws(SystemError) -> Int? in
+                guard state.filled > 0 else { return state.isWriteOpen ? nil : 0 }
                 var done = 0
                 while done < count, state.filled > 0 {
                     let at = Int(state.read % UInt32(pageSize))
                     let wanted = min(count - done, state.filled, Int(pageSize) - at)
-                    let copied = (destination + done).copyOut(from: state.buffer.pointer + at, count: wanted)
+                    let copied = state.buffer?.copyOut(at..<at + wanted, to: destination + done) ?? 0
                     state.read &+= UInt32(copied)
                     done += copied
                     if copied < wanted {
@@ -120,8 +138,8 @@ struct Pipe: ~Copyable {
             }
         }
         if done > 0 {
-            writers.wakeAll()
-            writePollers.wake()
+            value.writers.wakeAll()
+            value.writePollers.wake()
         }
         return done
     }
@@ -130,35 +148,24 @@ struct Pipe: ~Copyable {
 enum Pipes {
     /// Every open file could be the last end of a pipe of its own.
     private static let count = Limit.openFiles
-    nonisolated(unsafe) private static var free = SpinLock<PipeRef?>(nil)
+    private static let table = BootTable<Pipe>()
+    private static let free = LockedList<Pipe>(.fileTables)
 
+    /// Makes the table. Once, during start-up.
     static func start() {
-        let table = bootTable(Pipe.self, count)
-        for index in 0..<count {
-            (table + index).initialize(to: Pipe())
-            release(table + index)
-        }
+        table.start(count) { _ in Pipe() }
+        for index in 0..<count { putBack(table.ref(index)) }
     }
 
-    static func make() throws(SystemError) -> PipeRef {
-        guard let buffer = Pages.allocate() else { throw .noMemory }
-        let pipe: PipeRef? = free.withLock { free in
-            let pipe = free
-            if let pipe { free = pipe.pointee.next }
-            return pipe
-        }
-        guard let pipe else {
-            Pages.release(buffer)
-            throw .tooManyFilesInSystem
-        }
-        pipe.pointee.open(buffer)
-        return pipe
+    /// Opens a pipe: its read end is the result, its write end goes to `writeEnd`.
+    /// - Throws: noMemory; tooManyFilesInSystem.
+    static func make(_ writeEnd: inout PipeEnd?) throws(SystemError) -> PipeEnd {
+        let buffer = try Page.forKernel()
+        guard let pipe = free.withLock({ $0.removeFirst() }) else { throw .tooManyFilesInSystem }
+        pipe.open(buffer)
+        writeEnd = PipeEnd(pipe, writes: true)
+        return PipeEnd(pipe, writes: false)
     }
 
-    static func release(_ pipe: PipeRef) {
-        free.withLock { free in
-            pipe.pointee.next = free
-            free = pipe
-        }
-    }
+    fileprivate static func putBack(_ pipe: PipeRef) { free.withLock { $0.prepend(pipe.freeNode) } }
 }

@@ -1,235 +1,182 @@
 // The block cache: each block of the disk is in memory at most once, and the least recently used one makes room.
 //
-// `read` pins the block's buffer and returns it; `release` lets it go, after which its memory must not be touched. A pinned
-// buffer stays where it is, and so does one that the log holds. What a buffer contains is guarded not here but by the lock of
-// the thing it belongs to: an inode's for its contents and its 64 bytes on the disk, the allocation lock for the bitmap.
+// `read` pins the block's buffer and returns a `Buffer`, whose end lets it go. A pinned buffer stays where it is, and so does one that the
+// log holds. What a buffer contains is guarded not here but by the lock of the thing it belongs to: an inode's for its contents and its
+// 64 bytes on the disk, the allocation lock for the bitmap.
 //
 // An operation pins at most three buffers at once. With 30 more for the log, 222 buffers can never run out under 64 processes;
 // with fewer, one that finds none waits for another to let go.
 
+import Storage
 import SystemInterface
 
-/// A pinned block in memory.
-struct Buffer {
+/// A pinned block in memory; its end unpins it.
+struct Buffer<P: FileSystemPlatform>: ~Copyable {
+    fileprivate let cache: BlockCache<P>
     let index: Int32
-    /// `blockSize` bytes.
-    let data: UnsafeMutableRawPointer
+
+    fileprivate init(_ cache: BlockCache<P>, _ index: Int32) {
+        self.cache = cache
+        self.index = index
+    }
+
+    deinit { cache.unpin(index) }
+
+    /// Works on the block's 1024 bytes.
+    @inline(__always)
+    func withBytes<R: ~Copyable, E: Error>(_ body: (inout MutableRawSpan) throws(E) -> R) throws(E) -> R {
+        try cache.memory(index).withBytes(body)
+    }
 }
 
-/// What the cache knows of a buffer; guarded by the cache's monitor, except `logged` (Log.swift).
+/// What the cache knows of a buffer; guarded by the cache's monitor, except `isLogged` (Log.swift).
 struct BufferHeader {
     enum State: UInt8 { case empty, reading, valid }
 
     var block = UInt32.max
-    /// Next in the hash chain, -1 at its end.
-    var chain: Int32 = -1
-    /// Neighbours in the list of free buffers, oldest first; only while `pins` is 0 and the log does not hold it.
-    var older: Int32 = -1
-    var newer: Int32 = -1
     var pins: Int32 = 0
     var state = State.empty
     /// Part of the transaction under way.
-    var logged = false
+    var isLogged = false
 }
 
-struct BlockCacheState<M: Monitor> {
-    let monitor: M
-    var waiting: Int32 = 0
+/// The cache's tables.
+struct BlockCacheParts<M: Monitor> {
+    struct State {
+        let headers: Table<BufferHeader>
+        /// Buffers by block, and those that are neither pinned nor logged from the one unused longest on.
+        let chains: HashChains
+    }
+
+    fileprivate let state: Monitored<State, M>
+    fileprivate let blocks: BlockRow
+
+    init?<P: FileSystemPlatform>(_ platform: P, buffers: Int) where P.Lock == M {
+        let count = max(buffers, BlockCache<P>.fewestBuffers)
+        guard let headers = platform.makeTable(count, BufferHeader()), let chains = HashChains(platform, count: count),
+            let state = Monitored(platform, State(headers: headers, chains: chains)), let blocks = BlockRow(platform, count: count)
+        else { return nil }
+        self.state = state
+        self.blocks = blocks
+    }
 }
 
-/// A handle to the cache.
+/// The cache as the rest of the file system uses it.
 struct BlockCache<P: FileSystemPlatform> {
     static var fewestBuffers: Int { 64 }
 
-    let device: P.Device
-    let size: UInt32
-    private let state: UnsafeMutablePointer<BlockCacheState<P.Lock>>
-    /// One a buffer, and a last one as head of the free list.
-    let headers: UnsafeMutablePointer<BufferHeader>
-    private let memory: UnsafeMutableRawPointer
-    private let hash: UnsafeMutablePointer<Int32>
-    private let hashMask: UInt32
-    private let head: Int32
+    private let system: FileSystem<P>
+    private var parts: BlockCacheParts<P.Lock> { system.volume.value.cache }
+    private var device: P.Device { system.platform.device }
+    private var size: UInt32 { system.layout.size }
 
-    /// - Parameter size: blocks of the disk; others cannot be read.
-    init?(platform: P, buffers: Int, size: UInt32) {
-        let count = max(buffers, Self.fewestBuffers)
-        var slots = 64
-        while slots < count { slots *= 2 }
-        guard let monitor = platform.makeMonitor(),
-            let state = platform.table(of: BlockCacheState<P.Lock>.self, count: 1),
-            let headers = platform.table(of: BufferHeader.self, count: count + 1),
-            let hash = platform.table(of: Int32.self, count: slots),
-            let memory = platform.allocate(byteCount: count * blockSize, alignment: blockSize)
-        else { return nil }
-        state.initialize(to: BlockCacheState(monitor: monitor))
-        headers.initialize(repeating: BufferHeader(), count: count + 1)
-        hash.initialize(repeating: -1, count: slots)
-        self.device = platform.device
-        self.size = size
-        self.state = state
-        self.headers = headers
-        self.hash = hash
-        self.memory = memory
-        hashMask = UInt32(slots - 1)
-        head = Int32(count)
-        headers[count].older = head
-        headers[count].newer = head
-        for index in 0..<head { appendFree(index) }
-    }
+    init(_ system: FileSystem<P>) { self.system = system }
 
+    /// A buffer's memory.
     @inline(__always)
-    func data(of index: Int32) -> UnsafeMutableRawPointer { memory + Int(index) * blockSize }
+    func memory(_ index: Int32) -> BlockMemory { parts.blocks[Int(index)] }
 
     /// Pins a block, from the disk if it is not in memory.
     /// - Throws: inputOutput if there is no such block or it cannot be read.
-    func read(_ block: UInt32) throws(SystemError) -> Buffer {
+    func read(_ block: UInt32) throws(SystemError) -> Buffer<P> {
         guard block < size else { throw .inputOutput }
-        let index = pin(block)
-        if headers[Int(index)].state != .valid { try fetch(index, block) }
-        state.pointee.monitor.release()
-        return Buffer(index: index, data: data(of: index))
+        let (index, isValid) = pin(block)
+        if !isValid { try fetch(index, block) }
+        return Buffer(self, index)
     }
 
-    /// Pins a block whose old content does not matter; it reads as zeros. The caller is the only one who uses it.
-    func zeroed(_ block: UInt32) throws(SystemError) -> Buffer {
+    /// Pins a block whose old content does not matter; it reads as zeros. The caller is the only one that uses it.
+    func zeroed(_ block: UInt32) throws(SystemError) -> Buffer<P> {
         guard block < size else { throw .inputOutput }
-        let index = pin(block)
-        while headers[Int(index)].state == .reading { wait() }
-        headers[Int(index)].state = .valid
-        state.pointee.monitor.release()
-        clearBlock(data(of: index))
-        return Buffer(index: index, data: data(of: index))
+        let (index, _) = pin(block)
+        parts.state.wait { state -> Void? in
+            guard state.headers[index].state != .reading else { return nil }
+            state.headers[index].state = .valid
+            return ()
+        }
+        memory(index).withBytes { $0.clear() }
+        return Buffer(self, index)
     }
 
-    func release(_ buffer: Buffer) {
-        state.pointee.monitor.acquire()
-        unpin(buffer.index)
-        state.pointee.monitor.release()
+    /// Marks a buffer as part of the transaction under way.
+    /// - Returns: its block, and whether it was no part of it before.
+    func setLogged(_ buffer: borrowing Buffer<P>) -> (block: UInt32, isNew: Bool) {
+        parts.state.withLock { state in
+            let header = state.headers.ref(Int(buffer.index))
+            let isNew = !header.value.isLogged
+            header.value.isLogged = true
+            return (header.value.block, isNew)
+        }
     }
 
-    /// The log has written these `count` buffers home: they are free unless pinned.
+    /// Whether a buffer is part of the transaction under way. For a caller inside a transaction.
+    func isLogged(_ buffer: borrowing Buffer<P>) -> Bool { parts.state.peek { $0.headers[buffer.index].isLogged } }
+
+    /// Frees buffers that the log has written home, unless they are pinned.
     func unlog(_ count: Int, _ indexAt: (Int) -> Int32) {
-        state.pointee.monitor.acquire()
-        for position in 0..<count {
-            let index = indexAt(position)
-            headers[Int(index)].logged = false
-            if headers[Int(index)].pins == 0 { appendFree(index) }
+        parts.state.withLockWaking { state in
+            for position in 0..<count {
+                let index = indexAt(position)
+                state.headers[index].isLogged = false
+                if state.headers[index].pins == 0 { state.chains.appendUnused(index) }
+            }
         }
-        wakeWaiting()
-        state.pointee.monitor.release()
     }
 
-    // MARK: With the monitor acquired
-
-    /// Finds the block's buffer or claims one for it, and pins it. Acquires the monitor and leaves it acquired.
+    /// Finds the block's buffer or claims one for it, and pins it.
     @inline(__always)
-    private func pin(_ block: UInt32) -> Int32 {
-        let slot = Int(block & hashMask)
-        state.pointee.monitor.acquire()
-        while true {
-            var index = hash[slot]
-            while index >= 0, headers[Int(index)].block != block { index = headers[Int(index)].chain }
-            if index >= 0 {
-                if headers[Int(index)].pins == 0, !headers[Int(index)].logged { removeFree(index) }
-                headers[Int(index)].pins += 1
-                return index
+    private func pin(_ block: UInt32) -> (index: Int32, isValid: Bool) {
+        parts.state.wait { state -> (Int32, Bool)? in
+            if let index = state.chains.find(block, where: { state.headers[$0].block == block }) {
+                let header = state.headers.ref(Int(index))
+                if header.value.pins == 0, !header.value.isLogged { state.chains.removeUnused(index) }
+                header.value.pins += 1
+                return (index, header.value.state == .valid)
             }
-            index = headers[Int(head)].newer
-            if index != head {
-                claim(index, for: block, slot: slot)
-                return index
-            }
-            wait()
+            guard let index = state.chains.takeUnused() else { return nil }
+            let header = state.headers.ref(Int(index))
+            if header.value.block != .max { state.chains.remove(index, key: header.value.block) }
+            header.value.block = block
+            header.value.state = .empty
+            header.value.pins = 1
+            state.chains.insert(index, key: block)
+            return (index, false)
         }
     }
 
-    private func claim(_ index: Int32, for block: UInt32, slot: Int) {
-        removeFree(index)
-        let old = headers[Int(index)].block
-        if old != .max {
-            let oldSlot = Int(old & hashMask)
-            if hash[oldSlot] == index {
-                hash[oldSlot] = headers[Int(index)].chain
-            } else {
-                var before = hash[oldSlot]
-                while headers[Int(before)].chain != index { before = headers[Int(before)].chain }
-                headers[Int(before)].chain = headers[Int(index)].chain
-            }
-        }
-        headers[Int(index)].block = block
-        headers[Int(index)].state = .empty
-        headers[Int(index)].pins = 1
-        headers[Int(index)].chain = hash[slot]
-        hash[slot] = index
-    }
-
-    /// Waits until the pinned block has arrived, or brings it in. Throws with the monitor released and the pin gone.
+    /// Waits until the pinned block has arrived, or reads it. If this throws, the pin is gone.
+    @inline(never)
     private func fetch(_ index: Int32, _ block: UInt32) throws(SystemError) {
-        while headers[Int(index)].state == .reading { wait() }
-        if headers[Int(index)].state == .valid { return }
-        headers[Int(index)].state = .reading
-        state.pointee.monitor.release()
+        let isOurs = parts.state.wait { state -> Bool? in
+            switch state.headers[index].state {
+            case .reading: return nil
+            case .valid: return false
+            case .empty:
+                state.headers[index].state = .reading
+                return true
+            }
+        }
+        guard isOurs else { return }
         var failure: SystemError?
-        let place = data(of: index)
         do throws(SystemError) {
-            try device.read(1) { _ in BlockRequest(block: block, memory: place) }
+            try device.read(1) { _ in BlockRequest(block: block, memory: memory(index)) }
         } catch {
             failure = error
         }
-        state.pointee.monitor.acquire()
-        headers[Int(index)].state = failure == nil ? .valid : .empty
-        wakeWaiting()
+        parts.state.withLockWaking { $0.headers[index].state = failure == nil ? .valid : .empty }
         if let failure {
             unpin(index)
-            state.pointee.monitor.release()
             throw failure
         }
     }
 
-    @inline(__always)
-    private func unpin(_ index: Int32) {
-        headers[Int(index)].pins -= 1
-        if headers[Int(index)].pins == 0, !headers[Int(index)].logged {
-            appendFree(index)
-            wakeWaiting()
-        }
-    }
-
-    @inline(__always)
-    private func wakeWaiting() {
-        if state.pointee.waiting > 0 { state.pointee.monitor.wakeAll() }
-    }
-
     @inline(never)
-    private func wait() {
-        state.pointee.waiting += 1
-        state.pointee.monitor.wait()
-        state.pointee.waiting -= 1
-    }
-
-    @inline(__always)
-    private func appendFree(_ index: Int32) {
-        let last = headers[Int(head)].older
-        headers[Int(index)].older = last
-        headers[Int(index)].newer = head
-        headers[Int(last)].newer = index
-        headers[Int(head)].older = index
-    }
-
-    @inline(__always)
-    private func removeFree(_ index: Int32) {
-        let older = headers[Int(index)].older
-        let newer = headers[Int(index)].newer
-        headers[Int(older)].newer = newer
-        headers[Int(newer)].older = older
-    }
-}
-
-extension FileSystemPlatform {
-    /// Memory for `count` values, not initialised.
-    func table<T>(of type: T.Type, count: Int) -> UnsafeMutablePointer<T>? {
-        allocate(byteCount: MemoryLayout<T>.stride * count, alignment: max(MemoryLayout<T>.alignment, 8))?
-            .bindMemory(to: T.self, capacity: count)
+    fileprivate func unpin(_ index: Int32) {
+        parts.state.withLockWaking { state in
+            let header = state.headers.ref(Int(index))
+            header.value.pins -= 1
+            precondition(header.value.pins >= 0, "a buffer is unpinned more often than pinned")
+            if header.value.pins == 0, !header.value.isLogged { state.chains.appendUnused(index) }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //
 // A block may be missing: 0 in its place. Reading sees zeros there, writing fills it in. Every address is checked before use.
 
+import Storage
 import SystemInterface
 
 extension FileSystem {
@@ -30,11 +31,11 @@ extension FileSystem {
     func block(_ index: UInt32, of slot: Slot) throws(SystemError) -> UInt32 {
         switch way(to: index) {
         case .direct(let entry):
-            return try checked(slot.pointee.record.addresses[entry])
+            return try checked(slot.value.record.addresses[entry])
         case .indirect(let root, let entry):
-            return try follow(checked(slot.pointee.record.addresses[root]), entry)
+            return try follow(checked(slot.value.record.addresses[root]), entry)
         case .doubleIndirect(let root, let middle, let entry):
-            return try follow(follow(checked(slot.pointee.record.addresses[root]), middle), entry)
+            return try follow(follow(checked(slot.value.record.addresses[root]), middle), entry)
         case nil:
             throw .fileTooLarge
         }
@@ -43,34 +44,34 @@ extension FileSystem {
     /// The block at `index`, allocated if it is missing; `isNew` then, and its content is whatever it was. All the blocks that
     /// takes are allocated together or not at all. The inode may become dirty.
     func blockAllocating(
-        _ index: UInt32, of slot: Slot, _ transaction: inout Transaction
+        _ index: UInt32, of slot: Slot, _ transaction: inout Transaction<P>
     ) throws(SystemError) -> (block: UInt32, isNew: Bool) {
         let present = try block(index, of: slot)
         if present != 0 { return (present, false) }
         switch way(to: index) {
         case .direct(let entry):
             let block = try allocateBlocks(1, &transaction).first
-            slot.pointee.record.addresses[entry] = block
-            slot.pointee.isDirty = true
+            slot.value.record.addresses[entry] = block
+            slot.value.isDirty = true
             return (block, true)
         case .indirect(let root, let entry):
-            let leaf = slot.pointee.record.addresses[root]
+            let leaf = slot.value.record.addresses[root]
             let new = try allocateBlocks(leaf == 0 ? 2 : 1, &transaction)
             try enter(new.first, at: entry, of: leaf == 0 ? new.second : leaf, isNew: leaf == 0, &transaction)
             if leaf == 0 {
-                slot.pointee.record.addresses[root] = new.second
-                slot.pointee.isDirty = true
+                slot.value.record.addresses[root] = new.second
+                slot.value.isDirty = true
             }
             return (new.first, true)
         case .doubleIndirect(let root, let middle, let entry):
-            let top = slot.pointee.record.addresses[root]
+            let top = slot.value.record.addresses[root]
             let leaf = top == 0 ? 0 : try follow(top, middle)
             let new = try allocateBlocks(top == 0 ? 3 : leaf == 0 ? 2 : 1, &transaction)
             try enter(new.first, at: entry, of: leaf == 0 ? new.second : leaf, isNew: leaf == 0, &transaction)
             if leaf == 0 { try enter(new.second, at: middle, of: top == 0 ? new.third : top, isNew: top == 0, &transaction) }
             if top == 0 {
-                slot.pointee.record.addresses[root] = new.third
-                slot.pointee.isDirty = true
+                slot.value.record.addresses[root] = new.third
+                slot.value.isDirty = true
             }
             return (new.first, true)
         case nil:
@@ -85,18 +86,14 @@ extension FileSystem {
 
     private func follow(_ table: UInt32, _ entry: Int) throws(SystemError) -> UInt32 {
         if table == 0 { return 0 }
-        let buffer = try cache.read(table)
-        let block = buffer.data.load(fromByteOffset: entry * 4, as: UInt32.self)
-        cache.release(buffer)
-        return try checked(block)
+        return try checked(cache.read(table).withBytes { $0.littleEndian(entry * 4, as: UInt32.self) })
     }
 
     private func enter(
-        _ block: UInt32, at entry: Int, of table: UInt32, isNew: Bool, _ transaction: inout Transaction
+        _ block: UInt32, at entry: Int, of table: UInt32, isNew: Bool, _ transaction: inout Transaction<P>
     ) throws(SystemError) {
         let buffer = isNew ? try cache.zeroed(table) : try cache.read(table)
-        defer { cache.release(buffer) }
-        try log.note(buffer, &transaction)
-        buffer.data.storeBytes(of: block, toByteOffset: entry * 4, as: UInt32.self)
+        try transaction.note(buffer)
+        buffer.withBytes { $0.storeBytes(of: block, toByteOffset: entry * 4, as: UInt32.self) }
     }
 }

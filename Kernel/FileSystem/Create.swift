@@ -3,92 +3,95 @@
 // Everything that can fail comes before the new name is written; what was taken until then is given back in the same
 // transaction. So a full disk leaves no half-made entry and loses nothing.
 
+import Storage
 import SystemInterface
 
 extension FileSystem {
     /// Makes a directory. - Throws: fileExists, noSuchFile, notDirectory, noSpace, tooManyLinks, tooManyFilesInSystem, inputOutput.
-    public func makeDirectory(_ path: borrowing Span<UInt8>, from directory: InodeReference) throws(SystemError) {
-        release(try create(path, from: directory, .directory, orOpen: false))
+    public func makeDirectory(_ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>) throws(SystemError) {
+        _ = try create(path, from: directory, .directory, opensExisting: false)
     }
 
     /// Makes a device inode. - Throws: as `makeDirectory`.
     public func makeNode(
-        _ path: borrowing Span<UInt8>, major: Int16, minor: Int16, from directory: InodeReference
+        _ path: borrowing Span<UInt8>, major: Int16, minor: Int16, from directory: borrowing Inode<P>
     ) throws(SystemError) {
-        release(try create(path, from: directory, .device, major: major, minor: minor, orOpen: false))
+        _ = try create(path, from: directory, .device, major: major, minor: minor, opensExisting: false)
     }
 
-    /// Makes an inode under a new name, or with `orOpen` takes the one that has the name already.
+    /// Makes an inode under a new name, or with `opensExisting` takes the one that has the name already.
     @inline(never)
     func create(
-        _ path: borrowing Span<UInt8>, from directory: InodeReference, _ type: FileType, major: Int16 = 0, minor: Int16 = 0,
-        orOpen: Bool
-    ) throws(SystemError) -> InodeReference {
-        let (parent, name) = try lookUpParent(path, from: directory)
-        defer { release(parent) }
+        _ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>, _ type: FileType, major: Int16 = 0, minor: Int16 = 0,
+        opensExisting: Bool
+    ) throws(SystemError) -> Inode<P> {
+        var name = Name()
+        let parent = try lookUpParent(path, from: directory, name: &name)
         // First without a transaction: the name may be taken.
-        let existing = try look(parent) { slot throws(SystemError) in try place(for: name, in: slot, orOpen: orOpen).existing }
-        if let existing { return existing }
-        var made: InodeReference?
-        do throws(SystemError) {
-            return try change(parent, room: layout.isSimple ? 6 : 12) { slot, transaction throws(SystemError) in
-                let (existing, offset) = try place(for: name, in: slot, orOpen: orOpen)
-                made = existing
-                if let existing { return existing }
-                return try make(type, major, minor, name, at: offset, in: slot, &made, &transaction)
-            }
-        } catch {
-            if let made { release(made) }  // outside the transaction, since by now it may be the last one to something else
-            throw error
+        var offset: UInt32 = 0
+        let existing = try look(parent.slot) { slot throws(SystemError) in
+            try openExisting(name, in: slot, opensExisting: opensExisting, orPlace: &offset)
         }
+        if let existing { return existing }
+        // Outside the transaction, since by its end this may be the last use of an inode that another caller has unlinked.
+        var made: Inode<P>?
+        try change(parent.slot, room: layout.isSimple ? 6 : 12) { slot, transaction throws(SystemError) in
+            made = try openExisting(name, in: slot, opensExisting: opensExisting, orPlace: &offset)
+            if made == nil { try make(type, major, minor, name, at: offset, in: slot, &made, &transaction) }
+        }
+        guard let made else { throw .inputOutput }
+        return made
     }
 
-    /// The inode that a locked directory has under this name already, or where an entry for it could be.
-    private func place(
-        for name: Name, in directory: Slot, orOpen: Bool
-    ) throws(SystemError) -> (existing: InodeReference?, offset: UInt32) {
-        guard directory.pointee.record.type == FileType.directory.rawValue else { throw .notDirectory }
+    /// The inode that a locked directory has under this name already; nil if it has none: then `offset` is where an entry could be.
+    private func openExisting(
+        _ name: Name, in directory: Slot, opensExisting: Bool, orPlace offset: inout UInt32
+    ) throws(SystemError) -> Inode<P>? {
+        try checkDirectory(directory)
         let found = try search(directory, for: name)
-        if found.number == 0 { return (nil, found.offset) }
-        if !orOpen { throw .fileExists }
-        return (try inodes.get(found.number), found.offset)
+        offset = found.offset
+        if found.number == 0 { return nil }
+        if !opensExisting { throw .fileExists }
+        return try inodes.get(found.number)
     }
 
-    /// - Parameter made: becomes a reference to the new inode, also when this throws.
+    /// - Parameter made: becomes a use of the new inode, also when this throws.
     private func make(
         _ type: FileType, _ major: Int16, _ minor: Int16, _ name: Name, at offset: UInt32, in directory: Slot,
-        _ made: inout InodeReference?, _ transaction: inout Transaction
-    ) throws(SystemError) -> InodeReference {
-        guard directory.pointee.record.linkCount > 0 else { throw .noSuchFile }  // removed, and only kept by its users
+        _ made: inout Inode<P>?, _ transaction: inout Transaction<P>
+    ) throws(SystemError) {
+        guard directory.value.record.linkCount > 0 else { throw .noSuchFile }  // removed, and only kept by its users
         let isDirectory = type == .directory
-        if isDirectory, directory.pointee.record.linkCount == Int16.max { throw .tooManyLinks }
+        if isDirectory, directory.value.record.linkCount == Int16.max { throw .tooManyLinks }
         let number = try allocateInode(type, major: major, minor: minor, &transaction)
+        var child: Int32?
         do throws(SystemError) {
-            let reference = try inodes.get(number)
-            made = reference
-            try withLocked(reference, &transaction) { slot, transaction throws(SystemError) in
+            let inode = try inodes.get(number)
+            let slot = inode.slot
+            child = slot
+            made = consume inode
+            try withLocked(slot, &transaction) { slot, transaction throws(SystemError) in
                 if isDirectory {
                     try enter(number, as: .dot, at: 0, of: slot, &transaction)
-                    try enter(directory.pointee.number, as: .dotDot, at: UInt32(entrySize), of: slot, &transaction)
+                    try enter(directory.value.number, as: .dotDot, at: UInt32(entrySize), of: slot, &transaction)
                 }
             }
             try enter(number, as: name, at: offset, of: directory, &transaction)
             if isDirectory {
-                directory.pointee.record.linkCount += 1  // for the ".." in the child
-                directory.pointee.isDirty = true
+                directory.value.record.linkCount += 1  // for the ".." in the child
+                directory.value.isDirty = true
             }
-            return reference
         } catch {
-            try unmake(number, made, &transaction)
+            try unmake(number, child, &transaction)
             throw error
         }
     }
 
     /// Takes back an inode that got no name, within the transaction that made it.
-    private func unmake(_ number: UInt32, _ child: InodeReference?, _ transaction: inout Transaction) throws(SystemError) {
+    private func unmake(_ number: UInt32, _ child: Int32?, _ transaction: inout Transaction<P>) throws(SystemError) {
         guard let child else { return try freeInode(number, &transaction) }
         try withLocked(child, &transaction) { slot, transaction throws(SystemError) in
-            slot.pointee.record.linkCount = 0
+            slot.value.record.linkCount = 0
             _ = try free(slot, &transaction)
         }
     }

@@ -3,6 +3,7 @@
 // Four passes: the inodes and the blocks they name (DiskCheckBlocks.swift); the directories (DiskCheckTree.swift); link counts
 // and reachability; the bitmap. Whatever the image holds, a check ends: each loop is bounded by the size of the disk.
 
+import Storage
 import SystemInterface
 
 /// What a check notes of an inode.
@@ -20,31 +21,38 @@ struct CheckedInode {
     var isDirectory: Bool { type == FileType.directory.rawValue }
 }
 
+/// A name's hash and the directory that has it, in the table of names.
+struct CheckedName {
+    var hash: UInt64 = 0
+    var directory: UInt32 = 0
+}
+
 /// A check under way.
 public struct DiskCheck<P: FileSystemPlatform> {
     let device: P.Device
     let layout: DiskLayout
-    /// One a block: named by the superblock or an inode.
-    let used: UnsafeMutableRawPointer
-    let inodes: UnsafeMutablePointer<CheckedInode>
-    /// Blocks of memory: 0 the log header, 1 inodes or bitmap, 2 and 3 indirect blocks, 4 a directory.
-    let scratch: UnsafeMutableRawPointer
-    let pendingLog: Int
-    /// Hashes of the names in a directory, with the directory's number: a table twice as large as the largest directory.
-    var names: UnsafeMutablePointer<(hash: UInt64, directory: UInt32)>?
-    var nameSlots = 64
+    /// One bit a block: named by the superblock or an inode.
+    let used: BlockRow
+    let inodes: Table<CheckedInode>
+    /// Blocks of memory: 0 inodes or bitmap, 1 and 2 indirect blocks, 3 a directory.
+    let scratch: BlockRow
+    /// The log's header; nil if it is damaged.
+    let log: LogHeader?
+    /// The names of one directory at a time: a hash table twice as large as the largest directory.
+    var names: Table<CheckedName>?
     var mostEntries: UInt32 = 0
     var summary = DiskSummary()
 
     /// Checks the platform's device.
-    /// - Parameter report: told each finding.
+    /// - Parameter report: is called with each finding.
     /// - Throws: noMemory; inputOutput if the device cannot be read.
     public static func run(_ platform: P, report: (DiskProblem) -> Void) throws(SystemError) -> DiskSummary {
-        guard let scratch = platform.allocate(byteCount: 5 * blockSize, alignment: blockSize) else { throw .noMemory }
+        guard let scratch = BlockRow(platform, count: 4) else { throw .noMemory }
         var layout: DiskLayout?
-        if platform.device.blockCount > 1 {
-            try platform.device.read(1) { _ in BlockRequest(block: 1, memory: scratch) }
-            layout = DiskLayout(superblock: scratch, deviceBlocks: platform.device.blockCount)
+        let size = platform.device.blockCount
+        if size > 1 {
+            try platform.device.read(1) { _ in BlockRequest(block: 1, memory: scratch[0]) }
+            layout = scratch[0].withBytes { DiskLayout(superblock: $0.bytes, deviceBlocks: size) }
         }
         var fatal = DiskSummary()
         guard let layout else {
@@ -57,29 +65,27 @@ public struct DiskCheck<P: FileSystemPlatform> {
         return check.summary
     }
 
-    private init?(_ platform: P, _ layout: DiskLayout, _ scratch: UnsafeMutableRawPointer) throws(SystemError) {
-        guard let used = platform.allocate(byteCount: Int(layout.bitmapLength) * blockSize, alignment: 8),
-            let inodes = platform.table(of: CheckedInode.self, count: Int(layout.inodeCount))
+    private init?(_ platform: P, _ layout: DiskLayout, _ scratch: BlockRow) throws(SystemError) {
+        guard let used = BlockRow(platform, count: Int(layout.bitmapLength)),
+            let inodes = platform.makeTable(Int(layout.inodeCount), CheckedInode())
         else { return nil }
-        for index in 0..<Int(layout.bitmapLength) { clearBlock(used + index * blockSize) }
-        inodes.initialize(repeating: CheckedInode(), count: Int(layout.inodeCount))
         self.device = platform.device
         self.layout = layout
         self.used = used
         self.inodes = inodes
         self.scratch = scratch
-        try device.read(1) { _ in BlockRequest(block: layout.logStart, memory: scratch) }
-        pendingLog = LogHeader(scratch, layout: layout)?.count ?? -1
+        try device.read(1) { _ in BlockRequest(block: layout.logStart, memory: scratch[0]) }
+        log = scratch[0].withBytes { LogHeader($0.bytes, layout: layout) }
     }
 
     private mutating func run(_ platform: P, _ report: (DiskProblem) -> Void) throws(SystemError) {
-        if pendingLog < 0 { found(.logHeader, block: layout.logStart, report) }
-        if pendingLog > 0 { found(.logPending, block: layout.logStart, report) }
-        for block in 0..<layout.dataStart { FileSystem<P>.setBit(block % DiskLayout.bitsPerBlock, in: bitmapPage(block), true) }
+        if log == nil { found(.logHeader, block: layout.logStart, report) }
+        if let log, log.count > 0 { found(.logPending, block: layout.logStart, report) }
+        for block in 0..<layout.dataStart { setUsed(block) }
         try checkInodes(report)
-        while nameSlots < 2 * Int(mostEntries) { nameSlots *= 2 }
-        guard let names = platform.table(of: (hash: UInt64, directory: UInt32).self, count: nameSlots) else { throw .noMemory }
-        names.initialize(repeating: (0, 0), count: nameSlots)
+        var slots = 64
+        while slots < 2 * Int(mostEntries) { slots *= 2 }
+        guard let names = platform.makeTable(slots, CheckedName()) else { throw .noMemory }
         self.names = names
         try checkDirectories(report)
         checkLinks(report)
@@ -93,26 +99,28 @@ public struct DiskCheck<P: FileSystemPlatform> {
     }
 
     /// The part of `used` that corresponds to the bitmap block of a block.
-    func bitmapPage(_ block: UInt32) -> UnsafeMutableRawPointer { used + Int(block / DiskLayout.bitsPerBlock) * blockSize }
+    private func usedBlock(_ block: UInt32) -> BlockMemory { used[Int(block / DiskLayout.bitsPerBlock)] }
+    func isUsed(_ block: UInt32) -> Bool { usedBlock(block).withBytes { Bitmap.bit(block, in: $0.bytes) } }
+    func setUsed(_ block: UInt32) { usedBlock(block).withBytes { Bitmap.set(block, in: &$0, true) } }
 
     /// Reads a block as it will be after recovery into one of the scratch blocks.
-    func read(_ block: UInt32, into place: Int) throws(SystemError) -> UnsafeMutableRawPointer {
+    func read(_ block: UInt32, into place: Int) throws(SystemError) -> BlockMemory {
         var source = block
-        if pendingLog > 0, let header = LogHeader(scratch, layout: layout) {
-            for slot in 0..<header.count where header.home(slot) == block { source = layout.logStart + 1 + UInt32(slot) }
+        if let log {
+            for slot in 0..<log.count where log.home(slot) == block { source = layout.logStart + 1 + UInt32(slot) }
         }
-        let memory = scratch + place * blockSize
+        let memory = scratch[place]
         try device.read(1) { _ in BlockRequest(block: source, memory: memory) }
         return memory
     }
 
     private mutating func checkBitmap(_ report: (DiskProblem) -> Void) throws(SystemError) {
         for index in 0..<layout.bitmapLength {
-            let bitmap = try read(layout.bitmapStart + index, into: 1)
+            let bitmap = try read(layout.bitmapStart + index, into: 0)
             let first = index * DiskLayout.bitsPerBlock
             for block in first..<min(layout.size, first + DiskLayout.bitsPerBlock) {
-                let isUsed = FileSystem<P>.bit(block, in: bitmapPage(block))
-                let isMarked = FileSystem<P>.bit(block, in: bitmap)
+                let isUsed = isUsed(block)
+                let isMarked = bitmap.withBytes { Bitmap.bit(block, in: $0.bytes) }
                 if isUsed { summary.blocksInUse += 1 }
                 if isUsed, !isMarked { found(.blockMarkedFree, block: block, report) }
                 if !isUsed, isMarked { found(.blockLost, block: block, report) }

@@ -1,12 +1,18 @@
-// First pass of a check: each inode's fields, and each block it names: in the data area, and nobody else's.
+// First pass of a check: each inode's fields, and each block it names: in the data area, and named once.
 
+import Storage
 import SystemInterface
 
 extension DiskCheck {
+    /// An inode as the disk has it.
+    func record(_ number: UInt32) throws(SystemError) -> InodeRecord {
+        let offset = layout.offset(ofInode: number)
+        return try read(layout.block(ofInode: number), into: 0).withBytes { InodeRecord($0.bytes, at: offset) }
+    }
+
     mutating func checkInodes(_ report: (DiskProblem) -> Void) throws(SystemError) {
         for number in 1..<layout.inodeCount {
-            let block = try read(layout.block(ofInode: number), into: 1)
-            let record = InodeRecord(block + layout.offset(ofInode: number))
+            let record = try record(number)
             if record.type == 0 { continue }
             guard record.isSound(layout) else {
                 found(.inodeFields, inode: number, report)
@@ -35,12 +41,12 @@ extension DiskCheck {
     ) throws(SystemError) {
         if block == 0 { return }
         guard layout.isData(block) else { return found(.addressOutOfRange, inode: inode, block: block, report) }
-        if FileSystem<P>.bit(block, in: bitmapPage(block)) { return found(.blockUsedTwice, inode: inode, block: block, report) }
-        FileSystem<P>.setBit(block, in: bitmapPage(block), true)
+        if isUsed(block) { return found(.blockUsedTwice, inode: inode, block: block, report) }
+        setUsed(block)
         if depth == 0 { return }
-        let table = try read(block, into: 1 + depth)
+        let table = try read(block, into: depth)
         for entry in 0..<Int(DiskLayout.addressesPerBlock) {
-            let next = table.load(fromByteOffset: entry * 4, as: UInt32.self)
+            let next = table.withBytes { $0.littleEndian(entry * 4, as: UInt32.self) }
             if next != 0 { try claim(next, depth: depth - 1, for: inode, report) }
         }
     }

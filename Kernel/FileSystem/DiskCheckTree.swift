@@ -1,12 +1,12 @@
 // Second and third pass of a check: the entries of each directory; then link counts, and a way from the root to everything.
 
+import Storage
 import SystemInterface
 
 extension DiskCheck {
     mutating func checkDirectories(_ report: (DiskProblem) -> Void) throws(SystemError) {
         for number in 1..<layout.inodeCount where inodes[Int(number)].isDirectory {
-            let block = try read(layout.block(ofInode: number), into: 1)
-            try checkDirectory(number, InodeRecord(block + layout.offset(ofInode: number)), report)
+            try checkDirectory(number, record(number), report)
         }
     }
 
@@ -22,16 +22,15 @@ extension DiskCheck {
             let within = Int(index) % (blockSize / entrySize)
             if within == 0 {
                 let block = try address(index / UInt32(blockSize / entrySize), of: record)
-                if block == 0 { clearBlock(scratch + 4 * blockSize) } else { _ = try read(block, into: 4) }
+                if block == 0 { scratch[3].withBytes { $0.clear() } } else { _ = try read(block, into: 3) }
             }
-            let entry = scratch + 4 * blockSize + within * entrySize
-            let low = entry.load(as: UInt64.self)
-            let target = UInt32(low & 0xFFFF)
+            let entry = scratch[3].withBytes { DirectoryEntry($0.bytes, at: within * entrySize) }
+            let target = entry.inode
             if index == 0 {
-                if target != number || !isName(.dot, entry) { found(.dotEntry, inode: number, report) }
+                if target != number || !entry.hasName(.dot) { found(.dotEntry, inode: number, report) }
             } else if index == 1 {
                 inodes[Int(number)].dotDot = target
-                if target == 0 || !isName(.dotDot, entry) { found(.dotDotEntry, inode: number, report) }
+                if target == 0 || !entry.hasName(.dotDot) { found(.dotDotEntry, inode: number, report) }
             } else if target != 0 {
                 checkName(entry, number, report)
                 if !isOrphan { checkTarget(target, of: number, report) }
@@ -50,30 +49,16 @@ extension DiskCheck {
         inodes[Int(directory)].subdirectories += 1
     }
 
-    private func isName(_ name: Name, _ entry: UnsafeRawPointer) -> Bool {
-        (entry.load(as: UInt64.self) ^ name.low) & name.mask.low == 0
-            && (entry.load(fromByteOffset: 8, as: UInt64.self) ^ name.high) & name.mask.high == 0
-    }
-
-    private mutating func checkName(
-        _ entry: UnsafeRawPointer, _ directory: UInt32, _ report: (DiskProblem) -> Void
-    ) {
-        var name = Name()
-        for index in 2..<entrySize {
-            let byte = entry.load(fromByteOffset: index, as: UInt8.self)
-            if byte == 0 { break }
-            if byte == 47 { return found(.entryName, inode: directory, report) }
-            name.append(byte)
-        }
-        if name.length == 0 { return found(.entryName, inode: directory, report) }
+    private mutating func checkName(_ entry: DirectoryEntry, _ directory: UInt32, _ report: (DiskProblem) -> Void) {
+        guard let name = entry.name else { return found(.entryName, inode: directory, report) }
         guard let names else { return }
         let hash = mix(name.low &+ mix(name.high))
-        var slot = Int(hash % UInt64(nameSlots))
+        var slot = Int(hash % UInt64(names.count))
         while names[slot].directory == directory {
             if names[slot].hash == hash { return found(.entryTwice, inode: directory, report) }
-            slot = (slot + 1) % nameSlots
+            slot = (slot + 1) % names.count
         }
-        names[slot] = (hash, directory)
+        names[slot] = CheckedName(hash: hash, directory: directory)
     }
 
     /// A bijection that spreads names over all bits (the finaliser of MurmurHash3).
@@ -99,7 +84,7 @@ extension DiskCheck {
 
     private func entry(_ index: Int, of table: UInt32) throws(SystemError) -> UInt32 {
         guard layout.isData(table) else { return 0 }
-        return sound(try read(table, into: 2).load(fromByteOffset: index * 4, as: UInt32.self))
+        return sound(try read(table, into: 1).withBytes { $0.littleEndian(index * 4, as: UInt32.self) })
     }
 
     /// Third pass: what was counted against what the inodes say.
@@ -122,19 +107,19 @@ extension DiskCheck {
         }
     }
 
-    /// Follows the parents up to the root, and notes the way for the next one who asks.
+    /// Follows the parents up to the root, and notes the way for the next call.
     private func isRooted(_ number: UInt32) -> Bool {
-        var current = number
+        var place = number
         var steps: UInt32 = 0
-        while !inodes[Int(current)].isRooted {
-            current = inodes[Int(current)].parent
+        while !inodes[Int(place)].isRooted {
+            place = inodes[Int(place)].parent
             steps += 1
-            if current == 0 || steps > layout.inodeCount { return false }
+            if place == 0 || steps > layout.inodeCount { return false }
         }
-        current = number
-        while !inodes[Int(current)].isRooted {
-            inodes[Int(current)].isRooted = true
-            current = inodes[Int(current)].parent
+        place = number
+        while !inodes[Int(place)].isRooted {
+            inodes[Int(place)].isRooted = true
+            place = inodes[Int(place)].parent
         }
         return true
     }

@@ -7,10 +7,11 @@
 //
 // Feature bit 0, double indirect: of the 13 block addresses of an inode, 11 are direct, [11] is the indirect block and [12] a
 // double-indirect one (xv6: 12 direct, [12] indirect). A file may then have 11 + 256 + 65536 blocks instead of 268. The
-// bit counts for all inodes of the image. An unknown bit makes the image unreadable: we would not know what we damage.
+// bit counts for all inodes of the image. An unknown bit makes the image unreadable: what it stands for could be damaged.
 //
 // A `DiskLayout` that exists is sound: every region lies inside the device, in order, without overlap.
 
+import Storage
 import SystemInterface
 
 /// Where everything is on one disk.
@@ -62,16 +63,15 @@ public struct DiskLayout: Equatable, Sendable {
 
     /// Reads and checks a superblock.
     /// - Returns: nil if it is not one, or describes no possible layout of a device of `deviceBlocks` blocks.
-    public init?(superblock: UnsafeRawPointer, deviceBlocks: UInt32) {
-        func field(_ index: Int) -> UInt32 { superblock.load(fromByteOffset: index * 4, as: UInt32.self) }
-        guard field(0) == Self.magic, field(8) & ~Self.doubleIndirectFeature == 0 else { return nil }
-        size = field(1)
-        inodeCount = field(3)
-        logLength = field(4)
-        logStart = field(5)
-        inodeStart = field(6)
-        bitmapStart = field(7)
-        features = field(8)
+    public init?(superblock: RawSpan, deviceBlocks: UInt32) {
+        guard superblock.littleEndian(0 * 4, as: UInt32.self) == Self.magic, superblock.littleEndian(8 * 4, as: UInt32.self) & ~Self.doubleIndirectFeature == 0 else { return nil }
+        size = superblock.littleEndian(1 * 4, as: UInt32.self)
+        inodeCount = superblock.littleEndian(3 * 4, as: UInt32.self)
+        logLength = superblock.littleEndian(4 * 4, as: UInt32.self)
+        logStart = superblock.littleEndian(5 * 4, as: UInt32.self)
+        inodeStart = superblock.littleEndian(6 * 4, as: UInt32.self)
+        bitmapStart = superblock.littleEndian(7 * 4, as: UInt32.self)
+        features = superblock.littleEndian(8 * 4, as: UInt32.self)
         guard isSound, size <= deviceBlocks else { return nil }
     }
 
@@ -99,23 +99,9 @@ public struct DiskLayout: Equatable, Sendable {
     }
 
     /// Writes the superblock's 1024 bytes.
-    public func encode(into superblock: UnsafeMutableRawPointer) {
-        clearBlock(superblock)
-        func put(_ index: Int, _ value: UInt32) { superblock.storeBytes(of: value, toByteOffset: index * 4, as: UInt32.self) }
-        put(0, Self.magic)
-        put(1, size)
-        put(2, size - dataStart)
-        put(3, inodeCount)
-        put(4, logLength)
-        put(5, logStart)
-        put(6, inodeStart)
-        put(7, bitmapStart)
-        put(8, features)
+    public func encode(into superblock: inout MutableRawSpan) {
+        superblock.clear()
+        let fields: [9 of UInt32] = [Self.magic, size, size - dataStart, inodeCount, logLength, logStart, inodeStart, bitmapStart, features]
+        for index in 0..<9 { superblock.storeBytes(of: fields[index], toByteOffset: index * 4, as: UInt32.self) }
     }
-}
-
-/// Fills a block with zeros.
-@inline(__always)
-func clearBlock(_ block: UnsafeMutableRawPointer) {
-    block.initializeMemory(as: UInt8.self, repeating: 0, count: blockSize)
 }

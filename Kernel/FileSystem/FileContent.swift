@@ -3,6 +3,7 @@
 // A read copies straight from the block cache to the caller, under the inode's shared lock. A write is cut into transactions
 // that the log can hold; each makes the file a little longer or newer, as a whole, and is on the disk when the next one starts.
 
+import Storage
 import SystemInterface
 
 extension FileSystem {
@@ -13,31 +14,27 @@ extension FileSystem {
     /// - Returns: bytes read, 0 at the end of the file.
     /// - Throws: badAddress if the sink took less than there was; invalidArgument for a device; inputOutput.
     public func read<Sink: ByteSink>(
-        _ inode: InodeReference, at offset: UInt64, count: UInt64, into sink: inout Sink
+        _ inode: borrowing Inode<P>, at offset: UInt64, count: UInt64, into sink: inout Sink
     ) throws(SystemError) -> Int {
-        let slot = try lockShared(inode)
-        defer { unlockShared(inode) }
-        guard slot.pointee.record.type != FileType.device.rawValue else { throw .invalidArgument }
-        let size = UInt64(slot.pointee.record.size)
-        guard offset < size else { return 0 }
-        let end = offset + min(count, size - offset)
-        var position = offset
-        while position < end {
-            let within = Int(position % UInt64(blockSize))
-            let step = min(blockSize - within, Int(end - position))
-            let block = try block(UInt32(position / UInt64(blockSize)), of: slot)
-            let taken: Bool
-            if block == 0 {
-                taken = sink.take(zeros, count: step)
-            } else {
-                let buffer = try cache.read(block)
-                taken = sink.take(buffer.data + within, count: step)
-                cache.release(buffer)
+        try look(inode.slot) { slot throws(SystemError) in
+            guard slot.value.record.type != FileType.device.rawValue else { throw .invalidArgument }
+            let size = UInt64(slot.value.record.size)
+            guard offset < size else { return 0 }
+            let end = offset + min(count, size - offset)
+            var position = offset
+            while position < end {
+                let within = Int(position % UInt64(blockSize))
+                let step = min(blockSize - within, Int(end - position))
+                let block = try block(UInt32(position / UInt64(blockSize)), of: slot)
+                let range = within..<within + step
+                let isTaken = block == 0
+                    ? volume.value.zeros.withBytes { sink.take($0.bytes.extracting(range)) }
+                    : try cache.read(block).withBytes { sink.take($0.bytes.extracting(range)) }
+                if !isTaken { throw .badAddress }
+                position += UInt64(step)
             }
-            if !taken { throw .badAddress }
-            position += UInt64(step)
+            return Int(end - offset)
         }
-        return Int(end - offset)
     }
 
     /// Writes to a plain file, which grows as needed.
@@ -45,7 +42,7 @@ extension FileSystem {
     /// Never throws, since part may be written: the outcome tells how much, and why not more: badAddress (the source),
     /// noSpace, fileTooLarge, isDirectory, invalidArgument (a device, or an offset beyond the end), inputOutput.
     public func write<Source: ByteSource>(
-        _ inode: InodeReference, at offset: UInt64, count: UInt64, from source: inout Source
+        _ inode: borrowing Inode<P>, at offset: UInt64, count: UInt64, from source: inout Source
     ) -> WriteOutcome {
         var outcome = WriteOutcome(count: 0, error: nil)
         while outcome.error == nil, UInt64(outcome.count) < count {
@@ -53,7 +50,7 @@ extension FileSystem {
             let position = offset &+ UInt64(outcome.count)
             let blocks = min(mostDataBlocks, Int(min(left / UInt64(blockSize), 100)) + 2)
             do throws(SystemError) {
-                let step = try change(inode, room: blocks + metadataRoom) { slot, transaction throws(SystemError) in
+                let step = try change(inode.slot, room: blocks + metadataRoom) { slot, transaction throws(SystemError) in
                     writeStep(slot, at: position, count: left, blocks: blocks, from: &source, &transaction)
                 }
                 outcome.count += step.count
@@ -71,15 +68,15 @@ extension FileSystem {
 
     /// As much of a write as one transaction holds.
     private func writeStep<Source: ByteSource>(
-        _ slot: Slot, at offset: UInt64, count: UInt64, blocks: Int, from source: inout Source, _ transaction: inout Transaction
+        _ slot: Slot, at offset: UInt64, count: UInt64, blocks: Int, from source: inout Source, _ transaction: inout Transaction<P>
     ) -> WriteOutcome {
         var outcome = WriteOutcome(count: 0, error: nil)
-        switch slot.pointee.record.type {
+        switch slot.value.record.type {
         case FileType.file.rawValue: break
         case FileType.directory.rawValue: return WriteOutcome(count: 0, error: .isDirectory)
         default: return WriteOutcome(count: 0, error: .invalidArgument)
         }
-        guard offset <= UInt64(slot.pointee.record.size) else { return WriteOutcome(count: 0, error: .invalidArgument) }
+        guard offset <= UInt64(slot.value.record.size) else { return WriteOutcome(count: 0, error: .invalidArgument) }
         let end = min(layout.mostFileBytes, offset + min(count, layout.mostFileBytes))
         var position = offset
         var blocksLeft = blocks
@@ -91,9 +88,9 @@ extension FileSystem {
                 let given = try writeBlock(slot, at: position, count: step, from: &source, &transaction)
                 position += UInt64(given)
                 blocksLeft -= 1
-                if position > UInt64(slot.pointee.record.size) {
-                    slot.pointee.record.size = UInt32(position)
-                    slot.pointee.isDirty = true
+                if position > UInt64(slot.value.record.size) {
+                    slot.value.record.size = UInt32(position)
+                    slot.value.isDirty = true
                 }
                 if given < step { throw .badAddress }
             }
@@ -106,26 +103,29 @@ extension FileSystem {
 
     /// Writes within one block. Returns the bytes that the source gave.
     private func writeBlock<Source: ByteSource>(
-        _ slot: Slot, at position: UInt64, count: Int, from source: inout Source, _ transaction: inout Transaction
+        _ slot: Slot, at position: UInt64, count: Int, from source: inout Source, _ transaction: inout Transaction<P>
     ) throws(SystemError) -> Int {
         let place = try blockAllocating(UInt32(position / UInt64(blockSize)), of: slot, &transaction)
         let buffer = place.isNew ? try cache.zeroed(place.block) : try cache.read(place.block)
-        defer { cache.release(buffer) }
-        try log.note(buffer, &transaction)
-        return source.give(buffer.data + Int(position % UInt64(blockSize)), count: count)
+        try transaction.note(buffer)
+        let within = Int(position % UInt64(blockSize))
+        return buffer.withBytes { bytes in
+            var part = bytes._mutatingExtracting(within..<within + count)
+            return source.give(&part)
+        }
     }
 
     /// Empties a plain file.
-    func truncate(_ inode: InodeReference) throws(SystemError) {
-        let isEmpty = try look(inode) { slot in
-            slot.pointee.record.type != FileType.file.rawValue || slot.pointee.record.size == 0
+    func truncate(_ inode: borrowing Inode<P>) throws(SystemError) {
+        let isEmpty = try look(inode.slot) { slot in
+            slot.value.record.type != FileType.file.rawValue || slot.value.record.size == 0
         }
         if isEmpty { return }
         var isFirst = true
         var done = false
         while !done {
-            done = try change(inode, room: releaseRoom) { slot, transaction throws(SystemError) in
-                if isFirst { slot.pointee.record.size = 0 }
+            done = try change(inode.slot, room: releaseRoom) { slot, transaction throws(SystemError) in
+                if isFirst { slot.value.record.size = 0 }
                 return try trim(slot, &transaction)
             }
             isFirst = false

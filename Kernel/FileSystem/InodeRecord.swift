@@ -1,6 +1,7 @@
 // An inode as it is on the disk, 64 bytes: type i16 @0 (0 = free), major i16 @2, minor i16 @4, nlink i16 @6, size u32 @8,
 // addrs u32[13] @12. Sixteen to a block; inode 0 is not used.
 
+import Storage
 import SystemInterface
 
 /// The value of an inode. `addresses` are as the disk has them: each is checked where it is used.
@@ -14,25 +15,28 @@ struct InodeRecord {
 
     init() {}
 
-    init(_ memory: UnsafeRawPointer) {
-        type = memory.load(as: Int16.self)
-        major = memory.load(fromByteOffset: 2, as: Int16.self)
-        minor = memory.load(fromByteOffset: 4, as: Int16.self)
-        linkCount = memory.load(fromByteOffset: 6, as: Int16.self)
-        size = memory.load(fromByteOffset: 8, as: UInt32.self)
-        for index in 0..<13 { addresses[index] = memory.load(fromByteOffset: 12 + index * 4, as: UInt32.self) }
+    static let linkCountOffset = 6
+
+    /// - Parameter offset: where the record's 64 bytes begin.
+    init(_ block: RawSpan, at offset: Int) {
+        type = block.littleEndian(offset, as: Int16.self)
+        major = block.littleEndian(offset + 2, as: Int16.self)
+        minor = block.littleEndian(offset + 4, as: Int16.self)
+        linkCount = block.littleEndian(offset + Self.linkCountOffset, as: Int16.self)
+        size = block.littleEndian(offset + 8, as: UInt32.self)
+        for index in 0..<13 { addresses[index] = block.littleEndian(offset + 12 + index * 4, as: UInt32.self) }
     }
 
-    func encode(into memory: UnsafeMutableRawPointer) {
-        memory.storeBytes(of: type, as: Int16.self)
-        memory.storeBytes(of: major, toByteOffset: 2, as: Int16.self)
-        memory.storeBytes(of: minor, toByteOffset: 4, as: Int16.self)
-        memory.storeBytes(of: linkCount, toByteOffset: 6, as: Int16.self)
-        memory.storeBytes(of: size, toByteOffset: 8, as: UInt32.self)
-        for index in 0..<13 { memory.storeBytes(of: addresses[index], toByteOffset: 12 + index * 4, as: UInt32.self) }
+    func encode(into block: inout MutableRawSpan, at offset: Int) {
+        block.storeBytes(of: type, toByteOffset: offset, as: Int16.self)
+        block.storeBytes(of: major, toByteOffset: offset + 2, as: Int16.self)
+        block.storeBytes(of: minor, toByteOffset: offset + 4, as: Int16.self)
+        block.storeBytes(of: linkCount, toByteOffset: offset + Self.linkCountOffset, as: Int16.self)
+        block.storeBytes(of: size, toByteOffset: offset + 8, as: UInt32.self)
+        for index in 0..<13 { block.storeBytes(of: addresses[index], toByteOffset: offset + 12 + index * 4, as: UInt32.self) }
     }
 
-    /// Whether the fixed fields make sense for an inode in use. Addresses are another matter.
+    /// Whether the fixed fields are possible for an inode in use. Addresses are another matter.
     func isSound(_ layout: DiskLayout) -> Bool {
         type >= FileType.directory.rawValue && type <= FileType.device.rawValue && linkCount >= 0
             && UInt64(size) <= layout.mostFileBytes

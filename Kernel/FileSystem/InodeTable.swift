@@ -1,171 +1,146 @@
-// The inodes in memory: each inode of the disk is here at most once, and whoever uses it holds a reference.
+// The inodes in memory: each inode of the disk is here at most once, and each use of it is an `Inode`.
 //
-// `InodeReference` is one counted use: kept in an open file or as a working directory, passed on with `retain`, given back with
-// `release` (Release.swift). A slot without references keeps its content until it is needed for another inode.
+// A slot without references keeps its content until it is needed for another inode.
 
+import Storage
 import SystemInterface
 
-/// A counted use of an inode. Copying it does not count; whoever keeps a copy calls `FileSystem.retain`.
+/// One use of an inode: in an open file, as a working directory, or for the length of a call. Its end gives the use back, and with the last
+/// one a file without names is freed (Release.swift), in transactions of its own: so an `Inode` does not end inside one.
 @frozen
-public struct InodeReference: Equatable, Sendable {
+public struct Inode<P: FileSystemPlatform>: ~Copyable {
+    @usableFromInline let system: FileSystem<P>
     @usableFromInline let slot: Int32
 
+    init(_ system: FileSystem<P>, slot: Int32) {
+        self.system = system
+        self.slot = slot
+    }
+
+    deinit { Self.giveBack(system, slot) }
+
     @usableFromInline
-    init(slot: Int32) { self.slot = slot }
+    static func giveBack(_ system: FileSystem<P>, _ slot: Int32) { system.release(slot) }
+
+    /// One more use of the same inode.
+    public func duplicate() -> Inode {
+        system.inodes.retain(slot)
+        return Inode(system, slot: slot)
+    }
+
+    /// Whether two uses are of the same inode.
+    public func isSame(as other: borrowing Inode) -> Bool { slot == other.slot }
 }
 
-/// One inode in memory. `number`, `references` and the links are guarded by the table's monitor, the rest by the inode's lock.
+/// One inode in memory. `number` and `references` are guarded by the table's monitor, the rest by the inode's lock.
 struct InodeSlot {
     /// 0 while the slot has never been used.
     var number: UInt32 = 0
     var references: Int32 = 0
-    var chain: Int32 = -1
-    var older: Int32 = -1
-    var newer: Int32 = -1
     /// `record` is what the disk has.
     var isLoaded = false
     /// `record` is ahead of the disk, within a transaction.
     var isDirty = false
-    /// For a directory that was removed while in use: its parent, kept alive for "..".
-    var heldParent: InodeReference?
+    /// For a directory that was removed while in use: the slot of its parent, kept alive for "..". The use is given back by `release`.
+    var heldParent: Int32?
     var record = InodeRecord()
 }
 
-struct InodeTableState<M: Monitor> {
-    let monitor: M
-    var used: Int32 = 0
-}
+/// The table's memory.
+struct InodeParts<M: Monitor> {
+    struct State {
+        /// Inodes by number, and those without a reference from the one unused longest on.
+        let chains: HashChains
+        var used: Int32 = 0
+    }
 
-/// A handle to the table.
-struct InodeTable<P: FileSystemPlatform> {
-    let slots: UnsafeMutablePointer<InodeSlot>
-    private let locks: UnsafeMutablePointer<SleepLockState<P.Lock>>
-    private let state: UnsafeMutablePointer<InodeTableState<P.Lock>>
-    private let hash: UnsafeMutablePointer<Int32>
-    private let hashMask: UInt32
-    private let head: Int32
+    fileprivate let state: Monitored<State, M>
+    fileprivate let slots: Table<InodeSlot>
+    fileprivate let locks: Table<SleepLock<M>>
 
-    init?(platform: P, count: Int) {
+    init?<P: FileSystemPlatform>(_ platform: P, count: Int) where P.Lock == M {
         let count = max(count, 50)
-        var chains = 64
-        while chains < count { chains *= 2 }
-        guard let monitor = platform.makeMonitor(),
-            let state = platform.table(of: InodeTableState<P.Lock>.self, count: 1),
-            let slots = platform.table(of: InodeSlot.self, count: count + 1),
-            let locks = platform.table(of: SleepLockState<P.Lock>.self, count: count),
-            let hash = platform.table(of: Int32.self, count: chains)
+        guard let chains = HashChains(platform, count: count), let state = Monitored(platform, State(chains: chains)),
+            let slots = platform.makeTable(count, InodeSlot()), let first = SleepLock<M>(platform),
+            let locks = platform.makeTable(count, first)
         else { return nil }
-        state.initialize(to: InodeTableState(monitor: monitor))
-        slots.initialize(repeating: InodeSlot(), count: count + 1)
-        hash.initialize(repeating: -1, count: chains)
-        for index in 0..<count {
-            guard let monitor = platform.makeMonitor() else { return nil }
-            (locks + index).initialize(to: SleepLockState(monitor: monitor))
+        for index in 1..<count {
+            guard let lock = SleepLock<M>(platform) else { return nil }
+            locks[index] = lock
         }
+        self.state = state
         self.slots = slots
         self.locks = locks
-        self.state = state
-        self.hash = hash
-        hashMask = UInt32(chains - 1)
-        head = Int32(count)
-        slots[count].older = head
-        slots[count].newer = head
-        for index in 0..<head { appendFree(index) }
     }
+}
+
+/// The table as the rest of the file system uses it.
+struct InodeTable<P: FileSystemPlatform> {
+    private let system: FileSystem<P>
+    private var parts: InodeParts<P.Lock> { system.volume.value.inodes }
+
+    init(_ system: FileSystem<P>) { self.system = system }
 
     @inline(__always)
-    func slot(_ inode: InodeReference) -> UnsafeMutablePointer<InodeSlot> { slots + Int(inode.slot) }
+    func slot(_ index: Int32) -> Ref<InodeSlot> { parts.slots.ref(Int(index)) }
 
     @inline(__always)
-    func lock(_ inode: InodeReference) -> SleepLock<P.Lock> { SleepLock(state: locks + Int(inode.slot)) }
+    func lock(_ index: Int32) -> SleepLock<P.Lock> { parts.locks[index] }
 
-    /// Slots with references.
-    var used: Int { Int(state.pointee.used) }
+    /// Slots with references; outdated when it returns.
+    var used: Int { Int(parts.state.peek { $0.used }) }
 
-    /// A reference to an inode by number; its content is loaded when it is first locked.
+    /// A use of an inode by number; its content is loaded when it is first locked.
     /// - Throws: tooManyFilesInSystem if every slot is in use.
-    func get(_ number: UInt32) throws(SystemError) -> InodeReference {
-        state.pointee.monitor.acquire()
-        defer { state.pointee.monitor.release() }
-        let chainHead = Int(number & hashMask)
-        var index = hash[chainHead]
-        while index >= 0, slots[Int(index)].number != number { index = slots[Int(index)].chain }
-        if index < 0 {
-            index = slots[Int(head)].newer
-            guard index != head else { throw .tooManyFilesInSystem }
-            renumber(index, number, chainHead)
-        }
-        retainLocked(index)
-        return InodeReference(slot: index)
-    }
-
-    func retain(_ inode: InodeReference) {
-        state.pointee.monitor.acquire()
-        retainLocked(inode.slot)
-        state.pointee.monitor.release()
-    }
-
-    /// Gives a reference back; but not if it is the last one and `keep` says so of the inode.
-    /// - Returns: whether it was given back.
-    func release(_ inode: InodeReference, unless keep: (borrowing InodeSlot) -> Bool) -> Bool {
-        state.pointee.monitor.acquire()
-        defer { state.pointee.monitor.release() }
-        let slot = slot(inode)
-        if slot.pointee.references == 1 {
-            if keep(slot.pointee) { return false }
-            state.pointee.used -= 1
-            appendFree(inode.slot)
-        }
-        slot.pointee.references -= 1
-        return true
-    }
-
-    /// Whether nobody but the caller, who has a reference, uses the inode.
-    func isLastReference(_ inode: InodeReference) -> Bool {
-        state.pointee.monitor.acquire()
-        defer { state.pointee.monitor.release() }
-        return slot(inode).pointee.references == 1
-    }
-
-    // MARK: With the monitor acquired
-
-    private func retainLocked(_ index: Int32) {
-        if slots[Int(index)].references == 0 {
-            removeFree(index)
-            state.pointee.used += 1
-        }
-        slots[Int(index)].references += 1
-    }
-
-    private func renumber(_ index: Int32, _ number: UInt32, _ chainHead: Int) {
-        let slot = slots + Int(index)
-        if slot.pointee.number != 0 {
-            let oldHead = Int(slot.pointee.number & hashMask)
-            if hash[oldHead] == index {
-                hash[oldHead] = slot.pointee.chain
-            } else {
-                var before = hash[oldHead]
-                while slots[Int(before)].chain != index { before = slots[Int(before)].chain }
-                slots[Int(before)].chain = slot.pointee.chain
+    func get(_ number: UInt32) throws(SystemError) -> Inode<P> {
+        let slots = parts.slots
+        let found = parts.state.withLock { state -> Int32? in
+            if let index = state.chains.find(number, where: { slots[$0].number == number }) {
+                if slots[index].references == 0 {
+                    state.chains.removeUnused(index)
+                    state.used += 1
+                }
+                slots[index].references += 1
+                return index
             }
+            guard let index = state.chains.takeUnused() else { return nil }
+            if slots[index].number != 0 { state.chains.remove(index, key: slots[index].number) }
+            slots[index].number = number
+            slots[index].references = 1
+            slots[index].isLoaded = false
+            slots[index].isDirty = false
+            state.chains.insert(index, key: number)
+            state.used += 1
+            return index
         }
-        slot.pointee.number = number
-        slot.pointee.isLoaded = false
-        slot.pointee.isDirty = false
-        slot.pointee.chain = hash[chainHead]
-        hash[chainHead] = index
+        guard let found else { throw .tooManyFilesInSystem }
+        return Inode(system, slot: found)
     }
 
-    private func appendFree(_ index: Int32) {
-        let last = slots[Int(head)].older
-        slots[Int(index)].older = last
-        slots[Int(index)].newer = head
-        slots[Int(last)].newer = index
-        slots[Int(head)].older = index
+    /// One more reference to an inode that has at least one.
+    func retain(_ index: Int32) {
+        parts.state.withLock { _ in
+            precondition(parts.slots[index].references > 0, "a use is made of an inode without one")
+            parts.slots[index].references += 1
+        }
     }
 
-    private func removeFree(_ index: Int32) {
-        slots[Int(slots[Int(index)].older)].newer = slots[Int(index)].newer
-        slots[Int(slots[Int(index)].newer)].older = slots[Int(index)].older
+    /// Gives a reference back; but not if it is the last one and `keep` holds for the inode.
+    /// - Returns: whether it was given back.
+    func release(_ index: Int32, unless keep: (borrowing InodeSlot) -> Bool) -> Bool {
+        parts.state.withLock { state in
+            let slot = parts.slots.ref(Int(index))
+            precondition(slot.value.references > 0, "an inode is given back more often than used")
+            if slot.value.references == 1 {
+                if keep(slot.value) { return false }
+                state.used -= 1
+                state.chains.appendUnused(index)
+            }
+            slot.value.references -= 1
+            return true
+        }
     }
+
+    /// Whether the caller's reference is the only one.
+    func isLastReference(_ index: Int32) -> Bool { parts.state.withLock { _ in parts.slots[index].references == 1 } }
 }

@@ -18,210 +18,220 @@
 // counted by `note`. A write that fails leaves memory ahead of the disk, so from then on nothing is written and every `begin`
 // throws inputOutput; reading goes on.
 
+import Storage
 import SystemInterface
 
-/// One operation's share of the transaction under way: from `Log.begin`, through every change, to `Log.end`.
-struct Transaction {
+/// One operation's share of the transaction under way: from `Log.begin`, through every change, to `Log.end`. One that ends without `end`
+/// gives its share back.
+struct Transaction<P: FileSystemPlatform>: ~Copyable {
+    fileprivate let log: Log<P>
     /// Blocks that may still be added.
     fileprivate(set) var room: Int
     /// Whether anything was changed, so that `end` has something to wait for.
-    fileprivate(set) var changed = false
+    fileprivate var isChanged = false
+    fileprivate var hasEnded = false
+
+    fileprivate init(_ log: Log<P>, room: Int) {
+        self.log = log
+        self.room = room
+    }
+
+    deinit {
+        if !hasEnded { _ = log.leave(room: room, isChanged: isChanged) }
+    }
+
+    /// Makes a changed buffer part of the transaction.
+    /// - Throws: inputOutput if the operation reserved too little: a fault of ours, kept from harming the log.
+    mutating func note(_ buffer: borrowing Buffer<P>) throws(SystemError) {
+        isChanged = true
+        if try log.note(buffer, hasRoom: room > 0) { room -= 1 }
+    }
+
+    /// Whether noting this buffer would cost nothing.
+    func hasNoted(_ buffer: borrowing Buffer<P>) -> Bool { log.cache.isLogged(buffer) }
+
+    /// Leaves the transaction, and returns when what it changed is on the disk.
+    /// - Throws: inputOutput if it could not be written.
+    consuming func end() throws(SystemError) {
+        hasEnded = true
+        if !log.leave(room: room, isChanged: isChanged) { throw .inputOutput }
+    }
 }
 
-/// Guarded by its monitor. While `committing`, the slots and buffers belong to whoever commits.
-struct LogState<M: Monitor> {
-    let monitor: M
-    /// Operations between begin and end, and the room they may still take.
-    var operations = 0
-    var reserved = 0
-    /// Slots that a header on the disk covers; their blocks are home.
-    var covered = 0
-    /// Slots after those, of the transaction under way.
-    var pending = 0
-    var committing = false
-    var failed = false
-    /// Counts commits.
-    var generation: UInt64 = 0
-    var waiting: Int32 = 0
-}
+/// The log's tables.
+struct LogParts<M: Monitor> {
+    /// While `isWriting`, the slots and buffers belong to the caller that commits.
+    struct State {
+        /// Operations between begin and end, and the room they may still take.
+        var operations = 0
+        var reserved = 0
+        /// Slots that a header on the disk covers; their blocks are home.
+        var covered = 0
+        /// Slots after those, of the transaction under way.
+        var pending = 0
+        var isWriting = false
+        var hasFailed = false
+        /// Counts commits.
+        var generation: UInt64 = 0
+    }
 
-/// A handle to the log.
-struct Log<P: FileSystemPlatform> {
-    let cache: BlockCache<P>
-    let start: UInt32
-    let capacity: Int
-    private let state: UnsafeMutablePointer<LogState<P.Lock>>
+    fileprivate let state: Monitored<State, M>
     /// Home block and buffer of each slot.
-    private let homes: UnsafeMutablePointer<UInt32>
-    private let buffers: UnsafeMutablePointer<Int32>
-    private let header: UnsafeMutableRawPointer
+    fileprivate let homes: Table<UInt32>
+    fileprivate let buffers: Table<Int32>
+    fileprivate let header: BlockRow
 
-    init?(platform: P, cache: BlockCache<P>, layout: DiskLayout) {
-        guard let monitor = platform.makeMonitor(),
-            let state = platform.table(of: LogState<P.Lock>.self, count: 1),
-            let homes = platform.table(of: UInt32.self, count: layout.logCapacity),
-            let buffers = platform.table(of: Int32.self, count: layout.logCapacity),
-            let header = platform.allocate(byteCount: blockSize, alignment: blockSize)
+    init?<P: FileSystemPlatform>(_ platform: P, slots: Int) where P.Lock == M {
+        guard let state = Monitored(platform, State()), let homes = platform.makeTable(slots, UInt32(0)),
+            let buffers = platform.makeTable(slots, Int32(-1)), let header = BlockRow(platform, count: 1)
         else { return nil }
-        state.initialize(to: LogState(monitor: monitor))
-        homes.initialize(repeating: 0, count: layout.logCapacity)
-        buffers.initialize(repeating: -1, count: layout.logCapacity)
-        clearBlock(header)
-        self.cache = cache
         self.state = state
         self.homes = homes
         self.buffers = buffers
         self.header = header
-        start = layout.logStart
-        capacity = layout.logCapacity
     }
+}
+
+/// The log as the rest of the file system uses it.
+struct Log<P: FileSystemPlatform> {
+    private let system: FileSystem<P>
+    private var parts: LogParts<P.Lock> { system.volume.value.log }
+    private var device: P.Device { system.platform.device }
+    private var start: UInt32 { system.layout.logStart }
+    private var capacity: Int { system.layout.logCapacity }
+    fileprivate var cache: BlockCache<P> { system.cache }
+
+    init(_ system: FileSystem<P>) { self.system = system }
+
+    private enum Step { case joined, failed, checkpoint }
 
     /// Joins the transaction under way with room for `blocks` changes, or waits until there is room.
-    func begin(_ blocks: Int) throws(SystemError) -> Transaction {
-        let monitor = state.pointee.monitor
-        monitor.acquire()
+    /// - Throws: inputOutput once a write has failed.
+    func begin(_ blocks: Int) throws(SystemError) -> Transaction<P> {
+        let capacity = capacity
         while true {
-            if state.pointee.failed {
-                monitor.release()
-                throw .inputOutput
+            let step = parts.state.wait { state -> Step? in
+                if state.hasFailed { return .failed }
+                if state.isWriting { return nil }
+                if state.covered + state.pending + state.reserved + blocks <= capacity {
+                    state.operations += 1
+                    state.reserved += blocks
+                    return .joined
+                }
+                if state.operations > 0 { return nil }
+                state.isWriting = true
+                return .checkpoint
             }
-            if state.pointee.committing {
-                wait()
-            } else if state.pointee.covered + state.pointee.pending + state.pointee.reserved + blocks <= capacity {
-                break
-            } else if state.pointee.operations > 0 {
-                wait()
-            } else {
-                alone(.checkpoint)
+            switch step {
+            case .joined: return Transaction(self, room: blocks)
+            case .failed: throw .inputOutput
+            case .checkpoint: _ = write(.checkpoint)
             }
         }
-        state.pointee.operations += 1
-        state.pointee.reserved += blocks
-        monitor.release()
-        return Transaction(room: blocks)
     }
 
-    /// Makes a changed buffer part of the transaction. The caller has it pinned.
-    func note(_ buffer: Buffer, _ transaction: inout Transaction) throws(SystemError) {
-        let monitor = state.pointee.monitor
-        transaction.changed = true
-        monitor.acquire()
-        let header = cache.headers + Int(buffer.index)
-        if !header.pointee.logged {
-            guard transaction.room > 0 else {
-                monitor.release()
-                throw .inputOutput  // an operation that reserved too little: a fault of ours, kept from harming the log
-            }
-            let slot = state.pointee.covered + state.pointee.pending
-            homes[slot] = header.pointee.block
-            buffers[slot] = buffer.index
-            header.pointee.logged = true
-            transaction.room -= 1
-            state.pointee.pending += 1
-            state.pointee.reserved -= 1
+    /// - Returns: whether the buffer took a new slot.
+    fileprivate func note(_ buffer: borrowing Buffer<P>, hasRoom: Bool) throws(SystemError) -> Bool {
+        if cache.isLogged(buffer) { return false }
+        guard hasRoom else { throw .inputOutput }
+        // Only the owner of what the buffer contains notes it, so it cannot have become logged meanwhile by another transaction's share;
+        // two shares that change one block (bitmap, inode block) hold its lock.
+        let (block, isNew) = cache.setLogged(buffer)
+        guard isNew else { return false }
+        parts.state.withLock { state in
+            let slot = state.covered + state.pending
+            parts.homes[slot] = block
+            parts.buffers[slot] = buffer.index
+            state.pending += 1
+            state.reserved -= 1
         }
-        monitor.release()
+        return true
     }
 
-    /// Whether noting this buffer would cost nothing. For a caller inside a transaction.
-    func isNoted(_ buffer: Buffer) -> Bool { cache.headers[Int(buffer.index)].logged }
-
-    /// Leaves the transaction, and returns when what it changed is on the disk.
-    /// - Throws: inputOutput if it could not be written.
-    func end(_ transaction: Transaction) throws(SystemError) {
-        let monitor = state.pointee.monitor
-        monitor.acquire()
-        state.pointee.operations -= 1
-        state.pointee.reserved -= transaction.room
-        if state.pointee.operations > 0 {
-            wakeWaiting()
-            let generation = state.pointee.generation
-            while transaction.changed, state.pointee.generation == generation, !state.pointee.failed { wait() }
-        } else if state.pointee.pending > 0 {
-            alone(.commit)
-        } else {
-            wakeWaiting()
+    /// Ends a share; the last one commits. Returns when the changes are on the disk; false if they could not be written.
+    fileprivate func leave(room: Int, isChanged: Bool) -> Bool {
+        let (generation, commits, isLast): (UInt64, Bool, Bool) = parts.state.withLockWaking { state in
+            state.operations -= 1
+            state.reserved -= room
+            precondition(state.operations >= 0 && state.reserved >= 0, "more shares of a transaction ended than begun")
+            let isLast = state.operations == 0
+            let commits = isLast && state.pending > 0
+            if commits { state.isWriting = true }
+            return (state.generation, commits, isLast)
         }
-        let failed = state.pointee.failed && transaction.changed
-        monitor.release()
-        if failed { throw .inputOutput }
+        if commits { return write(.commit) || !isChanged }
+        guard isChanged, !isLast else { return true }
+        return parts.state.wait { state -> Bool? in
+            if state.generation != generation { return true }
+            return state.hasFailed ? false : nil
+        }
     }
 
     /// Empties the log, so that the disk is complete without it.
+    /// - Throws: inputOutput if it could not be written.
     func synchronize() throws(SystemError) {
-        let monitor = state.pointee.monitor
-        monitor.acquire()
-        while state.pointee.committing || state.pointee.operations > 0 { wait() }
-        if state.pointee.covered > 0, !state.pointee.failed { alone(.checkpoint) }
-        let failed = state.pointee.failed
-        monitor.release()
-        if failed { throw .inputOutput }
+        let (hasFailed, isEmpty): (Bool, Bool) = parts.state.wait { state in
+            if state.isWriting || state.operations > 0 { return nil }
+            let isEmpty = state.covered == 0
+            if !isEmpty, !state.hasFailed { state.isWriting = true }
+            return (state.hasFailed, isEmpty)
+        }
+        if hasFailed { throw .inputOutput }
+        if !isEmpty, !write(.checkpoint) { throw .inputOutput }
     }
 
-    // MARK: Writing
+    // MARK: Writing, by the caller that set `isWriting`
 
     private enum Work { case commit, checkpoint }
 
-    /// Writes without the monitor while everyone else keeps out; the state follows with the monitor acquired again.
-    /// A failure is final.
-    private func alone(_ work: Work) {
-        let monitor = state.pointee.monitor
-        let covered = state.pointee.covered
-        let pending = state.pointee.pending
-        state.pointee.committing = true
-        monitor.release()
-        var failed = false
+    /// Writes while all other callers keep out, and lets them go on. A failure is final.
+    private func write(_ work: Work) -> Bool {
+        let (covered, pending) = parts.state.withLock { ($0.covered, $0.pending) }
+        var succeeded = true
         do throws(SystemError) {
             switch work {
             case .commit: try commit(first: covered, count: pending)
             case .checkpoint: try checkpoint()
             }
         } catch {
-            failed = true
+            succeeded = false
         }
-        monitor.acquire()
-        if failed {
-            state.pointee.failed = true
-        } else if work == .commit {
-            state.pointee.covered = covered + pending
-            state.pointee.pending = 0
-            state.pointee.generation += 1
-        } else {
-            state.pointee.covered = 0
+        parts.state.withLockWaking { state in
+            if !succeeded {
+                state.hasFailed = true
+            } else if work == .commit {
+                state.covered = covered + pending
+                state.pending = 0
+                state.generation += 1
+            } else {
+                state.covered = 0
+            }
+            state.isWriting = false
         }
-        state.pointee.committing = false
-        wakeWaiting()
+        return succeeded
     }
 
     private func commit(first: Int, count: Int) throws(SystemError) {
-        try cache.device.write(count) {
-            BlockRequest(block: start + 1 + UInt32(first + $0), memory: cache.data(of: buffers[first + $0]))
+        let parts = parts
+        try device.write(count) {
+            BlockRequest(block: start + 1 + UInt32(first + $0), memory: cache.memory(parts.buffers[first + $0]))
         }
-        try cache.device.flush()
+        try device.flush()
         try writeHeader(first + count)
-        try cache.device.write(count) { BlockRequest(block: homes[first + $0], memory: cache.data(of: buffers[first + $0])) }
-        cache.unlog(count) { buffers[first + $0] }
+        try device.write(count) { BlockRequest(block: parts.homes[first + $0], memory: cache.memory(parts.buffers[first + $0])) }
+        cache.unlog(count) { parts.buffers[first + $0] }
     }
 
     private func checkpoint() throws(SystemError) {
-        try cache.device.flush()
+        try device.flush()
         try writeHeader(0)
     }
 
     private func writeHeader(_ count: Int) throws(SystemError) {
-        LogHeader.encode(count, into: header) { homes[$0] }
-        try cache.device.write(1) { _ in BlockRequest(block: start, memory: header) }
-        try cache.device.flush()
-    }
-
-    private func wakeWaiting() {
-        if state.pointee.waiting > 0 { state.pointee.monitor.wakeAll() }
-    }
-
-    @inline(never)
-    private func wait() {
-        state.pointee.waiting += 1
-        state.pointee.monitor.wait()
-        state.pointee.waiting -= 1
+        let parts = parts
+        let memory = parts.header[0]
+        memory.withBytes { LogHeader.encode(count, into: &$0) { parts.homes[$0] } }
+        try device.write(1) { _ in BlockRequest(block: start, memory: memory) }
+        try device.flush()
     }
 }

@@ -1,27 +1,25 @@
-// Keeping and giving back inodes; the last one to let go of an inode without links frees it and its blocks.
+// Giving back inodes; the last one to let go of an inode without links frees it and its blocks.
 
+import Storage
 import SystemInterface
 
 extension FileSystem {
-    /// One more reference, for one more place that keeps it.
-    public func retain(_ inode: InodeReference) { inodes.retain(inode) }
-
-    /// Gives a reference back. If it was the last and no link is left, the file is freed, in transactions of its own, so not
-    /// to be called by anyone who is inside one. What cannot be freed for a disk error is freed at the next mount.
-    public func release(_ inode: InodeReference) {
-        var next: InodeReference? = inode
-        while let current = next {
+    /// Gives a use back: what the end of an `Inode` does. If it was the last and no link is left, the file is freed, in transactions of its
+    /// own. What cannot be freed for a disk error is freed at the next mount.
+    func release(_ inode: Int32) {
+        var next: Int32? = inode
+        while let index = next {
             next = nil
-            // Once freed, the number may at once be someone's new file, and unlinked again before we let go: hence the loop.
-            while !inodes.release(current, unless: { slot in slot.isLoaded && slot.record.linkCount == 0 }) {
-                // Nobody else has it or can find it: what follows is undisturbed.
-                var parent: InodeReference?
-                var done = false
+            // Once freed, the number may at once be another caller's new file, and unlinked again before this lets go: hence the loop.
+            while !inodes.release(index, unless: { slot in slot.isLoaded && slot.record.linkCount == 0 }) {
+                // No other caller has it or can find it: what follows is undisturbed.
+                var parent: Int32?
+                var isDone = false
                 do throws(SystemError) {
-                    while !done {
-                        done = try change(current, room: releaseRoom) { slot, transaction throws(SystemError) in
-                            parent = slot.pointee.heldParent ?? parent
-                            slot.pointee.heldParent = nil
+                    while !isDone {
+                        isDone = try change(index, room: releaseRoom) { slot, transaction throws(SystemError) in
+                            parent = slot.value.heldParent ?? parent
+                            slot.value.heldParent = nil
                             return try free(slot, &transaction)
                         }
                     }
@@ -30,8 +28,8 @@ extension FileSystem {
                     if let next { release(next) }
                     next = parent
                 }
-                if !done {
-                    _ = inodes.release(current) { _ in false }
+                if !isDone {
+                    _ = inodes.release(index) { _ in false }
                     break
                 }
             }
@@ -40,12 +38,12 @@ extension FileSystem {
 
     /// Frees a locked inode without links and its blocks, as far as the transaction has room.
     /// - Returns: whether it is done.
-    func free(_ slot: Slot, _ transaction: inout Transaction) throws(SystemError) -> Bool {
-        slot.pointee.record.size = 0
+    func free(_ slot: Slot, _ transaction: inout Transaction<P>) throws(SystemError) -> Bool {
+        slot.value.record.size = 0
         guard try trim(slot, &transaction) else { return false }
-        try freeInode(slot.pointee.number, &transaction)
-        slot.pointee.isDirty = false
-        slot.pointee.isLoaded = false
+        try freeInode(slot.value.number, &transaction)
+        slot.value.isDirty = false
+        slot.value.isLoaded = false
         return true
     }
 }

@@ -1,59 +1,66 @@
 // Sleeping locks, built from a monitor: held while waiting for the disk or copying to a user, by one writer or many readers.
 //
-// A waiting writer holds new readers off, so that readers cannot starve it; therefore nobody takes one twice, not even to read.
+// A waiting writer holds new readers off, so that readers cannot starve it; therefore no caller takes one twice, not even to read.
 
-/// The memory of one sleeping lock; lives in a table and is only touched with its monitor acquired.
-struct SleepLockState<M: Monitor> {
-    let monitor: M
+/// What a sleeping lock knows.
+struct SleepLockState {
     var readers: Int32 = 0
     var waitingWriters: Int32 = 0
-    var waiting: Int32 = 0
-    var writer = false
+    var isHeldByWriter = false
 }
 
-/// A handle to a sleeping lock. Fields are reached through the pointer at each use, since other harts change them.
+/// A sleeping lock. A copy names the same lock.
 struct SleepLock<M: Monitor> {
-    let state: UnsafeMutablePointer<SleepLockState<M>>
+    private let state: Monitored<SleepLockState, M>
 
-    /// Waits until nobody else has it.
-    func acquire() {
-        let monitor = state.pointee.monitor
-        monitor.acquire()
-        state.pointee.waitingWriters += 1
-        while state.pointee.writer || state.pointee.readers > 0 { wait(monitor) }
-        state.pointee.waitingWriters -= 1
-        state.pointee.writer = true
-        monitor.release()
+    init?<P: FileSystemPlatform>(_ platform: P) where P.Lock == M {
+        guard let state = Monitored(platform, SleepLockState()) else { return nil }
+        self.state = state
     }
 
-    func release() {
-        let monitor = state.pointee.monitor
-        monitor.acquire()
-        state.pointee.writer = false
-        if state.pointee.waiting > 0 { monitor.wakeAll() }
-        monitor.release()
+    /// Runs `body` while no other caller has the lock.
+    @inline(__always)
+    func withLock<R: ~Copyable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+        acquire()
+        defer { release() }
+        return try body()
     }
 
-    /// Waits until no writer has it or wants it.
-    func acquireShared() {
-        let monitor = state.pointee.monitor
-        monitor.acquire()
-        while state.pointee.writer || state.pointee.waitingWriters > 0 { wait(monitor) }
-        state.pointee.readers += 1
-        monitor.release()
+    /// Runs `body` while no writer has the lock.
+    @inline(__always)
+    func withSharedLock<R: ~Copyable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+        acquireShared()
+        defer { releaseShared() }
+        return try body()
     }
 
-    func releaseShared() {
-        let monitor = state.pointee.monitor
-        monitor.acquire()
-        state.pointee.readers -= 1
-        if state.pointee.waiting > 0, state.pointee.readers == 0 { monitor.wakeAll() }
-        monitor.release()
+    @inline(never)
+    private func acquire() {
+        var isCounted = false
+        state.wait { state -> Void? in
+            guard state.isHeldByWriter || state.readers > 0 else {
+                state.isHeldByWriter = true
+                if isCounted { state.waitingWriters -= 1 }
+                return ()
+            }
+            if !isCounted { state.waitingWriters += 1 }
+            isCounted = true
+            return nil
+        }
     }
 
-    private func wait(_ monitor: M) {
-        state.pointee.waiting += 1
-        monitor.wait()
-        state.pointee.waiting -= 1
+    @inline(never)
+    private func release() { state.withLockWaking { $0.isHeldByWriter = false } }
+
+    @inline(never)
+    private func acquireShared() {
+        state.wait { state -> Void? in
+            guard !state.isHeldByWriter, state.waitingWriters == 0 else { return nil }
+            state.readers += 1
+            return ()
+        }
     }
+
+    @inline(never)
+    private func releaseShared() { state.withLockWaking { $0.readers -= 1 } }
 }

@@ -6,14 +6,14 @@ import SystemInterface
 
 /// Where `FileSystem.read` puts bytes: a cursor that moves on with each call.
 public protocol ByteSink {
-    /// Takes `count` bytes from `source`. False when it could not take them all.
-    mutating func take(_ source: UnsafeRawPointer, count: Int) -> Bool
+    /// Takes all bytes of `source`. False when it could not take them all.
+    mutating func take(_ source: RawSpan) -> Bool
 }
 
 /// Where `FileSystem.write` gets bytes from: a cursor that moves on with each call.
 public protocol ByteSource {
-    /// Puts the next `count` bytes at `destination` and returns how many it could; fewer than `count` means a bad address.
-    mutating func give(_ destination: UnsafeMutableRawPointer, count: Int) -> Int
+    /// Fills `destination` with the next bytes and returns how many there were; fewer than its count means a bad address.
+    mutating func give(_ destination: inout MutableRawSpan) -> Int
 }
 
 /// What a write came to: the bytes that are in the file, and why there are no more of them.
@@ -27,37 +27,5 @@ public struct WriteOutcome: Equatable, Sendable {
     public init(count: Int, error: SystemError?) {
         self.count = count
         self.error = error
-    }
-}
-
-/// A sink over plain memory. The caller answers for the size.
-@frozen
-public struct MemorySink: ByteSink {
-    @usableFromInline var cursor: UnsafeMutableRawPointer
-
-    @inlinable
-    public init(_ memory: UnsafeMutableRawPointer) { cursor = memory }
-
-    @inlinable
-    public mutating func take(_ source: UnsafeRawPointer, count: Int) -> Bool {
-        cursor.copyMemory(from: source, byteCount: count)
-        cursor += count
-        return true
-    }
-}
-
-/// A source over plain memory. The caller answers for the size.
-@frozen
-public struct MemorySource: ByteSource {
-    @usableFromInline var cursor: UnsafeRawPointer
-
-    @inlinable
-    public init(_ memory: UnsafeRawPointer) { cursor = memory }
-
-    @inlinable
-    public mutating func give(_ destination: UnsafeMutableRawPointer, count: Int) -> Int {
-        destination.copyMemory(from: cursor, byteCount: count)
-        cursor += count
-        return count
     }
 }

@@ -41,7 +41,7 @@ public struct FileStatus: Sendable, Equatable {
     }
 }
 
-/// Limits that programs and images may rely on (shared/ABI.md).
+/// Limits that programs and images may rely on (Documentation/ABI.md).
 public enum Limit {
     public static let processes = 64
     public static let openFilesPerProcess = 16

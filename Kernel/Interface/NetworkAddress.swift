@@ -1,6 +1,7 @@
 // Addresses as the calls of the network take and give them: flat records in memory, passed by pointer.
 
-/// An Internet address of either family: its sixteen bytes in network order; an IPv4 address a.b.c.d is ::ffff:a.b.c.d. 16 bytes.
+/// An Internet address of either family: its sixteen bytes in network order; an IPv4 address a.b.c.d is ::ffff:a.b.c.d.
+/// 16 bytes.
 public struct NetworkAddress: Equatable, Sendable, BitwiseCopyable {
     /// Bytes 0 to 7 and 8 to 15 as they lie in memory: big-endian numbers.
     var bytes0: UInt64

@@ -115,7 +115,8 @@ public struct RouteReport: Sendable, BitwiseCopyable {
     public static var anyInterface: UInt8 { 254 }
 
     public init(
-        destination: NetworkAddress, prefixLength: UInt8, router: NetworkAddress, interface: UInt8, isStatic: Bool = false
+        destination: NetworkAddress, prefixLength: UInt8, router: NetworkAddress, interface: UInt8,
+        isStatic: Bool = false
     ) {
         self.destination = destination
         self.router = router
@@ -144,7 +145,8 @@ public struct NeighbourReport: Sendable, BitwiseCopyable {
     }
 
     public init(
-        address: NetworkAddress, interface: UInt8 = 0, hardware: UInt64 = 0, state: State = .incomplete, secondsLeft: UInt32 = 0
+        address: NetworkAddress, interface: UInt8 = 0, hardware: UInt64 = 0, state: State = .incomplete,
+        secondsLeft: UInt32 = 0
     ) {
         self.address = address
         self.interface = interface

@@ -95,7 +95,7 @@ late_hart:
 1:  beqz t1, 2f
     ld t2, 24(tp)                       # struct hart.id
     beq t2, a0, secondary_hart
-    addi tp, tp, 48                     # the size of struct hart
+    addi tp, tp, 72                     # the size of struct hart
     addi t1, t1, -1
     j 1b
 2:  wfi                                 # nobody asked for it
@@ -141,7 +141,7 @@ boot_root:
 boot_stack_top:
 .globl boot_hart
 boot_hart:
-    .space 64
+    .space 72
 .globl hart_table
 hart_table:
     .space 8

@@ -5,6 +5,7 @@
 // a hart that takes the thread over flushes everything.
 
 import Machine
+import Storage
 import SystemInterface
 
 /// What an access wants.
@@ -17,8 +18,10 @@ struct AddressSpace: ~Copyable {
     let table: PageTable
     /// The break: the first address that is not the process's, as sbrk tells it. Need not be page-aligned.
     var size: UInt = 0
-    /// The page below the stack, which nobody may touch: nothing is mapped there while the break lies above it.
+    /// The page below the stack, which no access may touch: nothing is mapped there while the break lies above it.
     var guardPage: UInt = .max
+    /// Pages that are mapped, shared ones included.
+    private(set) var pageCount = 0
 
     /// An empty space.
     init() throws(SystemError) {
@@ -28,28 +31,33 @@ struct AddressSpace: ~Copyable {
     }
 
     /// Gives every page and table back. The caller no longer runs on this table.
-    deinit { Self.releaseTable(table, level: 2) }
+    deinit { _ = Self.releaseTable(table, level: 2) }
 
     /// Of the root only the lower half: the upper is the kernel's.
-    private static func releaseTable(_ table: PageTable, level: Int) {
+    /// - Returns: leaves that were in it.
+    private static func releaseTable(_ table: PageTable, level: Int) -> Int {
+        var leaves = 0
         table.forEachValid(to: PageTable.userEntries(level: level)) { entry, _ in
             if level == 0 {
-                Pages.release(entry.pointee.address)
+                Pages.release(entry.value.address)
+                leaves += 1
             } else {
-                releaseTable(PageTable(address: entry.pointee.address), level: level - 1)
+                leaves += releaseTable(PageTable(address: entry.value.address), level: level - 1)
             }
         }
         Pages.release(table.address)
+        return leaves
     }
 
     /// Maps a cleared page at a page-aligned user address that has none, with these rights besides reading; returns it.
-    func mapCleared(_ address: UInt, _ rights: UInt64) throws(SystemError) -> PhysicalAddress {
+    mutating func mapCleared(_ address: UInt, _ rights: UInt64) throws(SystemError) -> PhysicalAddress {
         guard let page = Pages.allocateCleared() else { throw .noMemory }
         guard let entry = table.makeEntry(for: address) else {
             Pages.release(page)
             throw .noMemory
         }
-        entry.pointee = PageTableEntry(page, PageTableEntry.userRead | rights)
+        entry.value = PageTableEntry(page, PageTableEntry.userRead | rights)
+        pageCount += 1
         return page
     }
 
@@ -60,13 +68,13 @@ struct AddressSpace: ~Copyable {
         let old = size
         guard bytes <= userLimit, old + bytes <= userLimit else { throw .noMemory }
         // More than there is cannot be had: do not try page by page.
-        guard Int(bytes / pageSize) <= Pages.freeCount else { throw .noMemory }
+        guard Int(bytes / pageSize) <= Pages.availableCount else { throw .noMemory }
         var page = pageCeiling(old)
         let end = pageCeiling(old + bytes)
         while page < end {
             do throws(SystemError) {
                 // A page can be there already: touched lazily before the break shrank to the middle of it.
-                if page != guardPage, table.entry(for: page)?.pointee.isValid != true {
+                if page != guardPage, table.entry(for: page)?.value.isValid != true {
                     _ = try mapCleared(page, PageTableEntry.write)
                 }
             } catch {
@@ -91,33 +99,45 @@ struct AddressSpace: ~Copyable {
         // A heap that grows again from below the stack is all one piece.
         if size <= guardPage { guardPage = .max }
         unmap(from: pageCeiling(size), to: pageCeiling(old))
-        flush_all_pages()
     }
 
-    /// Gives back the pages of a range, and the tables that it fills whole. What is absent is skipped, table by table: a sparse
-    /// heap of 256 GiB is quick to shrink.
-    private func unmap(from start: UInt, to end: UInt) {
+    /// Gives back the pages of a range, and the tables that it fills whole. In this order: no translation of a page is left when the
+    /// page becomes free.
+    private mutating func unmap(from start: UInt, to end: UInt) {
+        forEachPiece(from: start, to: end) { entry, _ in entry.value.rawValue &= ~PageTableEntry.valid }
+        flush_all_pages()
+        var released = 0
+        forEachPiece(from: start, to: end) { entry, level in
+            guard entry.value.rawValue != 0, !entry.value.isValid else { return }
+            if level == 0 {
+                Pages.release(entry.value.address)
+                released += 1
+            } else {
+                released += Self.releaseTable(PageTable(address: entry.value.address), level: level - 1)
+            }
+            entry.value.rawValue = 0
+        }
+        pageCount -= released
+        precondition(pageCount >= 0, "an address space gave back more pages than it had")
+    }
+
+    /// Calls `body` with the entries that a range fills whole, the largest ones, and their levels. What is absent is skipped, table by
+    /// table: a sparse heap of 256 GiB is quick to shrink.
+    @inline(__always)
+    private func forEachPiece(from start: UInt, to end: UInt, _ body: (Ref<PageTableEntry>, Int) -> Void) {
         var address = start
         while address < end {
             var table = table
             var level = 2
-            var entry = table.entries + PageTable.index(address, level: 2)
+            var entry = table.entries.ref(PageTable.index(address, level: 2))
             var span: UInt = 1 << 30
-            // Down to the largest piece that lies in the range as a whole.
-            while level > 0, entry.pointee.isValid, address % span != 0 || end - address < span {
-                table = PageTable(address: entry.pointee.address)
+            while level > 0, entry.value.isValid, address % span != 0 || end - address < span {
+                table = PageTable(address: entry.value.address)
                 level -= 1
                 span >>= 9
-                entry = table.entries + PageTable.index(address, level: level)
+                entry = table.entries.ref(PageTable.index(address, level: level))
             }
-            if entry.pointee.isValid {
-                if level == 0 {
-                    Pages.release(entry.pointee.address)
-                } else {
-                    Self.releaseTable(PageTable(address: entry.pointee.address), level: level - 1)
-                }
-                entry.pointee = PageTableEntry(rawValue: 0)
-            }
+            if address % span == 0, end - address >= span { body(entry, level) }
             address = (address | (span - 1)) + 1
         }
     }
@@ -126,16 +146,16 @@ struct AddressSpace: ~Copyable {
 
     /// Serves a fault at a user address: a lazy page is mapped, a shared one copied. Throws when the access is not allowed
     /// (badAddress) or memory is exhausted (noMemory).
-    func serveFault(at address: UInt, _ access: Access) throws(SystemError) {
+    mutating func serveFault(at address: UInt, _ access: Access) throws(SystemError) {
         guard address < userLimit else { throw .badAddress }
         let page = pageFloor(address)
-        if let entry = table.entry(for: page), entry.pointee.isValid {
+        if let entry = table.entry(for: page), entry.value.isValid {
             switch access {
-            case .write where entry.pointee.has(PageTableEntry.copyOnWrite):
+            case .write where entry.value.has(PageTableEntry.copyOnWrite):
                 try unshare(entry)
-            case .write where entry.pointee.has(PageTableEntry.write | PageTableEntry.user),
-                .read where entry.pointee.has(PageTableEntry.user),
-                .execute where entry.pointee.has(PageTableEntry.execute | PageTableEntry.user):
+            case .write where entry.value.has(PageTableEntry.write | PageTableEntry.user),
+                .read where entry.value.has(PageTableEntry.user),
+                .execute where entry.value.has(PageTableEntry.execute | PageTableEntry.user):
                 break  // a stale cached translation: flushing is all it needs
             default:
                 throw .badAddress
@@ -147,15 +167,16 @@ struct AddressSpace: ~Copyable {
         flush_page(UInt64(page))
     }
 
-    private func unshare(_ entry: UnsafeMutablePointer<PageTableEntry>) throws(SystemError) {
-        let shared = entry.pointee.address
-        let flags = (entry.pointee.rawValue & 0x3ff | PageTableEntry.write) & ~PageTableEntry.copyOnWrite
+    private func unshare(_ entry: Ref<PageTableEntry>) throws(SystemError) {
+        let shared = entry.value.address
+        let flags = (entry.value.rawValue & 0x3ff | PageTableEntry.write) & ~PageTableEntry.copyOnWrite
         if Pages.isUnshared(shared) {
-            entry.pointee = PageTableEntry(shared, flags)
+            entry.value = PageTableEntry(shared, flags)
         } else {
             guard let copy = Pages.allocate() else { throw .noMemory }
             page_copy(UInt64(copy.virtual), UInt64(shared.virtual))
-            entry.pointee = PageTableEntry(copy, flags)
+            entry.value = PageTableEntry(copy, flags)
+            if entry.value.has(PageTableEntry.execute) { fence_instructions() }  // the copy was written as data
             Pages.release(shared)
         }
     }
@@ -169,6 +190,7 @@ struct AddressSpace: ~Copyable {
         defer { flush_all_pages() }
         child.size = size
         child.guardPage = guardPage
+        child.pageCount = pageCount
         try Self.share(table, with: child.table, level: 2)
         return child
     }
@@ -177,17 +199,17 @@ struct AddressSpace: ~Copyable {
     private static func share(_ table: PageTable, with copy: PageTable, level: Int) throws(SystemError) {
         let copies = copy.entries
         try table.forEachValid(to: PageTable.userEntries(level: level)) { (from, index) throws(SystemError) in
-            let entry = from.pointee
+            let entry = from.value
             guard level == 0 else {
                 guard let page = Pages.allocateCleared() else { throw .noMemory }
                 copies[index] = PageTableEntry(page, PageTableEntry.valid)
                 return try share(PageTable(address: entry.address), with: PageTable(address: page), level: level - 1)
             }
             if entry.has(PageTableEntry.write) {
-                from.pointee.rawValue = entry.rawValue & ~PageTableEntry.write | PageTableEntry.copyOnWrite
+                from.value.rawValue = entry.rawValue & ~PageTableEntry.write | PageTableEntry.copyOnWrite
             }
             Pages.retain(entry.address)
-            copies[index] = from.pointee
+            copies[index] = from.value
         }
     }
 }

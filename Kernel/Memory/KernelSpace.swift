@@ -1,20 +1,24 @@
 // The kernel's own address space: the upper half of every other one. Built once, before the second hart starts; after that no
-// entry changes, so no hart ever has to be told.
+// entry changes, so no translation that a hart has cached is ever stale.
 //
 // No page is both writable and executable: text is read and execute, constants read, everything else read and write.
 
+import Drivers
 import Machine
+import Storage
+import Synchronization
 
 /// The satp value of the kernel's table.
 var kernelSatp: UInt64 { read_kernel_satp() }
 
 enum KernelSpace {
-    nonisolated(unsafe) private static var root = PageTable(address: PhysicalAddress(0))
+    private static let rootAddress = Atomic<UInt>(0)
+    private static var root: PageTable { PageTable(address: PhysicalAddress(rootAddress.load(ordering: .relaxed))) }
 
     /// Maps RAM (whole megapages around `ram`) and the kernel image, and leaves the boot table.
     static func start(ram: Range<UInt>) {
         guard let page = Pages.allocateCleared() else { panic("no memory for the kernel's page table") }
-        root = PageTable(address: page)
+        rootAddress.store(page.rawValue, ordering: .relaxed)
         let image = (address_of_kernel_start().uint - kernelBase)..<(address_of_kernel_end().uint - kernelBase)
         var address = ram.lowerBound & ~(megapageSize - 1)
         while address < ram.upperBound {
@@ -29,8 +33,8 @@ enum KernelSpace {
         write_satp(root.satp)
     }
 
-    /// Makes device registers visible in the direct map; returns where. Only during start-up.
-    static func mapDevice(_ address: PhysicalAddress, bytes: UInt) -> UInt {
+    /// Makes device registers visible in the direct map. Only during start-up.
+    static func mapDevice(_ address: PhysicalAddress, bytes: UInt) -> MappedRegisters {
         guard bytes > 0, address.rawValue < directMapLimit, bytes <= directMapLimit - address.rawValue else {
             panic("device registers out of the direct map's reach")
         }
@@ -46,19 +50,19 @@ enum KernelSpace {
             }
         }
         flush_all_pages()
-        return address.virtual
+        return unsafe MappedRegisters(base: address.virtual)  // the window has just been mapped, for good
     }
 
     /// Maps one page of a kernel stack.
     static func mapStackPage(_ page: PhysicalAddress, at address: UInt) {
-        guard let entry = root.makeEntry(for: address) else { panic("no memory for a kernel stack") }
-        entry.pointee = PageTableEntry(page, PageTableEntry.kernelRead | PageTableEntry.write)
+        guard let entry = root.makeEntry(for: address) else { panic("no memory for the page tables of a kernel stack") }
+        entry.value = PageTableEntry(page, PageTableEntry.kernelRead | PageTableEntry.write)
     }
 
     /// Writes the upper half into a new address space's root.
     static func copyUpperHalf(to table: PageTable) {
         // Only a handful of the 256 entries is used; a new root is clear.
-        root.forEachValid(from: PageTable.userEntries(level: 2)) { entry, index in table.entries[index] = entry.pointee }
+        root.forEachValid(from: PageTable.userEntries(level: 2)) { entry, index in table.entries[index] = entry.value }
     }
 
     private static func mapImagePart(from start: UInt) {
@@ -78,10 +82,10 @@ enum KernelSpace {
 
     private static func map(_ address: PhysicalAddress, level: Int, _ flags: UInt64) {
         guard let entry = root.makeEntry(for: address.virtual, level: level) else {
-            panic("no memory for the kernel's page table")
+            panic("no memory for a table of the kernel's address space")
         }
         // A larger leaf that is there already maps the same address with the same rights.
-        if !entry.pointee.isValid { entry.pointee = PageTableEntry(address, PageTableEntry.kernelRead | flags) }
+        if !entry.value.isValid { entry.value = PageTableEntry(address, PageTableEntry.kernelRead | flags) }
     }
 }
 

@@ -2,19 +2,21 @@
 // 32 KiB slot; the lower half is a hole, so an overflow traps instead of writing over a neighbour. trap.S relies on the shape.
 
 import Machine
+import Storage
+import Synchronization
 
 enum KernelStacks {
     static let size: UInt = 16 << 10
     private static let slotSize: UInt = 32 << 10
-    nonisolated(unsafe) private static var slots: UInt = 0
+    private static let slots = Atomic<UInt>(0)
 
     /// The top of a new stack, 16-byte aligned. Only during start-up; it stays for ever.
     static func make() -> UInt {
-        let bottom = stackRegion + slots * slotSize + (slotSize - size)
-        slots += 1
+        let slot = slots.wrappingAdd(1, ordering: .relaxed).oldValue
+        let bottom = stackRegion + slot * slotSize + (slotSize - size)
         var offset: UInt = 0
         while offset < size {
-            guard let page = Pages.allocateCleared() else { panic("no memory for a kernel stack") }
+            guard let page = Pages.allocateCleared() else { panic("no memory for a page of a kernel stack") }
             KernelSpace.mapStackPage(page, at: bottom + offset)
             offset += pageSize
         }
@@ -23,13 +25,8 @@ enum KernelStacks {
 
     /// The most bytes that were ever on the stack with this top: above the lowest word that is not as it was made, 0.
     static func depth(top: UInt) -> UInt {
-        let bottom = top - size
-        var address = bottom
-        while address < top, let word = UnsafePointer<UInt64>(bitPattern: address), launder(word).pointee == 0 { address += 8 }
+        var address = top - size
+        while address < top, read_word(UInt64(address)) == 0 { address += 8 }
         return top - address
-    }
-
-    private static func launder(_ word: UnsafePointer<UInt64>) -> UnsafePointer<UInt64> {
-        UnsafePointer(Machine.launder(UnsafeMutableRawPointer(mutating: word)).assumingMemoryBound(to: UInt64.self))
     }
 }

@@ -6,6 +6,8 @@
 //
 // The upper half is the same in every address space; its pages are global.
 
+import Storage
+
 /// Bytes of a page and of the larger leaves of Sv39.
 let pageSize: UInt = 4096
 let megapageSize: UInt = 2 << 20
@@ -17,7 +19,7 @@ let kernelBase: UInt = 0xffff_ffc0_0000_0000
 let stackRegion: UInt = 0xffff_ffe0_0000_0000
 let directMapLimit: UInt = stackRegion - kernelBase
 
-/// User addresses and system-call arguments lie below it (ABI.md).
+/// User addresses and system-call arguments lie below it (Documentation/ABI.md).
 let userLimit: UInt = 0x3f_ffff_e000
 
 /// An address on the memory bus: RAM or a device register.
@@ -26,13 +28,13 @@ struct PhysicalAddress: Equatable {
 
     init(_ rawValue: UInt) { self.rawValue = rawValue }
 
-    /// Where the kernel sees it.
+    /// Where the kernel sees it: in the direct map.
     var virtual: UInt { rawValue &+ kernelBase }
-    var pointer: UnsafeMutableRawPointer { UnsafeMutableRawPointer(bitPattern: virtual).unsafelyUnwrapped }
+    /// The same as a pointer; what lies there, and for how long, is the caller's to know.
+    var pointer: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(bitPattern: virtual).unsafelyUnwrapped }  // never 0
 
     /// The physical address behind a pointer into the direct map (not a kernel stack, not user memory).
     init(directMapped address: UInt) { self.rawValue = address &- kernelBase }
-    init(_ pointer: UnsafeRawPointer) { self.init(directMapped: UInt(bitPattern: pointer)) }
 
     static func + (address: PhysicalAddress, offset: UInt) -> PhysicalAddress { PhysicalAddress(address.rawValue &+ offset) }
 }

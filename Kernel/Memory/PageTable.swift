@@ -1,5 +1,7 @@
 // Sv39 page tables (RISC-V privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System"): entries and the walk.
 
+import Storage
+
 /// A page-table entry.
 struct PageTableEntry {
     var rawValue: UInt64
@@ -31,27 +33,30 @@ struct PageTableEntry {
 /// A page of 512 entries.
 struct PageTable {
     let address: PhysicalAddress
-    var entries: UnsafeMutablePointer<PageTableEntry> { address.pointer.assumingMemoryBound(to: PageTableEntry.self) }
+
+    /// The entries. An address in a root or a valid entry above the last level is a table's page.
+    var entries: Table<PageTableEntry> {
+        unsafe Table(unsafe: address.pointer.assumingMemoryBound(to: PageTableEntry.self), count: 512)
+    }
 
     /// How many entries of a table of this level map user memory: the root's upper half is the kernel's.
     static func userEntries(level: Int) -> Int { level == 2 ? 256 : 512 }
 
-    /// Calls `body` with each valid entry from index `start` up to `end`, a multiple of 8 behind it. Tables are nearly empty: eight entries
+    /// Calls `body` with each valid entry from index `start` up to `end`, multiples of 8 both. Tables are nearly empty: eight entries
     /// are looked at at a time.
-    @inline(__always)
+    @inline(__always)  // fork and exit spend most of their time here: the body is part of the loop
     func forEachValid<Failure: Error>(
-        from start: Int = 0, to end: Int = 512, _ body: (UnsafeMutablePointer<PageTableEntry>, Int) throws(Failure) -> Void
+        from start: Int = 0, to end: Int = 512, _ body: (Ref<PageTableEntry>, Int) throws(Failure) -> Void
     ) throws(Failure) {
         let entries = entries
         var index = start
         while index < end {
-            let group = entries + index
-            let low = group[0].rawValue | group[1].rawValue | group[2].rawValue | group[3].rawValue
-            let high = group[4].rawValue | group[5].rawValue | group[6].rawValue | group[7].rawValue
+            let low = entries[index].rawValue | entries[index + 1].rawValue | entries[index + 2].rawValue | entries[index + 3].rawValue
+            let high = entries[index + 4].rawValue | entries[index + 5].rawValue | entries[index + 6].rawValue | entries[index + 7].rawValue
             if (low | high) & PageTableEntry.valid != 0 {
                 var each = index
                 while each < index + 8 {
-                    if entries[each].isValid { try body(entries + each, each) }
+                    if entries[each].isValid { try body(entries.ref(each), each) }
                     each += 1
                 }
             }
@@ -63,7 +68,7 @@ struct PageTable {
     static func index(_ address: UInt, level: Int) -> Int { Int(address >> (12 + 9 * UInt(level)) & 511) }
 
     /// The entry that maps the 4 KiB page at `address`, or would; nil if a table on the way is absent (or a larger leaf).
-    func entry(for address: UInt) -> UnsafeMutablePointer<PageTableEntry>? {
+    func entry(for address: UInt) -> Ref<PageTableEntry>? {
         var table = self
         var level = 2
         while level > 0 {
@@ -72,23 +77,23 @@ struct PageTable {
             table = PageTable(address: entry.address)
             level -= 1
         }
-        return table.entries + PageTable.index(address, level: 0)
+        return table.entries.ref(PageTable.index(address, level: 0))
     }
 
     /// The same, but makes the tables on the way; nil when memory is exhausted.
-    func makeEntry(for address: UInt, level leafLevel: Int = 0) -> UnsafeMutablePointer<PageTableEntry>? {
+    func makeEntry(for address: UInt, level leafLevel: Int = 0) -> Ref<PageTableEntry>? {
         var table = self
         var level = 2
         while level > leafLevel {
-            let entry = table.entries + PageTable.index(address, level: level)
-            if !entry.pointee.isValid {
+            let entry = table.entries.ref(PageTable.index(address, level: level))
+            if !entry.value.isValid {
                 guard let page = Pages.allocateCleared() else { return nil }
-                entry.pointee = PageTableEntry(page, PageTableEntry.valid)
+                entry.value = PageTableEntry(page, PageTableEntry.valid)
             }
-            table = PageTable(address: entry.pointee.address)
+            table = PageTable(address: entry.value.address)
             level -= 1
         }
-        return table.entries + PageTable.index(address, level: leafLevel)
+        return table.entries.ref(PageTable.index(address, level: leafLevel))
     }
 
     /// What satp holds to use this root: Sv39, address space 0.

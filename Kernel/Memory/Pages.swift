@@ -1,10 +1,11 @@
-// Physical pages: who has how many references to each, and which are free.
+// Physical pages: how many references each has, and which are free.
 //
 // A page is taken from this hart's magazine, refilled from the common list, refilled from memory never used so far. When all
 // are empty, the other harts' magazines are searched: the last free page is found, wherever it is. Each page has a reference
 // count (32 bits; a page is shared by at most one page table a process, so it cannot overflow); the last release frees it.
 
 import Machine
+import Storage
 import Synchronization
 
 /// One per page of RAM.
@@ -37,8 +38,8 @@ private struct FreeList {
 private struct CommonPages {
     var free = FreeList()
     /// Memory from here to the end was never used: contiguous pieces are cut from it during start-up.
-    var fresh: UInt32 = 0
-    var end: UInt32 = 0
+    var fresh: UInt32
+    let end: UInt32
 
     mutating func take() -> UInt32? {
         if let index = free.pop() { return index }
@@ -48,33 +49,48 @@ private struct CommonPages {
     }
 }
 
-/// Pages that a hart keeps at hand: so many at most, and so many moved at a time.
-private let magazineSize = 64
-private let magazineBatch = 32
-
-nonisolated(unsafe) private var common = SpinLock(CommonPages())
-nonisolated(unsafe) private var magazines: [8 of SpinLock<FreeList>] = [
-    SpinLock(FreeList()), SpinLock(FreeList()), SpinLock(FreeList()), SpinLock(FreeList()),
-    SpinLock(FreeList()), SpinLock(FreeList()), SpinLock(FreeList()), SpinLock(FreeList()),
-]
-
 enum Pages {
-    nonisolated(unsafe) fileprivate(set) static var info = UnsafeMutablePointer<PageInfo>(bitPattern: 8).unsafelyUnwrapped
-    nonisolated(unsafe) private static var base = PhysicalAddress(0)
-    nonisolated(unsafe) private(set) static var total = 0
+    /// Free pages that are left to the kernel, init and its shell: ordinary processes are refused the last ones, so that the machine can
+    /// still be operated when they have taken the rest.
+    static let reserve = 128
+    /// Pages that a hart keeps at hand: so many at most, and so many moved at a time.
+    private static let magazineSize = 64
+    private static let magazineBatch = 32
 
-    /// Takes over the RAM from `start` to `end` (physical; whole pages), which is mapped. The table of pages is cut from it.
+    fileprivate static let info = BootTable<PageInfo>()
+    private static let base = Atomic<UInt>(0)
+    private static let common = SpinLock<CommonPages>(.pageAllocator)
+    /// Free pages that no allocation has been promised.
+    private static let unclaimed = Atomic<Int>(0)
+    /// By hart.
+    private static let magazines: [8 of SpinLock<FreeList>] = [
+        SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine),
+        SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine),
+    ]
+
+    /// Takes over the RAM from `start` to `end` (physical; whole pages), which is mapped. The table of pages and the first boot memory are
+    /// cut from it.
     static func start(from start: PhysicalAddress, to end: PhysicalAddress) {
-        total = Int((end.rawValue - start.rawValue) / pageSize)
-        base = start
-        info = start.pointer.assumingMemoryBound(to: PageInfo.self)
-        let tablePages = (UInt(total * MemoryLayout<PageInfo>.stride) + pageSize - 1) / pageSize
-        for page in 0..<tablePages { page_clear(UInt64((start + page * pageSize).virtual)) }
-        common.withLock { $0.fresh = UInt32(tablePages); $0.end = UInt32(total) }
+        let total = Int((end.rawValue - start.rawValue) / pageSize)
+        let infoPages = pageCeiling(UInt(total * MemoryLayout<PageInfo>.stride)) / pageSize
+        guard UInt(total) > infoPages + 1 else { panic("the memory is too small for a table of its pages") }
+        base.store(start.rawValue, ordering: .relaxed)
+        for page in 0...infoPages { page_clear(UInt64((start + page * pageSize).virtual)) }
+        let bootPage = (start + infoPages * pageSize).virtual
+        BootMemory.start(bootPage..<(bootPage + pageSize))
+        // Cleared memory of the RAM's own: zeros are what a PageInfo begins with.
+        let place = unsafe start.pointer.bindMemory(to: PageInfo.self, capacity: total)
+        info.install(unsafe Table(unsafe: place, count: total))
+        common.start(CommonPages(fresh: UInt32(infoPages + 1), end: UInt32(total)))
+        for hart in 0..<maximumHarts { magazines[hart].start(FreeList()) }
+        unclaimed.store(total - Int(infoPages + 1), ordering: .relaxed)
     }
 
+    /// Pages of RAM that the kernel manages.
+    static var total: Int { info.count }
+
     /// Cleared memory of `bytes`, whole pages in one piece, for tables and devices that stay for ever. Only during start-up:
-    /// it comes from memory never used so far.
+    /// it comes from memory never used so far. Nil when there is not so much.
     static func allocateContiguous(bytes: Int) -> PhysicalAddress? {
         let pages = UInt32((UInt(bytes) + pageSize - 1) / pageSize)
         let first: UInt32? = common.withLock { common in
@@ -83,6 +99,7 @@ enum Pages {
             return common.fresh - pages
         }
         guard let first else { return nil }
+        unclaimed.wrappingSubtract(Int(pages), ordering: .relaxed)
         for index in first..<(first + pages) {
             info[Int(index)].references.store(1, ordering: .relaxed)
             page_clear(UInt64(address(of: index).virtual))
@@ -90,10 +107,18 @@ enum Pages {
         return address(of: first)
     }
 
-    /// A page with one reference and unknown contents; nil when memory is exhausted.
+    /// A page with one reference and unknown contents, which the caller releases; nil when memory is exhausted. `Page` does so by itself.
     static func allocate() -> PhysicalAddress? {
-        guard let index = takeFromMagazine() ?? stealFromMagazines() else { return nil }
-        info[Int(index)].references.store(1, ordering: .relaxed)
+        // A page that was promised is in some list, or on its way from one to another.
+        let left = unclaimed.wrappingSubtract(1, ordering: .relaxed).newValue
+        guard left >= Int(thisHart.value.page_reserve) else {
+            unclaimed.wrappingAdd(1, ordering: .relaxed)
+            return nil
+        }
+        var taken = takeFromMagazine()
+        while taken == nil { taken = stealFromMagazines() ?? takeFromMagazine() }
+        guard let index = taken else { return nil }
+        if info[Int(index)].references.exchange(1, ordering: .relaxed) != 0 { panic("a page in use was in the list of free pages") }
         return address(of: index)
     }
 
@@ -105,19 +130,23 @@ enum Pages {
         return page
     }
 
-    /// One more reference to a page that has at least one.
+    /// One more reference to a page that has at least one: a page table's.
     static func retain(_ page: PhysicalAddress) {
         info[Int(index(of: page))].references.wrappingAdd(1, ordering: .relaxed)
     }
 
     /// Gives up a reference; the last one frees the page.
+    @inline(__always)  // exit, exec and munmap call it for each page: a call there costs as much as the work
     static func release(_ page: PhysicalAddress) {
         let index = index(of: page)
         let (old, _) = info[Int(index)].references.wrappingSubtract(1, ordering: .acquiringAndReleasing)
         if old == 0 { panic("page released twice") }
-        guard old == 1 else { return }
+        if old == 1 { free(index) }
+    }
+
+    private static func free(_ index: UInt32) {
         let interrupts = interrupts_disable()
-        magazines[Int(this_hart().pointee.index)].withLock { magazine in
+        magazines[Int(thisHart.value.index)].withLock { magazine in
             magazine.push(index)
             guard magazine.count > magazineSize else { return }
             common.withLock { common in
@@ -125,24 +154,24 @@ enum Pages {
             }
         }
         interrupts_restore(interrupts)
+        unclaimed.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// Whether the caller's reference is the only one: then nobody else can gain one meanwhile.
+    /// Whether the caller's reference is the only one: then no other can come meanwhile.
     static func isUnshared(_ page: PhysicalAddress) -> Bool {
         info[Int(index(of: page))].references.load(ordering: .acquiring) == 1
     }
 
     /// Free pages in all: exact when nothing is taken or given back meanwhile.
-    static var freeCount: Int {
-        var count = common.withLock { $0.free.count + Int($0.end - $0.fresh) }
-        for hart in 0..<8 { count += magazines[hart].withLock { $0.count } }
-        return count
-    }
+    static var freeCount: Int { max(0, unclaimed.load(ordering: .relaxed)) }
+
+    /// Free pages that the running thread may take.
+    static var availableCount: Int { max(0, unclaimed.load(ordering: .relaxed) - Int(thisHart.value.page_reserve)) }
 
     private static func takeFromMagazine() -> UInt32? {
         let interrupts = interrupts_disable()
         defer { interrupts_restore(interrupts) }
-        return magazines[Int(this_hart().pointee.index)].withLock { magazine in
+        return magazines[Int(thisHart.value.index)].withLock { magazine in
             if let index = magazine.pop() { return index }
             common.withLock { common in
                 for _ in 0..<magazineBatch { if let page = common.take() { magazine.push(page) } else { break } }
@@ -152,16 +181,28 @@ enum Pages {
     }
 
     private static func stealFromMagazines() -> UInt32? {
-        for hart in 0..<8 {
+        for hart in 0..<maximumHarts {
             if let index = magazines[hart].withLock({ $0.pop() }) { return index }
         }
         return nil
     }
 
-    private static func address(of index: UInt32) -> PhysicalAddress { base + UInt(index) * pageSize }
+    /// Works on the bytes of a page that a page table of the caller's refers to.
+    static func withBytes<Result, Failure: Error>(
+        of page: PhysicalAddress, _ body: (inout MutableRawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        _ = index(of: page)
+        // A page of RAM, which the caller's reference keeps.
+        var bytes = unsafe MutableRawSpan(_unsafeStart: page.pointer, byteCount: Int(pageSize))
+        return try body(&bytes)
+    }
+
+    private static func address(of index: UInt32) -> PhysicalAddress {
+        PhysicalAddress(base.load(ordering: .relaxed)) + UInt(index) * pageSize
+    }
 
     private static func index(of page: PhysicalAddress) -> UInt32 {
-        let index = (page.rawValue &- base.rawValue) / pageSize
+        let index = (page.rawValue &- base.load(ordering: .relaxed)) / pageSize
         if index >= UInt(total) { panic("not a page of memory") }
         return UInt32(truncatingIfNeeded: index)
     }

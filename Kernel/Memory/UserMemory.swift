@@ -4,7 +4,7 @@
 import Machine
 import SystemInterface
 
-/// An address that a user program gave.
+/// An untrusted user-space address.
 struct UserAddress {
     let rawValue: UInt
 
@@ -20,60 +20,60 @@ struct UserAddress {
         rawValue < userLimit ? min(count, Int(userLimit - rawValue)) : 0
     }
 
-    /// Copies `count` bytes here; returns how many were copied before the first byte that could not be.
-    @inline(never)
-    func copyOut(from source: UnsafeRawPointer, count: Int) -> Int {
-        let reach = reach(count)
-        guard reach > 0 else { return 0 }
-        return reach - Int(copy_user(UInt64(rawValue), UInt64(UInt(bitPattern: source)), UInt64(reach)))
+    /// Copies bytes here; returns how many were copied before the first byte that could not be.
+    func copyOut(_ source: RawSpan) -> Int {
+        unsafe source.withUnsafeBytes { copyOut(from: UInt(bitPattern: $0.baseAddress), count: $0.count) }  // the span's own bytes
     }
 
-    /// Copies `count` bytes from here; returns how many were copied.
-    @inline(never)
-    func copyIn(to destination: UnsafeMutableRawPointer, count: Int) -> Int {
-        let reach = reach(count)
-        guard reach > 0 else { return 0 }
-        return reach - Int(copy_user(UInt64(UInt(bitPattern: destination)), UInt64(rawValue), UInt64(reach)))
+    /// Fills `destination` from here; returns how many bytes were copied.
+    func copyIn(to destination: inout MutableRawSpan) -> Int {
+        unsafe destination.withUnsafeMutableBytes { copyIn(to: UInt(bitPattern: $0.baseAddress), count: $0.count) }  // the span's own bytes
     }
 
-    /// Copies all of a trivial value in, or fails.
+    @inline(never)
+    private func copyOut(from source: UInt, count: Int) -> Int {
+        let reach = reach(count)
+        guard reach > 0 else { return 0 }
+        return reach - Int(copy_user(UInt64(rawValue), UInt64(source), UInt64(reach)))
+    }
+
+    @inline(never)
+    private func copyIn(to destination: UInt, count: Int) -> Int {
+        let reach = reach(count)
+        guard reach > 0 else { return 0 }
+        return reach - Int(copy_user(UInt64(destination), UInt64(rawValue), UInt64(reach)))
+    }
+
+    /// Copies all of a flat record in.
+    /// - Throws: badAddress.
     func load<T: BitwiseCopyable>(as type: T.Type) throws(SystemError) -> T {
-        try withUnsafeTemporary(T.self) { (buffer) throws(SystemError) -> T in
-            guard copyIn(to: buffer, count: MemoryLayout<T>.size) == MemoryLayout<T>.size else { throw .badAddress }
-            return buffer.pointee
+        // Room for the record on the stack; its bytes are read only when all of them have come.
+        let value: T? = unsafe withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { buffer in
+            let place = UInt(bitPattern: buffer.baseAddress)
+            return copyIn(to: place, count: MemoryLayout<T>.size) == MemoryLayout<T>.size ? unsafe buffer[0] : nil
         }
+        guard let value else { throw .badAddress }
+        return value
     }
 
-    /// Copies all of a trivial value out, or fails.
+    /// Copies all of a flat record out.
+    /// - Throws: badAddress.
     func store<T: BitwiseCopyable>(_ value: T) throws(SystemError) {
-        var value = value
-        let copied = withUnsafeMutablePointer(to: &value) { copyOut(from: $0, count: MemoryLayout<T>.size) }
+        let copied = unsafe withUnsafeBytes(of: value) { copyOut(from: UInt(bitPattern: $0.baseAddress), count: $0.count) }  // the value's own bytes
         guard copied == MemoryLayout<T>.size else { throw .badAddress }
     }
 
-    /// Copies a NUL-terminated string of fewer than `limit` bytes in, with its NUL; returns its length without the NUL.
-    func copyString(to destination: UnsafeMutablePointer<UInt8>, limit: Int) throws(SystemError) -> Int {
+    /// Copies a NUL-terminated string in, with its NUL; returns its length without the NUL.
+    /// - Throws: badAddress; nameTooLong for a string that does not fit.
+    func copyString(to destination: inout MutableRawSpan) throws(SystemError) -> Int {
+        let limit = destination.byteCount
         let reach = reach(limit)
         guard reach > 0 else { throw .badAddress }
-        let length = copy_user_string(UInt64(UInt(bitPattern: destination)), UInt64(rawValue), UInt64(reach))
+        let length = unsafe destination.withUnsafeMutableBytes {
+            copy_user_string(UInt64(UInt(bitPattern: $0.baseAddress)), UInt64(rawValue), UInt64(reach))  // reach is at most the span's count
+        }
         guard length >= 0 else { throw .badAddress }
         guard length < reach else { throw reach < limit ? .badAddress : .nameTooLong }
         return Int(length)
     }
-}
-
-/// Room for one value on the stack, uninitialised.
-@inline(__always)
-private func withUnsafeTemporary<T: BitwiseCopyable>(
-    _ type: T.Type, _ body: (UnsafeMutablePointer<T>) throws(SystemError) -> T
-) throws(SystemError) -> T {
-    var result: Swift.Result<T, SystemError> = .failure(.badAddress)
-    withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { buffer in
-        do throws(SystemError) {
-            result = .success(try body(buffer.baseAddress.unsafelyUnwrapped))
-        } catch {
-            result = .failure(error)
-        }
-    }
-    return try result.get()
 }

@@ -3,15 +3,20 @@
 import Drivers
 import Machine
 import NetStack
+import Storage
 import SystemInterface
 
-/// Every driver, in the order in which they are asked: a new kind of card is one line here.
+/// Every driver, in the order in which they look at a place: a new kind of card is one line here.
 typealias Card =
-    CardTable<KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, SplitQueue<KernelDMA>>,
-    CardTable<KernelDMA, NE2000<MappedRegisters>,
-    NoCard<MappedRegisters>>>
+    CardTable<
+        KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, SplitQueue<KernelDMA>>,
+        CardTable<
+            KernelDMA, NE2000<MappedRegisters>,
+            NoCard<MappedRegisters>
+        >
+    >
 
-/// Where a card is, as a user is told.
+/// Where a card is, as programs and messages name it.
 struct CardSpot {
     let bus: DeviceSpot.Bus
     /// A PCI address, or the address of the slot.
@@ -24,26 +29,32 @@ struct CardSpot {
     var word: UInt64 { DeviceSpot(bus: bus, unit: unit, port: port, source: UInt16(truncatingIfNeeded: source)).word }
 }
 
-/// The interfaces' names and drivers, by number. Filled in at start, read by system calls.
+/// The cards' names, places and drivers, by interface number. Filled in at start, read by system calls.
 enum CardNames {
-    nonisolated(unsafe) private static var names = [4 of UInt64](repeating: 0)
-    nonisolated(unsafe) private static var spots = [4 of UInt64](repeating: 0)
-    nonisolated(unsafe) private static var drivers = [4 of StaticString](repeating: "")
+    private struct Entry {
+        /// The name's bytes, the first one lowest.
+        var name: UInt64 = 0
+        var spot: UInt64 = 0
+        var driver: StaticString = ""
+    }
+
+    private static let entries = BootTable<Entry>()
+
+    /// Makes the table. Once, during start-up.
+    static func start() { entries.start(StackLimit.cards) { _ in Entry() } }
 
     /// Names an interface by its driver's letters and how many of them there were before.
     static func add(_ index: Int, _ driver: CardDriver, _ spot: CardSpot) {
         var number: UInt64 = 0
         let letters = UInt64(driver.letters.0) | UInt64(driver.letters.1) << 8
-        for other in 0..<index where names[other] & 0xffff == letters { number += 1 }
-        names[index] = letters | (0x30 + number) << 16
-        spots[index] = spot.word
-        drivers[index] = driver.name
+        for other in 0..<index where entries[other].name & 0xffff == letters { number += 1 }
+        entries[index] = Entry(name: letters | (0x30 + number) << 16, spot: spot.word, driver: driver.name)
     }
 
     /// The name's bytes, the first one lowest.
-    static func name(_ index: Int) -> UInt64 { names[index] }
-    static func spot(_ index: Int) -> UInt64 { spots[index] }
-    static func driver(_ index: Int) -> StaticString { drivers[index] }
+    static func name(_ index: Int) -> UInt64 { index < entries.count ? entries[index].name : 0 }
+    static func spot(_ index: Int) -> UInt64 { entries[index].spot }
+    static func driver(_ index: Int) -> StaticString { entries[index].driver }
 }
 
 extension KernelMessage.StringInterpolation {
@@ -81,6 +92,8 @@ extension KernelMessage.StringInterpolation {
     @inline(never)
     mutating func appendInterpolation(interface id: InterfaceID) {
         let name = CardNames.name(Int(id.rawValue))
-        for i in 0..<8 where name >> UInt64(8 * i) & 0xff != 0 { appendInterpolation(character: UInt8(truncatingIfNeeded: name >> UInt64(8 * i))) }
+        for i in 0..<8 where name >> UInt64(8 * i) & 0xff != 0 {
+            appendInterpolation(character: UInt8(truncatingIfNeeded: name >> UInt64(8 * i)))
+        }
     }
 }

@@ -1,27 +1,33 @@
-// The practical limit of a card: frames that go straight through the driver, without a stack and without a program. What `bench`
-// compares the stack with.
+// The practical limit of a card: frames that go straight through the driver, without a stack and without a program.
+// What `bench` compares the stack with.
 
 import Drivers
 import NetStack
 import SystemInterface
 
 extension Network {
-    /// Sends so many frames of 60 bytes to a station that is not there, each submitted by itself; returns how many the card took.
+    /// Sends so many frames of 60 bytes to a station that is not there, each submitted by itself; returns how many the
+    /// card took.
     static func loopDevice(_ interface: Int, count: Int) throws(SystemError) -> Int {
         guard count >= 0, count <= 10_000 else { throw .invalidArgument }
         return try withStack { (stack) throws(SystemError) -> Int in
             let pool = stack.pool
-            guard let sent = stack.withDevice(.card(interface), { Self.send(count, through: &$0, pool) }) else { throw .networkDown }
+            guard let sent = stack.withDevice(.card(interface), { Self.send(count, through: &$0, pool) }) else {
+                throw .networkDown
+            }
             return sent
         }
     }
 
     /// One at a time: the next one goes when the card has given the buffer of the last one back.
-    private static func send<Device: NetworkDevice & ~Copyable>(_ count: Int, through device: inout Device, _ pool: PacketPool) -> Int {
-        device.reclaim(now: Clock.nanoseconds)  // what it still lacks of buffers to receive into shall not count
+    private static func send<Device: NetworkDevice & ~Copyable>(
+        _ count: Int, through device: inout Device, _ pool: PacketPool
+    ) -> Int {
+        device.reclaim(now: Clock.nanoseconds)  // buffers that it still lacks to receive into do not count then
         for sent in 0..<count {
             let free = pool.freeCount
-            guard let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(LentPacket(frame)) == nil else { return sent }
+            guard let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(LentPacket(frame)) == nil
+            else { return sent }
             device.flush()
             var patience = 1_000_000  // looks; a card that works needs a handful
             repeat {

@@ -2,16 +2,15 @@
 
 import Drivers
 import NetStack
+import Storage
 import SystemInterface
 
 enum Echoes {
     /// By echo slot: the thread that waits for the reply.
-    nonisolated(unsafe) private static var waiters = UnsafeMutablePointer<WaitQueue>(bitPattern: 8).unsafelyUnwrapped
+    private static let waiters = BootTable<WaitQueue>()
 
-    static func start() {
-        waiters = bootTable(WaitQueue.self, StackLimit.echoes)
-        for i in 0..<StackLimit.echoes { (waiters + i).initialize(to: WaitQueue()) }
-    }
+    /// Makes the wait queues. Once, during start-up.
+    static func start() { waiters.start(StackLimit.echoes) { _ in WaitQueue() } }
 
     static func wake(_ slot: Int) { waiters[slot].wakeAll() }
 
@@ -22,7 +21,8 @@ enum Echoes {
         try Leases.awaitAddress(for: address)
         let slot = try Network.withStack { (stack) throws(SystemError) -> Int in
             do throws(EchoError) {
-                return try stack.startEcho(to: address, payloadCount: payload, sequence: sequence, timeout: timeout, now: Clock.now)
+                return try stack.startEcho(
+                    to: address, payloadCount: payload, sequence: sequence, timeout: timeout, now: Clock.now)
             } catch {
                 throw error.systemError
             }

@@ -1,4 +1,5 @@
-// DHCP in the kernel: the threads that wait for an address, and what a lease looks like to a program. The stack has the client itself.
+// DHCP in the kernel: the threads that wait for an address, and what a lease looks like to a program. The stack has the
+// client itself.
 
 import Drivers
 import Machine
@@ -8,7 +9,7 @@ import SystemInterface
 
 enum Leases {
     /// All threads that wait for some interface's address.
-    nonisolated(unsafe) private static var waiters = WaitQueue()
+    private static let waiters = WaitQueue()
 
     /// The instant (nanoseconds) until which the stack need be asked at all whether a lease is worth waiting for.
     private static let mayBeAwaitedUntil = Atomic<UInt64>(0)
@@ -19,10 +20,13 @@ enum Leases {
         waiters.wakeAll()
     }
 
-    /// Asks for an address, unless that is under way, and sleeps until there is one or the time has passed: then throws why there is none.
+    /// Asks for an address, unless that is under way, and sleeps until there is one or the time has passed: then throws
+    /// why there is none.
     static func request(_ interface: Int, timeout: Duration) throws(SystemError) -> LeaseReport {
         try Network.withStack { (stack) throws(SystemError) in
-            guard interface >= 0, stack.withDevice(.card(interface), { $0.isLinkUp }) == true else { throw .networkDown }
+            guard interface >= 0, stack.withDevice(.card(interface), { $0.isLinkUp }) == true else {
+                throw .networkDown
+            }
             stack.startDHCP(.card(interface), now: Clock.now)
         }
         do throws(SystemError) {
@@ -53,7 +57,9 @@ enum Leases {
 
     /// Sleeps while an address that a packet to this destination needs may come at any moment: shortly after start.
     static func awaitAddress(for destination: IPAddress) throws(SystemError) {
-        guard Clock.nanoseconds < mayBeAwaitedUntil.load(ordering: .relaxed), let end = worthWaiting(destination) else { return }
+        guard Clock.nanoseconds < mayBeAwaitedUntil.load(ordering: .relaxed), let end = worthWaiting(destination) else {
+            return
+        }
         do throws(SystemError) {
             try waiters.wait(until: Clock.ticks(at: end)) { () throws(SystemError) -> Void? in
                 worthWaiting(destination) == nil ? () : nil

@@ -3,16 +3,15 @@
 import Drivers
 import Machine
 import NetStack
+import Storage
 import SystemInterface
 
 enum Names {
     /// By query: the thread that waits for the answer.
-    nonisolated(unsafe) private static var waiters = UnsafeMutablePointer<WaitQueue>(bitPattern: 8).unsafelyUnwrapped
+    private static let waiters = BootTable<WaitQueue>()
 
-    static func start() {
-        waiters = bootTable(WaitQueue.self, StackLimit.queries)
-        for i in 0..<StackLimit.queries { (waiters + i).initialize(to: WaitQueue()) }
-    }
+    /// Makes the wait queues. Once, during start-up.
+    static func start() { waiters.start(StackLimit.queries) { _ in WaitQueue() } }
 
     static func wake(_ query: Int) { waiters[query].wakeAll() }
 
@@ -29,7 +28,8 @@ enum Names {
         }
         let number = query
         do throws(SystemError) {
-            return try waiters[number].wait(until: Clock.ticks(after: timeout)) { () throws(SystemError) -> NameReport? in
+            return try waiters[number].wait(until: Clock.ticks(after: timeout)) {
+                () throws(SystemError) -> NameReport? in
                 try report(number)
             }
         } catch {
@@ -40,15 +40,16 @@ enum Names {
 
     private static func report(_ query: Int) throws(SystemError) -> NameReport? {
         var failure: ResolveError?
-        let report = Network.onStack { stack -> NameReport? in
-            guard let result = stack.takeQuery(query) else { return nil }
-            failure = result.error
-            var report = NameReport()
-            report.timeToLive = result.timeToLive
-            for i in 0..<result.addresses.count { report.addAddress(NetworkAddress(result.addresses[i])) }
-            result.canonical.forEachCharacter { report.addNameByte($0) }
-            return report
-        } ?? nil
+        let report =
+            Network.onStack { stack -> NameReport? in
+                guard let result = stack.takeQuery(query) else { return nil }
+                failure = result.error
+                var report = NameReport()
+                report.timeToLive = result.timeToLive
+                for i in 0..<result.addresses.count { report.addAddress(NetworkAddress(result.addresses[i])) }
+                result.canonical.forEachCharacter { report.addNameByte($0) }
+                return report
+            } ?? nil
         if let failure { throw failure.systemError }
         return report
     }

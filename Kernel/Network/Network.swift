@@ -1,13 +1,15 @@
-// The protocol stack in the kernel: one instance under one lock that keeps interrupts on, a thread that drains the cards, and
-// the system calls that use it.
+// The protocol stack in the kernel: one instance under one lock that keeps interrupts on, a thread that drains the
+// cards, and the system calls that use it.
 //
-// An interrupt only wakes the thread, which silences the card, completes the interrupt, takes frames until there are no more, lets
-// the card interrupt again and looks once more: one interrupt serves a burst (DESIGN.md, journey 1). The handler touches no
-// card: registers of old cards cannot be shared between two that do not know of each other.
+// An interrupt only wakes the thread, which silences the card, completes the interrupt, takes frames until there are no
+// more, lets the card interrupt again and looks once more: one interrupt serves a burst (Documentation/Design.md,
+// journey 1). The handler touches no card: registers of old cards cannot be used by an interrupt handler and a thread
+// at once.
 
 import Drivers
 import Machine
 import NetStack
+import Storage
 import Synchronization
 import SystemInterface
 
@@ -16,7 +18,7 @@ typealias Stack = NetStack<Card>
 enum Network {
     /// Packets for everything: what cards receive into, what is on its way out, what waits in queues.
     private static let packets = 1024
-    /// Of them, what each card may receive into: a burst of so many frames waits while somebody else has the hart.
+    /// Of them, what each card may receive into: a burst of so many frames waits while other threads have the hart.
     private static let receiveBuffers = 256
     /// Frames that the thread takes before it lets others run.
     private static let budget = 64
@@ -24,51 +26,47 @@ enum Network {
     /// Users' sockets: 1,024 at 128 MiB of memory, 64 at least.
     private static var socketCount: Int { min(16_384, max(64, Pages.total / 32)) }
 
-    /// nil until the pool is made; the stack stays for ever.
-    nonisolated(unsafe) private static var stack = ThreadLock<UnsafeMutablePointer<Stack>?>(nil)
-    nonisolated(unsafe) private static var pool: PacketPool?
-    nonisolated(unsafe) private static var seed: UInt64 = 0
+    private static let stack = ThreadLock<Stack>(.networkStack)
+    private static let pool = BootValue<PacketPool>()
+    private static let seed = Atomic<UInt64>(0)
     /// Bit i: interface i's interrupt waits to be completed.
     private static let claimed = Atomic<UInt32>(0)
-    /// When drivers were last asked for trouble.
-    nonisolated(unsafe) private static var troubleToldAt = Instant.start
     /// By interface, and source 0 for none.
-    nonisolated(unsafe) private static var sources = [4 of UInt32](repeating: 0)
+    private static let sources: [4 of Atomic<UInt32>] = [Atomic(0), Atomic(0), Atomic(0), Atomic(0)]
     /// The thread has something to look at.
     private static let pending = Atomic<Bool>(false)
     /// When the thread wakes by itself: an instant, in nanoseconds.
     private static let wakeTime = Atomic<UInt64>(.max)
-    nonisolated(unsafe) private static var thread = WaitQueue()
+    private static let thread = WaitQueue()
+
     // MARK: Start
 
-    /// Makes the pool and the stack; cards are added after this.
-    static func prepare(_ machine: borrowing MachineDescription) {
-        var random = RandomGenerator(key: machine.randomKey)
-        seed = random.number()
+    /// Makes the pool and the stack; cards are added after this. Once, during start-up.
+    static func prepare(_ random: consuming RandomGenerator) {
+        seed.store(random.number(), ordering: .relaxed)
         let bytes = (packets + 1) * PacketPool.bufferSize
-        guard let memory = Pages.allocateContiguous(bytes: bytes),
-            let pool = PacketPool(memory: memory.pointer, byteCount: bytes),
-            let tables = Pages.allocateContiguous(bytes: Stack.memoryNeeded(sockets: socketCount))
-        else {
-            kprint("network: not enough memory\n")
-            return
+        // Boot memory is never given back, and each piece goes to one owner.
+        guard let packets = unsafe PacketPool(memory: BootMemory.allocate(bytes: bytes), byteCount: bytes) else {
+            return kprint("network: not enough memory\n")
         }
-        self.pool = pool
+        pool.start(packets)
+        CardNames.start()
         Sockets.start(socketCount)
         Echoes.start()
         Names.start()
-        let place = bootTable(Stack.self, 1)
-        place.initialize(to: Stack(pool: pool, memory: tables.pointer, sockets: socketCount, random: random.fork()))
-        stack.withLock { $0 = place }
+        let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
+        stack.start(unsafe Stack(pool: packets, memory: tables, sockets: socketCount, random: random.fork()))
     }
 
-    /// Looks for a card at a place and takes it over; false when there is none that we know.
+    /// Looks for a card at a place and takes it over; false when no driver knows one there.
     @inline(never)
     static func add(_ place: CardPlace<MappedRegisters>, spot: CardSpot, options: borrowing BootOptions) -> Bool {
-        guard let pool else { return false }
-        seed = seed &* 6_364_136_223_846_793_005 &+ 1
+        guard pool.isSet else { return false }
+        let random = seed.load(ordering: .relaxed) &* 6_364_136_223_846_793_005 &+ 1
+        seed.store(random, ordering: .relaxed)
         let site = CardSite(
-            place, pool: pool, receiveBuffers: receiveBuffers, random: seed, withoutFeatures: options.withoutFeatures)
+            place, pool: pool.value, receiveBuffers: receiveBuffers, random: random,
+            withoutFeatures: options.withoutFeatures)
         do throws(CardError) {
             guard var card = try Card.attach(site) else { return false }
             var spot = spot
@@ -93,12 +91,17 @@ enum Network {
     @inline(never)
     private static func take(_ card: consuming Card, _ spot: CardSpot) {
         let hardware = card.hardwareAddress, driver = card.driver
-        guard let place = stack.withLock({ $0 }), let id = place.pointee.addInterface(card) else {
+        var card: Card? = consume card
+        let id = stack.withLock { stack -> InterfaceID? in
+            guard let card = card.take() else { return nil }
+            return stack.addInterface(card)
+        }
+        guard let id else {
             return kprint("network: no room for another card\n")
         }
         let index = Int(id.rawValue)
         CardNames.add(index, driver, spot)
-        sources[index] = spot.source
+        sources[index].store(spot.source, ordering: .relaxed)
         if spot.source != 0 {
             Interrupts.route(spot.source, to: .network(index))
         } else {
@@ -107,22 +110,25 @@ enum Network {
         kprint("\(interface: id): \(driver.name) on \(spot), \(ethernet: hardware)\n")
     }
 
-    /// Gives the first interface the address in the boot arguments, asks DHCP servers for all others; and starts the thread.
-    static func start(_ machine: borrowing MachineDescription) {
-        guard let place = stack.withLock({ $0 }), place.pointee.cardCount > 0 else { return }
+    /// Gives the first interface the address in the boot arguments, asks DHCP servers for all others; and starts the
+    /// thread.
+    static func start(_ arguments: RawSpan) {
+        guard stack.isStarted, stack.withLock({ $0.cardCount }) > 0 else { return }
         var first = 0
-        if let text = machine.tree.bootArguments,
-            let settings = InterfaceSettings(bootArguments: RawSpan(_unsafeStart: text.pointer, byteCount: text.count))
-        {
-            place.pointee.configure(
-                .card(0), address: settings.address, prefixLength: settings.prefixLength, gateway: settings.gateway)
+        if let settings = InterfaceSettings(bootArguments: arguments) {
+            _ = stack.withLock {
+                $0.configure(
+                    .card(0), address: settings.address, prefixLength: settings.prefixLength, gateway: settings.gateway)
+            }
             kprint("\(interface: .card(0)): \(address: settings.address)/\(settings.prefixLength)\n")
             first = 1
         }
-        for index in first..<place.pointee.cardCount { place.pointee.startDHCP(.card(index), now: Clock.now) }
+        stack.withLock { stack in
+            for index in first..<stack.cardCount { stack.startDHCP(.card(index), now: Clock.now) }
+        }
         wakeCompleted()
         pending.store(true, ordering: .relaxed)
-        ProcessTable.startKernelThread("network") { Network.run() }
+        KernelThreads.start("network") { Network.run() }
     }
 
     // MARK: The thread
@@ -137,7 +143,7 @@ enum Network {
     private static func complete() {
         var bits = claimed.exchange(0, ordering: .relaxed)
         while bits != 0 {
-            Interrupts.complete(sources[bits.trailingZeroBitCount])
+            Interrupts.complete(sources[bits.trailingZeroBitCount].load(ordering: .relaxed))
             bits &= bits - 1
         }
     }
@@ -148,21 +154,22 @@ enum Network {
     }
 
     private static func run() -> Never {
+        var lookedForFaults = Instant.start
         while true {
             pending.store(false, ordering: .sequentiallyConsistent)
             var now = Instant.start
             var hasCompletions = false
             let result = stack.withLock { stack in
                 now = Clock.now
-                let result = stack.unsafelyUnwrapped.pointee.poll(now: now, budget: budget)
+                let result = stack.poll(now: now, budget: budget)
                 wakeTime.store(result.nextDeadline.nanoseconds, ordering: .relaxed)
-                hasCompletions = stack.unsafelyUnwrapped.pointee.hasCompletions
+                hasCompletions = stack.hasCompletions
                 return result
             }
             if claimed.load(ordering: .relaxed) != 0 { complete() }
-            if now - troubleToldAt >= .seconds(1) {
-                troubleToldAt = now
-                tellTrouble()
+            if now - lookedForFaults >= .seconds(1) {
+                lookedForFaults = now
+                printFaults()
             }
             if hasCompletions { wakeCompleted() }
             if result.hasMore {
@@ -178,7 +185,8 @@ enum Network {
         }
     }
 
-    /// Takes completions off the stack's list until there are none, and wakes the threads that wait for them: each outside of the lock.
+    /// Takes completions off the stack's list until there are none, and wakes the threads that wait for them: each
+    /// outside of the lock.
     @inline(never)
     private static func wakeCompleted() {
         var hasMore = true
@@ -206,58 +214,58 @@ enum Network {
         kprint("\(interface: id): link \(state)\n")
     }
 
-    /// Once a second, prints what drivers have to say.
+    /// Prints the drivers' fault messages.
     @inline(never)
-    private static func tellTrouble() {
+    private static func printFaults() {
         for index in 0..<StackLimit.cards {
             let id = InterfaceID.card(index)
-            guard let message = onStack({ $0.withDevice(id) { $0.takeFaultMessage() } }), let text = message ?? nil else { continue }
+            guard let message = onStack({ $0.withDevice(id) { $0.takeFaultMessage() } }), let text = message ?? nil
+            else { continue }
             kprint("\(interface: id): \(text)\n")
         }
     }
 
     // MARK: For system calls
 
-    /// Works on the stack, wakes whoever that made ready, and lets the thread know if it now has to wake earlier.
-    /// Throws networkDown when there is no stack.
+    /// Works on the stack, wakes the threads whose event came of it, and wakes the network thread if it now has to look
+    /// earlier.
+    /// - Throws: networkDown when there is no stack.
     static func withStack<Result: ~Copyable>(
         _ body: (inout Stack) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        let stack = try lockStack()
-        defer { unlockStack(stack) }
-        return try body(&stack.pointee)
+        let held = try HeldStack()
+        return try body(&held.stack.value)
     }
 
-    // Functions of their own: two dozen system calls are between them.
+    /// The stack's lock in a variable's hands. Its two ends are functions of their own: two dozen system calls are
+    /// between them.
+    private struct HeldStack: ~Copyable {
+        let stack: Ref<Stack>
 
-    @inline(never)
-    private static func lockStack() throws(SystemError) -> UnsafeMutablePointer<Stack> {
-        guard let place = stack.lock().pointee else {
-            stack.unlock()
-            throw .networkDown
+        @inline(never)
+        init() throws(SystemError) {
+            guard Network.stack.isStarted, let stack = Network.stack.acquire() else { throw .networkDown }
+            self.stack = stack
         }
-        return place
-    }
 
-    @inline(never)
-    private static func unlockStack(_ place: UnsafeMutablePointer<Stack>) {
-        let hasCompletions = place.pointee.hasCompletions
-        let deadline = place.pointee.nextDeadline
-        stack.unlock()
-        if hasCompletions { wakeCompleted() }
-        if deadline.nanoseconds < wakeTime.load(ordering: .relaxed) { wakeThread() }
+        @inline(never)
+        deinit {
+            let hasCompletions = stack.value.hasCompletions
+            let deadline = stack.value.nextDeadline
+            Network.stack.release()
+            if hasCompletions { wakeCompleted() }
+            if deadline.nanoseconds < wakeTime.load(ordering: .relaxed) { wakeThread() }
+        }
     }
 
     /// Works on the stack where nothing can fail or become ready; nil when there is none.
     static func onStack<Result: ~Copyable>(_ body: (inout Stack) -> Result) -> Result? {
-        stack.withLock { stack in
-            guard let stack else { return nil }
-            return body(&stack.pointee)
-        }
+        guard stack.isStarted else { return nil }
+        return stack.withLock(body)
     }
 
     /// An empty packet to fill for sending.
-    static func takePacket() -> Packet? { pool?.take() }
+    static func takePacket() -> Packet? { pool.isSet ? pool.value.take() : nil }
 }
 
 extension KernelMessage.StringInterpolation {

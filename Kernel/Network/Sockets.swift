@@ -1,20 +1,35 @@
-// Sockets in the kernel: what a descriptor of one reads and writes, and the threads that wait for it. The stack has the sockets themselves.
+// Sockets in the kernel: what a descriptor of one reads and writes, and the threads that wait for it. The stack has the
+// sockets themselves.
 
 import Drivers
 import Machine
 import NetStack
+import Storage
+import Synchronization
 import SystemInterface
 
-/// A socket behind a descriptor.
-struct SocketFile {
-    let number: Int
+/// A socket behind a descriptor; its end closes the socket.
+struct SocketFile: ~Copyable {
+    private let number: Int
 
-    private var place: UnsafeMutablePointer<SocketWaiters> { Sockets.places + number }
+    private var place: Ref<SocketWaiters> { Sockets.places.ref(number) }
 
-    func close() {
+    /// Opens a socket.
+    /// - Throws: tooManyFilesInSystem; networkDown; noBufferSpace.
+    init(_ kind: SocketKind) throws(SystemError) {
+        number = try Network.withStack { (stack) throws(SystemError) -> Int in
+            try throwingSystemError { () throws(SocketError) in
+                kind == .capture ? try stack.openCapture() : try stack.openSocket()
+            }
+        }
+        place.value.timeout.store(0, ordering: .relaxed)
+    }
+
+    deinit {
+        let number = number
         Network.onStack { $0.closeSocket(number) }
-        place.pointee.readers.wakeAll()
-        place.pointee.pollers.wake()
+        place.value.readers.wakeAll()
+        place.value.pollers.wake()
     }
 
     func bind(to address: SocketAddress) throws(SystemError) {
@@ -41,7 +56,7 @@ struct SocketFile {
         case .broadcast: Network.onStack { $0.setBroadcast(number, allowed: value != 0) }
         case .receiveTimeout:
             guard value >= 0 else { throw .invalidArgument }
-            place.pointee.timeout = UInt32(value)
+            place.value.timeout.store(UInt32(value), ordering: .relaxed)
         case .timeToLive:
             guard value >= 1, value <= 255 else { throw .invalidArgument }
             Network.onStack { $0.setTimeToLive(number, UInt8(value)) }
@@ -49,9 +64,11 @@ struct SocketFile {
         }
     }
 
-    var receiveTimeout: Int { Int(place.pointee.timeout) }
+    var receiveTimeout: Int { Int(place.value.timeout.load(ordering: .relaxed)) }
 
-    var errorReporter: NetworkAddress { Network.onStack { NetworkAddress($0.errorReporter(ofSocket: number)) } ?? .none }
+    var errorReporter: NetworkAddress {
+        Network.onStack { NetworkAddress($0.errorReporter(ofSocket: number)) } ?? .none
+    }
 
     var localAddress: SocketAddress { Network.onStack { SocketAddress($0.localAddress(ofSocket: number)) } ?? .none }
 
@@ -72,12 +89,13 @@ struct SocketFile {
         return bits
     }
 
-    func withPollQueue(_ body: (inout PollQueue) -> Void) { body(&place.pointee.pollers) }
+    func withPollQueue(_ body: (borrowing PollQueue) -> Void) { body(place.value.pollers) }
 
     /// Sends one datagram from user memory; to the connected peer if `destination` is nil.
     func send(from source: UserAddress, count: Int, to destination: SocketAddress?) throws(SystemError) -> Int {
         guard count <= Stack.datagramLimit else { throw .messageTooLong }
-        // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under it.
+        // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under
+        // it.
         let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)
         var parts = PacketQueue()
         parts.append(try Self.copyIn(from: source, count: firstCount))
@@ -102,32 +120,43 @@ struct SocketFile {
 
     private static func copyIn(from source: UserAddress, count: Int) throws(SystemError) -> Packet {
         guard var packet = Network.takePacket() else { throw .noBufferSpace }
-        guard packet.resize(to: count), source.copyIn(to: packet.firstByte, count: count) == count else { throw .badAddress }
+        guard packet.resize(to: count) else { throw .messageTooLong }
+        var bytes = packet.mutableBytes
+        guard source.copyIn(to: &bytes) == count else { throw .badAddress }
         return packet
     }
 
     /// Waits for one datagram and copies its payload out, cut at `count` bytes.
     func receive(to destination: UserAddress, count: Int) throws(SystemError) -> (count: Int, source: SocketAddress) {
-        let limit = place.pointee.timeout
+        let limit = place.value.timeout.load(ordering: .relaxed)
         let deadline = limit == 0 ? nil : Clock.ticks(after: .milliseconds(UInt64(limit)))
-        var datagram = try place.pointee.readers.wait(until: deadline) { () throws(SystemError) -> Datagram? in
+        var datagram = try place.value.readers.wait(until: deadline) { () throws(SystemError) -> Datagram? in
             var result: Swift.Result<Void, SystemError> = .success(())
-            let datagram = Network.onStack { stack -> Datagram? in
-                do throws(SocketError) {
-                    return try stack.receive(from: number)
-                } catch {
-                    result = .failure(error.systemError)
-                    return nil
-                }
-            } ?? nil
+            let datagram =
+                Network.onStack { stack -> Datagram? in
+                    do throws(SocketError) {
+                        return try stack.receive(from: number)
+                    } catch {
+                        result = .failure(error.systemError)
+                        return nil
+                    }
+                } ?? nil
             try result.get()
             return datagram
         }
-        let taken = min(count, datagram.payload.count)
-        guard destination.copyOut(from: datagram.payload.firstByte, count: taken) == taken else { throw .badAddress }
+        let taken = try Self.copyOut(datagram.payload, to: destination, limit: count)
         let source = SocketAddress(datagram.source)
         guard let rest = datagram.payload.takeRest() else { return (taken, source) }
         return (try copyOut(rest, to: destination, from: taken, limit: count), source)
+    }
+
+    /// Copies at most `limit` bytes of a packet out; returns how many.
+    private static func copyOut(_ packet: borrowing Packet, to destination: UserAddress, limit: Int) throws(SystemError)
+        -> Int
+    {
+        let taken = min(limit, packet.count)
+        guard destination.copyOut(packet.bytes.extracting(first: taken)) == taken else { throw .badAddress }
+        return taken
     }
 
     /// Copies the further parts of a datagram; returns where it ends.
@@ -138,9 +167,7 @@ struct SocketFile {
         var rest: Packet? = consume train
         while end < limit, var piece = rest.take() {
             rest = piece.takeRest()
-            let taken = min(limit - end, piece.count)
-            guard (destination + end).copyOut(from: piece.firstByte, count: taken) == taken else { throw .badAddress }
-            end += taken
+            end += try Self.copyOut(piece, to: destination + end, limit: limit - end)
         }
         return end
     }
@@ -148,33 +175,21 @@ struct SocketFile {
 
 /// The threads that wait for one socket.
 private struct SocketWaiters: ~Copyable {
-    var readers = WaitQueue()
-    var pollers = PollQueue()
+    let readers = WaitQueue()
+    let pollers = PollQueue()
     /// Milliseconds that a read waits; 0: for ever.
-    var timeout: UInt32 = 0
+    let timeout = Atomic<UInt32>(0)
 }
 
 enum Sockets {
     /// By socket number.
-    nonisolated(unsafe) fileprivate static var places = UnsafeMutablePointer<SocketWaiters>(bitPattern: 8).unsafelyUnwrapped
+    fileprivate static let places = BootTable<SocketWaiters>()
 
+    /// Makes the wait queues. Once, during start-up.
     /// - Parameter count: the users' sockets.
-    static func start(_ count: Int) {
-        places = bootTable(SocketWaiters.self, count)
-        for i in 0..<count { (places + i).initialize(to: SocketWaiters()) }
-    }
+    static func start(_ count: Int) { places.start(count) { _ in SocketWaiters() } }
 
-    static func make(_ kind: SocketKind) throws(SystemError) -> SocketFile {
-        let number = try Network.withStack { (stack) throws(SystemError) -> Int in
-            try throwingSystemError { () throws(SocketError) in
-                kind == .capture ? try stack.openCapture() : try stack.openSocket()
-            }
-        }
-        places[number].timeout = 0
-        return SocketFile(number: number)
-    }
-
-    /// A socket has become readable, or reports an error.
+    /// Wakes the threads that wait for a socket: it has become readable, or reports an error.
     static func wake(_ socket: Int) {
         places[socket].readers.wakeAll()
         places[socket].pollers.wake()

@@ -1,149 +1,205 @@
-// The 64 process slots (and the slots of kernel threads): who is free, who has which pid.
+// The 64 process slots: which are free, and which process has which pid.
 
 import FileSystem
 import Machine
+import Storage
 import Synchronization
 import SystemInterface
 
-private struct FreeSlots {
-    var first: ProcessRef?
-    var nextPid: Int32 = 1
-    var count = 0
+/// A slot that is being made into a process: until it is started its end frees it.
+struct ProcessSlot: ~Copyable {
+    let process: ProcessRef
+    private var isStarted = false
+
+    fileprivate init(_ process: ProcessRef) { self.process = process }
+
+    deinit {
+        if !isStarted { ProcessTable.free(process) }
+    }
+
+    /// Lets the process run. From here on it frees its slot by ending.
+    consuming func start() -> Int32 {
+        isStarted = true
+        let pid = process.pid
+        Scheduler.makeRunnable(process.value.thread)
+        return pid
+    }
 }
 
 enum ProcessTable {
-    nonisolated(unsafe) private static var slots = UnsafeMutablePointer<Process>(bitPattern: 8).unsafelyUnwrapped
-    /// The kernel's own threads, a list through `nextSibling`; it only grows, during start-up.
-    nonisolated(unsafe) private static var kernelThreads: ProcessRef?
-    nonisolated(unsafe) private static var free = SpinLock(FreeSlots())
+    private static let slots = BootTable<Process>()
+    /// The lock guards the giving out of pids too.
+    private static let freeSlots = LockedList<Process>(.processTable)
+    private static let freeSlotCount = Atomic<Int>(0)
+    private static let nextPid = Atomic<Int32>(1)
+    /// Every number was given out once: from then on one may still be in use.
+    private static let hasWrapped = Atomic<Bool>(false)
 
-    /// Makes all slots, with their kernel stacks.
+    /// Makes all slots, with their kernel stacks. Once, during start-up.
     static func start() {
-        slots = bootTable(Process.self, Limit.processes)
-        for index in stride(from: Limit.processes - 1, through: 0, by: -1) {
-            (slots + index).initialize(to: Process(stackTop: KernelStacks.make()))
-            free.withLock { free in
-                slots[index].next = free.first
-                free.first = slots + index
-                free.count += 1
-            }
-        }
+        slots.install(BootMemory.makeProcesses(Limit.processes))
+        for index in stride(from: Limit.processes - 1, through: 0, by: -1) { free(slots.ref(index)) }
     }
 
-    static var freeCount: Int { free.withLock { $0.count } }
+    static var freeCount: Int { freeSlotCount.load(ordering: .relaxed) }
 
-    /// A slot with a fresh pid, a fresh context and nothing else; nil when all are taken. Its state stays `unused` until the
-    /// caller makes it runnable.
-    static func take(group: Int32) -> ProcessRef? {
-        let process: ProcessRef? = free.withLock { free in
-            guard let process = free.first else { return nil }
-            free.first = process.pointee.next
-            free.count -= 1
-            process.pointee.killed.store(false, ordering: .relaxed)
-            process.pointee.pid = free.nextPid
-            process.pointee.group = group
-            free.nextPid = free.nextPid == .max ? 2 : free.nextPid + 1
+    /// A slot with a fresh pid, a fresh context and nothing else; nil when all are taken. Its thread's state stays `unused` until it is
+    /// started.
+    static func take(group: Int32) -> ProcessSlot? {
+        let process: ProcessRef? = freeSlots.withLock { free in
+            guard let process = free.removeFirst() else { return nil }
+            process.value.thread.value.killed.store(false, ordering: .relaxed)
+            process.value.thread.value.pid.store(freshPid(), ordering: .relaxed)
+            process.value.group.store(group, ordering: .relaxed)
             return process
         }
         guard let process else { return nil }
-        process.pointee.exitStatus = 0
-        process.pointee.resetContext()
-        return process
+        freeSlotCount.wrappingSubtract(1, ordering: .relaxed)
+        process.value.exitStatus = 0
+        process.value.messages = MessageBudget()
+        process.value.isOrphan = false
+        process.value.thread.value.resetContext()
+        return ProcessSlot(process)
+    }
+
+    /// A pid that no process has. With the lock; there are more numbers than slots.
+    private static func freshPid() -> Int32 {
+        while true {
+            let pid = nextPid.load(ordering: .relaxed)
+            if pid == .max { hasWrapped.store(true, ordering: .relaxed) }
+            nextPid.store(pid == .max ? 2 : pid + 1, ordering: .relaxed)
+            if !hasWrapped.load(ordering: .relaxed) || slot(ofPid: pid) == nil { return pid }
+        }
+    }
+
+    private static func slot(ofPid pid: Int32) -> ProcessRef? {
+        for index in 0..<slots.count where slots.ref(index).pid == pid { return slots.ref(index) }
+        return nil
     }
 
     /// Gives a slot back. Its memory, files and family ties are gone already.
-    static func release(_ process: ProcessRef) {
-        process.pointee.state.store(ThreadState.unused, ordering: .releasing)
-        free.withLock { free in
-            process.pointee.pid = 0
-            free.count += 1
-            process.pointee.next = free.first
-            free.first = process
+    static func free(_ process: ProcessRef) {
+        process.value.thread.value.state.store(ThreadState.unused, ordering: .releasing)
+        freeSlots.withLock { free in
+            process.value.thread.value.pid.store(0, ordering: .relaxed)
+            free.prepend(process.freeNode)
         }
+        freeSlotCount.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// Marks the process with this pid as killed and returns it; nil if there is none. A zombie counts, as in xv6. Under the lock that gives pids out,
-    /// so the mark cannot hit whoever gets the slot next.
+    /// Marks the process with this pid as killed and returns it; nil if there is none. A zombie counts, as in xv6. Under the lock that gives
+    /// pids out, so the mark cannot hit the next owner of the slot.
     static func markKilled(_ pid: Int32) -> ProcessRef? {
         guard pid > 0 else { return nil }
-        return free.withLock { _ in
-            for index in 0..<Limit.processes where slots[index].pid == pid {
-                guard slots[index].state.load(ordering: .acquiring) != ThreadState.unused else { return nil }
-                slots[index].killed.store(true, ordering: .sequentiallyConsistent)
-                return slots + index
-            }
-            return nil
+        return freeSlots.withLock { _ in
+            guard let process = slot(ofPid: pid) else { return nil }
+            guard process.value.thread.value.state.load(ordering: .acquiring) != ThreadState.unused else { return nil }
+            process.markKilled()
+            return process
         }
-    }
-
-    /// What is known of the process in slot `index`, 0 to 63; nil if there is none. A snapshot, outdated when it returns.
-    static func record(_ index: Int) -> ProcessRecord? {
-        let process = slots + index
-        let pid = process.pointee.pid
-        guard pid != 0 else { return nil }
-        return ProcessRecord(
-            pid: pid, parent: Family.parent(of: process),
-            state: ProcessState(threadState: process.pointee.state.load(ordering: .relaxed)),
-            isKilled: process.pointee.killed.load(ordering: .relaxed), hart: process.pointee.lastHart,
-            openFiles: process.pointee.files.count, memory: UInt64(process.pointee.space?.size ?? 0),
-            stack: KernelStacks.depth(top: process.pointee.stackTop),
-            name: process.pointee.nameWords)
     }
 
     /// Marks every process of a group but `spared` as killed, and wakes it. Under the same lock as `take`: a process that is being
-    /// born is either in its group already, or its parent is marked before it looks.
+    /// made is either in its group already, or its parent is marked before it looks.
     static func killGroup(_ group: Int32, sparing spared: ProcessRef?) {
-        free.withLock { _ in
-            for index in 0..<Limit.processes where slots[index].pid != 0 && slots[index].group == group && slots + index != spared {
-                slots[index].killed.store(true, ordering: .sequentiallyConsistent)
+        freeSlots.withLock { _ in
+            for index in 0..<slots.count {
+                let process = slots.ref(index)
+                if process.pid != 0, process.value.group.load(ordering: .relaxed) == group, process != spared { process.markKilled() }
             }
         }
         atomicMemoryFence(ordering: .sequentiallyConsistent)
-        for index in 0..<Limit.processes where slots[index].killed.load(ordering: .relaxed) { Scheduler.wake(slots + index) }
+        for index in 0..<slots.count where slots[index].thread.value.killed.load(ordering: .relaxed) {
+            Scheduler.wake(slots[index].thread)
+        }
     }
 
-    /// Starts a thread of the kernel's own.
-    static func startKernelThread(_ name: StaticString, _ main: @escaping @convention(c) () -> Void) {
-        let thread = bootTable(Process.self, 1)
-        thread.initialize(to: Process(stackTop: KernelStacks.make(), isKernelThread: true, threadMain: main))
-        thread.pointee.setName(name)
-        thread.pointee.resetContext()
-        thread.pointee.nextSibling = kernelThreads
-        kernelThreads = thread
-        Scheduler.makeRunnable(thread)
+    /// Marks the process that holds most pages as killed, but for `spared` and its shell. Of several that hold as many, as after a fork, it
+    /// is the running one, whose need it is.
+    /// - Returns: it, and whether it was not marked before; nil if there is none to end.
+    static func markLargest(sparing spared: ProcessRef) -> (process: ProcessRef, isNew: Bool)? {
+        freeSlots.withLock { _ in
+            var largest: ProcessRef?
+            for index in 0..<slots.count {
+                let process = slots.ref(index)
+                let thread = process.value.thread
+                // init's shell may take the reserve as init does.
+                guard process.pid != 0, process != spared, thread.value.pageReserve.load(ordering: .relaxed) > 0 else { continue }
+                let held = process.value.heldPages.load(ordering: .relaxed)
+                let most = largest?.value.heldPages.load(ordering: .relaxed) ?? 0
+                if held > most || held == most && process == current { largest = process }
+            }
+            guard let largest else { return nil }
+            let isNew = !largest.value.thread.value.killed.load(ordering: .relaxed)
+            largest.markKilled()
+            return (largest, isNew)
+        }
+    }
+
+    /// What is known of the process in slot `index`, from 0 up to `Limit.processes`; nil if there is none. A snapshot, outdated when it
+    /// returns.
+    static func record(_ index: Int) -> ProcessRecord? {
+        let process = slots.ref(index)
+        let thread = process.value.thread
+        let pid = process.pid
+        guard pid != 0 else { return nil }
+        return ProcessRecord(
+            pid: pid, parent: Family.parent(of: process),
+            state: ProcessState(threadState: thread.value.state.load(ordering: .relaxed)),
+            isKilled: thread.value.killed.load(ordering: .relaxed), hart: thread.value.lastHart.load(ordering: .relaxed),
+            openFiles: process.value.files.count, memory: UInt64(process.value.memorySize.load(ordering: .relaxed)),
+            stack: KernelStacks.depth(top: thread.value.stackTop),
+            name: words(thread.value.name))
+    }
+
+    /// The 16 bytes of a name as two words, little-endian.
+    private static func words(_ name: ThreadName) -> (UInt64, UInt64) {
+        var words: (UInt64, UInt64) = (0, 0)
+        for index in 0..<8 {
+            words.0 |= UInt64(name[index]) << UInt64(8 * index)
+            words.1 |= UInt64(name[8 + index]) << UInt64(8 * index)
+        }
+        return words
     }
 
     /// The most that was ever on the kernel stack of a process slot.
     static var deepestStack: UInt {
         var deepest: UInt = 0
-        for index in 0..<Limit.processes { deepest = max(deepest, KernelStacks.depth(top: slots[index].stackTop)) }
-        return deepest
-    }
-
-    static var deepestKernelThreadStack: UInt {
-        var deepest: UInt = 0
-        var thread = kernelThreads
-        while let one = thread {
-            deepest = max(deepest, KernelStacks.depth(top: one.pointee.stackTop))
-            thread = one.pointee.nextSibling
-        }
+        for index in 0..<slots.count { deepest = max(deepest, KernelStacks.depth(top: slots[index].thread.value.stackTop)) }
         return deepest
     }
 
     /// ^P: one line a process, as xv6 prints it.
     static func printList() {
         kprint("\n")
-        for index in 0..<Limit.processes where slots[index].pid != 0 {
+        for index in 0..<slots.count {
+            guard slots.ref(index).pid != 0 else { continue }
+            let thread = slots[index].thread
             let state: StaticString =
-                switch ProcessState(threadState: slots[index].state.load(ordering: .relaxed)) {
+                switch ProcessState(threadState: thread.value.state.load(ordering: .relaxed)) {
                 case .running: "run   "
                 case .sleeping: "sleep "
                 case .runnable: "runble"
                 case .zombie: "zombie"
                 case .new: "new   "
                 }
-            kprint("\(slots[index].pid) \(state) \(slots[index].name)\n")
+            kprint("\(slots.ref(index).pid) \(state) \(thread.value.name)\n")
         }
+    }
+}
+
+extension BootMemory {
+    /// Process slots and their threads, which name each other.
+    fileprivate static func makeProcesses(_ count: Int) -> Table<Process> {
+        let stride = UInt(MemoryLayout<Process>.stride)
+        // Fresh memory for all slots, each initialised before the table is handed out.
+        let place = unsafe allocate(bytes: Int(stride) * count).bindMemory(to: Process.self, capacity: count)
+        for index in 0..<count {
+            let address = unsafe UInt(bitPattern: place + index)
+            let thread = make(Thread(stackTop: KernelStacks.make(), process: address))
+            unsafe (place + index).initialize(to: Process(thread: thread))
+        }
+        return unsafe Table(unsafe: place, count: count)
     }
 }
 
@@ -158,19 +214,4 @@ extension ProcessState {
             default: .new
             }
     }
-}
-
-/// The first Swift code of a thread. Interrupts are off.
-@c(thread_main) func threadMain() {
-    Scheduler.finishSwitch()
-    let thread = current
-    if let main = thread.pointee.threadMain {
-        interrupts_enable()
-        main()
-        if thread.pointee.isKernelThread { panic("a kernel thread came to its end") }
-        thread.pointee.threadMain = nil
-        _ = interrupts_disable()
-    }
-    returnToUserChecks()
-    return_to_user(thread.pointee.frame)
 }

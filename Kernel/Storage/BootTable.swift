@@ -5,7 +5,8 @@ import Synchronization
 /// A fixed number of values, each checked index a value. Copies name the same table.
 @safe @frozen
 public struct Table<Element: ~Copyable>: @unchecked Sendable {
-    @usableFromInline let elements: UnsafeMutablePointer<Element>
+    /// Where the elements are, for assembly; they stay there.
+    public let elements: UnsafeMutablePointer<Element>
     public let count: Int
 
     /// - Parameter elements: `count` initialised values that stay where they are for ever.
@@ -28,8 +29,9 @@ public struct Table<Element: ~Copyable>: @unchecked Sendable {
         nonmutating unsafeMutableAddress { unsafe elements + checked(Int(index)) }
     }
 
+    /// A handle to the value at an index.
     @inlinable @inline(__always)
-    public func ref(_ index: Int) -> Ref<Element> { unsafe Ref(unsafe: elements + checked(index)) }
+    public func ref(_ index: Int) -> Ref<Element> { unsafe Ref(unsafe: elements + checked(index)) }  // checked
 
     @inlinable @inline(__always)
     func checked(_ index: Int) -> Int {
@@ -70,7 +72,7 @@ public struct BootTable<Element: ~Copyable>: ~Copyable, Sendable {
 
     @inlinable @inline(__always)
     func element(_ index: Int) -> UnsafeMutablePointer<Element> {
-        precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "index beyond the table")
+        precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "index beyond a boot table")
         // With a count above 0 the address is what `install` was given.
         return unsafe UnsafeMutablePointer<Element>(bitPattern: first.load(ordering: .relaxed)).unsafelyUnwrapped + index
     }

@@ -1,6 +1,7 @@
 // System calls of the network.
 
 import NetStack
+import Storage
 import SystemInterface
 
 enum NetworkCalls {
@@ -8,9 +9,9 @@ enum NetworkCalls {
     static func ping(address: UserAddress, payload: Int32, milliseconds: Int32, reply: UserAddress) throws(SystemError) -> Int {
         guard payload >= 0, milliseconds > 0 else { throw .invalidArgument }
         let destination = IPAddress(try address.load(as: NetworkAddress.self))
-        current.pointee.pingSequence &+= 1
+        current.value.pingSequence &+= 1
         let answer = try Echoes.ping(
-            destination, payload: Int(payload), sequence: current.pointee.pingSequence,
+            destination, payload: Int(payload), sequence: current.value.pingSequence,
             timeout: .milliseconds(UInt64(milliseconds)))
         try reply.store(
             PingReply(
@@ -29,10 +30,10 @@ enum NetworkCalls {
     static func resolve(_ name: UserAddress, milliseconds: Int32, report: UserAddress) throws(SystemError) -> Int {
         guard milliseconds > 0 else { throw .invalidArgument }
         var text = [256 of UInt8](repeating: 0)
-        let length = try withUnsafeMutablePointer(to: &text) { (text) throws(SystemError) in
-            try name.copyString(to: UnsafeMutableRawPointer(text).assumingMemoryBound(to: UInt8.self), limit: 256)
-        }
-        let answer = try Names.resolve(text.span.bytes.extracting(0..<length), timeout: .milliseconds(UInt64(milliseconds)))
+        var span = text.mutableSpan
+        var bytes = span.mutableRawBytes
+        let length = try name.copyString(to: &bytes)
+        let answer = try Names.resolve(text.span.rawBytes.extracting(0..<length), timeout: .milliseconds(UInt64(milliseconds)))
         try report.store(answer)
         return 0
     }

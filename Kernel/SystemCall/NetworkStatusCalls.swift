@@ -1,4 +1,4 @@
-// What the network tells of itself, and what can be changed in it by hand (SystemCallNumber has the contract).
+// The tables of the network, and the changes that can be made by hand (SystemCallNumber has the contract).
 
 import Drivers
 import NetStack
@@ -9,14 +9,14 @@ enum NetworkStatusCalls {
         guard let table = NetworkTable(rawValue: table), index >= 0 else { throw .invalidArgument }
         let index = Int(index)
         switch table {
-        case .interfaces: return try tell(try look { ($0.interfaceCount, NetworkReports.interface(index, of: &$0)) }, index, address)
-        case .routes: return try tell(try look { ($0.routes.count, NetworkReports.route(index, of: $0)) }, index, address)
+        case .interfaces: return try tell(try look { ($0.interfaceCount, StackReports.interface(index, of: &$0)) }, index, address)
+        case .routes: return try tell(try look { ($0.routes.count, StackReports.route(index, of: $0)) }, index, address)
         case .neighbours:
             return try tell(
-                try look { (StackLimit.neighbours, NetworkReports.neighbour(index, of: $0)) }, index, address)
-        case .sockets: return try tell(try look { ($0.allSocketCount, NetworkReports.socket(index, of: $0)) }, index, address)
-        case .drops: return try tell(try look { ($0.interfaceCount, NetworkReports.drops(index, of: &$0)) }, index, address)
-        case .packets: return try tell(try look { (1, NetworkReports.packets(of: $0)) }, index, address)
+                try look { (StackLimit.neighbours, StackReports.neighbour(index, of: $0)) }, index, address)
+        case .sockets: return try tell(try look { ($0.allSocketCount, StackReports.socket(index, of: $0)) }, index, address)
+        case .drops: return try tell(try look { ($0.interfaceCount, StackReports.drops(index, of: &$0)) }, index, address)
+        case .packets: return try tell(try look { (1, StackReports.packets(of: $0)) }, index, address)
         }
     }
 

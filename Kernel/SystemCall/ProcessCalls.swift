@@ -1,22 +1,24 @@
-// System calls about processes and memory. fork, exit, wait are Family's own.
+// System calls about processes and memory. fork, exit, wait and exec have files of their own in Kernel/Process.
 
 import FileSystem
 import Machine
+import Storage
+import Synchronization
 import SystemInterface
 
 enum ProcessCalls {
     static func kill(_ pid: Int32) throws(SystemError) -> Int {
-        try Family.kill(pid)
+        try Kill.kill(pid)
         return 0
     }
 
     static func setGroup(of pid: Int32, to group: Int32) throws(SystemError) -> Int {
-        try Family.setGroup(of: pid, to: group)
+        try Kill.setGroup(of: pid, to: group)
         return 0
     }
 
     static func setForeground(_ group: Int32) -> Int {
-        Console.foreground = group
+        Console.foreground.store(group, ordering: .relaxed)
         return 0
     }
 
@@ -27,16 +29,17 @@ enum ProcessCalls {
     /// sbrk: moves the break by `bytes` and returns the old one. Type 2 with a growing break is lazy; everything else reserves.
     static func moveBreak(by bytes: Int32, type: Int32) throws(SystemError) -> Int {
         let process = current
-        let old = process.pointee.space!.size
+        let old = process.value.space!.size
         if bytes >= 0 {
             if type == 2 {
-                try process.pointee.space!.growLazily(by: UInt(bytes))
+                try process.value.space!.growLazily(by: UInt(bytes))
             } else {
-                try process.pointee.space!.growEagerly(by: UInt(bytes))
+                try process.value.space!.growEagerly(by: UInt(bytes))
             }
         } else if UInt(bytes.magnitude) <= old {
-            process.pointee.space!.shrink(by: UInt(bytes.magnitude))
+            process.value.space!.shrink(by: UInt(bytes.magnitude))
         }
+        process.noteMemory()
         return Int(old)
     }
 
@@ -52,7 +55,7 @@ enum ProcessCalls {
     }
 
     private static func sleep(until wakeTime: UInt64) throws(SystemError) -> Int {
-        var queue = WaitQueue()
+        let queue = WaitQueue()
         do throws(SystemError) {
             _ = try queue.wait(until: wakeTime) { () throws(SystemError) -> Bool? in nil }
         } catch {
@@ -68,6 +71,7 @@ enum ProcessCalls {
         } catch {
             kprint("halt: the disk cannot be synchronised: \(error.message)\n")
         }
+        ConsoleOutput.drain()
         Power.off(code: code)
     }
 }

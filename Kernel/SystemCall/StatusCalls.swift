@@ -1,6 +1,7 @@
 // System calls that tell what the kernel knows: processes, memory, disk, tables, the time of day.
 
 import FileSystem
+import Storage
 import SystemInterface
 
 enum StatusCalls {
@@ -36,13 +37,48 @@ enum StatusCalls {
     /// counters: SystemCallNumber has the contract. Not inlined: `make profile` finds the measured stretch by its address.
     @inline(never)
     static func counters(to address: UserAddress, stacks: Bool) throws(SystemError) -> Int {
-        try address.store(Counters.read(stacks: stacks))
+        try address.store(KernelCounts.read(stacks: stacks))
         return 0
     }
 
     static func wallClock() throws(SystemError) -> Int {
         guard let now = Clock.wallClock else { throw .noSuchDevice }
         return Int(truncatingIfNeeded: now)
+    }
+
+    /// dmesg: SystemCallNumber has the contract.
+    static func messages(from position: UserAddress, to buffer: UserAddress, count: Int32) throws(SystemError) -> Int {
+        guard count >= 0 else { throw .invalidArgument }
+        let wanted = min(Int(count), LogRing.size)
+        var place = try position.load(as: UInt64.self)
+        var copied = 0
+        while copied < wanted {
+            var chunk = [64 of UInt8](repeating: 0)
+            let found = KernelLog.read(&place, into: &chunk)
+            guard found > 0 else { break }
+            let taken = min(found, wanted - copied)
+            guard (buffer + copied).copyOut(chunk.span.rawBytes.extracting(first: taken)) == taken else { throw .badAddress }
+            place -= UInt64(found - taken)
+            copied += taken
+        }
+        try position.store(place)
+        return copied
+    }
+
+    /// getrandom: SystemCallNumber has the contract.
+    static func random(to buffer: UserAddress, count: Int32) throws(SystemError) -> Int {
+        guard count >= 0 else { throw .invalidArgument }
+        let wanted = min(Int(count), 256)
+        var copied = 0
+        while copied < wanted {
+            let piece = min(8, wanted - copied)
+            let number = KernelRandom.number()
+            var bytes = [8 of UInt8](repeating: 0)
+            for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: number >> UInt64(8 * index)) }
+            guard (buffer + copied).copyOut(bytes.span.rawBytes.extracting(first: piece)) == piece else { throw .badAddress }
+            copied += piece
+        }
+        return wanted
     }
 
     static func pciFunction(_ index: Int32, to address: UserAddress) throws(SystemError) -> Int {

@@ -1,27 +1,28 @@
-// From a number in a7 to a function (ABI.md has the whole contract). Arguments are in a0 to a5; the result goes to a0, and when
+// From a number in a7 to a function (Documentation/ABI.md has the whole contract). Arguments are in a0 to a5; the result goes to a0, and when
 // that is -1 the error number to a1.
 
 import FileSystem
 import Machine
+import Storage
 import SystemInterface
 
 enum SystemCall {
     /// Serves the system call in a frame. Interrupts are on.
-    static func dispatch(_ frame: UnsafeMutablePointer<trap_frame>) {
+    static func dispatch(_ frame: Ref<trap_frame>) {
         do throws(SystemError) {
-            frame.pointee.a0 = UInt64(bitPattern: Int64(try serve(Arguments(frame))))
+            frame.value.a0 = UInt64(bitPattern: Int64(try serve(CallArguments(frame))))
         } catch {
-            frame.pointee.a0 = UInt64(bitPattern: -1)
-            frame.pointee.a1 = UInt64(UInt32(bitPattern: error.rawValue))
+            frame.value.a0 = UInt64(bitPattern: -1)
+            frame.value.a1 = UInt64(UInt32(bitPattern: error.rawValue))
         }
     }
 
     /// One call, one line. exit does not return.
-    private static func serve(_ arguments: Arguments) throws(SystemError) -> Int {
+    private static func serve(_ arguments: CallArguments) throws(SystemError) -> Int {
         switch SystemCallNumber(rawValue: arguments.number) {
-        case .fork: Int(try Family.fork())
-        case .exit: Family.exit(status: arguments.int(0))
-        case .wait: Int(try Family.wait(statusAt: arguments.address(0)))
+        case .fork: Int(try Fork.fork())
+        case .exit: ExitAndWait.exit(status: arguments.int(0))
+        case .wait: Int(try ExitAndWait.wait(statusAt: arguments.address(0)))
         case .pipe: try FileCalls.pipe(descriptorsAt: arguments.address(0))
         case .read: try FileCalls.read(arguments.int(0), to: arguments.address(1), count: arguments.int(2))
         case .kill: try ProcessCalls.kill(arguments.int(0))
@@ -29,7 +30,7 @@ enum SystemCall {
         case .fstat: try FileCalls.status(arguments.int(0), to: arguments.address(1))
         case .chdir: try FileCalls.changeDirectory(arguments.address(0))
         case .dup: try FileCalls.duplicate(arguments.int(0))
-        case .getpid: Int(current.pointee.pid)
+        case .getpid: Int(current.pid)
         case .sbrk: try ProcessCalls.moveBreak(by: arguments.int(0), type: arguments.int(1))
         case .sleep: try ProcessCalls.sleep(ticks: arguments.int(0))
         case .uptime: Int(truncatingIfNeeded: Clock.uptime)
@@ -66,7 +67,7 @@ enum SystemCall {
         case .getsockname: try SocketCalls.localAddress(arguments.int(0), to: arguments.address(1))
         case .getpeername: try SocketCalls.peerAddress(arguments.int(0), to: arguments.address(1))
         case .setsockopt: try SocketCalls.set(arguments.int(0), option: arguments.int(1), to: arguments.int(2))
-        case .poll: try Poll.poll(arguments.address(0), count: Int(arguments.int(1)), milliseconds: arguments.int(2))
+        case .poll: try PollCall.poll(arguments.address(0), count: Int(arguments.int(1)), milliseconds: arguments.int(2))
         case .diskRead: try FileCalls.readDisk(block: arguments.word(0), to: arguments.address(1))
         case .getsockopt: try SocketCalls.get(arguments.int(0), option: arguments.int(1), to: arguments.address(2))
         case .networkStatus:
@@ -77,30 +78,32 @@ enum SystemCall {
         case .counters: try StatusCalls.counters(to: arguments.address(0), stacks: arguments.int(1) != 0)
         case .pciFunction: try StatusCalls.pciFunction(arguments.int(0), to: arguments.address(1))
         case .loopDevice: try NetworkCalls.loopDevice(arguments.int(0), count: arguments.int(1))
+        case .dmesg: try StatusCalls.messages(from: arguments.address(0), to: arguments.address(1), count: arguments.int(2))
+        case .getrandom: try StatusCalls.random(to: arguments.address(0), count: arguments.int(1))
         case nil: try unknown(arguments.number)
         }
     }
 
     private static func unknown(_ number: UInt64) throws(SystemError) -> Int {
-        kprint("\(current.pointee.pid) \(current.pointee.name): unknown sys call \(Int(truncatingIfNeeded: number))\n")
+        current.report("\(current.pid) \(currentThread.value.name): unknown sys call \(Int(truncatingIfNeeded: number))\n")
         throw .noSuchCall
     }
 }
 
 /// The argument registers of a call.
-struct Arguments {
-    private let frame: UnsafeMutablePointer<trap_frame>
+struct CallArguments {
+    private let frame: Ref<trap_frame>
 
-    init(_ frame: UnsafeMutablePointer<trap_frame>) { self.frame = frame }
+    init(_ frame: Ref<trap_frame>) { self.frame = frame }
 
-    var number: UInt64 { frame.pointee.a7 }
+    var number: UInt64 { frame.value.a7 }
 
     private func raw(_ index: Int) -> UInt64 {
         switch index {
-        case 0: frame.pointee.a0
-        case 1: frame.pointee.a1
-        case 2: frame.pointee.a2
-        default: frame.pointee.a3
+        case 0: frame.value.a0
+        case 1: frame.value.a1
+        case 2: frame.value.a2
+        default: frame.value.a3
         }
     }
 
@@ -118,12 +121,16 @@ struct Arguments {
 }
 
 /// Calls `body` with a path copied in from user memory.
-func withPath<Result>(
+func withPath<Result: ~Copyable>(
     _ address: UserAddress, _ body: (borrowing Span<UInt8>) throws(SystemError) -> Result
 ) throws(SystemError) -> Result {
     var path = [128 of UInt8](repeating: 0)  // Limit.path
-    let length = try withUnsafeMutablePointer(to: &path) { (path) throws(SystemError) in
-        try address.copyString(to: UnsafeMutableRawPointer(path).assumingMemoryBound(to: UInt8.self), limit: Limit.path)
-    }
+    let length = try copyPath(address, into: &path)
     return try body(path.span.extracting(first: length))
+}
+
+private func copyPath(_ address: UserAddress, into path: inout [128 of UInt8]) throws(SystemError) -> Int {
+    var span = path.mutableSpan
+    var bytes = span.mutableRawBytes
+    return try address.copyString(to: &bytes)
 }

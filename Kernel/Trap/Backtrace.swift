@@ -6,12 +6,13 @@
 // nothing is known (assembly).
 
 import Machine
+import Storage
 
 enum Backtrace {
     private static let depth = 24
 
     /// From where a trap was taken.
-    static func print(from frame: UnsafeMutablePointer<trap_frame>) {
+    static func print(from frame: Ref<trap_frame>) {
         begin()
         var place = Place(frame)
         printLine(place)
@@ -26,7 +27,7 @@ enum Backtrace {
         print(callersOf: &place)
     }
 
-    private static func begin() { Panic.say("backtrace, innermost first:\n") }
+    private static func begin() { PanicReport.say("backtrace, innermost first:\n") }
 
     /// Where the code is, or where it comes back to.
     private struct Place {
@@ -40,10 +41,10 @@ enum Backtrace {
             self.sp = sp
         }
 
-        init(_ frame: UnsafeMutablePointer<trap_frame>) {
-            pc = frame.pointee.sepc
-            sp = frame.pointee.sp
-            ra = frame.pointee.ra
+        init(_ frame: Ref<trap_frame>) {
+            pc = frame.value.sepc
+            sp = frame.value.sp
+            ra = frame.value.ra
         }
 
         /// An address in the function: a call that does not return may be its last instruction, with the return address behind it.
@@ -71,8 +72,8 @@ enum Backtrace {
         if caller == address_of_kernel_trap_return() {
             // The interrupted code's registers lie here.
             guard isStack(place.sp), place.sp % 8 == 0 else { return false }
-            place = Place(UnsafeMutablePointer(bitPattern: place.sp.uint).unsafelyUnwrapped)
-            Panic.say("  in a trap from:\n")
+            place = Place(unsafe Ref<trap_frame>(unsafe: UnsafeMutablePointer(bitPattern: place.sp.uint).unsafelyUnwrapped))  // on a stack, aligned
+            PanicReport.say("  in a trap from:\n")
         } else {
             place = Place(caller, place.sp)
         }
@@ -81,7 +82,7 @@ enum Backtrace {
 
     private static func word(_ address: UInt64) -> UInt64? {
         guard isStack(address), address % 8 == 0 else { return nil }
-        return UnsafePointer<UInt64>(bitPattern: address.uint).unsafelyUnwrapped.pointee
+        return read_word(address)
     }
 
     private static func isText(_ address: UInt64) -> Bool {
@@ -96,32 +97,48 @@ enum Backtrace {
 
     private static func printLine(_ place: Place) {
         guard isText(place.pc), let (name, start) = symbol(place.inside) else {
-            Panic.say("  \(hex: place.pc, digits: 16)\n")
+            PanicReport.say("  \(hex: place.pc, digits: 16)\n")
             return
         }
-        Panic.say("  \(hex: place.pc, digits: 16) \(name) + \(hex: place.pc - start)\n")
+        PanicReport.say("  \(hex: place.pc, digits: 16) \(name) + \(hex: place.pc - start)\n")
     }
 
-    // MARK: The tables
+    // MARK: The tables, between kernel_symbols and kernel_symbols_end
 
-    private static var tables: UnsafeRawPointer { UnsafeRawPointer(bitPattern: address_of_kernel_symbols().uint).unsafelyUnwrapped }
-    private static var functionCount: Int { Int(tables.load(as: UInt32.self)) }
+    @_lifetime(immortal)
+    private static func tables() -> RawSpan {
+        // The linker put the tables there, in read-only memory that stays.
+        let start = unsafe UnsafeRawPointer(bitPattern: address_of_kernel_symbols().uint).unsafelyUnwrapped
+        let count = Int(address_of_kernel_symbols_end() - address_of_kernel_symbols())
+        return unsafe _overrideLifetime(RawSpan(_unsafeStart: start, byteCount: count), copying: ())
+    }
+
+    private static func number(_ offset: Int) -> UInt32 { tables().littleEndian(offset, as: UInt32.self) }
+    private static var functionCount: Int { Int(number(0)) }
+    private static func functionStart(_ index: Int) -> UInt32 { number(8 + 8 * index) }
+    private static func functionName(_ index: Int) -> Int { Int(number(12 + 8 * index)) }
 
     /// The function that an address lies in.
-    private static func symbol(_ address: UInt64) -> (name: UnsafePointer<UInt8>, start: UInt64)? {
-        let entries = (tables + 8).assumingMemoryBound(to: (UInt32, UInt32).self)
+    private static func symbol(_ address: UInt64) -> (name: KernelMessage, start: UInt64)? {
         let offset = UInt32(truncatingIfNeeded: address - address_of_kernel_start())
-        guard let index = last(of: functionCount, where: { entries[$0].0 <= offset }) else { return nil }
-        return ((tables + Int(entries[index].1)).assumingMemoryBound(to: UInt8.self), address_of_kernel_start() + UInt64(entries[index].0))
+        guard let index = last(of: functionCount, where: { functionStart($0) <= offset }) else { return nil }
+        var name = KernelMessage()
+        var position = functionName(index)
+        while position < tables().byteCount, tables().littleEndian(position, as: UInt8.self) != 0 {
+            name.append(byte: tables().littleEndian(position, as: UInt8.self))
+            position += 1
+        }
+        return (name, address_of_kernel_start() + UInt64(functionStart(index)))
     }
 
     /// What is known of the frame at an instruction.
     private static func frameRow(_ address: UInt64) -> UInt32? {
-        let rows = (tables + 8 + 8 * functionCount).assumingMemoryBound(to: UInt32.self)
+        let rows = 8 + 8 * functionCount
         let place = UInt32(truncatingIfNeeded: (address - address_of_kernel_start()) / 2)
-        let count = Int((tables + 4).load(as: UInt32.self))
-        guard let index = last(of: count, where: { rows[$0] & 0x3ffff <= place }), rows[index] >> 19 != 0x1fff else { return nil }
-        return rows[index]
+        let count = Int(number(4))
+        guard let index = last(of: count, where: { number(rows + 4 * $0) & 0x3ffff <= place }) else { return nil }
+        let row = number(rows + 4 * index)
+        return row >> 19 != 0x1fff ? row : nil
     }
 
     /// The last of the first that fulfil a condition.

@@ -1,7 +1,8 @@
 // ARP for IPv4 over Ethernet (RFC 826): requests and replies, in and out, and the claim on our own address (RFC 5227).
 //
-// Promise: a reply is believed when it answers an open question; a message that carries our own Ethernet address teaches nothing; a request
-// for our address is answered in its own buffer, to the station that sent it, whether or not that station is known.
+// Promise: a reply counts when it answers an open question; a message that carries our own Ethernet address teaches
+// nothing; a request for our address is answered in its own buffer, to the station that sent it, whether or not that
+// station is known.
 
 import Storage
 
@@ -12,7 +13,9 @@ extension NetStack where Device: ~Copyable {
     @inline(never)
     mutating func inputARP(_ packet: consuming Packet, at i: InterfaceID, now: Instant) {
         let interface = interfaces.ref(i.place)
-        guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else { return drop(.arpMalformed, at: i) }
+        guard let message = ARPMessage(parsing: packet.bytes), message.senderHardware.isUnicast else {
+            return drop(.arpMalformed, at: i)
+        }
         guard message.senderHardware != interface.value.hardware else { return drop(.arpFromOurself, at: i) }
         if isContest(message, at: i) { return contest(message, at: i, now: now) }
         guard interface.value.hasAddress else { return drop(.noInterfaceAddress, at: i) }
@@ -26,10 +29,13 @@ extension NetStack where Device: ~Copyable {
     /// Learns what a message says of its sender. False when the sender cannot be a neighbour.
     private mutating func learn(from message: ARPMessage, at i: InterfaceID, mayLearn: Bool, now: Instant) -> Bool {
         let sender = IPAddress(message.senderProtocol)
-        guard message.senderProtocol.isUnicast, !interfaces[i.place].isBroadcast(message.senderProtocol) else { return false }
+        guard message.senderProtocol.isUnicast, !interfaces[i.place].isBroadcast(message.senderProtocol) else {
+            return false
+        }
         let isGateway = routes.isGateway(sender, on: i)
         guard isGateway || routes.isDirect(sender, on: i) || neighbours.find(sender, on: i) != nil else { return false }
-        let news = message.operation == .reply
+        let news =
+            message.operation == .reply
             ? neighbours.hearReply(sender, message.senderHardware, on: i, now: now, &timers)
             : neighbours.hearRequest(
                 sender, message.senderHardware, on: i, mayLearn: mayLearn, isGateway: isGateway, now: now, &timers)
@@ -47,7 +53,9 @@ extension NetStack where Device: ~Copyable {
     /// Sends what waited for a neighbour.
     mutating func sendWaiting(_ entry: Int, at i: InterfaceID, now: Instant) {
         let hardware = neighbours.entries[entry].hardware
-        while let packet = neighbours.nextReady(entry) { transmit(packet, to: hardware, type: EtherType.ipv4, at: i, now: now) }
+        while let packet = neighbours.nextReady(entry) {
+            transmit(packet, to: hardware, type: EtherType.ipv4, at: i, now: now)
+        }
     }
 
     // MARK: Our own address (RFC 5227)
@@ -56,14 +64,15 @@ extension NetStack where Device: ~Copyable {
     private func isContest(_ message: ARPMessage, at i: InterfaceID) -> Bool {
         let interface = interfaces.ref(i.place)
         if let probed = interface.value.dhcp.probedAddress {
-            let wants = message.operation == .request && message.senderProtocol == .any && message.targetProtocol == probed
+            let wants =
+                message.operation == .request && message.senderProtocol == .any && message.targetProtocol == probed
             if wants || message.senderProtocol == probed { return true }
         }
         return interface.value.hasAddress && message.senderProtocol == interface.value.address
     }
 
-    /// Defends the address. An address by hand is kept whatever others say; one from a server is given up to a station that answers
-    /// two questions sent to it alone (RFC 5227, 2.4 (c)).
+    /// Defends the address. An address by hand is kept whatever others say; one from a server is given up to a station
+    /// that answers two questions sent to it alone (RFC 5227, 2.4 (c)).
     private mutating func contest(_ message: ARPMessage, at i: InterfaceID, now: Instant) {
         drop(.arpConflict, at: i)
         let interface = interfaces.ref(i.place)
@@ -74,15 +83,19 @@ extension NetStack where Device: ~Copyable {
         }
         let isProbed = interface.value.dhcp.probedAddress != nil
         if !isProbed, interface.value.claim.defends(now: now) { announce(i, now: now) }
-        if isProbed || interface.value.dhcp.state.hasLease { interface.value.claim.suspect(message.senderHardware, now: now) }
+        if isProbed || interface.value.dhcp.state.hasLease {
+            interface.value.claim.suspect(message.senderHardware, now: now)
+        }
         if isProbed, interface.value.claim.deadline != .never {
-            interface.value.dhcp.holdProbe(until: now + AddressClaim.questionInterval * UInt64(AddressClaim.questions + 1))
+            interface.value.dhcp.holdProbe(
+                until: now + AddressClaim.questionInterval * UInt64(AddressClaim.questions + 1))
             noteDHCP(i)
         }
         claimTimer(i, now: now)
     }
 
-    private mutating func replyARP(to request: ARPMessage, in packet: consuming Packet, at i: InterfaceID, now: Instant) {
+    private mutating func replyARP(to request: ARPMessage, in packet: consuming Packet, at i: InterfaceID, now: Instant)
+    {
         let interface = interfaces.ref(i.place)
         packet.resize(to: ARPMessage.byteCount)
         var bytes = packet.mutableBytes
@@ -95,17 +108,20 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: Out
 
-    /// Asks for a neighbour's Ethernet address: all stations, or one neighbour that had it (RFC 1122, 2.3.2.1, unicast poll).
+    /// Asks for a neighbour's Ethernet address: all stations, or one neighbour that had it (RFC 1122, 2.3.2.1, unicast
+    /// poll).
     /// - Parameter sender: nil for our address; 0.0.0.0 in a probe.
     @inline(never)
     mutating func request(
-        _ wanted: IPv4Address, at i: InterfaceID, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil, now: Instant
+        _ wanted: IPv4Address, at i: InterfaceID, from neighbour: EthernetAddress?, as sender: IPv4Address? = nil,
+        now: Instant
     ) {
         let interface = interfaces.ref(i.place)
         guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return drop(.noPacket, at: i) }
         var bytes = packet.mutableBytes
         ARPMessage(
-            operation: .request, senderHardware: interface.value.hardware, senderProtocol: sender ?? interface.value.address,
+            operation: .request, senderHardware: interface.value.hardware,
+            senderProtocol: sender ?? interface.value.address,
             targetHardware: .zero, targetProtocol: wanted
         ).emit(to: &bytes)
         transmit(packet, to: neighbour ?? .broadcast, type: EtherType.arp, at: i, now: now)

@@ -1,8 +1,9 @@
 // How an interface makes its address known and defends it (RFC 5227, 2.3 and 2.4 (c)).
 //
-// Promise: two announcements two seconds apart. Another station that claims the address is contradicted at most once in ten seconds, so that
-// two stations do not shout at each other for ever. An address from a server is given up only to a station that is really there: it has
-// answered two questions that were sent to it alone. A forged message makes one such question in ten seconds, and nothing else.
+// Promise: two announcements two seconds apart. Another station that claims the address is contradicted at most once in
+// ten seconds, so that two stations do not shout at each other for ever. An address from a server is given up only to a
+// station that is really there: it has answered two questions that were sent to it alone. A forged message makes one
+// such question in ten seconds, and nothing else.
 
 struct AddressClaim {
     static var announcements: Int { 2 }
@@ -59,7 +60,8 @@ struct AddressClaim {
         rival = Rival(hardware: hardware, due: now)
     }
 
-    /// The station that is to be asked now; then the question counts as sent. A rival that has not answered in time is forgotten.
+    /// The station that is to be asked now; then the question counts as sent. A rival that has not answered in time is
+    /// forgotten.
     mutating func nextQuestion(now: Instant) -> EthernetAddress? {
         guard var asked = rival, now >= asked.due else { return nil }
         guard !asked.isAsked else {
@@ -72,8 +74,8 @@ struct AddressClaim {
         return asked.hardware
     }
 
-    /// A station has said in a reply that the address is its own: whether it has now answered all questions. A reply between the
-    /// questions answers none: its sender does not hear the questions, and proves nothing.
+    /// A station has said in a reply that the address is its own: whether it has now answered all questions. A reply
+    /// between the questions answers none: it is no proof that its sender received them.
     mutating func isProved(by hardware: EthernetAddress, now: Instant) -> Bool {
         guard var asked = rival, asked.hardware == hardware else { return false }
         guard asked.isAsked, now <= asked.due else {

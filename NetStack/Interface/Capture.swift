@@ -1,6 +1,7 @@
 // Looking at the wire: sockets that get a copy of every frame that came or went, as long as there is room.
 //
-// Promise: without such a socket, a frame costs one test. A reader that is too slow loses copies, counted by its socket; traffic loses nothing.
+// Promise: without such a socket, a frame costs one test. A reader that is too slow loses copies, counted by its
+// socket; traffic loses nothing.
 
 import Storage
 

@@ -1,4 +1,4 @@
-// Which groups the bound sockets want to hear, counted, so that a card's filter is made without a look at every socket.
+// The groups of the bound sockets, counted, so that a card's filter is made without a look at every socket.
 
 struct GroupDemand {
     private struct Group {
@@ -17,14 +17,23 @@ struct GroupDemand {
     mutating func remove(_ address: IPAddress) { change(address, by: -1) }
 
     private mutating func change(_ address: IPAddress, by difference: Int) {
-        if address.isUnspecified { return others += difference }
+        if address.isUnspecified {
+            others += difference
+            return
+        }
         guard address.isMulticast else { return }
         var free: Int?
         for i in 0..<8 {
-            if groups[i].sockets > 0, groups[i].address == address { return groups[i].sockets += difference }
+            if groups[i].sockets > 0, groups[i].address == address {
+                groups[i].sockets += difference
+                return
+            }
             if groups[i].sockets == 0 { free = i }
         }
-        guard difference > 0, let free else { return others += difference }
+        guard difference > 0, let free else {
+            others += difference
+            return
+        }
         groups[free] = Group(address: address, sockets: difference)
     }
 

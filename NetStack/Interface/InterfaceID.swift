@@ -8,7 +8,9 @@ public struct InterfaceID: Hashable, Sendable {
     @inline(__always) public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// Card number `index`, in the order in which cards were added.
-    @inline(__always) public static func card(_ index: Int) -> InterfaceID { InterfaceID(rawValue: UInt8(truncatingIfNeeded: index)) }
+    @inline(__always) public static func card(_ index: Int) -> InterfaceID {
+        InterfaceID(rawValue: UInt8(truncatingIfNeeded: index))
+    }
 
     public static let loopback = InterfaceID(rawValue: 255)
 

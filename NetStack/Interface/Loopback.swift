@@ -38,7 +38,8 @@ extension NetStack where Device: ~Copyable {
         interface.value.counters.packetsIn &+= 1
         interface.value.counters.bytesIn &+= UInt64(packet.totalCount)
         if isCapturing {
-            interface.value.capture.copy(packet, linkHeader: EthernetHeader.byteCount, isOutgoing: false, pool: pool, now: now)
+            interface.value.capture.copy(
+                packet, linkHeader: EthernetHeader.byteCount, isOutgoing: false, pool: pool, now: now)
         }
         inputIPv4(packet, Arrival(station: .zero, interface: .loopback, isToGroup: false), now: now)
     }

@@ -1,4 +1,5 @@
-// One network interface, a card's or the loopback: its addresses, counters and clients. The card itself is in the stack's device table.
+// One network interface, a card's or the loopback: its addresses, counters and clients. The card itself is in the
+// stack's device table.
 
 import Storage
 
@@ -68,7 +69,8 @@ public struct NetworkInterface: ~Copyable {
 extension NetStack where Device: ~Copyable {
     /// Adds a card. Returns its interface, nil when there are four cards already.
     public mutating func addInterface(_ device: consuming Device) -> InterfaceID? {
-        let hardware = device.hardwareAddress, mtu = device.mtu, capabilities = device.capabilities, isLinkUp = device.isLinkUp
+        let hardware = device.hardwareAddress, mtu = device.mtu, capabilities = device.capabilities,
+            isLinkUp = device.isLinkUp
         guard let index = devices.add(device) else { return nil }
         let id = InterfaceID.card(index)
         let interface = interfaces.ref(id.place)
@@ -81,7 +83,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Cards, and the loopback.
     @inline(__always)
-    public var interfaceCount: Int { devices.count + 1 }
+    public var interfaceCount: Int { devices.count &+ 1 }
     public var cardCount: Int { devices.count }
 
     @inline(__always)
@@ -104,7 +106,9 @@ extension NetStack where Device: ~Copyable {
     /// Gives an interface its address by hand; DHCP then leaves it alone. 0.0.0.0 takes the address away.
     /// - Returns: false when there is no such card.
     @discardableResult
-    public mutating func configure(_ id: InterfaceID, address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) -> Bool {
+    public mutating func configure(_ id: InterfaceID, address: IPv4Address, prefixLength: Int, gateway: IPv4Address?)
+        -> Bool
+    {
         guard isCard(id) else { return false }
         interfaces[id.place].dhcp.stop()
         noteDHCP(id)
@@ -142,12 +146,27 @@ extension NetStack where Device: ~Copyable {
     /// Sends a packet to a neighbour, at once or when its hardware address is known.
     @inline(never)
     mutating func send(_ packet: consuming Packet, toNeighbour address: IPAddress, at id: InterfaceID, now: Instant) {
-        var answer = neighbours.resolve(address, on: id, now: now, &timers)
+        let answer = neighbours.resolve(address, on: id, now: now)
+        guard case .known(let hardware) = answer else {
+            return send(packet, toNeighbour: address, answer, at: id, now: now)
+        }
+        transmit(packet, to: hardware, type: EtherType.ipv4, at: id, now: now)
+    }
+
+    /// The slow path: the neighbour is stale, being asked, or new.
+    @inline(never)
+    private mutating func send(
+        _ packet: consuming Packet, toNeighbour address: IPAddress, _ found: NeighbourAnswer, at id: InterfaceID,
+        now: Instant
+    ) {
+        var answer = found
         if case .unknown = answer {
             answer = neighbours.begin(address, on: id, isGateway: routes.isGateway(address, on: id), now: now, &timers)
         }
         switch answer {
         case .known(let hardware): transmit(packet, to: hardware, type: EtherType.ipv4, at: id, now: now)
+        case .stale(let entry):
+            transmit(packet, to: neighbours.use(entry, now: now, &timers), type: EtherType.ipv4, at: id, now: now)
         case .waits(let entry): wait(packet, at: entry, id)
         case .asks(let entry):
             wait(packet, at: entry, id)
@@ -165,7 +184,9 @@ extension NetStack where Device: ~Copyable {
 
     /// Puts the Ethernet header on and gives the frame to the card.
     @inline(never)
-    mutating func transmit(_ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, at id: InterfaceID, now: Instant) {
+    mutating func transmit(
+        _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, at id: InterfaceID, now: Instant
+    ) {
         let interface = interfaces.ref(id.place)
         guard packet.prepend(EthernetHeader.byteCount) else { return drop(.tooLarge, at: id) }
         var bytes = packet.mutableBytes

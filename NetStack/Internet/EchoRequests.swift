@@ -12,7 +12,8 @@ extension NetStack where Device: ~Copyable {
     public mutating func startEcho(
         to destination: IPAddress, payloadCount: Int, sequence: UInt16, timeout: Duration, now: Instant
     ) throws(EchoError) -> Int {
-        guard !destination.isMulticast, !destination.isBroadcast, let address = destination.ipv4, !address.isThisNetwork else {
+        guard !destination.isMulticast, !destination.isBroadcast, let address = destination.ipv4, !address.isThisNetwork
+        else {
             throw .badAddress
         }
         guard let route = route(to: destination) else { throw hasAddresses ? .noRoute : .noInterface }
@@ -27,7 +28,8 @@ extension NetStack where Device: ~Copyable {
         slot.sentAt = now
         slot.deadline = now + timeout
         guard let number = echoes.begin(slot, &timers, &random) else { throw .tooManyRequests }
-        let envelope = Envelope(protocolNumber: IPProtocol.icmp, source: sourceAddress(for: route, to: address), destination: address)
+        let envelope = Envelope(
+            protocolNumber: IPProtocol.icmp, source: sourceAddress(for: route, to: address), destination: address)
         do throws(EchoError) {
             output(try request(echoes.slots[number]), envelope, by: route, now: now)
         } catch {
@@ -71,7 +73,9 @@ extension NetStack where Device: ~Copyable {
 
     /// What became of a request: nil while it is under way; else the slot is free again.
     public mutating func takeEcho(_ slot: Int) -> EchoOutcome? {
-        guard slot >= 0, slot < StackLimit.echoes, case .done(let outcome) = echoes.slots[slot].state else { return nil }
+        guard slot >= 0, slot < StackLimit.echoes, case .done(let outcome) = echoes.slots[slot].state else {
+            return nil
+        }
         echoes.free(slot, &timers)
         return outcome
     }

@@ -1,7 +1,7 @@
 // Echo requests under way (the ping system call): a fixed table of slots, each found again by its identifier.
 //
-// Promise: a slot is answered once, by a reply that matches in identifier, sequence number, address and length, by an ICMP error about our
-// request, by a neighbour that does not answer ARP, or by its deadline, whichever comes first.
+// Promise: a slot is answered once, by a reply that matches in identifier, sequence number, address and length, by an
+// ICMP error about our request, by a neighbour that does not answer ARP, or by its deadline, whichever comes first.
 
 import Storage
 
@@ -83,9 +83,11 @@ struct EchoTable: ~Copyable {
             let last = slots[i].identifier
             slots[i] = slot
             slots[i].state = .waiting
-            // The slot in the lower bits; the others are drawn anew, other than last time, so that a late reply does not fit.
+            // The slot in the lower bits; the others are drawn anew, other than last time, so that a late reply does
+            // not fit.
             repeat {
-                slots[i].identifier = UInt16(truncatingIfNeeded: random.number()) & ~UInt16(StackLimit.echoes - 1) | UInt16(i)
+                slots[i].identifier =
+                    UInt16(truncatingIfNeeded: random.number()) & ~UInt16(StackLimit.echoes - 1) | UInt16(i)
             } while slots[i].identifier == last
             timers.set(.echo(i), at: slot.deadline)
             return i
@@ -94,7 +96,9 @@ struct EchoTable: ~Copyable {
     }
 
     /// Ends a request that is under way.
-    mutating func complete(_ i: Int, _ outcome: EchoOutcome, _ timers: inout TimerQueue, _ completions: inout CompletionList) {
+    mutating func complete(
+        _ i: Int, _ outcome: EchoOutcome, _ timers: inout TimerQueue, _ completions: inout CompletionList
+    ) {
         guard slots[i].isWaiting else { return }
         timers.cancel(.echo(i))
         slots[i].state = .done(outcome)
@@ -110,14 +114,16 @@ struct EchoTable: ~Copyable {
     /// The slot that waits for this; the identifier names it.
     func find(_ identifier: UInt16, _ sequence: UInt16, _ destination: IPAddress) -> Int? {
         let i = Int(identifier & UInt16(StackLimit.echoes - 1))
-        guard slots[i].isWaiting, slots[i].identifier == identifier, slots[i].sequence == sequence, slots[i].destination == destination
+        guard slots[i].isWaiting, slots[i].identifier == identifier, slots[i].sequence == sequence,
+            slots[i].destination == destination
         else { return nil }
         return i
     }
 
     /// Every request on its way to this neighbour has failed.
     mutating func fail(
-        nextHop: IPAddress, on interface: InterfaceID, _ error: EchoError, _ timers: inout TimerQueue, _ completions: inout CompletionList
+        nextHop: IPAddress, on interface: InterfaceID, _ error: EchoError, _ timers: inout TimerQueue,
+        _ completions: inout CompletionList
     ) {
         for i in 0..<slots.count where slots[i].nextHop == nextHop && slots[i].interface == interface {
             complete(i, .failed(error), &timers, &completions)

@@ -1,4 +1,5 @@
-// Datagrams in pieces (RFC 791, 3.2; RFC 1122, 3.3.2 and 3.3.3): cutting what is too large for the way, and handing on what was put together.
+// Datagrams in pieces (RFC 791, 3.2; RFC 1122, 3.3.2 and 3.3.3): cutting what is too large for the way, and handing on
+// what was put together.
 
 extension NetStack where Device: ~Copyable {
     /// The most bytes after the IPv4 header that a datagram can have.
@@ -6,8 +7,8 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: Out
 
-    /// Sends a datagram that is larger than the way takes. Parts of a train become fragments without a copy, as many of them in one
-    /// as fit.
+    /// Sends a datagram that is larger than the way takes. Parts of a train become fragments without a copy, as many of
+    /// them in one as fit.
     @inline(never)
     mutating func outputFragments(_ packet: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
         packet.completeChecksum()  // no card can: it sees the pieces only
@@ -23,8 +24,8 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// Takes what goes into one fragment: at most `limit` bytes, and a multiple of 8 unless it is the last. nil, and counted, when
-    /// there is no packet for a copy.
+    /// Takes what goes into one fragment: at most `limit` bytes, and a multiple of 8 unless it is the last. nil, and
+    /// counted, when there is no packet for a copy.
     private mutating func nextFragment(of parts: inout PacketQueue, limit: Int, at id: InterfaceID) -> Packet? {
         guard var piece = parts.removeFirst() else { return nil }
         var count = piece.count
@@ -45,7 +46,9 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Moves the bytes beyond a multiple of 8 to the front of the part that follows.
-    private mutating func alignEnd(of piece: consuming Packet, _ count: Int, before parts: inout PacketQueue, at id: InterfaceID) -> Packet? {
+    private mutating func alignEnd(
+        of piece: consuming Packet, _ count: Int, before parts: inout PacketQueue, at id: InterfaceID
+    ) -> Packet? {
         let surplus = count & 7
         guard count > surplus, var next = parts.removeFirst(), next.prepend(surplus) else {
             drop(.tooLarge, at: id)
@@ -65,11 +68,15 @@ extension NetStack where Device: ~Copyable {
     }
 
     private mutating func emit(
-        _ piece: consuming Packet, _ envelope: Envelope, _ identification: UInt16, at offset: Int, isLast: Bool, by route: Route,
+        _ piece: consuming Packet, _ envelope: Envelope, _ identification: UInt16, at offset: Int, isLast: Bool,
+        by route: Route,
         now: Instant
     ) {
         let fragment = UInt16(truncatingIfNeeded: offset / 8) | (isLast ? 0 : 0x2000)
-        guard prependIPv4(&piece, payloadCount: piece.totalCount, envelope, identification: identification, fragment: fragment) else {
+        guard
+            prependIPv4(
+                &piece, payloadCount: piece.totalCount, envelope, identification: identification, fragment: fragment)
+        else {
             return drop(.tooLarge, at: route.interface)
         }
         forward(piece, to: envelope.destination, by: route, now: now)
@@ -90,7 +97,7 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// Gives up a datagram whose time is over, and tells its sender (RFC 1122, 3.3.2).
+    /// Gives up a datagram whose time is over, and sends its sender an error (RFC 1122, 3.3.2).
     mutating func reassemblyTimer(_ slot: Int, now: Instant) {
         guard var expired = reassembly.expire(slot) else { return }
         drop(.ipReassemblyTimedOut, at: expired.interface)

@@ -34,7 +34,8 @@ extension NetStack where Device: ~Copyable {
         bytes.setByte(ICMPType.echoReply, 0)
         bytes.setBE16(
             Checksum.update(
-                header.checksum, from: UInt16(ICMPType.echoRequest) << 8 | code, to: UInt16(ICMPType.echoReply) << 8 | code), 2)
+                header.checksum, from: UInt16(ICMPType.echoRequest) << 8 | code,
+                to: UInt16(ICMPType.echoReply) << 8 | code), 2)
     }
 
     @inline(__always)
@@ -42,12 +43,15 @@ extension NetStack where Device: ~Copyable {
         Envelope(protocolNumber: IPProtocol.icmp, source: ip.destination, destination: ip.source)
     }
 
-    private mutating func inputEchoReply(_ header: ICMPHeader, _ ip: IPv4Header, byteCount: Int, at i: InterfaceID, now: Instant) {
+    private mutating func inputEchoReply(
+        _ header: ICMPHeader, _ ip: IPv4Header, byteCount: Int, at i: InterfaceID, now: Instant
+    ) {
         guard let slot = echoes.find(header.identifier, header.sequence, IPAddress(ip.source)),
             byteCount == echoes.slots[slot].payloadCount + ICMPHeader.byteCount
         else { return drop(.icmpUnexpectedReply, at: i) }
         let reply = EchoReply(
-            roundTrip: now - echoes.slots[slot].sentAt, timeToLive: ip.timeToLive, byteCount: byteCount, sequence: header.sequence)
+            roundTrip: now - echoes.slots[slot].sentAt, timeToLive: ip.timeToLive, byteCount: byteCount,
+            sequence: header.sequence)
         echoes.complete(slot, .reply(reply), &timers, &completions)
     }
 }

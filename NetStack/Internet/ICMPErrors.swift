@@ -1,5 +1,5 @@
-// ICMP errors (RFC 792; RFC 1122, 3.2.2): those that we send, never about a broadcast, a later fragment or another error, and not many;
-// and those that others send about our packets.
+// ICMP errors (RFC 792; RFC 1122, 3.2.2): those that we send, never about a broadcast, a later fragment or another
+// error, and not many; and those that others send about our packets.
 
 /// The errors that a host sends.
 struct ICMPError {
@@ -46,7 +46,9 @@ struct ICMPComplaint {
         let start = ICMPHeader.byteCount
         guard bytes.byteCount >= start + 20 + 8 else { return nil }
         let quotedLength = Int(bytes.byte(start) & 15) * 4
-        guard bytes.byte(start) >> 4 == 4, quotedLength >= 20, start + quotedLength + 8 <= bytes.byteCount else { return nil }
+        guard bytes.byte(start) >> 4 == 4, quotedLength >= 20, start + quotedLength + 8 <= bytes.byteCount else {
+            return nil
+        }
         error = Self.error(header)
         nextHopMTU = Int(header.sequence)
         self.reporter = reporter
@@ -80,11 +82,14 @@ struct ICMPComplaint {
 extension NetStack where Device: ~Copyable {
     // MARK: Out
 
-    /// Tells the sender of a unicast datagram what is wrong with it, in the very buffer. The packet starts behind its IPv4 header, whose
-    /// bytes still stand in front of it.
+    /// Tells the sender of a unicast datagram what is wrong with it, in the very buffer. The packet starts behind its
+    /// IPv4 header, whose bytes still stand in front of it.
     @inline(never)
-    mutating func sendError(_ error: ICMPError, about packet: consuming Packet, _ ip: IPv4Header, _ arrival: Arrival, now: Instant) {
-        guard !ip.destination.isMulticast, !ip.destination.isBroadcast, ip.source.isUnicast || ip.source.isLoopback else { return }
+    mutating func sendError(
+        _ error: ICMPError, about packet: consuming Packet, _ ip: IPv4Header, _ arrival: Arrival, now: Instant
+    ) {
+        guard !ip.destination.isMulticast, !ip.destination.isBroadcast, ip.source.isUnicast || ip.source.isLoopback
+        else { return }
         guard errorLimiter.allows(now: now) else { return drop(.icmpErrorLimited, at: arrival.interface) }
         guard let route = route(backTo: IPAddress(ip.source), arrival), packet.prepend(ip.headerLength) else { return }
         // The header and the first 8 bytes of what it carries (RFC 792).
@@ -92,13 +97,16 @@ extension NetStack where Device: ~Copyable {
         guard packet.prepend(ICMPHeader.byteCount) else { return }
         var bytes = packet.mutableBytes
         ICMPHeader(type: error.type, code: error.code).emit(to: &bytes)
-        output(packet, Envelope(protocolNumber: IPProtocol.icmp, source: ip.destination, destination: ip.source), by: route, now: now)
+        output(
+            packet, Envelope(protocolNumber: IPProtocol.icmp, source: ip.destination, destination: ip.source),
+            by: route, now: now)
     }
 
     // MARK: In
 
     /// Takes an error message.
-    mutating func inputError(_ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: InterfaceID, now: Instant) {
+    mutating func inputError(_ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: InterfaceID, now: Instant)
+    {
         guard let complaint = ICMPComplaint(bytes, header, from: ip.source) else { return drop(.icmpTooShort, at: i) }
         guard isOwn(IPAddress(complaint.source)) else { return drop(.icmpUnexpectedReply, at: i) }
         let first = bytes.be16(complaint.quoted), second = bytes.be16(complaint.quoted + 2)
@@ -106,7 +114,8 @@ extension NetStack where Device: ~Copyable {
         switch complaint.protocolNumber {
         case IPProtocol.udp:
             isOurs = report(
-                complaint.socketError, by: complaint.reporter, local: first, remote: Endpoint(complaint.destination, second))
+                complaint.socketError, by: complaint.reporter, local: first,
+                remote: Endpoint(complaint.destination, second))
         case IPProtocol.icmp where bytes.byte(complaint.quoted) == ICMPType.echoRequest:
             let sequence = bytes.be16(complaint.quoted + 6)
             if let slot = echoes.find(bytes.be16(complaint.quoted + 4), sequence, IPAddress(complaint.destination)) {
@@ -134,15 +143,20 @@ extension NetStack where Device: ~Copyable {
         let bytes = packet.bytes
         let ip: IPv4Header
         do { ip = try IPv4Header(parsing: bytes) } catch { return }
-        guard ip.protocolNumber == IPProtocol.udp, ip.fragment & 0x1fff == 0, bytes.byteCount >= ip.headerLength + 4 else { return }
+        guard ip.protocolNumber == IPProtocol.udp, ip.fragment & 0x1fff == 0, bytes.byteCount >= ip.headerLength + 4
+        else { return }
         _ = report(
             .hostUnreachable, by: ip.source, local: bytes.be16(ip.headerLength),
             remote: Endpoint(ip.destination, bytes.be16(ip.headerLength + 2)))
     }
 
     /// Notes an error at the socket that it is about. False when there is none.
-    private mutating func report(_ error: SocketError, by reporter: IPv4Address, local port: UInt16, remote: Endpoint) -> Bool {
-        guard let socket = sockets.report(error, by: IPAddress(reporter), local: port, remote: remote) else { return false }
+    private mutating func report(_ error: SocketError, by reporter: IPv4Address, local port: UInt16, remote: Endpoint)
+        -> Bool
+    {
+        guard let socket = sockets.report(error, by: IPAddress(reporter), local: port, remote: remote) else {
+            return false
+        }
         arrived(at: socket)
         return true
     }

@@ -1,4 +1,4 @@
-// IPv4: what a host checks before it believes a packet (RFC 1122, 3.2.1), and sending.
+// IPv4: the checks of a received packet (RFC 1122, 3.2.1), and sending.
 
 import Storage
 
@@ -8,7 +8,9 @@ extension NetStack where Device: ~Copyable {
     @inline(never)
     mutating func inputIPv4(_ packet: consuming Packet, _ link: Arrival, now: Instant) {
         let header: IPv4Header
-        do { header = try IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount) } catch { return drop(Self.reason(error), at: link.interface) }
+        do { header = try IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount) } catch {
+            return drop(Self.reason(error), at: link.interface)
+        }
         var arrival = link
         if !link.interface.isLoopback {
             if let reason = check(header, &arrival) { return drop(reason, at: link.interface) }
@@ -42,15 +44,20 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// Looks whether the addresses are right for us, and notes whether the packet is to others too. Returns why it is dropped; nil: it is not.
+    /// Looks whether the addresses are right for us, and notes whether the packet is to others too. Returns why it is
+    /// dropped; nil: it is not.
     @inline(__always)
     private func check(_ header: IPv4Header, _ arrival: inout Arrival) -> DropReason? {
         let interface = interfaces.ref(arrival.interface.place)
-        guard interface.value.hasAddress, isPossibleSource(header.source, at: interface) else { return refuse(header, &arrival) }
+        guard interface.value.hasAddress, isPossibleSource(header.source, at: interface) else {
+            return refuse(header, &arrival)
+        }
         if header.destination == interface.value.address {
             return arrival.isToGroup ? .ipUnicastInBroadcastFrame : nil  // RFC 1122, 3.3.6
         }
-        guard header.destination.isMulticast || interface.value.isBroadcast(header.destination) else { return refuse(header, &arrival) }
+        guard header.destination.isMulticast || interface.value.isBroadcast(header.destination) else {
+            return refuse(header, &arrival)
+        }
         arrival.isToGroup = true
         return nil
     }
@@ -63,7 +70,9 @@ extension NetStack where Device: ~Copyable {
     /// Lets a datagram through, for the DHCP client alone, that is not for an address of ours.
     @inline(never)
     private func refuse(_ header: IPv4Header, _ arrival: inout Arrival) -> DropReason? {
-        guard interfaces[arrival.interface.place].dhcp.awaitsReply, header.protocolNumber == IPProtocol.udp, header.source.isUnicast else {
+        guard interfaces[arrival.interface.place].dhcp.awaitsReply, header.protocolNumber == IPProtocol.udp,
+            header.source.isUnicast
+        else {
             return reasonOfRefusal(header, at: arrival.interface)
         }
         arrival.isUnclaimed = true
@@ -76,7 +85,9 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Drops what `refuse` let through and the DHCP client does not want.
-    mutating func dropUnclaimed(_ header: IPv4Header, at id: InterfaceID) { drop(reasonOfRefusal(header, at: id), at: id) }
+    mutating func dropUnclaimed(_ header: IPv4Header, at id: InterfaceID) {
+        drop(reasonOfRefusal(header, at: id), at: id)
+    }
 
     // MARK: Out
 
@@ -96,7 +107,8 @@ extension NetStack where Device: ~Copyable {
         guard packet.prepend(IPv4Header.leastByteCount) else { return false }
         var bytes = packet.mutableBytes
         IPv4Header(
-            payloadCount: payloadCount, identification: identification, fragment: fragment, timeToLive: envelope.timeToLive,
+            payloadCount: payloadCount, identification: identification, fragment: fragment,
+            timeToLive: envelope.timeToLive,
             protocolNumber: envelope.protocolNumber, source: envelope.source, destination: envelope.destination
         ).emit(to: &bytes)
         return true
@@ -109,7 +121,11 @@ extension NetStack where Device: ~Copyable {
         guard payloadCount + IPv4Header.leastByteCount <= mtu(of: route, to: IPAddress(envelope.destination)) else {
             return outputFragments(payload, envelope, by: route, now: now)
         }
-        guard prependIPv4(&payload, payloadCount: payloadCount, envelope, identification: identifications.next(for: envelope.destination)) else { return drop(.tooLarge, at: route.interface) }
+        guard
+            prependIPv4(
+                &payload, payloadCount: payloadCount, envelope,
+                identification: identifications.next(for: envelope.destination))
+        else { return drop(.tooLarge, at: route.interface) }
         forward(payload, to: envelope.destination, by: route, now: now)
     }
 
@@ -124,7 +140,9 @@ extension NetStack where Device: ~Copyable {
             if interfaces[route.interface.place].isBroadcast(destination) {
                 transmit(packet, to: .broadcast, type: EtherType.ipv4, at: route.interface, now: now)
             } else if destination.isMulticast {
-                transmit(packet, to: EthernetAddress(group: destination), type: EtherType.ipv4, at: route.interface, now: now)
+                transmit(
+                    packet, to: EthernetAddress(group: destination), type: EtherType.ipv4, at: route.interface, now: now
+                )
             } else {
                 send(packet, toNeighbour: IPAddress(destination), at: route.interface, now: now)
             }

@@ -1,14 +1,14 @@
 // What routers said about the largest packet that gets through to a destination (RFC 1191): a small table that forgets.
 //
-// Promise: a limit is never raised by a message, never under 552 bytes, and forgotten after ten minutes; a flood of forged messages costs
-// at most eight entries.
+// Promise: a limit is never raised by a message, never under 552 bytes, and forgotten after ten minutes; a flood of
+// forged messages costs at most eight entries.
 
 import Storage
 
 struct PathMTUTable: ~Copyable {
     /// RFC 1191, 6.3: so long until a larger size may be tried.
     static var lifetime: Duration { .seconds(600) }
-    /// The smallest limit that is believed. 68 would be legal, and is only useful to keep a host busy with fragments.
+    /// The smallest limit that is accepted. 68 would be legal, and is only useful to keep a host busy with fragments.
     static var least: Int { 552 }
 
     private struct Entry {
@@ -43,7 +43,8 @@ struct PathMTUTable: ~Copyable {
             if entries[i].expires < entries[place].expires { place = i }
         }
         let known = entries[place].destination == destination ? entries[place].limit : .max
-        entries[place] = Entry(destination: destination, limit: max(Self.least, min(limit, known)), expires: now + Self.lifetime)
+        entries[place] = Entry(
+            destination: destination, limit: max(Self.least, min(limit, known)), expires: now + Self.lifetime)
         isEmpty = false
         timers.set(.pathMTU, at: firstExpiry)
     }
@@ -51,7 +52,9 @@ struct PathMTUTable: ~Copyable {
     /// When the first entry expires.
     private var firstExpiry: Instant {
         var first = Instant.never
-        for i in 0..<entries.count where !entries[i].destination.isUnspecified { first = min(first, entries[i].expires) }
+        for i in 0..<entries.count where !entries[i].destination.isUnspecified {
+            first = min(first, entries[i].expires)
+        }
         return first
     }
 

@@ -1,8 +1,8 @@
 // Putting datagrams together again (RFC 791, 3.2; RFC 815; RFC 1122, 3.3.2), within bounds.
 //
-// Promise: a datagram is complete when every byte of it came exactly once, or it is dropped: pieces that overlap with other content are an
-// attack or a fault, and never mixed (RFC 1858, RFC 5722). At most sixteen datagrams and `packetLimit` packets wait, for at most 30
-// seconds; the one that began first makes room.
+// Promise: a datagram is complete when every byte of it came exactly once, or it is dropped: pieces that overlap with
+// other content are an attack or a fault, and never mixed (RFC 1858, RFC 5722). At most sixteen datagrams and
+// `packetLimit` packets wait, for at most 30 seconds; the one that began first makes room.
 
 import Storage
 
@@ -64,7 +64,8 @@ struct Reassembly: ~Copyable {
 
     /// Takes a fragment: what follows its IPv4 header, no padding.
     mutating func add(
-        _ piece: consuming Packet, _ header: IPv4Header, at interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
+        _ piece: consuming Packet, _ header: IPv4Header, at interface: InterfaceID, now: Instant,
+        _ timers: inout TimerQueue
     ) -> ReassemblyOutcome {
         let offset = Int(header.fragment & 0x1fff) * 8
         let pieceCount = piece.totalCount, parts = piece.partCount
@@ -147,7 +148,8 @@ struct Reassembly: ~Copyable {
         }
     }
 
-    /// Gives up the datagram of a slot whose timer was due: its fragment zero, if that came, and a header. nil when the slot is free.
+    /// Gives up the datagram of a slot whose timer was due: its fragment zero, if that came, and a header. nil when the
+    /// slot is free.
     mutating func expire(_ i: Int) -> ExpiredDatagram? {
         guard slots[i].isUsed else { return nil }
         let header = slots[i].header, interface = slots[i].interface
@@ -189,8 +191,11 @@ extension PacketQueue {
         var result = Insertion.done
         forEach { other in
             let otherEnd = other.offset + other.totalCount
-            if other.offset == offset, otherEnd == end { result = .duplicate }
-            else if result == .done, other.offset < end, otherEnd > offset { result = .overlap }
+            if other.offset == offset, otherEnd == end {
+                result = .duplicate
+            } else if result == .done, other.offset < end, otherEnd > offset {
+                result = .overlap
+            }
         }
         if result == .done { insert(piece) { $0.offset > offset } }
         return result

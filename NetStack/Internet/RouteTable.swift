@@ -1,7 +1,8 @@
 // Where packets go (RFC 1122, 3.3.1; RFC 1812, 5.2.4.3): a fixed table in which the longest prefix wins.
 //
-// Promise: entries stand in the order of their prefixes, the longest first, and among equals in the order in which they came: the first that
-// fits is the best. The table knows nothing of links; whether an interface can carry packets is asked when a route is looked for.
+// Promise: entries stand in the order of their prefixes, the longest first, and among equals in the order in which they
+// came: the first that fits is the best. The table holds nothing about links; whether an interface can carry packets is
+// an argument of the look-up.
 
 import Storage
 
@@ -31,7 +32,8 @@ public struct RouteEntry: Equatable, Sendable {
 
     /// nil when the prefix length is impossible, or the address has bits beyond it.
     public init?(
-        _ destination: IPAddress, prefixLength: Int, gateway: IPAddress = .unspecified, interface: InterfaceID, isStatic: Bool = false
+        _ destination: IPAddress, prefixLength: Int, gateway: IPAddress = .unspecified, interface: InterfaceID,
+        isStatic: Bool = false
     ) {
         guard prefixLength >= 0, prefixLength <= 128 else { return nil }
         mask = Self.mask(prefixLength)
@@ -45,7 +47,8 @@ public struct RouteEntry: Equatable, Sendable {
 
     /// The same for an IPv4 network, whose prefix is 0 to 32 bits long.
     public init?(
-        _ destination: IPv4Address, prefixLength: Int, gateway: IPv4Address? = nil, interface: InterfaceID, isStatic: Bool = false
+        _ destination: IPv4Address, prefixLength: Int, gateway: IPv4Address? = nil, interface: InterfaceID,
+        isStatic: Bool = false
     ) {
         guard prefixLength >= 0, prefixLength <= 32 else { return nil }
         self.init(
@@ -112,14 +115,16 @@ public struct RouteTable: ~Copyable {
         return false
     }
 
-    /// Adds an entry behind those that are as specific. False when the table is full or has one with this destination, prefix and
-    /// interface already.
+    /// Adds an entry behind those that are as specific. False when the table is full or has one with this destination,
+    /// prefix and interface already.
     mutating func insert(_ entry: RouteEntry) -> Bool {
         guard count < StackLimit.routes else { return false }
         var place = count
         for i in stride(from: count - 1, through: 0, by: -1) {
             let other = entries[i]
-            if other.destination == entry.destination, other.prefixLength == entry.prefixLength, other.interface == entry.interface {
+            if other.destination == entry.destination, other.prefixLength == entry.prefixLength,
+                other.interface == entry.interface
+            {
                 return false
             }
             if other.prefixLength < entry.prefixLength { place = i }

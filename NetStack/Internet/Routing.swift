@@ -37,7 +37,8 @@ public enum RouteError: Error, Equatable {
 extension NetStack where Device: ~Copyable {
     // MARK: The table
 
-    /// Gives an interface its IPv4 address: the routes that came with the old one go, those to the new network and to its router come.
+    /// Gives an interface its IPv4 address: the routes that came with the old one go, those to the new network and to
+    /// its router come.
     mutating func assign(_ i: InterfaceID, _ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
         let interface = interfaces.ref(i.place)
         interface.value.configure(address, prefixLength: prefixLength, gateway: gateway)
@@ -63,7 +64,8 @@ extension NetStack where Device: ~Copyable {
 
     private mutating func routesChanged() {
         for i in 0..<neighbours.entries.count where neighbours.entries[i].isUsed {
-            neighbours.entries[i].isGateway = routes.isGateway(neighbours.entries[i].address, on: neighbours.entries[i].interface)
+            neighbours.entries[i].isGateway = routes.isGateway(
+                neighbours.entries[i].address, on: neighbours.entries[i].interface)
         }
     }
 
@@ -78,7 +80,8 @@ extension NetStack where Device: ~Copyable {
             chosen = chosen ?? i
         }
         guard let i = chosen, isCard(i),
-            let entry = RouteEntry(destination, prefixLength: prefixLength, gateway: gateway, interface: i, isStatic: true)
+            let entry = RouteEntry(
+                destination, prefixLength: prefixLength, gateway: gateway, interface: i, isStatic: true)
         else { throw .malformed }
         guard routes.count < StackLimit.routes else { throw .tableFull }
         guard routes.insert(entry) else { throw .exists }
@@ -87,12 +90,16 @@ extension NetStack where Device: ~Copyable {
 
     /// The interface on whose network an address is.
     private func link(to address: IPAddress) -> InterfaceID? {
-        for place in 1..<interfaceCount where routes.isDirect(address, on: InterfaceID(place: place)) { return InterfaceID(place: place) }
+        for place in 1..<interfaceCount where routes.isDirect(address, on: InterfaceID(place: place)) {
+            return InterfaceID(place: place)
+        }
         return nil
     }
 
     /// Takes out the lines for a network; through `interface` only, unless it is nil.
-    public mutating func removeRoute(to destination: IPAddress, prefixLength: Int, interface: InterfaceID?) throws(RouteError) {
+    public mutating func removeRoute(to destination: IPAddress, prefixLength: Int, interface: InterfaceID?)
+        throws(RouteError)
+    {
         let removed = routes.remove {
             $0.destination == destination && $0.prefixLength == prefixLength && !$0.interface.isLoopback
                 && (interface == nil || $0.interface == interface)
@@ -108,12 +115,15 @@ extension NetStack where Device: ~Copyable {
     func isOwn(_ address: IPAddress) -> Bool {
         guard let address = address.ipv4 else { return false }
         if address.isLoopback { return true }
-        for place in 1..<interfaceCount where interfaces[place].address == address && interfaces[place].hasAddress { return true }
+        for place in 1..<interfaceCount where interfaces[place].address == address && interfaces[place].hasAddress {
+            return true
+        }
         return false
     }
 
-    /// The way to a destination: to ourselves, or by the most specific route whose interface has a link; nil when there is none.
-    /// The limited broadcast goes out by the first interface that has an address; groups without a route of their own do too.
+    /// The way to a destination: to ourselves, or by the most specific route whose interface has a link; nil when there
+    /// is none. The limited broadcast goes out by the first interface that has an address; groups without a route of
+    /// their own do too.
     @inline(never)
     func route(to destination: IPAddress) -> Route? {
         if isOwn(destination) { return .loopback }
@@ -125,11 +135,14 @@ extension NetStack where Device: ~Copyable {
         return Route(interface: routes.interface(line), hop: isDirect ? .neighbour : .line(line))
     }
 
-    /// The way back to the sender of a packet that has arrived: straight to the station that the frame came from, when that is on the
-    /// interface that leads to the sender. No neighbour entry is made for it, so a flood of requests fills no table.
+    /// The way back to the sender of a packet that has arrived: straight to the station that the frame came from, when
+    /// that is on the interface that leads to the sender. No neighbour entry is made for it, so a flood of requests
+    /// fills no table.
     func route(backTo sender: IPAddress, _ arrival: Arrival) -> Route? {
         guard let route = route(to: sender) else { return nil }
-        guard !route.interface.isLoopback, route.interface == arrival.interface, arrival.station.isUnicast else { return route }
+        guard !route.interface.isLoopback, route.interface == arrival.interface, arrival.station.isUnicast else {
+            return route
+        }
         return Route(interface: route.interface, hop: .station(arrival.station))
     }
 

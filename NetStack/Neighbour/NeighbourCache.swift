@@ -1,15 +1,18 @@
-// The neighbour cache of all interfaces, for ARP and Neighbour Discovery alike (RFC 4861, 5.1; RFC 826; RFC 1122, 2.3.2): a hash table of
-// fixed size, and the packets that wait for answers.
+// The neighbour cache of all interfaces, for ARP and Neighbour Discovery alike (RFC 4861, 5.1; RFC 826; RFC 1122,
+// 2.3.2): a hash table of fixed size, and the packets that wait for answers.
 //
-// Promise: at most one question a second for each neighbour; a bounded number of packets wait for a bounded time. Entries without an answer
-// have a small share of their own, of which the oldest leaves first; among the others, the stale one that was not used for longest makes
-// room; a reachable neighbour, a gateway and an entry made by hand never do. The cache sends nothing itself: it says what is to be sent.
+// Promise: at most one question a second for each neighbour; a bounded number of packets wait for a bounded time.
+// Entries without an answer have a small share of their own, of which the oldest leaves first; among the others, the
+// stale one that was not used for longest makes room; a reachable neighbour, a gateway and an entry made by hand never
+// do. The cache sends nothing itself: it says what is to be sent.
 
 import Storage
 
 /// What to do with a packet for a neighbour.
 enum NeighbourAnswer {
     case known(EthernetAddress)
+    /// Known, but not confirmed for some time: `use` notes that it is used.
+    case stale(Int)
     /// There is no entry: `begin` makes one.
     case unknown
     /// The packet waits at this entry.
@@ -36,11 +39,11 @@ struct NeighbourCache: ~Copyable {
     private var oldest: Int16 = -1
     private var newest: Int16 = -1
     private(set) var incompleteCount = 0
-    private var permanentCount = 0
+    var permanentCount = 0
     /// Packets that wait in all entries.
-    private var waitingCount = 0
+    var waitingCount = 0
 
-    /// - Parameter key: random; a sender who does not know it cannot make entries share one chain.
+    /// - Parameter key: random; a sender that does not know it cannot make entries share one chain.
     init(_ memory: inout TableMemory, key: UInt64) {
         entries = memory.table(Self.capacity) { NeighbourEntry() }
         chains = memory.table(Self.chainCount) { -1 }
@@ -73,25 +76,29 @@ struct NeighbourCache: ~Copyable {
         let state = entries[index].state(at: now)
         return Neighbour(
             address: entries[index].address, interface: entries[index].interface,
-            hardware: state == .incomplete ? nil : entries[index].hardware, state: state, reachableUntil: entries[index].reachableUntil)
+            hardware: state == .incomplete ? nil : entries[index].hardware, state: state,
+            reachableUntil: entries[index].reachableUntil)
     }
 
     /// Where to send a packet for a neighbour.
     @inline(__always)
-    mutating func resolve(
-        _ address: IPAddress, on interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
-    ) -> NeighbourAnswer {
+    func resolve(_ address: IPAddress, on interface: InterfaceID, now: Instant) -> NeighbourAnswer {
         guard let i = find(address, on: interface) else { return .unknown }
         let entry = entries.ref(i)
         entry.value.lastUse = now
         switch entry.value.state(at: now) {
         case .incomplete: return .waits(i)
-        case .stale:
-            entry.value.state = .delay
-            timers.set(.neighbour(i), at: now + NeighbourLimit.delayFirstProbe)
-            return .known(entry.value.hardware)
+        case .stale: return .stale(i)
         case .reachable, .delay, .probe, .permanent: return .known(entry.value.hardware)
         }
+    }
+
+    /// A stale neighbour is used: unless it is confirmed, it will be asked. Returns its address, which is used
+    /// meanwhile.
+    mutating func use(_ i: Int, now: Instant, _ timers: inout TimerQueue) -> EthernetAddress {
+        entries[i].state = .delay
+        timers.set(.neighbour(i), at: now + NeighbourLimit.delayFirstProbe)
+        return entries[i].hardware
     }
 
     /// Makes an entry for an address that has none, where packets can wait.
@@ -99,8 +106,12 @@ struct NeighbourCache: ~Copyable {
     mutating func begin(
         _ address: IPAddress, on interface: InterfaceID, isGateway: Bool, now: Instant, _ timers: inout TimerQueue
     ) -> NeighbourAnswer {
-        if incompleteCount >= StackLimit.incompleteNeighbours, let oldest = oldestIncomplete() { remove(oldest, &timers) }
-        guard incompleteCount < StackLimit.incompleteNeighbours, let i = place(now: now, &timers) ?? dropIncomplete(&timers) else {
+        if incompleteCount >= StackLimit.incompleteNeighbours, let oldest = oldestIncomplete() {
+            remove(oldest, &timers)
+        }
+        guard incompleteCount < StackLimit.incompleteNeighbours,
+            let i = place(now: now, &timers) ?? dropIncomplete(&timers)
+        else {
             return .full
         }
         enter(i, address, on: interface, isGateway: isGateway, now: now)
@@ -115,7 +126,9 @@ struct NeighbourCache: ~Copyable {
     mutating func wait(_ packet: consuming Packet, at i: Int) -> Packet? {
         entries[i].waiting.append(packet)
         waitingCount += 1
-        guard entries[i].waiting.count > NeighbourLimit.waiting || waitingCount > NeighbourLimit.waitingInAll else { return nil }
+        guard entries[i].waiting.count > NeighbourLimit.waiting || waitingCount > NeighbourLimit.waitingInAll else {
+            return nil
+        }
         waitingCount -= 1
         return entries[i].waiting.removeFirst()
     }
@@ -130,7 +143,7 @@ struct NeighbourCache: ~Copyable {
     // MARK: Room
 
     /// A free entry, or that of the stale neighbour that was not used for longest; nil when there is neither.
-    private mutating func place(now: Instant, _ timers: inout TimerQueue) -> Int? {
+    mutating func place(now: Instant, _ timers: inout TimerQueue) -> Int? {
         if firstFree >= 0 { return Int(firstFree) }
         var best: Int?
         for i in 0..<Self.capacity where entries[i].state(at: now) == .stale && !entries[i].isGateway {
@@ -142,7 +155,7 @@ struct NeighbourCache: ~Copyable {
         return best
     }
 
-    private mutating func dropIncomplete(_ timers: inout TimerQueue) -> Int? {
+    mutating func dropIncomplete(_ timers: inout TimerQueue) -> Int? {
         guard let oldest = oldestIncomplete() else { return nil }
         remove(oldest, &timers)
         return oldest
@@ -156,7 +169,7 @@ struct NeighbourCache: ~Copyable {
     }
 
     /// Takes the first free entry for an address.
-    private mutating func enter(_ i: Int, _ address: IPAddress, on interface: InterfaceID, isGateway: Bool, now: Instant) {
+    mutating func enter(_ i: Int, _ address: IPAddress, on interface: InterfaceID, isGateway: Bool, now: Instant) {
         precondition(Int(firstFree) == i, "a neighbour's entry is taken that is not the first free one")
         firstFree = entries[i].next
         let chain = chain(address, interface)
@@ -192,140 +205,22 @@ struct NeighbourCache: ~Copyable {
     }
 
     /// Puts an entry at the end of the incomplete ones.
-    private mutating func link(_ i: Int) {
+    mutating func link(_ i: Int) {
         incompleteCount += 1
         entries[i].older = newest
         entries[i].newer = -1
-        if newest >= 0 { entries[Int(newest)].newer = Int16(truncatingIfNeeded: i) } else { oldest = Int16(truncatingIfNeeded: i) }
+        if newest >= 0 {
+            entries[Int(newest)].newer = Int16(truncatingIfNeeded: i)
+        } else {
+            oldest = Int16(truncatingIfNeeded: i)
+        }
         newest = Int16(truncatingIfNeeded: i)
     }
 
-    private mutating func unlink(_ i: Int) {
+    mutating func unlink(_ i: Int) {
         incompleteCount -= 1
         let older = entries[i].older, newer = entries[i].newer
         if older >= 0 { entries[Int(older)].newer = newer } else { oldest = newer }
         if newer >= 0 { entries[Int(newer)].older = older } else { newest = older }
-    }
-
-    // MARK: What neighbours say
-
-    /// What a message of a neighbour's means.
-    enum News {
-        /// Nothing new.
-        case nothing
-        /// A reply to no open question.
-        case unsolicited
-        /// The address is known now: packets that wait at this entry may leave.
-        case answered(Int)
-        /// It contradicts what is known: this neighbour is to be asked, at the hardware address that it had.
-        case contradicted(Int)
-    }
-
-    /// Takes a reply: it counts when it answers an open question, and only from the station that was asked when one was.
-    mutating func hearReply(
-        _ address: IPAddress, _ hardware: EthernetAddress, on interface: InterfaceID, now: Instant, _ timers: inout TimerQueue
-    ) -> News {
-        guard let i = find(address, on: interface) else { return .unsolicited }
-        switch entries[i].state {
-        case .incomplete: break
-        case .probe: guard entries[i].hardware == hardware else { return .unsolicited }
-        case .reachable, .stale, .delay: return entries[i].hardware == hardware ? .unsolicited : contradict(i, now: now, &timers)
-        case .permanent: return .unsolicited
-        }
-        complete(i, hardware, .reachable, now: now, &timers)
-        return .answered(i)
-    }
-
-    /// Takes what a neighbour says of itself when it asks: a new one is believed until it is used (stale) when `mayLearn`.
-    mutating func hearRequest(
-        _ address: IPAddress, _ hardware: EthernetAddress, on interface: InterfaceID, mayLearn: Bool, isGateway: Bool, now: Instant,
-        _ timers: inout TimerQueue
-    ) -> News {
-        guard let i = find(address, on: interface) else {
-            guard mayLearn, let i = place(now: now, &timers) else { return .nothing }
-            enter(i, address, on: interface, isGateway: isGateway, now: now)
-            entries[i].state = .stale
-            entries[i].hardware = hardware
-            return .nothing
-        }
-        switch entries[i].state {
-        case .incomplete:
-            complete(i, hardware, .stale, now: now, &timers)
-            return .answered(i)
-        case .probe, .permanent: return .nothing
-        case .reachable, .stale, .delay: return entries[i].hardware == hardware ? .nothing : contradict(i, now: now, &timers)
-        }
-    }
-
-    private mutating func complete(
-        _ i: Int, _ hardware: EthernetAddress, _ state: NeighbourState, now: Instant, _ timers: inout TimerQueue
-    ) {
-        if entries[i].state == .incomplete { unlink(i) }
-        timers.cancel(.neighbour(i))
-        entries[i].hardware = hardware
-        entries[i].state = state
-        entries[i].reachableUntil = now + NeighbourLimit.reachableTime
-    }
-
-    /// Another station claims a neighbour's address: the neighbour itself is asked, at most once a second.
-    private mutating func contradict(_ i: Int, now: Instant, _ timers: inout TimerQueue) -> News {
-        guard now >= entries[i].quietUntil else { return .nothing }
-        probe(i, now: now, &timers)
-        return .contradicted(i)
-    }
-
-    private mutating func probe(_ i: Int, now: Instant, _ timers: inout TimerQueue) {
-        entries[i].state = .probe
-        entries[i].questions = 1
-        entries[i].quietUntil = now + NeighbourLimit.retransmission
-        timers.set(.neighbour(i), at: now + NeighbourLimit.retransmission)
-    }
-
-    // MARK: Time
-
-    /// What to do when a neighbour's timer is due.
-    enum Step: ~Copyable {
-        /// Ask: everyone on the link, or (probing) this neighbour alone.
-        case ask(EthernetAddress?)
-        /// Given up, with the packets that waited.
-        case failed(PacketQueue)
-    }
-
-    mutating func timeout(_ i: Int, now: Instant, _ timers: inout TimerQueue) -> Step {
-        if entries[i].state == .delay {
-            probe(i, now: now, &timers)
-            return .ask(entries[i].hardware)
-        }
-        guard Int(entries[i].questions) < NeighbourLimit.questions else {
-            var waiting = PacketQueue()
-            swap(&waiting, &entries[i].waiting)
-            waitingCount -= waiting.count
-            remove(i, &timers)
-            return .failed(waiting)
-        }
-        entries[i].questions += 1
-        timers.set(.neighbour(i), at: now + NeighbourLimit.retransmission)
-        return .ask(entries[i].state == .probe ? entries[i].hardware : nil)
-    }
-
-    // MARK: By hand
-
-    /// Makes an entry that stays. Returns it, for the packets that waited there; nil when there is no room for another.
-    mutating func makePermanent(
-        _ address: IPAddress, _ hardware: EthernetAddress, on interface: InterfaceID, isGateway: Bool, now: Instant,
-        _ timers: inout TimerQueue
-    ) -> Int? {
-        if let i = find(address, on: interface) {
-            guard entries[i].state == .permanent || permanentCount < NeighbourLimit.permanent else { return nil }
-            if entries[i].state != .permanent { permanentCount += 1 }
-            complete(i, hardware, .permanent, now: now, &timers)
-            return i
-        }
-        guard permanentCount < NeighbourLimit.permanent, let i = place(now: now, &timers) ?? dropIncomplete(&timers) else { return nil }
-        enter(i, address, on: interface, isGateway: isGateway, now: now)
-        entries[i].state = .stale
-        permanentCount += 1
-        complete(i, hardware, .permanent, now: now, &timers)
-        return i
     }
 }

@@ -1,4 +1,5 @@
-// A neighbour: what is known of the station that has an address on an interface's network, and how sure that is (RFC 4861, 5.1 and 7.3.2).
+// A neighbour: what is known of the station that has an address on an interface's network, and how sure that is (RFC
+// 4861, 5.1 and 7.3.2).
 
 /// Times and bounds, as RFC 4861, 10 names them.
 public enum NeighbourLimit {
@@ -34,7 +35,7 @@ public enum NeighbourState: UInt8, Sendable {
     case permanent
 }
 
-/// A neighbour, as the cache knows it.
+/// A neighbour, as the cache has it.
 public struct Neighbour: Sendable {
     public let address: IPAddress
     public let interface: InterfaceID

@@ -18,11 +18,13 @@ extension NetStack where Device: ~Copyable {
     /// Makes a neighbour known by hand: it is not asked for, and not forgotten.
     /// - Returns: false when there is no way to it without a router, or no room.
     public mutating func addNeighbour(_ address: IPAddress, _ hardware: EthernetAddress, now: Instant) -> Bool {
-        guard hardware.isUnicast, !isOwn(address), let route = route(to: address), case .neighbour = route.hop, !route.interface.isLoopback
+        guard hardware.isUnicast, !isOwn(address), let route = route(to: address), case .neighbour = route.hop,
+            !route.interface.isLoopback
         else { return false }
         let i = route.interface
-        guard let entry = neighbours.makePermanent(
-            address, hardware, on: i, isGateway: routes.isGateway(address, on: i), now: now, &timers)
+        guard
+            let entry = neighbours.makePermanent(
+                address, hardware, on: i, isGateway: routes.isGateway(address, on: i), now: now, &timers)
         else { return false }
         sendWaiting(entry, at: i, now: now)
         flush()

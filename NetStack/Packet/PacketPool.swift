@@ -86,6 +86,7 @@ public struct PacketPool: @unchecked Sendable {
 
     @inline(never)
     func putBack(_ buffer: PacketBuffer) {
+        // The pool's state and buffers stay as long as the pool; the buffer is one of them.
         let state = unsafe state
         let index = unsafe UInt64((buffer.address &- UInt(bitPattern: base)) / UInt(Self.bufferSize))
         var old = unsafe state.pointee.head.load(ordering: .relaxed)

@@ -7,7 +7,8 @@ enum ChaCha20 {
     ///   - nonce: 96 bits.
     static func block(key: [8 of UInt32], counter: UInt32, nonce: [3 of UInt32]) -> [16 of UInt32] {
         var start: [16 of UInt32] = [
-            0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574, 0, 0, 0, 0, 0, 0, 0, 0, counter, nonce[0], nonce[1], nonce[2],
+            0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574, 0, 0, 0, 0, 0, 0, 0, 0, counter, nonce[0], nonce[1],
+            nonce[2],
         ]
         for i in 0..<8 { start[4 + i] = key[i] }
         var state = start

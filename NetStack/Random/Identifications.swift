@@ -1,5 +1,5 @@
-// Identifications of IPv4 datagrams (RFC 791, 3.2): a counter for each of many sets of destinations, each begun at random, so that what one
-// destination sees says nothing about the datagrams to another (RFC 7739, 5.3).
+// Identifications of IPv4 datagrams (RFC 791, 3.2): a counter for each of many sets of destinations, each begun at
+// random, so that what one destination sees says nothing about the datagrams to another (RFC 7739, 5.3).
 
 import Storage
 

@@ -1,7 +1,8 @@
 // Random numbers that cannot be guessed from others: ChaCha20 with fast key erasure.
 //
-// Promise: who sees any number of outputs learns nothing of the others; who sees the generator's state learns nothing of the outputs
-// before. Each block of key stream makes the next key first and outputs after it, and every output is erased when it is taken.
+// Promise: any number of outputs says nothing of the others, and the generator's state says nothing of the outputs
+// before it. Each block of key stream makes the next key first and outputs after it, and every output is erased when it
+// is taken.
 
 /// A source of random numbers, as good as its key.
 public struct RandomGenerator: Sendable {

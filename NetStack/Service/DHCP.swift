@@ -1,14 +1,15 @@
 // DHCP in the stack: the client's messages on the wire, and the wire's messages to the client.
 //
-// An interface without an address sends from 0.0.0.0:68 to 255.255.255.255:67, and takes replies there to any address that the server
-// chose: as long as the client waits for one, and for nothing else.
+// An interface without an address sends from 0.0.0.0:68 to 255.255.255.255:67, and takes replies there to any address
+// that the server chose: as long as the client waits for one, and for nothing else.
 
 import Storage
 
 extension NetStack where Device: ~Copyable {
     // MARK: Commands
 
-    /// Begins to ask for an address, unless that is under way or done. An address of the interface's stays until a lease replaces it.
+    /// Begins to ask for an address, unless that is under way or done. An address of the interface's stays until a
+    /// lease replaces it.
     /// - Returns: false when there is no such card.
     @discardableResult
     public mutating func startDHCP(_ i: InterfaceID, now: Instant) -> Bool {
@@ -36,12 +37,13 @@ extension NetStack where Device: ~Copyable {
         return true
     }
 
-    /// Until when it is worth waiting for a lease before a packet is sent there: while there is no way, and an interface has just begun
-    /// to ask for its address. nil: there is a way, or none is to be expected.
+    /// Until when it is worth waiting for a lease before a packet is sent there: while there is no way, and an
+    /// interface has just begun to ask for its address. nil: there is a way, or none is to be expected.
     public func leaseWait(to destination: IPAddress, now: Instant) -> Instant? {
         guard route(to: destination) == nil else { return nil }
         var end: Instant?
-        for place in 1..<interfaceCount where interfaces[place].dhcp.isActive && !interfaces[place].dhcp.state.hasLease {
+        for place in 1..<interfaceCount where interfaces[place].dhcp.isActive && !interfaces[place].dhcp.state.hasLease
+        {
             let hope = interfaces[place].dhcp.startedAt + Self.leaseHope
             if hope > now { end = max(end ?? .start, hope) }
         }
@@ -51,7 +53,7 @@ extension NetStack where Device: ~Copyable {
     /// How long a first answer may take: two transmissions, and the probes.
     public static var leaseHope: Duration { .seconds(6) }
 
-    /// Sets the client's timer, and lists what its caller is to hear of. After each call of the client's.
+    /// Sets the client's timer, and lists a change as completed. Called after each call of the client's.
     mutating func noteDHCP(_ i: InterfaceID) {
         let interface = interfaces.ref(i.place)
         timers.set(.dhcp(i), at: interface.value.dhcp.deadline)
@@ -62,7 +64,7 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: Out
 
-    /// Does what the client wants done.
+    /// Takes the steps of the client that are due.
     mutating func runDHCP(_ i: InterfaceID, now: Instant) {
         let interface = interfaces.ref(i.place)
         while let action = interface.value.dhcp.next(now: now) {
@@ -83,7 +85,8 @@ extension NetStack where Device: ~Copyable {
 
     /// - Parameter hardware: where to, when that is known; else the broadcast, or what ARP says.
     private mutating func send(
-        _ message: DHCPMessage, from source: IPv4Address, to destination: IPv4Address, at i: InterfaceID, hardware: EthernetAddress?, now: Instant
+        _ message: DHCPMessage, from source: IPv4Address, to destination: IPv4Address, at i: InterfaceID,
+        hardware: EthernetAddress?, now: Instant
     ) {
         let header = UDPHeader(
             sourcePort: DHCPPort.client, destinationPort: DHCPPort.server, payloadCount: DHCPMessage.byteCount)
@@ -107,7 +110,8 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: In
 
-    /// Takes a whole UDP datagram to the client's port, from its UDP header on. This is the one way in, whatever address it was sent to.
+    /// Takes a whole UDP datagram to the client's port, from its UDP header on. This is the one way in, whatever
+    /// address it was sent to.
     mutating func inputDHCP(_ packet: consuming Packet, _ udp: UDPHeader, _ arrival: Arrival, now: Instant) {
         let i = arrival.interface
         guard udp.sourcePort == DHCPPort.server else { return drop(.dhcpUnexpected, at: i) }
@@ -117,7 +121,9 @@ extension NetStack where Device: ~Copyable {
         let reply: DHCPReply
         do { reply = try DHCPReply(parsing: packet.bytes) } catch { return drop(.dhcpMalformed, at: i) }
         let sender = arrival.station.isUnicast ? arrival.station : .broadcast
-        guard interfaces[i.place].dhcp.receive(reply, from: sender, now: now) else { return drop(.dhcpUnexpected, at: i) }
+        guard interfaces[i.place].dhcp.receive(reply, from: sender, now: now) else {
+            return drop(.dhcpUnexpected, at: i)
+        }
         runDHCP(i, now: now)
     }
 }

@@ -1,106 +1,37 @@
-// The DHCP client of one interface (RFC 2131, 4.4), as a state machine without a wire: replies, conflicts and time go in, what is to be
-// done comes out of `next`.
+// The DHCP client of one interface (RFC 2131, 4.4), as a state machine without a wire: replies, conflicts and time go
+// in, what is to be done comes out of `next`.
 //
-// Promise: messages at the RFC's intervals and not more often, whatever a server does; an address only as long as its lease; nothing from a
-// reply that does not fit the exchange.
-
-public enum DHCPState: UInt8, Sendable {
-    /// Not asked to do anything.
-    case stopped
-    /// About to ask, at once or after a pause (INIT).
-    case initial
-    /// Asking who offers an address.
-    case selecting
-    /// Asking one server for the address that it offered.
-    case requesting
-    /// Granted; asking by ARP whether somebody has the address all the same (RFC 5227).
-    case probing
-    case bound
-    /// After T1: asking the server for more time.
-    case renewing
-    /// After T2: asking any server.
-    case rebinding
-    /// The link was away: asking whether the address is still right here (INIT-REBOOT, RFC 2131, 3.2), and using it meanwhile.
-    case rebooting
-
-    /// The interface has its address from a lease.
-    public var hasLease: Bool { rawValue >= DHCPState.bound.rawValue }
-}
-
-/// What went wrong last, since the client was started or got a lease.
-public enum DHCPProblem: UInt8, Sendable {
-    case none
-    /// No server answers.
-    case silence
-    /// A server refused an address (NAK).
-    case refusal
-    /// Somebody uses the address that was granted.
-    case conflict
-    /// The lease ran out.
-    case expiry
-}
-
-/// Intervals and bounds.
-public enum DHCPTime {
-    /// Between transmissions: 4 s, doubling up to 64 s, each 1 s more or less at random (RFC 2131, 4.1).
-    public static var firstDelay: Duration { .seconds(4) }
-    public static var greatestDelay: Duration { .seconds(64) }
-    /// Between requests for one offer and asking anew.
-    public static var requests: Int { 4 }
-    /// Requests after the link was away, before the old lease is taken to be good (RFC 2131, 3.2, 3).
-    public static var rebootRequests: Int { 3 }
-    /// Two probes; the address is ours when nobody objected this long after the second. Shorter than RFC 5227 has it (1 to 2 s), so that
-    /// the network is there when the first command is typed.
-    public static var probes: Int { 2 }
-    public static var probeInterval: Duration { .milliseconds(200) }
-    /// After a conflict (RFC 2131, 3.1, 5).
-    public static var pauseAfterConflict: Duration { .seconds(10) }
-    /// After a NAK, so that a server that refuses all is not asked as fast as it answers.
-    public static var pauseAfterRefusal: Duration { .seconds(1) }
-    /// The least between two requests to renew (RFC 2131, 4.4.5).
-    public static var leastRenewal: Duration { .seconds(60) }
-}
-
-/// What the interface is to do.
-enum DHCPAction {
-    /// To a server that is known, by unicast, or to all.
-    case send(DHCPMessage, to: IPv4Address?)
-    /// Ask by ARP who has this address, from nobody's.
-    case probe(IPv4Address)
-    /// Take the lease's address and routes.
-    case take(DHCPLease)
-    /// Give up the address.
-    case drop
-}
+// Promise: messages at the RFC's intervals and not more often, whatever a server does; an address only as long as its
+// lease; nothing from a reply that does not fit the exchange.
 
 /// One per interface.
 public struct DHCPClient {
-    public private(set) var state = DHCPState.stopped
-    public private(set) var problem = DHCPProblem.none
+    public internal(set) var state = DHCPState.stopped
+    public internal(set) var problem = DHCPProblem.none
     /// While requesting and probing: what is offered. From bound on: what we have.
-    public private(set) var lease: DHCPLease?
-    /// When `next` has something to say.
-    public private(set) var deadline = Instant.never
+    public internal(set) var lease: DHCPLease?
+    /// When `next` returns a step.
+    public internal(set) var deadline = Instant.never
     /// The instants of T1, T2 and the lease's end.
-    public private(set) var renewsAt = Instant.never
-    public private(set) var rebindsAt = Instant.never
-    public private(set) var expiresAt = Instant.never
+    public internal(set) var renewsAt = Instant.never
+    public internal(set) var rebindsAt = Instant.never
+    public internal(set) var expiresAt = Instant.never
     /// When asking began.
-    public private(set) var startedAt = Instant.start
-    /// State or lease changed, and nobody was told yet.
+    public internal(set) var startedAt = Instant.start
+    /// State or lease changed, and that is not listed yet.
     var hasChanged = false
     /// Where the server's last reply came from: the next hop to it.
-    private(set) var serverHardware = EthernetAddress.broadcast
+    var serverHardware = EthernetAddress.broadcast
 
-    private let hardware: EthernetAddress
+    let hardware: EthernetAddress
     private var random: RandomGenerator
-    private var transaction: UInt32 = 0
-    private var transmissions = 0
+    var transaction: UInt32 = 0
+    var transmissions = 0
     private var requestedAt = Instant.start
     /// The interface uses the lease's address.
     private var isConfigured = false
     private var mustTake = false
-    private var mustDecline = false
+    var mustDecline = false
     private var mustDrop = false
 
     init(_ hardware: EthernetAddress, random: RandomGenerator) {
@@ -111,7 +42,9 @@ public struct DHCPClient {
     public var isActive: Bool { state != .stopped }
 
     /// Waits for a reply that may come to an address which the interface does not have.
-    var awaitsReply: Bool { state == .selecting || state == .requesting || state == .renewing || state == .rebinding || state == .rebooting }
+    var awaitsReply: Bool {
+        state == .selecting || state == .requesting || state == .renewing || state == .rebinding || state == .rebooting
+    }
 
     // MARK: Commands
 
@@ -147,7 +80,8 @@ public struct DHCPClient {
         enter(.stopped, until: .never)
     }
 
-    /// Stops. Returns what to tell the server when there was a lease (RFC 2131, 4.4.6): then the address is to be given up, too.
+    /// Stops. Returns the message for the server when there was a lease (RFC 2131, 4.4.6): then the address is to be
+    /// given up, too.
     mutating func release(now: Instant) -> DHCPMessage? {
         var message: DHCPMessage?
         if state.hasLease, let lease {
@@ -164,7 +98,7 @@ public struct DHCPClient {
 
     // MARK: Time
 
-    /// What is to be done now; call until nil.
+    /// The next step that is due; call until nil.
     mutating func next(now: Instant) -> DHCPAction? {
         if mustDecline, let lease {
             mustDecline = false
@@ -240,7 +174,7 @@ public struct DHCPClient {
         return .probe(lease.address)
     }
 
-    private mutating func bind(_ lease: DHCPLease) {
+    mutating func bind(_ lease: DHCPLease) {
         self.lease = lease
         renewsAt = instant(lease.renewalTime)
         rebindsAt = instant(lease.rebindingTime)
@@ -285,19 +219,19 @@ public struct DHCPClient {
         enter(state, until: now)
     }
 
-    private mutating func enter(_ state: DHCPState, until deadline: Instant) {
+    mutating func enter(_ state: DHCPState, until deadline: Instant) {
         if self.state != state { hasChanged = true }
         self.state = state
         self.deadline = deadline
     }
 
-    private mutating func restart(at instant: Instant) {
+    mutating func restart(at instant: Instant) {
         if state.hasLease { startedAt = instant }
         enter(.initial, until: instant)
     }
 
     /// Lets go of the lease, and of the address if it was in use.
-    private mutating func forget() {
+    mutating func forget() {
         lease = nil
         mustTake = false
         if isConfigured { mustDrop = true }
@@ -305,65 +239,6 @@ public struct DHCPClient {
         renewsAt = .never
         rebindsAt = .never
         expiresAt = .never
-    }
-
-    // MARK: What arrives
-
-    /// Takes a reply from the station `sender`. False: it does not fit what was asked.
-    mutating func receive(_ reply: DHCPReply, from sender: EthernetAddress, now: Instant) -> Bool {
-        guard awaitsReply, reply.transaction == transaction, reply.hardware == hardware else { return false }
-        switch (state, reply.type) {
-        case (.selecting, .offer):
-            guard let offer = DHCPLease(reply) else { return false }
-            lease = offer
-            transmissions = 0
-            enter(.requesting, until: now)
-        case (.requesting, .ack):
-            guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
-            lease = grant
-            transmissions = 0
-            serverHardware = sender
-            enter(.probing, until: now)
-        case (.renewing, .ack), (.rebinding, .ack), (.rebooting, .ack):
-            guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
-            serverHardware = sender
-            hasChanged = true
-            bind(grant)
-        case (.requesting, .nak), (.renewing, .nak), (.rebinding, .nak), (.rebooting, .nak):
-            guard let server = reply.server, state == .rebinding || state == .rebooting || server == lease?.server else { return false }
-            forget()
-            problem = .refusal
-            restart(at: now + DHCPTime.pauseAfterRefusal)
-        default: return false
-        }
-        return true
-    }
-
-    /// From the server that was asked (when rebinding or rebooting: any), for the address that was asked for.
-    private func isExpected(_ grant: DHCPLease) -> Bool {
-        grant.address == lease?.address && (state == .rebinding || state == .rebooting || grant.server == lease?.server)
-    }
-
-    /// The address that is being probed, and not in use yet.
-    var probedAddress: IPv4Address? { state == .probing ? lease?.address : nil }
-
-    /// Does not take the address that is being probed before this instant: a station that claims it is being asked.
-    mutating func holdProbe(until instant: Instant) {
-        if state == .probing { deadline = max(deadline, instant) }
-    }
-
-    /// Another station uses the address: declines it, drops it if it was in use, and asks for another after a pause (RFC 5227, 2.4).
-    /// False when the address is not from a lease.
-    mutating func loseAddress(now: Instant) -> Bool {
-        guard state.hasLease || state == .probing, let lease else { return false }
-        if state.hasLease {
-            forget()
-            self.lease = lease  // the message names it
-        }
-        mustDecline = true
-        problem = .conflict
-        restart(at: now + DHCPTime.pauseAfterConflict)
-        return true
     }
 
     // MARK: Pieces

@@ -17,7 +17,8 @@ public struct DHCPLease: Sendable {
 
     public static var forEver: UInt32 { .max }
 
-    /// nil when something that a lease needs is missing or cannot be: a host's address, a contiguous mask, a server, a time above 0.
+    /// nil when something that a lease needs is missing or cannot be: a host's address, a contiguous mask, a server, a
+    /// time above 0.
     public init?(_ reply: DHCPReply) {
         guard let server = reply.server, server.isUnicast, let time = reply.leaseTime, time > 0 else { return nil }
         guard reply.address.isUnicast else { return nil }

@@ -1,4 +1,5 @@
-// DHCP messages as a client writes them (RFC 2131, 2; RFC 2132): the BOOTP fields, the magic cookie, options, and padding.
+// DHCP messages as a client writes them (RFC 2131, 2; RFC 2132): the BOOTP fields, the magic cookie, options, and
+// padding.
 //
 // Every message is 300 bytes long: the least that BOOTP relays and some servers take (RFC 1542, 2.1).
 

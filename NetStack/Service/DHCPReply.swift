@@ -1,9 +1,10 @@
 // DHCP messages as a server writes them: read, checked, and made a lease of.
 //
-// Promise: no length, count or option from outside is believed before it was checked against the bytes that there are. An option that
-// decides something (type, server, mask, lease time, overload) and has the wrong length makes the message malformed; another is passed over.
+// Promise: no length, count or option from outside is used before it was checked against the bytes that there are. An
+// option that decides something (type, server, mask, lease time, overload) and has the wrong length makes the message
+// malformed; another is passed over.
 
-/// Why a message is not believed.
+/// Why a message is refused.
 public enum DHCPReplyError: Error {
     case tooShort, notAReply, notEthernet, noCookie, badOption, noMessageType
 }
@@ -11,7 +12,7 @@ public enum DHCPReplyError: Error {
 public struct DHCPReply {
     public private(set) var type = DHCPMessageType.discover
     public let transaction: UInt32
-    /// chaddr: whom it is for.
+    /// chaddr: the client that it is for.
     public let hardware: EthernetAddress
     /// yiaddr: the address that is given.
     public let address: IPv4Address
@@ -119,7 +120,8 @@ public struct DHCPNameServers: Sendable {
     }
 }
 
-/// A domain name of letters, digits, hyphens, underscores and dots; empty when none was given, or anything else (it will be shown).
+/// A domain name of letters, digits, hyphens, underscores and dots; empty when none was given, or anything else (it
+/// will be shown).
 public struct DHCPDomain: Sendable {
     public static var limit: Int { 64 }
 

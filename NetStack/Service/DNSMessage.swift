@@ -1,7 +1,7 @@
 // DNS messages as a stub resolver needs them (RFC 1035): a question out, addresses and aliases in.
 //
-// Promise: parsing reads nothing outside the message, follows compression pointers only backwards (so that it ends), and believes only
-// answers to the question that was asked.
+// Promise: parsing reads nothing outside the message, follows compression pointers only backwards (so that it ends),
+// and believes only answers to the question that was asked.
 
 /// A domain name in the wire's form: labels with their lengths in front, a zero at the end; letters in lower case.
 public struct DNSName: ~Copyable {
@@ -24,7 +24,9 @@ public struct DNSName: ~Copyable {
 
     /// Adds a label behind those that are there; false when it is empty, longer than 63 bytes, or too much.
     mutating func append(_ label: RawSpan) -> Bool {
-        guard label.byteCount > 0, label.byteCount <= 63, count + 1 + label.byteCount <= Self.capacity else { return false }
+        guard label.byteCount > 0, label.byteCount <= 63, count + 1 + label.byteCount <= Self.capacity else {
+            return false
+        }
         bytes[count - 1] = UInt8(label.byteCount)
         for i in 0..<label.byteCount { bytes[count + i] = Self.lower(label.byte(i)) }
         count += 1 + label.byteCount
@@ -64,8 +66,8 @@ public struct DNSName: ~Copyable {
 }
 
 extension DNSName {
-    /// Becomes the name that lies at `offset` in a message, and moves `offset` behind it. False when that one is malformed; what this
-    /// name is then, is not said.
+    /// Becomes the name that lies at `offset` in a message, and moves `offset` behind it. False when that one is
+    /// malformed; what this name is then, is not said.
     public mutating func parse(_ message: RawSpan, at offset: inout Int) -> Bool {
         bytes[0] = 0
         count = 1
@@ -82,7 +84,9 @@ extension DNSName {
                     offset = after ?? at
                     return true
                 }
-                guard at + length <= message.byteCount, append(message.extracting(at..<at + length)) else { return false }
+                guard at + length <= message.byteCount, append(message.extracting(at..<at + length)) else {
+                    return false
+                }
                 at += length
             case 3:
                 guard at + 1 < message.byteCount else { return false }
@@ -117,7 +121,7 @@ public enum DNSVerdict: Equatable {
     case alias
     /// There is no such name, or it has no address.
     case nothing
-    /// This server cannot tell.
+    /// This server has no answer.
     case failure
 }
 
@@ -164,7 +168,8 @@ public enum DNSMessage {
     ///   - timeToLive: seconds, the least on that way; 0 when nothing is said.
     /// - Returns: nil when the message is malformed, or no answer to this question.
     static func parseAnswer(
-        _ message: RawSpan, identifier: UInt16, name: inout DNSName, addresses: inout AddressList, timeToLive: inout UInt32
+        _ message: RawSpan, identifier: UInt16, name: inout DNSName, addresses: inout AddressList,
+        timeToLive: inout UInt32
     ) -> DNSVerdict? {
         guard message.byteCount >= DNSField.headerCount, message.be16(0) == identifier else { return nil }
         let flags = message.be16(2)
@@ -194,7 +199,9 @@ public enum DNSMessage {
             var target: Int?
             offset = records
             for _ in 0..<count {
-                guard found.parse(message, at: &offset), let record = Record(parsing: message, at: &offset) else { return nil }
+                guard found.parse(message, at: &offset), let record = Record(parsing: message, at: &offset) else {
+                    return nil
+                }
                 guard record.isIN, found == owner else { continue }
                 if record.type == DNSField.typeA, record.dataCount == 4 {
                     addresses.append(IPv4Address(bits: message.be32(record.dataOffset)))

@@ -1,5 +1,5 @@
-// A socket: what a number that a program has stands for. Each kind keeps its state in a table of its own; a new kind is a case here, and
-// files of its own.
+// A socket: what a number that a program has stands for. Each kind keeps its state in a table of its own; a new kind is
+// a case here, and files of its own.
 
 import Storage
 

@@ -1,8 +1,8 @@
 // All sockets of a stack: numbers, the state behind them, ports and queues.
 //
-// Promise: a datagram goes to one socket, the one whose addresses fit most closely, or is dropped under a counted reason; the users'
-// sockets together hold a limited share of the pool, so that readers that sleep do not stop the cards. The stack's own sockets have numbers
-// and queues that no user's socket takes.
+// Promise: a datagram goes to one socket, the one whose addresses fit most closely, or is dropped under a counted
+// reason; the users' sockets together hold a limited share of the pool, so that readers that sleep do not stop the
+// cards. The stack's own sockets have numbers and queues that no user's socket takes.
 
 import Storage
 
@@ -125,7 +125,8 @@ struct SocketTable: ~Copyable {
 
     // MARK: Ports
 
-    /// Gives a socket its local address; port 0 takes a free one of the dynamic ports at random (RFC 6335: 49152 and up; RFC 6056, 3.3.1).
+    /// Gives a socket its local address; port 0 takes a free one of the dynamic ports at random (RFC 6335: 49152 and
+    /// up; RFC 6056, 3.3.1).
     mutating func bind(_ i: Int, to wanted: Endpoint, _ random: inout RandomGenerator) throws(SocketError) {
         guard let socket = udp(i) else { throw .noDestination }
         var local = wanted
@@ -241,7 +242,8 @@ struct SocketTable: ~Copyable {
         return packet
     }
 
-    /// Notes an error about a datagram of ours at the socket that is connected there, and returns that; nil when there is none.
+    /// Notes an error about a datagram of ours at the socket that is connected there, and returns that; nil when there
+    /// is none.
     mutating func report(_ error: SocketError, by reporter: IPAddress, local port: UInt16, remote: Endpoint) -> Int? {
         var i = ports.first(port)
         while i >= 0 {

@@ -23,8 +23,8 @@ struct UDPSocket: ~Copyable {
     var isBound: Bool { local.port != 0 }
     var isReadable: Bool { !received.packets.isEmpty || pendingError != nil }
 
-    /// How closely the socket fits a datagram: connected to its sender before bound to its destination before bound to any address;
-    /// -1: not at all.
+    /// How closely the socket fits a datagram: connected to its sender before bound to its destination before bound to
+    /// any address; -1: not at all.
     @inline(__always)
     func score(_ destination: Endpoint, from source: Endpoint) -> Int {
         guard local.port == destination.port else { return -1 }

@@ -1,5 +1,5 @@
-// Time as the stack knows it: instants of a clock that never goes back, and durations between them. Nanoseconds, and never a trap: what
-// is out of range ends at the end of the range.
+// Time in the stack: instants of a clock that never goes back, and durations between them. Nanoseconds, and never a
+// trap: what is out of range ends at the end of the range.
 
 /// A length of time in nanoseconds, up to 584 years.
 public struct Duration: Comparable, Hashable, Sendable {
@@ -11,8 +11,12 @@ public struct Duration: Comparable, Hashable, Sendable {
     /// Longer than anything.
     public static let infinite = Duration(nanoseconds: .max)
 
-    @inline(__always) public static func seconds(_ count: UInt64) -> Duration { Duration(nanoseconds: 1_000_000_000) * count }
-    @inline(__always) public static func milliseconds(_ count: UInt64) -> Duration { Duration(nanoseconds: 1_000_000) * count }
+    @inline(__always) public static func seconds(_ count: UInt64) -> Duration {
+        Duration(nanoseconds: 1_000_000_000) * count
+    }
+    @inline(__always) public static func milliseconds(_ count: UInt64) -> Duration {
+        Duration(nanoseconds: 1_000_000) * count
+    }
 
     /// Whole seconds.
     @inline(__always) public var seconds: UInt64 { nanoseconds / 1_000_000_000 }
@@ -35,7 +39,9 @@ public struct Duration: Comparable, Hashable, Sendable {
     }
 
     /// - Parameter divisor: above 0.
-    @inline(__always) public static func / (a: Duration, divisor: UInt64) -> Duration { Duration(nanoseconds: a.nanoseconds / divisor) }
+    @inline(__always) public static func / (a: Duration, divisor: UInt64) -> Duration {
+        Duration(nanoseconds: a.nanoseconds / divisor)
+    }
 }
 
 /// A moment: nanoseconds since the start of the clock.

@@ -1,5 +1,5 @@
-// The stack's timers: a binary heap over a fixed set of timers, so that setting, cancelling and finding the next one cost O(log n) and the
-// next deadline is read in one step, for thousands of timers.
+// The stack's timers: a binary heap over a fixed set of timers, so that setting, cancelling and finding the next one
+// cost O(log n) and the next deadline is read in one step, for thousands of timers.
 
 import Storage
 
@@ -9,7 +9,7 @@ enum StackTimer: Equatable {
     case dhcp(InterfaceID)
     /// The next announcement of an address.
     case claim(InterfaceID)
-    /// A card wants to be looked at without an interrupt.
+    /// A card is to be polled although it has not interrupted.
     case device(InterfaceID)
     /// The oldest path MTU is to be forgotten.
     case pathMTU
@@ -49,7 +49,8 @@ enum StackTimer: Equatable {
         case Self.interfaces...:
             let place = number - Self.interfaces
             let id = InterfaceID(place: place % StackLimit.interfaces)
-            self = place < StackLimit.interfaces ? .dhcp(id) : place < 2 * StackLimit.interfaces ? .claim(id) : .device(id)
+            self =
+                place < StackLimit.interfaces ? .dhcp(id) : place < 2 * StackLimit.interfaces ? .claim(id) : .device(id)
         default: self = .pathMTU
         }
     }
@@ -119,7 +120,11 @@ struct TimerQueue: ~Copyable {
         count -= 1
         guard place < count else { return }
         let last = heap[count]
-        if place > 0, last.deadline < heap[(place - 1) / 2].deadline { rise(last, from: place) } else { sink(last, from: place) }
+        if place > 0, last.deadline < heap[(place - 1) / 2].deadline {
+            rise(last, from: place)
+        } else {
+            sink(last, from: place)
+        }
     }
 
     private func put(_ entry: Entry, at place: Int) {

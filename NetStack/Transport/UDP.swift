@@ -14,7 +14,8 @@ extension NetStack where Device: ~Copyable {
         let i = arrival.interface
         let isVerified = packet.isChecksumVerified
         guard
-            let header = UDPHeader(parsing: packet, source: ip.source, destination: ip.destination, isVerified: isVerified)
+            let header = UDPHeader(
+                parsing: packet, source: ip.source, destination: ip.destination, isVerified: isVerified)
         else { return drop(.udpMalformed, at: i) }
         if header.destinationPort == DHCPPort.client, interfaces[i.place].dhcp.isActive {
             return inputDHCP(packet, header, arrival, now: now)
@@ -28,7 +29,11 @@ extension NetStack where Device: ~Copyable {
         }
         packet.truncate(to: header.length)
         packet.trimFront(UDPHeader.byteCount)
-        if sockets.deliver(packet, to: socket, from: source) == nil { arrived(at: socket) } else { drop(.udpQueueFull, at: i) }
+        if sockets.deliver(packet, to: socket, from: source) == nil {
+            arrived(at: socket)
+        } else {
+            drop(.udpQueueFull, at: i)
+        }
     }
 
     /// A datagram or an error waits in a socket: a reader may be waiting for it, or the stack itself.
@@ -50,15 +55,21 @@ extension NetStack where Device: ~Copyable {
         guard let socket = sockets.udp(i) else { throw .noDestination }
         if let error = socket.value.pendingError.take() { throw error }
         guard let remote = destination ?? socket.value.peer, remote.port != 0 else { throw .noDestination }
-        guard let address = remote.address.ipv4, !address.isThisNetwork else { throw .badDestination }
-        guard let route = route(to: remote.address) else { throw hasAddresses ? .noRoute : .noInterface }
+        guard !remote.address.isUnspecified, remote.address.ipv4?.isThisNetwork != true else { throw .badDestination }
+        guard let route = route(to: remote.address), let address = remote.address.ipv4 else {
+            throw hasAddresses ? .noRoute : .noInterface
+        }
         let interface = interfaces.ref(route.interface.place)
-        if !route.interface.isLoopback, interface.value.isBroadcast(address), !socket.value.allowsBroadcast { throw .broadcastNotAllowed }
+        if !route.interface.isLoopback, interface.value.isBroadcast(address), !socket.value.allowsBroadcast {
+            throw .broadcastNotAllowed
+        }
         if !socket.value.isBound { try sockets.bind(i, to: .unspecified, &random) }
         let count = payload.totalCount
         guard count <= Self.datagramLimit else { throw .tooLarge }
         let bound = socket.value.local
-        let source = bound.address.ipv4.flatMap { $0.isUnicast || $0.isLoopback ? $0 : nil } ?? sourceAddress(for: route, to: address)
+        let source =
+            bound.address.ipv4.flatMap { $0.isUnicast || $0.isLoopback ? $0 : nil }
+            ?? sourceAddress(for: route, to: address)
         let header = UDPHeader(sourcePort: bound.port, destinationPort: remote.port, payloadCount: count)
         guard payload.prepend(UDPHeader.byteCount) else { throw .tooLarge }
         let envelope = Envelope(

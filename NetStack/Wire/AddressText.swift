@@ -1,7 +1,8 @@
 // IPv4 addresses as people write them.
 
 extension IPv4Address {
-    /// Reads "10.0.2.15" from all of these bytes: four decimal numbers up to 255, no more than three digits each, nothing else.
+    /// Reads "10.0.2.15" from all of these bytes: four decimal numbers up to 255, no more than three digits each,
+    /// nothing else.
     public init?(parsing text: RawSpan) {
         guard let (address, end) = Self.read(text, from: 0), end == text.byteCount else { return nil }
         self = address
@@ -42,10 +43,11 @@ public struct InterfaceSettings: Equatable {
     public var prefixLength: Int
     public var gateway: IPv4Address?
 
-    /// Finds `ip=` and `gateway=` among words separated by spaces. nil without a well-formed `ip=` for one host; a malformed
-    /// `gateway=` counts as none.
+    /// Finds `ip=` and `gateway=` among words separated by spaces. nil without a well-formed `ip=` for one host; a
+    /// malformed `gateway=` counts as none.
     public init?(bootArguments text: RawSpan) {
-        guard let at = Self.find("ip=", in: text), let (address, end) = IPv4Address.read(text, from: at), address.isUnicast
+        guard let at = Self.find("ip=", in: text), let (address, end) = IPv4Address.read(text, from: at),
+            address.isUnicast
         else { return nil }
         self.address = address
         prefixLength = 24
@@ -56,7 +58,8 @@ public struct InterfaceSettings: Equatable {
             after = end
         }
         guard Self.isEndOfWord(text, after) else { return nil }
-        if let at = Self.find("gateway=", in: text), let (router, end) = IPv4Address.read(text, from: at), router.isUnicast,
+        if let at = Self.find("gateway=", in: text), let (router, end) = IPv4Address.read(text, from: at),
+            router.isUnicast,
             Self.isEndOfWord(text, end)
         {
             gateway = router

@@ -1,7 +1,7 @@
 // The Internet checksum: RFC 1071, with the incremental update of RFC 1624.
 //
-// One's-complement sums do not care about byte order (RFC 1071, 2(B)), so the bytes are added in the order of memory, 32 at a turn,
-// and swapped once at the end. Sums over several pieces: every piece but the last has an even length.
+// One's-complement sums do not care about byte order (RFC 1071, 2(B)), so the bytes are added in the order of memory,
+// 32 at a turn, and swapped once at the end. Sums over several pieces: every piece but the last has an even length.
 
 /// A running one's-complement sum.
 public struct Checksum {
@@ -12,10 +12,13 @@ public struct Checksum {
     /// Adds the bytes from `offset` up to `end`.
     @inline(__always)
     public mutating func add(_ bytes: RawSpan, from offset: Int = 0, to end: Int) {
-        precondition(offset >= 0 && offset <= end && end <= bytes.byteCount)
+        precondition(
+            offset >= 0 && offset <= end && end <= bytes.byteCount, "a checksum over more bytes than there are")
         guard offset < end else { return }
         // In bounds: offset and end were checked, and with at least one byte between them there is a base address.
-        unsafe bytes.withUnsafeBytes { raw in unsafe add(raw.baseAddress.unsafelyUnwrapped + offset, byteCount: end &- offset) }
+        unsafe bytes.withUnsafeBytes { raw in
+            unsafe add(raw.baseAddress.unsafelyUnwrapped + offset, byteCount: end &- offset)
+        }
     }
 
     /// - Parameter start: `byteCount` bytes. Each load below lies in the first of the `left` bytes that are still to be added.

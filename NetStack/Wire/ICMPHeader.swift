@@ -27,7 +27,8 @@ public struct ICMPHeader: Equatable {
         self.sequence = sequence
     }
 
-    /// nil when there are fewer than 8 bytes. The checksum covers the payload too: `Checksum.isRight` over the whole message.
+    /// nil when there are fewer than 8 bytes. The checksum covers the payload too: `Checksum.isRight` over the whole
+    /// message.
     @inline(__always)
     public init?(parsing bytes: RawSpan) {
         guard bytes.byteCount >= 8 else { return nil }

@@ -1,5 +1,5 @@
-// Addresses of both families as one type: an IPv4 address a.b.c.d is ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). Sockets, routes, path MTUs and
-// neighbours know no other; only Wire/ and Internet/ tell the families apart.
+// Addresses of both families as one type: an IPv4 address a.b.c.d is ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). Sockets,
+// routes, path MTUs and neighbours use no other; only Wire/ and Internet/ distinguish the families.
 
 /// A 128-bit Internet address.
 public struct IPAddress: Hashable, Sendable {
@@ -13,7 +13,9 @@ public struct IPAddress: Hashable, Sendable {
         self.low = low
     }
 
-    @inline(__always) public init(_ address: IPv4Address) { self.init(high: 0, low: Self.mapped | UInt64(address.bits)) }
+    @inline(__always) public init(_ address: IPv4Address) {
+        self.init(high: 0, low: Self.mapped | UInt64(address.bits))
+    }
 
     /// The bits in front of a mapped IPv4 address.
     private static var mapped: UInt64 { 0xffff_0000_0000 }
@@ -23,12 +25,16 @@ public struct IPAddress: Hashable, Sendable {
     /// `::`: no address, or any of a host's own.
     public static let unspecified = IPAddress(high: 0, low: 0)
 
-    @inline(__always) public static func == (a: IPAddress, b: IPAddress) -> Bool { (a.high ^ b.high) | (a.low ^ b.low) == 0 }
+    @inline(__always) public static func == (a: IPAddress, b: IPAddress) -> Bool {
+        (a.high ^ b.high) | (a.low ^ b.low) == 0
+    }
 
     @inline(__always) public var isUnspecified: Bool { high | low == 0 }
     @inline(__always) public var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
     /// nil for an address of IPv6.
-    @inline(__always) public var ipv4: IPv4Address? { isIPv4 ? IPv4Address(bits: UInt32(truncatingIfNeeded: low)) : nil }
+    @inline(__always) public var ipv4: IPv4Address? {
+        isIPv4 ? IPv4Address(bits: UInt32(truncatingIfNeeded: low)) : nil
+    }
     /// A group of either family: ff00::/8 or 224.0.0.0/4.
     @inline(__always) public var isMulticast: Bool { high >> 56 == 0xff || (isIPv4 && low >> 28 & 15 == 14) }
     /// The limited broadcast of IPv4.

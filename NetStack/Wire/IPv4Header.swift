@@ -1,6 +1,6 @@
-// The IPv4 header (RFC 791), and the checks that RFC 1122, 3.2.1 asks of a host before it believes one.
+// The IPv4 header (RFC 791), and the checks that RFC 1122, 3.2.1 asks of a host that receives one.
 
-/// Why a header is not believed.
+/// Why a header is refused.
 public enum IPv4HeaderError: Error {
     case tooShort, badVersion, badHeaderLength, badTotalLength, badChecksum
 }
@@ -14,7 +14,8 @@ public struct IPv4Header: Equatable {
     /// Header and payload, in bytes.
     public var totalLength: Int
     public var identification: UInt16
-    /// Flags and fragment offset as they stand in the header: 0x4000 don't fragment, 0x2000 more fragments, 13 bits of offset / 8.
+    /// Flags and fragment offset as they stand in the header: 0x4000 don't fragment, 0x2000 more fragments, 13 bits of
+    /// offset / 8.
     public var fragment: UInt16
     public var timeToLive: UInt8
     /// `IPProtocol`.
@@ -42,9 +43,12 @@ public struct IPv4Header: Equatable {
 
     /// Checks version, lengths and header checksum. `bytes` may be longer than the datagram (padding).
     @inline(__always)
-    public init(parsing bytes: RawSpan) throws(IPv4HeaderError) { try self.init(parsing: bytes, frameCount: bytes.byteCount) }
+    public init(parsing bytes: RawSpan) throws(IPv4HeaderError) {
+        try self.init(parsing: bytes, frameCount: bytes.byteCount)
+    }
 
-    /// The same of a train: `bytes` are those of its first part, which holds the whole header; `frameCount` those of all parts.
+    /// The same of a train: `bytes` are those of its first part, which holds the whole header; `frameCount` those of
+    /// all parts.
     @inline(__always)
     init(parsing bytes: RawSpan, frameCount: Int) throws(IPv4HeaderError) {
         guard bytes.byteCount >= 20 else { throw .tooShort }

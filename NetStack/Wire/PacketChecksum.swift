@@ -1,7 +1,8 @@
 // Checksums over packets that may be trains: parts of any length, the odd ones too.
 
 extension Checksum {
-    /// Adds the bytes of a packet from `offset` up to `end`, both counted over the whole train. `offset` is at an even place of the sum.
+    /// Adds the bytes of a packet from `offset` up to `end`, both counted over the whole train. `offset` is at an even
+    /// place of the sum.
     @inline(__always)
     mutating func add(_ packet: borrowing Packet, from offset: Int = 0, to end: Int) {
         guard packet.hasRest else { return add(packet.bytes, from: offset, to: end) }
@@ -10,7 +11,8 @@ extension Checksum {
 
     @inline(never)
     private mutating func addTrain(_ packet: borrowing Packet, from offset: Int, to end: Int) {
-        precondition(offset >= 0 && offset <= end && end <= packet.totalCount)
+        precondition(
+            offset >= 0 && offset <= end && end <= packet.totalCount, "a checksum over more than a train holds")
         var sum = self
         var position = 0
         packet.forEachPart { bytes in

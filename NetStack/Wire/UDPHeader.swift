@@ -62,8 +62,8 @@ public struct UDPHeader: Equatable {
         bytes.setBE16(Self.field(sum), 6)
     }
 
-    /// Writes the header with the pseudo-header's sum in the checksum field: the sum over the datagram as it then stands,
-    /// complemented, is the checksum. For a card that does it, and for datagrams in several pieces.
+    /// Writes the header with the pseudo-header's sum in the checksum field: the sum over the datagram as it then
+    /// stands, complemented, is the checksum. For a card that does it, and for datagrams in several pieces.
     @inline(__always)
     func emitPartial(to bytes: inout MutableRawSpan, source: IPv4Address, destination: IPv4Address) {
         bytes.setBE32(UInt32(sourcePort) << 16 | UInt32(destinationPort), 0)

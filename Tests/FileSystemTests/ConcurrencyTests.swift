@@ -68,7 +68,7 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
                 case 4: try? system.touch(a + "/x")
                 case 5: try? system.unlink(a + "/x")
                 case 6: _ = try? system.contents(of: a)
-                default: if let file = try? system.open(a, [.truncate, .writeOnly]) { system.release(file.inode) }
+                default: if let file = try? system.open(a, [.truncate, .writeOnly]) { _ = consume file }
                 }
             }
         }
@@ -85,7 +85,7 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
         onThreads(4) { thread in
             guard let file = try? system.open("/f\(thread)", [.readWrite]) else { return }
             for round in 0..<25 { #expect(system.write(file.inode, at: round * 100, pattern(100)).error == nil) }
-            system.release(file.inode)
+            _ = consume file
         }
         let flushes = disk.stopRecording().filter { if case .flush = $0 { true } else { false } }.count
         // Alone each of the 100 writes takes two flushes and its share of the checkpoints.
@@ -101,7 +101,7 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
             for index in 0..<40 {
                 #expect(system.write(file.inode, at: 0, [UInt8](repeating: UInt8(thread), count: 1500 + index)).error == nil)
             }
-            system.release(file.inode)
+            _ = consume file
         }
         // Each write was a transaction under the inode's lock: the first 1500 bytes are one writer's.
         let content = try system.contents(of: "/log")

@@ -22,7 +22,7 @@ import Testing
             let count = Int.random(in: 0...6000, using: &random)
             #expect(try system.read(file, at: start, count) == Array(model.dropFirst(start).prefix(count)))
         }
-        system.release(file)
+        _ = consume file
         #expect(try mount(disk).contents(of: "/f") == model)
         try system.synchronize()
         #expect(try findings(disk) == [])
@@ -38,7 +38,7 @@ import Testing
         #expect(system.write(file, at: 274_432, [1]) == WriteOutcome(count: 0, error: .fileTooLarge))
         #expect(system.write(file, at: 274_431, [1, 2]) == WriteOutcome(count: 1, error: .fileTooLarge))
         #expect(free - system.freeBlocks == 269)
-        system.release(file)
+        _ = consume file
         try system.unlink("/f")
         #expect(system.freeBlocks == free)
     }
@@ -54,7 +54,7 @@ import Testing
         #expect(try system.contents(of: "/f") == pattern(size))
         try system.synchronize()
         #expect(try findings(disk) == [])
-        system.release(try system.open("/f", [.truncate, .readWrite]).inode)
+        _ = try system.open("/f", [.truncate, .readWrite])
         #expect(system.freeBlocks == free)
         try system.write(pattern(size, seed: 2), to: "/f")
         try system.unlink("/f")
@@ -70,7 +70,7 @@ import Testing
         #expect(system.write(file, at: 1, [1]) == WriteOutcome(count: 0, error: .invalidArgument))
         var source = FaultySource(left: 100)
         #expect(system.write(file, at: UInt64.max - 3, count: 100, from: &source) == WriteOutcome(count: 0, error: .invalidArgument))
-        system.release(file)
+        _ = consume file
     }
 
     @Test func directoriesReadAsEntriesAndAreNotWritten() throws {
@@ -82,8 +82,8 @@ import Testing
         let node = try system.lookUp("/n")
         #expect(system.write(node, at: 0, [1]) == WriteOutcome(count: 0, error: .invalidArgument))
         #expect(failure { () throws(SystemError) in _ = try system.read(node, at: 0, 1) } == .invalidArgument)
-        system.release(node)
-        system.release(root)
+        _ = consume node
+        _ = consume root
     }
 
     @Test func aBadAddressLeavesWhatWasWrittenBefore() throws {
@@ -99,7 +99,7 @@ import Testing
         }
         var sink = FaultySink(left: 5000)
         #expect(failure { () throws(SystemError) in _ = try system.read(file, at: 0, count: .max, into: &sink) } == .badAddress)
-        system.release(file)
+        _ = consume file
         try system.unlink("/f")
         #expect(system.freeInodes == 62)
         try system.synchronize()
@@ -114,7 +114,7 @@ import Testing
             let file = try system.open("/junk", [.create, .writeOnly]).inode
             var source = FaultySource(left: 0)
             #expect(system.write(file, at: 0, count: 1, from: &source).error == .badAddress)
-            system.release(file)
+            _ = consume file
             try system.unlink("/junk")
         }
         #expect(system.freeBlocks == free)
@@ -130,7 +130,7 @@ import Testing
         let file = try system.open("/f", [.readWrite]).inode
         #expect(system.write(file, at: 15_000, [1, 2]).error == nil)
         #expect(try system.read(file, at: 14_999, 4) == [0, 1, 2, 0])
-        system.release(file)
+        _ = consume file
         try system.synchronize()
         #expect(try findings(disk) == [])
     }

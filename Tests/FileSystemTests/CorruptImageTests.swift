@@ -37,7 +37,7 @@ import Testing
         for path in ["/f", "/g", "/d", "/d/e", "/d/e/h", "/d/f"] {
             if let file = try? system.open(path, [.readWrite]) {
                 _ = system.write(file.inode, at: 3000, pattern(3000))
-                system.release(file.inode)
+                _ = consume file
             }
             try? system.link(path, "/d/new")
             try? system.touch(path + "/x")
@@ -45,7 +45,7 @@ import Testing
             try? system.unlink(path + "/y")
         }
         for path in ["/d/e/h", "/d/e/x", "/d/e", "/d/f", "/d/x", "/d/new", "/d", "/g", "/f", "/console"] {
-            if let file = try? system.open(path, [.truncate, .readWrite]) { system.release(file.inode) }
+            if let file = try? system.open(path, [.truncate, .readWrite]) { _ = consume file }
             try? system.unlink(path)
         }
         #expect(system.inodesInUse == 0)
@@ -87,7 +87,9 @@ import Testing
             // A sound superblock on top of noise.
             if let layout = DiskLayout(blocks: 50, inodes: 32, log: 14, doubleIndirect: seed % 2 == 0) {
                 var block = [UInt8](repeating: 0, count: 1024)
-                block.withUnsafeMutableBytes { layout.encode(into: $0.baseAddress!) }
+                var span = block.mutableSpan
+                var bytes = span.mutableBytes
+                layout.encode(into: &bytes)
                 disk.image.replaceSubrange(1024..<2048, with: block)
                 if seed % 3 != 0 { disk.put(Int32(0), at: 2048) }
             }

@@ -45,7 +45,7 @@ import Testing
         #expect(try system.read(file.inode, at: 0, 30_000) == pattern(30_000))
         #expect(system.write(file.inode, at: 30_000, [1]).error == nil)
         #expect(system.freeBlocks < free)
-        system.release(file.inode)
+        _ = consume file
         #expect(system.freeBlocks == free)
         #expect(system.freeInodes == 62)
         try system.synchronize()
@@ -116,7 +116,7 @@ import Testing
         #expect(failure { () throws(SystemError) in _ = try system.status("../..", from: b) } == .noSuchFile)
         #expect(failure { () throws(SystemError) in try system.touch("../x", from: b) } == .noSuchFile)
         for index in 0..<5 { try system.unlink("/n\(index)") }
-        system.release(b)
+        _ = consume b
         #expect(system.inodesInUse == 0)
         #expect(system.freeInodes == 61)
         #expect(system.freeBlocks == free)

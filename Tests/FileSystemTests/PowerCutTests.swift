@@ -24,12 +24,11 @@ enum Step: Sendable {
         switch self {
         case .makeDirectory(let path): try system.makeDirectory(path)
         case .create(let path): try system.touch(path)
-        case .truncate(let path): system.release(try system.open(path, [.writeOnly, .truncate]).inode)
+        case .truncate(let path): _ = try system.open(path, [.writeOnly, .truncate])
         case .link(let old, let new): try system.link(old, new)
         case .unlink(let path): try system.unlink(path)
         case .write(let path, let offset, let bytes):
             let file = try system.open(path, [.writeOnly]).inode
-            defer { system.release(file) }
             if let error = system.write(file, at: offset, bytes).error { throw error }
         }
     }
@@ -103,9 +102,9 @@ final class OverlayDisk: BlockDevice {
             let request = request(index)
             guard request.block < blockCount else { throw .inputOutput }
             if let data = changed[request.block] {
-                data.withUnsafeBytes { request.memory.copyMemory(from: $0.baseAddress!, byteCount: blockSize) }
+                data.withUnsafeBytes { request.memory.address.copyMemory(from: $0.baseAddress!, byteCount: blockSize) }
             } else {
-                request.memory.copyMemory(from: base + Int(request.block) * blockSize, byteCount: blockSize)
+                request.memory.address.copyMemory(from: base + Int(request.block) * blockSize, byteCount: blockSize)
             }
         }
     }
@@ -114,7 +113,7 @@ final class OverlayDisk: BlockDevice {
         for index in 0..<count {
             let request = request(index)
             guard request.block < blockCount else { throw .inputOutput }
-            let data = Array(UnsafeRawBufferPointer(start: request.memory, count: blockSize))
+            let data = Array(UnsafeRawBufferPointer(start: request.memory.address, count: blockSize))
             changed[request.block] = data
             writes.append((request.block, data))
         }

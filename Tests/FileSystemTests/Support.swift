@@ -65,7 +65,7 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
                 let request = request(index)
                 guard request.block < blockCount, !unreadable.contains(request.block) else { failed = true; continue }
                 bytes.withUnsafeBytes {
-                    request.memory.copyMemory(from: $0.baseAddress! + Int(request.block) * blockSize, byteCount: blockSize)
+                    request.memory.address.copyMemory(from: $0.baseAddress! + Int(request.block) * blockSize, byteCount: blockSize)
                 }
             }
         }
@@ -78,7 +78,7 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
             for index in 0..<count {
                 let request = request(index)
                 guard request.block < blockCount, !failsWrites else { failed = true; continue }
-                let data = UnsafeRawBufferPointer(start: request.memory, count: blockSize)
+                let data = UnsafeRawBufferPointer(start: request.memory.address, count: blockSize)
                 let start = Int(request.block) * blockSize
                 bytes.replaceSubrange(start..<start + blockSize, with: data)
                 events?.append(.write(block: request.block, data: Array(data)))
@@ -132,9 +132,9 @@ func errors(_ disk: TestDisk) throws -> [DiskProblem] { try findings(disk).filte
 /// A source that runs into an unmapped page after so many bytes; a sink likewise.
 struct FaultySource: ByteSource {
     var left: Int
-    mutating func give(_ destination: UnsafeMutableRawPointer, count: Int) -> Int {
-        let given = min(count, left)
-        destination.initializeMemory(as: UInt8.self, repeating: 0x5A, count: given)
+    mutating func give(_ destination: inout MutableRawSpan) -> Int {
+        let given = min(destination.byteCount, left)
+        for index in 0..<given { destination.storeBytes(of: 0x5A, toByteOffset: index, as: UInt8.self) }
         left -= given
         return given
     }
@@ -142,79 +142,83 @@ struct FaultySource: ByteSource {
 
 struct FaultySink: ByteSink {
     var left: Int
-    mutating func take(_ source: UnsafeRawPointer, count: Int) -> Bool {
-        left -= count
+    mutating func take(_ source: RawSpan) -> Bool {
+        left -= source.byteCount
         return left >= 0
     }
 }
 
 extension FileSystem {
-    func span<R>(
-        _ path: String, _ from: InodeReference?, _ body: (borrowing Span<UInt8>, InodeReference) throws(SystemError) -> R
+    func span<R: ~Copyable>(
+        _ path: String, _ body: (borrowing Span<UInt8>, borrowing Inode<P>) throws(SystemError) -> R
     ) throws(SystemError) -> R {
         let bytes = Array(path.utf8)
-        if let from { return try body(bytes.span, from) }
-        return try fromRoot { root throws(SystemError) in try body(bytes.span, root) }
+        let root = try root()
+        return try body(bytes.span, root)
     }
 
-    func open(_ path: String, _ flags: OpenFlags = [], from: InodeReference? = nil) throws(SystemError) -> OpenedFile {
-        try span(path, from) { path, from throws(SystemError) in try open(path, flags, from: from) }
+    func open(_ path: String, _ flags: OpenFlags = []) throws(SystemError) -> OpenedFile<P> {
+        try span(path) { path, from throws(SystemError) in try open(path, flags, from: from) }
     }
 
-    func lookUp(_ path: String, from: InodeReference? = nil) throws(SystemError) -> InodeReference {
-        try span(path, from) { path, from throws(SystemError) in try lookUp(path, from: from) }
+    func open(_ path: String, _ flags: OpenFlags = [], from: borrowing Inode<P>) throws(SystemError) -> OpenedFile<P> {
+        try open(Array(path.utf8).span, flags, from: from)
     }
 
-    func makeDirectory(_ path: String, from: InodeReference? = nil) throws(SystemError) {
-        try span(path, from) { path, from throws(SystemError) in try makeDirectory(path, from: from) }
+    func lookUp(_ path: String) throws(SystemError) -> Inode<P> {
+        try span(path) { path, from throws(SystemError) in try lookUp(path, from: from) }
     }
 
-    func makeNode(_ path: String, _ major: Int16, _ minor: Int16, from: InodeReference? = nil) throws(SystemError) {
-        try span(path, from) { path, from throws(SystemError) in try makeNode(path, major: major, minor: minor, from: from) }
+    func lookUp(_ path: String, from: borrowing Inode<P>) throws(SystemError) -> Inode<P> { try lookUp(Array(path.utf8).span, from: from) }
+
+    func makeDirectory(_ path: String) throws(SystemError) {
+        try span(path) { path, from throws(SystemError) in try makeDirectory(path, from: from) }
     }
 
-    func unlink(_ path: String, from: InodeReference? = nil) throws(SystemError) {
-        try span(path, from) { path, from throws(SystemError) in try unlink(path, from: from) }
+    func makeDirectory(_ path: String, from: borrowing Inode<P>) throws(SystemError) { try makeDirectory(Array(path.utf8).span, from: from) }
+
+    func makeNode(_ path: String, _ major: Int16, _ minor: Int16) throws(SystemError) {
+        try span(path) { path, from throws(SystemError) in try makeNode(path, major: major, minor: minor, from: from) }
     }
 
-    func link(_ old: String, _ new: String, from: InodeReference? = nil) throws(SystemError) {
+    func unlink(_ path: String) throws(SystemError) {
+        try span(path) { path, from throws(SystemError) in try unlink(path, from: from) }
+    }
+
+    func unlink(_ path: String, from: borrowing Inode<P>) throws(SystemError) { try unlink(Array(path.utf8).span, from: from) }
+
+    func link(_ old: String, _ new: String) throws(SystemError) {
         let bytes = Array(new.utf8)
-        try span(old, from) { old, from throws(SystemError) in try link(old, as: bytes.span, from: from) }
+        try span(old) { old, from throws(SystemError) in try link(old, as: bytes.span, from: from) }
     }
 
-    func status(_ path: String, from: InodeReference? = nil) throws(SystemError) -> FileStatus {
-        let inode = try lookUp(path, from: from)
-        defer { release(inode) }
-        return try status(inode)
+    func link(_ old: String, _ new: String, from: borrowing Inode<P>) throws(SystemError) {
+        try link(Array(old.utf8).span, as: Array(new.utf8).span, from: from)
     }
+
+    func status(_ path: String) throws(SystemError) -> FileStatus { try status(lookUp(path)) }
+    func status(_ path: String, from: borrowing Inode<P>) throws(SystemError) -> FileStatus { try status(lookUp(path, from: from)) }
 
     /// Makes an empty file, or leaves one as it is.
-    func touch(_ path: String, from: InodeReference? = nil) throws(SystemError) {
-        release(try open(path, [.create, .readWrite], from: from).inode)
+    func touch(_ path: String) throws(SystemError) { _ = try open(path, [.create, .readWrite]) }
+    func touch(_ path: String, from: borrowing Inode<P>) throws(SystemError) { _ = try open(path, [.create, .readWrite], from: from) }
+
+    func write(_ inode: borrowing Inode<P>, at offset: Int, _ content: [UInt8]) -> WriteOutcome {
+        var source = ArraySource(content)
+        return write(inode, at: UInt64(offset), count: UInt64(content.count), from: &source)
     }
 
-    func write(_ inode: InodeReference, at offset: Int, _ content: [UInt8]) -> WriteOutcome {
-        content.withUnsafeBytes { bytes in
-            guard let start = bytes.baseAddress else { return write(inode, at: UInt64(offset), count: 0, from: &none) }
-            var source = MemorySource(start)
-            return write(inode, at: UInt64(offset), count: UInt64(bytes.count), from: &source)
-        }
-    }
-
-    private var none: FaultySource {
-        get { FaultySource(left: 0) }
-        nonmutating set {}
-    }
-
-    func read(_ inode: InodeReference, at offset: Int, _ count: Int) throws(SystemError) -> [UInt8] {
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(1, count), alignment: 8)
-        defer { memory.deallocate() }
-        var sink = MemorySink(memory)
-        let got = try read(inode, at: UInt64(offset), count: UInt64(count), into: &sink)
-        return Array(UnsafeRawBufferPointer(start: memory, count: got))
+    func read(_ inode: borrowing Inode<P>, at offset: Int, _ count: Int) throws(SystemError) -> [UInt8] {
+        try read(inode, at: offset, count: count)
     }
 
     func names(_ path: String) throws(SystemError) -> [String] { try entries(of: path).map(\.name) }
+}
+
+/// A use of an inode that an array can hold.
+final class HeldInode<P: FileSystemPlatform> {
+    private let inode: Inode<P>
+    init(_ inode: consuming Inode<P>) { self.inode = inode }
 }
 
 /// The SystemError that `body` throws, nil if none.

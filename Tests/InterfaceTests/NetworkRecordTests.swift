@@ -1,4 +1,5 @@
-// The layout of the records that cross the system-call border, pinned: programs built long ago, and programs in C, read them by offset.
+// The layout of the records that cross the system-call border, pinned: programs built long ago, and programs in C, read
+// them by offset.
 
 import Testing
 
@@ -16,10 +17,14 @@ import Testing
             end += field.size
         }
         #expect(end == size, "\(record): the fields end at \(end)", sourceLocation: sourceLocation)
-        #expect(MemoryLayout<Record>.size == size && MemoryLayout<Record>.stride == size, "\(record)", sourceLocation: sourceLocation)
+        #expect(
+            MemoryLayout<Record>.size == size && MemoryLayout<Record>.stride == size, "\(record)",
+            sourceLocation: sourceLocation)
     }
 
-    private func at<Record, Field>(_ path: KeyPath<Record, Field>, _ name: String) -> (name: String, offset: Int?, size: Int) {
+    private func at<Record, Field>(_ path: KeyPath<Record, Field>, _ name: String) -> (
+        name: String, offset: Int?, size: Int
+    ) {
         (name, MemoryLayout<Record>.offset(of: path), MemoryLayout<Field>.size)
     }
 
@@ -28,10 +33,14 @@ import Testing
     }
 
     @Test func addresses() {
-        check(NetworkAddress.self, size: 16, [at(\NetworkAddress.bytes0, "bytes0"), at(\NetworkAddress.bytes8, "bytes8")])
+        check(
+            NetworkAddress.self, size: 16, [at(\NetworkAddress.bytes0, "bytes0"), at(\NetworkAddress.bytes8, "bytes8")])
         check(
             SocketAddress.self, size: 24,
-            [at(\SocketAddress.address, "address"), at(\SocketAddress.scope, "scope"), at(\SocketAddress.port, "port"), at(\SocketAddress.reserved, "reserved")])
+            [
+                at(\SocketAddress.address, "address"), at(\SocketAddress.scope, "scope"),
+                at(\SocketAddress.port, "port"), at(\SocketAddress.reserved, "reserved"),
+            ])
         // In network order, as in6_addr and a mapped IPv4 address lie in memory.
         let bytes = bytes(of: NetworkAddress(ipv4: 0x0a00_020f))
         #expect(bytes == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 2, 15])
@@ -44,18 +53,26 @@ import Testing
     @Test func sockets() {
         check(
             PollEntry.self, size: 8,
-            [at(\PollEntry.descriptor, "descriptor"), at(\PollEntry.events, "events"), at(\PollEntry.returned, "returned")])
-        #expect(PollEntry.readable == 1 && PollEntry.writable == 4 && PollEntry.error == 8 && PollEntry.hangUp == 16 && PollEntry.invalid == 32)
+            [
+                at(\PollEntry.descriptor, "descriptor"), at(\PollEntry.events, "events"),
+                at(\PollEntry.returned, "returned"),
+            ])
+        #expect(
+            PollEntry.readable == 1 && PollEntry.writable == 4 && PollEntry.error == 8 && PollEntry.hangUp == 16
+                && PollEntry.invalid == 32)
         check(
             SocketStatus.self, size: 72,
             [
-                at(\SocketStatus.local, "local"), at(\SocketStatus.peer, "peer"), at(\SocketStatus.dropped, "dropped"), at(\SocketStatus.queued, "queued"),
-                at(\SocketStatus.kindNumber, "kind"), at(\SocketStatus.isConnectedNumber, "isConnected"), at(\SocketStatus.reserved, "reserved"),
+                at(\SocketStatus.local, "local"), at(\SocketStatus.peer, "peer"), at(\SocketStatus.dropped, "dropped"),
+                at(\SocketStatus.queued, "queued"),
+                at(\SocketStatus.kindNumber, "kind"), at(\SocketStatus.isConnectedNumber, "isConnected"),
+                at(\SocketStatus.reserved, "reserved"),
             ])
         check(
             PingReply.self, size: 16,
             [
-                at(\PingReply.roundTripNanoseconds, "roundTripNanoseconds"), at(\PingReply.bytes, "bytes"), at(\PingReply.sequence, "sequence"),
+                at(\PingReply.roundTripNanoseconds, "roundTripNanoseconds"), at(\PingReply.bytes, "bytes"),
+                at(\PingReply.sequence, "sequence"),
                 at(\PingReply.timeToLive, "timeToLive"), at(\PingReply.reserved, "reserved"),
             ])
     }
@@ -64,44 +81,61 @@ import Testing
         check(
             InterfaceReport.self, size: 128,
             [
-                at(\InterfaceReport.number, "number"), at(\InterfaceReport.prefixLength, "prefixLength"), at(\InterfaceReport.flagBits, "flags"),
-                at(\InterfaceReport.capabilityBits, "capabilities"), at(\InterfaceReport.name, "name"), at(\InterfaceReport.hardware, "hardware"), at(\InterfaceReport.address, "address"),
-                at(\InterfaceReport.router, "router"), at(\InterfaceReport.mtu, "mtu"), at(\InterfaceReport.packetsIn, "packetsIn"), at(\InterfaceReport.packetsOut, "packetsOut"),
-                at(\InterfaceReport.bytesIn, "bytesIn"), at(\InterfaceReport.bytesOut, "bytesOut"), at(\InterfaceReport.drops, "drops"), at(\InterfaceReport.spot, "spot"),
+                at(\InterfaceReport.number, "number"), at(\InterfaceReport.prefixLength, "prefixLength"),
+                at(\InterfaceReport.flagBits, "flags"),
+                at(\InterfaceReport.capabilityBits, "capabilities"), at(\InterfaceReport.name, "name"),
+                at(\InterfaceReport.hardware, "hardware"), at(\InterfaceReport.address, "address"),
+                at(\InterfaceReport.router, "router"), at(\InterfaceReport.mtu, "mtu"),
+                at(\InterfaceReport.packetsIn, "packetsIn"), at(\InterfaceReport.packetsOut, "packetsOut"),
+                at(\InterfaceReport.bytesIn, "bytesIn"), at(\InterfaceReport.bytesOut, "bytesOut"),
+                at(\InterfaceReport.drops, "drops"), at(\InterfaceReport.spot, "spot"),
                 at(\InterfaceReport.driver0, "driver0"), at(\InterfaceReport.driver8, "driver8"),
             ])
         check(
             RouteReport.self, size: 40,
             [
-                at(\RouteReport.destination, "destination"), at(\RouteReport.router, "router"), at(\RouteReport.prefixLength, "prefixLength"),
-                at(\RouteReport.interface, "interface"), at(\RouteReport.isStaticNumber, "isStatic"), at(\RouteReport.reserved, "reserved"), at(\RouteReport.reserved2, "reserved2"),
+                at(\RouteReport.destination, "destination"), at(\RouteReport.router, "router"),
+                at(\RouteReport.prefixLength, "prefixLength"),
+                at(\RouteReport.interface, "interface"), at(\RouteReport.isStaticNumber, "isStatic"),
+                at(\RouteReport.reserved, "reserved"), at(\RouteReport.reserved2, "reserved2"),
             ])
         check(
             NeighbourReport.self, size: 32,
             [
-                at(\NeighbourReport.address, "address"), at(\NeighbourReport.hardware, "hardware"), at(\NeighbourReport.secondsLeft, "secondsLeft"),
-                at(\NeighbourReport.interface, "interface"), at(\NeighbourReport.stateNumber, "state"), at(\NeighbourReport.reserved, "reserved"),
+                at(\NeighbourReport.address, "address"), at(\NeighbourReport.hardware, "hardware"),
+                at(\NeighbourReport.secondsLeft, "secondsLeft"),
+                at(\NeighbourReport.interface, "interface"), at(\NeighbourReport.stateNumber, "state"),
+                at(\NeighbourReport.reserved, "reserved"),
             ])
         check(DropReport.self, size: 512, [at(\DropReport.counts, "counts")])
         check(
             PacketReport.self, size: 32,
-            [at(\PacketReport.total, "total"), at(\PacketReport.free, "free"), at(\PacketReport.lowWater, "lowWater"), at(\PacketReport.failures, "failures")])
+            [
+                at(\PacketReport.total, "total"), at(\PacketReport.free, "free"),
+                at(\PacketReport.lowWater, "lowWater"), at(\PacketReport.failures, "failures"),
+            ])
     }
 
     @Test func leasesAndNames() {
         check(
             LeaseReport.self, size: 192,
             [
-                at(\LeaseReport.stateNumber, "state"), at(\LeaseReport.prefixLength, "prefixLength"), at(\LeaseReport.nameServerCount, "nameServerCount"),
-                at(\LeaseReport.domainCount, "domainCount"), at(\LeaseReport.leaseTime, "leaseTime"), at(\LeaseReport.renewalTime, "renewalTime"),
-                at(\LeaseReport.rebindingTime, "rebindingTime"), at(\LeaseReport.secondsLeft, "secondsLeft"), at(\LeaseReport.secondsToRenewal, "secondsToRenewal"),
-                at(\LeaseReport.secondsToRebinding, "secondsToRebinding"), at(\LeaseReport.reserved, "reserved"), at(\LeaseReport.address, "address"),
-                at(\LeaseReport.router, "router"), at(\LeaseReport.server, "server"), at(\LeaseReport.nameServers, "nameServers"), at(\LeaseReport.domain, "domain"),
+                at(\LeaseReport.stateNumber, "state"), at(\LeaseReport.prefixLength, "prefixLength"),
+                at(\LeaseReport.nameServerCount, "nameServerCount"),
+                at(\LeaseReport.domainCount, "domainCount"), at(\LeaseReport.leaseTime, "leaseTime"),
+                at(\LeaseReport.renewalTime, "renewalTime"),
+                at(\LeaseReport.rebindingTime, "rebindingTime"), at(\LeaseReport.secondsLeft, "secondsLeft"),
+                at(\LeaseReport.secondsToRenewal, "secondsToRenewal"),
+                at(\LeaseReport.secondsToRebinding, "secondsToRebinding"), at(\LeaseReport.reserved, "reserved"),
+                at(\LeaseReport.address, "address"),
+                at(\LeaseReport.router, "router"), at(\LeaseReport.server, "server"),
+                at(\LeaseReport.nameServers, "nameServers"), at(\LeaseReport.domain, "domain"),
             ])
         check(
             NameReport.self, size: 392,
             [
-                at(\NameReport.count, "count"), at(\NameReport.nameCount, "nameCount"), at(\NameReport.reserved, "reserved"), at(\NameReport.timeToLive, "timeToLive"),
+                at(\NameReport.count, "count"), at(\NameReport.nameCount, "nameCount"),
+                at(\NameReport.reserved, "reserved"), at(\NameReport.timeToLive, "timeToLive"),
                 at(\NameReport.addresses, "addresses"), at(\NameReport.name, "name"),
             ])
     }
@@ -119,6 +153,8 @@ import Testing
             lease.addNameServer(NetworkAddress(ipv4: UInt32(i)))
             lease.addDomain(0x61)
         }
-        #expect(lease.nameServerCount == 3 && lease.domainCount == 64 && lease.nameServer(3) == .none && lease.domain(64) == 0)
+        #expect(
+            lease.nameServerCount == 3 && lease.domainCount == 64 && lease.nameServer(3) == .none
+                && lease.domain(64) == 0)
     }
 }

@@ -13,7 +13,8 @@ import Testing
 
     @Test func arpReplyIsBuiltInTheBufferOfThePaddedRequest() {
         let host = TestHost(packets: 1)  // one packet: the reply has no other to use
-        let request = arpFrame(.request, from: peerHardware, peerAddress, for: guestAddress) + [UInt8](repeating: 0, count: 18)
+        let request =
+            arpFrame(.request, from: peerHardware, peerAddress, for: guestAddress) + [UInt8](repeating: 0, count: 18)
         #expect(host.deliver(request) == [Captured.arpReplyFromGuest])
     }
 
@@ -56,7 +57,8 @@ import Testing
     @Test func packetsWaitForTheAnswerAndLeaveInOrder() throws {
         let host = TestHost()
         for sequence: UInt16 in 1...3 {
-            _ = try host.stack.startEcho(to: peerAddress, payloadCount: 56, sequence: sequence, timeout: 9 * second, now: 0)
+            _ = try host.stack.startEcho(
+                to: peerAddress, payloadCount: 56, sequence: sequence, timeout: 9 * second, now: 0)
         }
         #expect(host.wire.takeOutgoing() == [Captured.arpRequest])
         let sent = host.deliver(Captured.arpReply)
@@ -68,7 +70,8 @@ import Testing
     @Test func fewPacketsWaitAndTheOldestGoFirst() throws {
         let host = TestHost()
         for sequence: UInt16 in 1...19 {
-            let slot = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: sequence, timeout: 9 * second, now: 0)
+            let slot = try host.stack.startEcho(
+                to: peerAddress, payloadCount: 0, sequence: sequence, timeout: 9 * second, now: 0)
             host.stack.cancelEcho(slot)
         }
         #expect(host.pool.pool.freeCount == 64 - 16)
@@ -82,7 +85,8 @@ import Testing
         let socket = try host.stack.openSocket()
         for neighbour: UInt8 in 100..<130 {
             for _ in 0..<16 {
-                try host.stack.send(host.pool.packet([1])!, from: socket, to: Endpoint(IPv4Address(10, 0, 2, neighbour), 9), now: 0)
+                try host.stack.send(
+                    host.pool.packet([1])!, from: socket, to: Endpoint(IPv4Address(10, 0, 2, neighbour), 9), now: 0)
             }
         }
         check(host.pool.pool.freeCount == 400 - NeighbourLimit.waitingInAll)
@@ -109,21 +113,26 @@ import Testing
 
     @Test func silenceOfTheNeighbourFailsTheEchoAsUnreachable() throws {
         let host = TestHost()
-        let slot = try host.stack.startEcho(to: IPv4Address(8, 8, 8, 8), payloadCount: 0, sequence: 1, timeout: 60 * second, now: 0)
+        let slot = try host.stack.startEcho(
+            to: IPv4Address(8, 8, 8, 8), payloadCount: 0, sequence: 1, timeout: 60 * second, now: 0)
         for i in 1...3 { _ = host.deliver(at: UInt64(i) * second) }
         check(host.stack.takeEcho(slot) == .failed(.hostUnreachable))
     }
 }
 
 /// A broadcast ARP frame from a station.
-func arpFrame(_ operation: ARPMessage.Operation, from hardware: EthernetAddress, _ address: IPv4Address, for target: IPv4Address) -> [UInt8] {
+func arpFrame(
+    _ operation: ARPMessage.Operation, from hardware: EthernetAddress, _ address: IPv4Address, for target: IPv4Address
+) -> [UInt8] {
     let message = ARPMessage(
-        operation: operation, senderHardware: hardware, senderProtocol: address, targetHardware: .zero, targetProtocol: target)
+        operation: operation, senderHardware: hardware, senderProtocol: address, targetHardware: .zero,
+        targetProtocol: target)
     return emitted(14) {
         EthernetHeader(destination: .broadcast, source: hardware, type: EtherType.arp).emit(to: &$0)
     } + emitted(28) { message.emit(to: &$0) }
 }
 
 extension Captured {
-    static let arpReplyFromGuest = hex("52550a000202 525400737766 0806 0001080006040002 525400737766 0a00020f 52550a000202 0a000202")
+    static let arpReplyFromGuest = hex(
+        "52550a000202 525400737766 0806 0001080006040002 525400737766 0a00020f 52550a000202 0a000202")
 }

@@ -45,7 +45,9 @@ func sum(_ bytes: [UInt8]) -> UInt16 {
     }
 
     @Test func checksumKeepsEveryCarry() {
-        for length in 0...130 { #expect(sum([UInt8](repeating: 0xff, count: length)) == naiveSum([UInt8](repeating: 0xff, count: length))) }
+        for length in 0...130 {
+            #expect(sum([UInt8](repeating: 0xff, count: length)) == naiveSum([UInt8](repeating: 0xff, count: length)))
+        }
         #expect(sum(hex("ffffffffffffffff 0100000000000000")) == 0x0100)
         #expect(sum([UInt8](repeating: 0xff, count: 8) + [0, 1]) == 1)
     }

@@ -1,4 +1,5 @@
-// DHCP as real servers speak it: dnsmasq 2.90 and QEMU 7.2's user network, captured, and our own messages as both took them.
+// DHCP as real servers speak it: dnsmasq 2.90 and QEMU 7.2's user network, captured, and our own messages as both took
+// them.
 
 import Testing
 
@@ -8,29 +9,34 @@ import Testing
     static let zeros = [UInt8](repeating: 0, count: 192)
 
     /// A unicast ACK to a host that has no address yet.
-    static let dnsmasqACK = hex(
-        """
-        525400737766 321dedc08f14 0800 45c00155918500004011cdcdc0a84c01c0a84c33 00430044014109a5
-        02010600795d1caf000a000000000000c0a84c33c0a84c010000000052540073776600000000000000000000
-        """) + zeros + hex(
-        """
-        63825363 350105 3604c0a84c01 330400000078 3a0400000006 3b040000005a 0104ffffff00 1c04c0a84cff
-        0f0b6c61622e6578616d706c65 060cc0a84c010909090901010101 0304c0a84c01 ff
-        """)
+    static let dnsmasqACK =
+        hex(
+            """
+            525400737766 321dedc08f14 0800 45c00155918500004011cdcdc0a84c01c0a84c33 00430044014109a5
+            02010600795d1caf000a000000000000c0a84c33c0a84c010000000052540073776600000000000000000000
+            """) + zeros
+        + hex(
+            """
+            63825363 350105 3604c0a84c01 330400000078 3a0400000006 3b040000005a 0104ffffff00 1c04c0a84cff
+            0f0b6c61622e6578616d706c65 060cc0a84c010909090901010101 0304c0a84c01 ff
+            """)
 
     /// A broadcast OFFER, padded to a BOOTP message of its own taste.
-    static let qemuOffer = hex(
-        """
-        ffffffffffff 52550a000202 0800 451002400000000040116c9c0a000202ffffffff 00430044022c4024
-        02010600323305a900000000000000000a00020f0a0002020000000052540073776600000000000000000000
-        """) + zeros + hex("63825363 350102 36040a000202 0104ffffff00 03040a000202 06040a000203 330400015180 ff")
+    static let qemuOffer =
+        hex(
+            """
+            ffffffffffff 52550a000202 0800 451002400000000040116c9c0a000202ffffffff 00430044022c4024
+            02010600323305a900000000000000000a00020f0a0002020000000052540073776600000000000000000000
+            """) + zeros + hex("63825363 350102 36040a000202 0104ffffff00 03040a000202 06040a000203 330400015180 ff")
         + [UInt8](repeating: 0, count: 548 - 236 - 38)
 
-    static let discover = hex("01010600323305a9000000000000000000000000000000000000000052540073776600000000000000000000") + zeros
+    static let discover =
+        hex("01010600323305a9000000000000000000000000000000000000000052540073776600000000000000000000") + zeros
         + hex("63825363 350101 3d0701525400737766 390205dc 0c0873776966746c6574 37080103060f1c333a3b ff")
         + [UInt8](repeating: 0, count: 23)
 
-    static let decline = hex("01010600560cca0d000000000000000000000000000000000000000052540073776600000000000000000000") + zeros
+    static let decline =
+        hex("01010600560cca0d000000000000000000000000000000000000000052540073776600000000000000000000") + zeros
         + hex("63825363 350104 3d0701525400737766 3204c0a84c32 3604c0a84c01 ff") + [UInt8](repeating: 0, count: 35)
 
     func reply(in frame: [UInt8]) throws -> DHCPReply {
@@ -45,7 +51,10 @@ import Testing
         let lease = try #require(granted)
         #expect(lease.address == IPv4Address(192, 168, 76, 51) && lease.prefixLength == 24)
         #expect(lease.router == IPv4Address(192, 168, 76, 1) && lease.server == IPv4Address(192, 168, 76, 1))
-        #expect((0..<3).map { lease.nameServers[$0] } == [IPv4Address(192, 168, 76, 1), IPv4Address(9, 9, 9, 9), IPv4Address(1, 1, 1, 1)])
+        #expect(
+            (0..<3).map { lease.nameServers[$0] } == [
+                IPv4Address(192, 168, 76, 1), IPv4Address(9, 9, 9, 9), IPv4Address(1, 1, 1, 1),
+            ])
         #expect(String(decoding: (0..<lease.domain.count).map { lease.domain[$0] }, as: UTF8.self) == "lab.example")
         #expect(lease.leaseTime == 120 && lease.renewalTime == 6 && lease.rebindingTime == 90)
     }
@@ -56,7 +65,9 @@ import Testing
         #expect(reply.type == .offer && reply.transaction == 0x3233_05a9)
         let granted = DHCPLease(reply)
         let lease = try #require(granted)
-        #expect(lease.address == guestAddress && lease.router == peerAddress && lease.nameServers[0] == IPv4Address(10, 0, 2, 3))
+        #expect(
+            lease.address == guestAddress && lease.router == peerAddress
+                && lease.nameServers[0] == IPv4Address(10, 0, 2, 3))
         #expect(lease.leaseTime == 86400 && lease.renewalTime == 43200 && lease.rebindingTime == 75600)
     }
 
@@ -81,7 +92,10 @@ import Testing
             frame[284] = type.rawValue
             return frame
         }
-        #expect(host.deliver(fitted(Self.dnsmasqACK, .offer), at: 0).compactMap { ClientMessage($0) }.map(\.type) == [.request])
+        #expect(
+            host.deliver(fitted(Self.dnsmasqACK, .offer), at: 0).compactMap { ClientMessage($0) }.map(\.type) == [
+                .request
+            ])
         #expect(host.deliver(fitted(Self.qemuOffer, .ack), at: 0) == [])  // another server's
         #expect(host.deliver(fitted(Self.dnsmasqACK, .ack), at: 0).count == 1)
         _ = host.deliver(at: second)

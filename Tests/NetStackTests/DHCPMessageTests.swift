@@ -26,11 +26,12 @@ import Testing
     func text(_ domain: DHCPDomain) -> String { String(decoding: (0..<domain.count).map { domain[$0] }, as: UTF8.self) }
 
     @Test func overloadedFieldsAreReadFileFirst() throws {
-        let reply = try #require(parse {
-            $0.extra = [52, 1, 3]
-            $0.file = [15, 3] + Array("lab".utf8) + [255]
-            $0.serverName = [15, 4] + Array(".net".utf8) + [28, 4, 10, 0, 2, 255, 255]
-        })
+        let reply = try #require(
+            parse {
+                $0.extra = [52, 1, 3]
+                $0.file = [15, 3] + Array("lab".utf8) + [255]
+                $0.serverName = [15, 4] + Array(".net".utf8) + [28, 4, 10, 0, 2, 255, 255]
+            })
         #expect(text(reply.domain) == "lab.net")
         let inServerName = try domain {
             $0.extra = [52, 1, 2]
@@ -45,7 +46,10 @@ import Testing
 
     @Test func longOptionsAndMissingEndAreTolerated() throws {
         let long = [UInt8](repeating: 7, count: 255)
-        let reply = try #require(parse { ($0.extra, $0.end) = ([43, 255] + long + [43, 255] + long + [0, 0, 15, 4] + Array("home".utf8), []) })
+        let reply = try #require(
+            parse {
+                ($0.extra, $0.end) = ([43, 255] + long + [43, 255] + long + [0, 0, 15, 4] + Array("home".utf8), [])
+            })
         #expect(text(reply.domain) == "home")
     }
 
@@ -80,12 +84,14 @@ import Testing
         message.requestedAddress = guestAddress
         message.server = peerAddress
         let bytes = emitted(300) { message.emit(to: &$0) }
-        #expect(bytes == hex(
-            """
-            01010600 01020304 00070000 00000000 00000000 00000000 00000000 525400737766
-            """) + [UInt8](repeating: 0, count: 202) + hex(
-            """
-            63825363 350103 3d0701525400737766 32040a00020f 36040a000202 390205dc 0c0873776966746c6574 37080103060f1c333a3b ff
-            """) + [UInt8](repeating: 0, count: 11))
+        #expect(
+            bytes == hex(
+                """
+                01010600 01020304 00070000 00000000 00000000 00000000 00000000 525400737766
+                """) + [UInt8](repeating: 0, count: 202)
+                + hex(
+                    """
+                    63825363 350103 3d0701525400737766 32040a00020f 36040a000202 390205dc 0c0873776966746c6574 37080103060f1c333a3b ff
+                    """) + [UInt8](repeating: 0, count: 11))
     }
 }

@@ -28,7 +28,9 @@ struct ServerReply {
 
     init(_ type: DHCPMessageType) { self.type = type }
 
-    static func word(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) } }
+    static func word(_ value: UInt32) -> [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) }
+    }
 
     func payload(_ transaction: UInt32) -> [UInt8] {
         var bytes: [UInt8] = [operation, 1, 6, 0] + Self.word(transaction) + [0, 0, 0, 0, 0, 0, 0, 0]
@@ -50,13 +52,18 @@ struct ServerReply {
         let payload = payload(transaction)
         let source = server ?? serverAddress
         let head = emitted(34) { bytes in
-            EthernetHeader(destination: hardware ?? .broadcast, source: serverHardware, type: EtherType.ipv4).emit(to: &bytes)
+            EthernetHeader(destination: hardware ?? .broadcast, source: serverHardware, type: EtherType.ipv4).emit(
+                to: &bytes)
         }
         let ip = emitted(20) {
-            IPv4Header(payloadCount: 8 + payload.count, identification: 1, protocolNumber: 17, source: source, destination: destination).emit(to: &$0)
+            IPv4Header(
+                payloadCount: 8 + payload.count, identification: 1, protocolNumber: 17, source: source,
+                destination: destination
+            ).emit(to: &$0)
         }
         let udp = emitted(over: [UInt8](repeating: 0, count: 8) + payload) {
-            UDPHeader(sourcePort: sourcePort, destinationPort: 68, payloadCount: payload.count).emit(to: &$0, source: source, destination: destination)
+            UDPHeader(sourcePort: sourcePort, destinationPort: 68, payloadCount: payload.count).emit(
+                to: &$0, source: source, destination: destination)
         }
         return head[..<14] + ip + udp
     }

@@ -5,8 +5,12 @@ import Testing
 @testable import NetStack
 
 @Suite struct EchoTests {
-    func start(_ host: TestHost, to address: IPv4Address = peerAddress, payload: Int = 56, sequence: UInt16 = 1, at now: Instant = 0) throws -> (slot: Int, frame: [UInt8]) {
-        let slot = try host.stack.startEcho(to: address, payloadCount: payload, sequence: sequence, timeout: 1 * second, now: now)
+    func start(
+        _ host: TestHost, to address: IPv4Address = peerAddress, payload: Int = 56, sequence: UInt16 = 1,
+        at now: Instant = 0
+    ) throws -> (slot: Int, frame: [UInt8]) {
+        let slot = try host.stack.startEcho(
+            to: address, payloadCount: payload, sequence: sequence, timeout: 1 * second, now: now)
         return (slot, try #require(host.wire.takeOutgoing().last))
     }
 
@@ -44,7 +48,10 @@ import Testing
         check(host.stack.takeEcho(slot) == nil)
         host.wire.incoming = [answer(request)]
         #expect(host.completions(at: 413_000) == [.echo(slot)])
-        check(host.stack.takeEcho(slot) == .reply(EchoReply(roundTrip: Duration(nanoseconds: 412_000), timeToLive: 64, byteCount: 64, sequence: 3)))
+        check(
+            host.stack.takeEcho(slot)
+                == .reply(
+                    EchoReply(roundTrip: Duration(nanoseconds: 412_000), timeToLive: 64, byteCount: 64, sequence: 3)))
         check(host.stack.takeEcho(slot) == nil)
         #expect(host.pool.pool.freeCount == 64)
     }
@@ -93,9 +100,11 @@ import Testing
         check(host.stack.takeEcho(slot) == .failed(.timedOut))
     }
 
-    @Test(arguments: [
-        (3, 0, EchoError.networkUnreachable), (3, 1, .hostUnreachable), (3, 3, .unreachable), (3, 4, .tooLarge), (11, 0, .timeExceeded),
-    ] as [(UInt8, UInt8, EchoError)])
+    @Test(
+        arguments: [
+            (3, 0, EchoError.networkUnreachable), (3, 1, .hostUnreachable), (3, 3, .unreachable), (3, 4, .tooLarge),
+            (11, 0, .timeExceeded),
+        ] as [(UInt8, UInt8, EchoError)])
     func icmpErrorsAboutOurRequestCompleteTheSlot(type: UInt8, code: UInt8, error: EchoError) throws {
         let host = TestHost()
         host.learn()
@@ -110,7 +119,9 @@ import Testing
     @Test func requestsThatCannotBeSentAreRefusedWithTheReason() {
         let host = TestHost(gateway: nil)
         func refusal(_ to: IPv4Address, _ payload: Int = 0) -> EchoError? {
-            do throws(EchoError) { _ = try host.stack.startEcho(to: to, payloadCount: payload, sequence: 0, timeout: 1, now: 0) } catch { return error }
+            do throws(EchoError) {
+                _ = try host.stack.startEcho(to: to, payloadCount: payload, sequence: 0, timeout: 1, now: 0)
+            } catch { return error }
             return nil
         }
         #expect(refusal(IPv4Address(8, 8, 8, 8)) == .noRoute)
@@ -130,14 +141,18 @@ import Testing
     @Test func emptyPoolIsAnErrorAndNotATrap() throws {
         let host = TestHost(packets: 1)
         let taken = host.pool.pool.take()
-        #expect(throws: EchoError.noMemory) { try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 0, timeout: 1, now: 0) }
+        #expect(throws: EchoError.noMemory) {
+            try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 0, timeout: 1, now: 0)
+        }
         check(taken != nil)
     }
 
-    @Test(arguments: [IPv4Address.loopback, IPv4Address(127, 9, 9, 9), guestAddress]) func loopbackAnswersAtOnceAndStaysOffTheWire(address: IPv4Address) throws {
+    @Test(arguments: [IPv4Address.loopback, IPv4Address(127, 9, 9, 9), guestAddress])
+    func loopbackAnswersAtOnceAndStaysOffTheWire(address: IPv4Address) throws {
         let host = TestHost()
         let slot = try host.stack.startEcho(to: address, payloadCount: 1000, sequence: 2, timeout: 1 * second, now: 77)
-        check(host.stack.takeEcho(slot) == .reply(EchoReply(roundTrip: 0, timeToLive: 64, byteCount: 1008, sequence: 2)))
+        check(
+            host.stack.takeEcho(slot) == .reply(EchoReply(roundTrip: 0, timeToLive: 64, byteCount: 1008, sequence: 2)))
         #expect(host.wire.outgoing == [])
         check(host.stack.withInterface(.loopback) { $0.counters.packetsIn } == 2)
         #expect(host.pool.pool.freeCount == 64)
@@ -147,7 +162,9 @@ import Testing
         let host = TestHost()
         host.learn()
         host.wire.ringSize = 1
-        for _ in 0..<2 { _ = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: 1, now: 0) }
+        for _ in 0..<2 {
+            _ = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: 1, now: 0)
+        }
         #expect(host.drops(.transmitRingFull) == 1)
         #expect(host.pool.pool.freeCount == 64)
     }
@@ -176,7 +193,8 @@ import Testing
         var now: Instant = 0
         for i in 0..<5000 {
             let (from, to) = i % 2 == 0 ? (a, peerAddress) : (b, guestAddress)
-            let slot = try from.stack.startEcho(to: to, payloadCount: i % 1473, sequence: UInt16(truncatingIfNeeded: i), timeout: 1 * second, now: now)
+            let slot = try from.stack.startEcho(
+                to: to, payloadCount: i % 1473, sequence: UInt16(truncatingIfNeeded: i), timeout: 1 * second, now: now)
             var rounds = 0
             while rounds < 10, !a.wire.outgoing.isEmpty || !b.wire.outgoing.isEmpty {
                 now += 1_000_000

@@ -6,7 +6,9 @@ import Testing
 
 @Suite struct FragmentTests {
     /// A host with a pool that holds the largest datagram several times.
-    private func roomyHost(_ address: IPv4Address = guestAddress, _ hardware: EthernetAddress = guestHardware) -> TestHost {
+    private func roomyHost(_ address: IPv4Address = guestAddress, _ hardware: EthernetAddress = guestHardware)
+        -> TestHost
+    {
         let host = TestHost(address, hardware, packets: 512)
         if address != peerAddress { host.learn(peerAddress, peerHardware) }
         if address != guestAddress { host.learn(guestAddress, guestHardware) }
@@ -20,7 +22,8 @@ import Testing
         let first = Array(bytes.prefix(FragmentSize.ethernet - 8))
         var payload = host.pool.packet(first)!
         for start in stride(from: first.count, to: bytes.count, by: FragmentSize.ethernet) {
-            payload.append(part: host.pool.packet(Array(bytes[start..<min(bytes.count, start + FragmentSize.ethernet)]))!)
+            payload.append(
+                part: host.pool.packet(Array(bytes[start..<min(bytes.count, start + FragmentSize.ethernet)]))!)
         }
         try host.stack.send(payload, from: socket, to: to, now: 0)
     }
@@ -42,7 +45,9 @@ import Testing
         return packet
     }
 
-    @Test(arguments: [[1472], [9, 700, 1333], [1801, 1803, 11], [100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 1000]])
+    @Test(arguments: [
+        [1472], [9, 700, 1333], [1801, 1803, 11], [100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 1000],
+    ])
     func trainsOfAnyPartsAreCutIntoFragments(lengths: [Int]) throws {
         let (host, peer) = (roomyHost(), peer())
         let socket = try host.stack.openSocket(), listener = try peer.stack.openSocket()
@@ -88,7 +93,8 @@ import Testing
 
     @Test(arguments: [1473, 4000, 65_507]) func echoOfAnySizeIsAnswered(count: Int) throws {
         let (host, peer) = (roomyHost(), peer())
-        let slot = try host.stack.startEcho(to: peerAddress, payloadCount: count, sequence: 1, timeout: 1 * second, now: 0)
+        let slot = try host.stack.startEcho(
+            to: peerAddress, payloadCount: count, sequence: 1, timeout: 1 * second, now: 0)
         var replies: [[UInt8]] = []
         for frame in host.wire.takeOutgoing() { replies += peer.deliver(frame) }
         for frame in replies { _ = host.deliver(frame, at: 5) }
@@ -110,7 +116,9 @@ import Testing
     }
 
     /// Fragments of one datagram of 40 bytes after the header, as (offset, count, more).
-    private func fragment(_ offset: Int, _ count: Int, more: Bool, identification: UInt16 = 9, fill: UInt8 = 1) -> [UInt8] {
+    private func fragment(_ offset: Int, _ count: Int, more: Bool, identification: UInt16 = 9, fill: UInt8 = 1)
+        -> [UInt8]
+    {
         var bytes = [UInt8](repeating: fill, count: 34 + count)
         unsafe bytes.withUnsafeMutableBytes { raw in
             var span = unsafe MutableRawSpan(_unsafeBytes: raw)  // does not outlive the bytes
@@ -118,7 +126,8 @@ import Testing
         }
         let header = emitted(20) {
             IPv4Header(
-                payloadCount: count, identification: identification, fragment: UInt16(offset / 8) | (more ? 0x2000 : 0), protocolNumber: 17,
+                payloadCount: count, identification: identification, fragment: UInt16(offset / 8) | (more ? 0x2000 : 0),
+                protocolNumber: 17,
                 source: peerAddress, destination: guestAddress
             ).emit(to: &$0)
         }
@@ -201,10 +210,16 @@ import Testing
             ICMPHeader(type: ICMPType.destinationUnreachable, code: 4, sequence: 576).emit(to: &span)
         }
         var error = emitted(20) {
-            IPv4Header(payloadCount: message.count, identification: 1, protocolNumber: 1, source: peerAddress, destination: guestAddress)
-                .emit(to: &$0)
+            IPv4Header(
+                payloadCount: message.count, identification: 1, protocolNumber: 1, source: peerAddress,
+                destination: guestAddress
+            )
+            .emit(to: &$0)
         }
-        error = emitted(14) { EthernetHeader(destination: guestHardware, source: peerHardware, type: EtherType.ipv4).emit(to: &$0) } + error
+        error =
+            emitted(14) {
+                EthernetHeader(destination: guestHardware, source: peerHardware, type: EtherType.ipv4).emit(to: &$0)
+            } + error
         _ = host.deliver(error + message)
         #expect(throws: SocketError.tooLarge) { try send(host, [1], from: socket, to: Endpoint(peerAddress, 7)) }
         try send(host, pattern(1000), from: socket, to: Endpoint(peerAddress, 7))

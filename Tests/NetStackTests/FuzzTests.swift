@@ -1,4 +1,5 @@
-// What the fuzzer starts from and what it ever found, through the same functions, without the fuzzer: a crash found once is a test for ever.
+// What the fuzzer starts from and what it ever found, through the same functions, without the fuzzer: a crash found
+// once is a test for ever.
 
 import Foundation
 import FuzzTargets
@@ -23,16 +24,21 @@ import Testing
     @Test(arguments: FuzzTarget.allCases) func replaysSeedsAndWhatWasFound(target: FuzzTarget) throws {
         let seeds = try Self.inputs(target, in: Self.corpus)
         #expect(!seeds.isEmpty, "every target has seeds in Tests/Fuzz/Corpus")
-        for input in try seeds + Self.inputs(target, in: Self.found) { #expect(replay(input, target) == replay(input, target)) }
+        for input in try seeds + Self.inputs(target, in: Self.found) {
+            #expect(replay(input, target) == replay(input, target))
+        }
     }
 
     /// Cut short everywhere, and with each bit of the first bytes flipped: what a fuzzer tries first.
     @Test(arguments: FuzzTarget.allCases) func everyPrefixAndEveryFlippedBitReturns(target: FuzzTarget) throws {
         for seed in try Self.inputs(target, in: Self.corpus) {
-            for count in stride(from: 0, through: min(seed.count, 600), by: target == .disk || target == .receive ? 29 : 1) {
+            for count in stride(
+                from: 0, through: min(seed.count, 600), by: target == .disk || target == .receive ? 29 : 1)
+            {
                 _ = replay(seed.prefix(count), target)
             }
-            for bit in stride(from: 0, to: min(seed.count, 64) * 8, by: target == .disk || target == .receive ? 13 : 1) {
+            for bit in stride(from: 0, to: min(seed.count, 64) * 8, by: target == .disk || target == .receive ? 13 : 1)
+            {
                 var damaged = seed
                 damaged[bit / 8] ^= 1 << UInt8(bit % 8)
                 _ = replay(damaged, target)

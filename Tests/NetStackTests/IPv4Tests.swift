@@ -16,11 +16,13 @@ func echoRequest(
 }
 
 func frame(
-    _ payload: [UInt8], protocolNumber: UInt8, source: IPv4Address = peerAddress, destination: IPv4Address = guestAddress,
+    _ payload: [UInt8], protocolNumber: UInt8, source: IPv4Address = peerAddress,
+    destination: IPv4Address = guestAddress,
     hardware: EthernetAddress = guestHardware, fragment: UInt16 = 0
 ) -> [UInt8] {
     let header = IPv4Header(
-        payloadCount: payload.count, identification: 1, fragment: fragment, protocolNumber: protocolNumber, source: source,
+        payloadCount: payload.count, identification: 1, fragment: fragment, protocolNumber: protocolNumber,
+        source: source,
         destination: destination)
     return emitted(14) {
         EthernetHeader(destination: hardware, source: peerHardware, type: EtherType.ipv4).emit(to: &$0)
@@ -123,7 +125,8 @@ func frame(
         unknownProtocol.learn()
         let answer = unknownProtocol.deliver(changed { $0[23] = 99 })
         #expect(unknownProtocol.drops(.ipUnknownProtocol) == 1)
-        #expect(answer.count == 1 && Array(answer[0][34..<36]) == [3, 2])  // ICMP protocol unreachable (RFC 1122, 3.2.2.1)
+        // ICMP protocol unreachable (RFC 1122, 3.2.2.1).
+        #expect(answer.count == 1 && Array(answer[0][34..<36]) == [3, 2])
         for (index, (bytes, reason)) in table.enumerated() {
             let host = TestHost()
             host.learn()

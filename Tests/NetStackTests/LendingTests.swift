@@ -40,10 +40,14 @@ import Testing
         device.append(part: LentPacket(pool.packet([7])!))
         let owner = kept.take()!
         #expect(owner.count == 3)
-        guard case .away(let still) = owner.reclaim() else { return #expect(Bool(false), "home while the device has it") }
+        guard case .away(let still) = owner.reclaim() else {
+            return #expect(Bool(false), "home while the device has it")
+        }
         drop(device)
         #expect(pool.pool.freeCount == 1)
-        guard case .home(let packet) = still.reclaim() else { return #expect(Bool(false), "away after the device dropped it") }
+        guard case .home(let packet) = still.reclaim() else {
+            return #expect(Bool(false), "away after the device dropped it")
+        }
         check(copy(packet) == [1, 2, 3] && !packet.hasRest)
         #expect(pool.pool.freeCount == 1)
     }
@@ -135,7 +139,9 @@ import Testing
                 }
             }
             while cells.done.load(ordering: .acquiring) < round {}
-            if pool.pool.freeCount != count { Issue.record("\(count - pool.pool.freeCount) packets are lost in round \(round)"); return }
+            if pool.pool.freeCount != count {
+                Issue.record("\(count - pool.pool.freeCount) packets are lost in round \(round)"); return
+            }
         }
         #expect(reclaimed >= rounds / 8 * (count / 3))
     }

@@ -1,4 +1,4 @@
-// The neighbour cache: states, whom it believes, and which entries make room.
+// The neighbour cache: states, the messages that it believes, and the entries that make room.
 
 import Testing
 
@@ -21,7 +21,9 @@ import Testing
         host.learn(now: 0)
         let aged = Instant.start + NeighbourLimit.reachableTime
         #expect(try ping(host, at: aged - 1).count == 1)
-        check(host.stack.state(of: peerAddress, now: aged - 1) == .reachable && host.stack.state(of: peerAddress, now: aged) == .stale)
+        check(
+            host.stack.state(of: peerAddress, now: aged - 1) == .reachable
+                && host.stack.state(of: peerAddress, now: aged) == .stale)
         #expect(try ping(host, at: aged).count == 1)  // sent at once, and no question yet
         check(host.stack.state(of: peerAddress, now: aged) == .delay)
         #expect(host.deliver(at: aged + 4 * second).isEmpty)
@@ -53,7 +55,7 @@ import Testing
         check(host.stack.state(of: peerAddress) == nil)
     }
 
-    // MARK: Whom it believes (issue: an unsolicited reply re-pointed the router)
+    // MARK: What it believes (once: an unsolicited reply re-pointed the router)
 
     @Test func unsolicitedRepliesTeachNothing() {
         let host = TestHost()
@@ -69,7 +71,9 @@ import Testing
         host.learn()
         let target = operation == .reply ? guestAddress : peerAddress
         let sent = host.deliver(arpFrame(operation, from: other, peerAddress, for: target), at: second)
-        #expect(sent.count == 1 && Array(sent[0].prefix(6)) == [0x52, 0x55, 0x0a, 0, 2, 2] && sent[0][38..<42] == [10, 0, 2, 2])
+        #expect(
+            sent.count == 1 && Array(sent[0].prefix(6)) == [0x52, 0x55, 0x0a, 0, 2, 2]
+                && sent[0][38..<42] == [10, 0, 2, 2])
         check(host.stack.hardware(of: peerAddress) == peerHardware)
         // The false station's answer to that question does not count; the true one's does.
         _ = host.deliver(arpFrame(.reply, from: other, peerAddress, for: guestAddress), at: second)
@@ -106,14 +110,15 @@ import Testing
         #expect(host.drops(.arpFromOurself) == 1)
     }
 
-    // MARK: Room (issue: spoofed requests evicted the router)
+    // MARK: Room (once: spoofed requests evicted the router)
 
     /// An echo request from a local address that may not exist, in a frame from the peer.
     private func echoRequest(from source: IPv4Address) -> [UInt8] {
         let message = emitted(16) { ICMPHeader(type: ICMPType.echoRequest, identifier: 1, sequence: 1).emit(to: &$0) }
         let packet = emitted(over: [UInt8](repeating: 0, count: 20) + message) {
             IPv4Header(
-                payloadCount: 16, identification: 1, protocolNumber: IPProtocol.icmp, source: source, destination: guestAddress
+                payloadCount: 16, identification: 1, protocolNumber: IPProtocol.icmp, source: source,
+                destination: guestAddress
             ).emit(to: &$0)
         }
         return emitted(over: [UInt8](repeating: 0, count: 14) + packet) {
@@ -146,9 +151,11 @@ import Testing
         host.learn()
         try flood(host, 230, at: 0)
         let states = (0..<StackLimit.neighbours).compactMap { host.stack.neighbour($0, now: 0) }
-        #expect(states.count { $0.state == .incomplete } == StackLimit.incompleteNeighbours)
+        #expect(states.count { $0.state == .incomplete } == 32)
         check(host.stack.state(of: peerAddress) == .reachable)
-        check(host.stack.state(of: IPv4Address(10, 0, 2, 245)) == .incomplete && host.stack.state(of: IPv4Address(10, 0, 2, 16)) == nil)
+        check(
+            host.stack.state(of: IPv4Address(10, 0, 2, 245)) == .incomplete
+                && host.stack.state(of: IPv4Address(10, 0, 2, 16)) == nil)
     }
 
     @Test func gatewayThatIsBeingAskedForIsNotPushedOut() throws {
@@ -162,19 +169,22 @@ import Testing
 
     @Test func fullTableMakesRoomFromTheStaleThatWasNotUsedForLongest() {
         let host = TestHost(IPv4Address(10, 0, 0, 1), gateway: nil)
-        host.stack.configure(.card(0), address: IPv4Address(10, 0, 0, 1), prefixLength: 16, gateway: IPv4Address(10, 0, 9, 9))
+        host.stack.configure(
+            .card(0), address: IPv4Address(10, 0, 0, 1), prefixLength: 16, gateway: IPv4Address(10, 0, 9, 9))
         func address(_ i: Int) -> IPv4Address { IPv4Address(10, 0, UInt8(1 + i / 200), UInt8(1 + i % 200)) }
         host.learn(address(0), other)
         for i in 1..<StackLimit.neighbours + 40 {
             _ = host.deliver(
-                arpFrame(.request, from: EthernetAddress(2, 0, 0, 0, 1, UInt8(i & 255)), address(i), for: IPv4Address(10, 0, 0, 1)),
+                arpFrame(
+                    .request, from: EthernetAddress(2, 0, 0, 0, 1, UInt8(i & 255)), address(i),
+                    for: IPv4Address(10, 0, 0, 1)),
                 at: Instant(nanoseconds: UInt64(i)))
         }
         func knows(_ i: Int) -> Bool { host.stack.hardware(of: address(i)) != nil }
         #expect(knows(0) && !knows(1) && !knows(40) && knows(41) && knows(StackLimit.neighbours + 39))
     }
 
-    // MARK: What is a neighbour (issue: on the link was decided by the prefix alone)
+    // MARK: What is a neighbour (once: on the link was decided by the prefix alone)
 
     @Test func routerOutsideOfTheNetworkIsANeighbour() throws {
         let host = TestHost(gateway: nil)

@@ -26,12 +26,13 @@ import Testing
     }
 
     private func record(_ owner: [UInt8], type: UInt16 = 1, seconds: UInt32 = 60, _ data: [UInt8]) -> [UInt8] {
-        owner + emitted(10) {
-            $0.setBE16(type, 0)
-            $0.setBE16(1, 2)
-            $0.setBE32(seconds, 4)
-            $0.setBE16(UInt16(data.count), 8)
-        } + data
+        owner
+            + emitted(10) {
+                $0.setBE16(type, 0)
+                $0.setBE16(1, 2)
+                $0.setBE32(seconds, 4)
+                $0.setBE16(UInt16(data.count), 8)
+            } + data
     }
 
     private func frame(_ answer: Answer, to question: [UInt8]) -> [UInt8] {
@@ -49,10 +50,13 @@ import Testing
             UDPHeader(sourcePort: answer.sourcePort, destinationPort: port, payloadCount: message.count)
                 .emit(to: &$0, source: answer.server, destination: guestAddress)
         }
-        return emitted(14) { EthernetHeader(destination: guestHardware, source: peerHardware, type: EtherType.ipv4).emit(to: &$0) }
+        return emitted(14) {
+            EthernetHeader(destination: guestHardware, source: peerHardware, type: EtherType.ipv4).emit(to: &$0)
+        }
             + emitted(20) {
                 IPv4Header(
-                    payloadCount: datagram.count, identification: 1, protocolNumber: 17, source: answer.server, destination: guestAddress
+                    payloadCount: datagram.count, identification: 1, protocolNumber: 17, source: answer.server,
+                    destination: guestAddress
                 ).emit(to: &$0)
             } + datagram
     }
@@ -91,7 +95,9 @@ import Testing
         #expect(sent.count == 1 && sent[0][30..<34] == [10, 0, 2, 3] && sent[0][36..<38] == [0, 53])
         #expect(Array(sent[0][44...]) == [1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + name("www.example.com") + [0, 1, 0, 1])
         #expect(outcome(host, query) == nil)
-        let answer = Answer(records: [record([0xc0, 12], [93, 184, 216, 34]), record([0xc0, 12], seconds: 30, [1, 2, 3, 4])])
+        let answer = Answer(records: [
+            record([0xc0, 12], [93, 184, 216, 34]), record([0xc0, 12], seconds: 30, [1, 2, 3, 4]),
+        ])
         _ = host.deliver(frame(answer, to: sent[0]), at: 20 * second)
         #expect(outcome(host, query) == "www.example.com 93.184.216.34,1.2.3.4 30")
         check(host.pool.pool.freeCount == 64)
@@ -115,7 +121,9 @@ import Testing
         let query = try ask(host, "www.a.example")
         var sent = host.wire.takeOutgoing()
         // The address stands before the alias that leads to it.
-        let inside = Answer(records: [record(name("b.example"), [1, 2, 3, 4]), record([0xc0, 12], type: 5, seconds: 7, name("b.example"))])
+        let inside = Answer(records: [
+            record(name("b.example"), [1, 2, 3, 4]), record([0xc0, 12], type: 5, seconds: 7, name("b.example")),
+        ])
         _ = host.deliver(frame(inside, to: sent[0]), at: 20 * second)
         #expect(outcome(host, query) == "b.example 1.2.3.4 7")
 
@@ -133,7 +141,8 @@ import Testing
         let query = try ask(host, "a.example")
         var sent = host.wire.takeOutgoing()
         for _ in 0..<20 where !sent.isEmpty {
-            sent = host.deliver(frame(Answer(records: [record([0xc0, 12], type: 5, [0xc0, 12])]), to: sent[0]), at: 20 * second)
+            sent = host.deliver(
+                frame(Answer(records: [record([0xc0, 12], type: 5, [0xc0, 12])]), to: sent[0]), at: 20 * second)
         }
         #expect(outcome(host, query) == "serverFailure")
     }

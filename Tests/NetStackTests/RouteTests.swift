@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct RouteTests {
     private func entry(_ text: (UInt8, UInt8, UInt8, UInt8), _ prefixLength: Int, _ interface: Int) -> RouteEntry {
-        RouteEntry(IPv4Address(text.0, text.1, text.2, text.3), prefixLength: prefixLength, interface: .card(interface))!
+        RouteEntry(
+            IPv4Address(text.0, text.1, text.2, text.3), prefixLength: prefixLength, interface: .card(interface))!
     }
 
     private func emptyTable() -> RouteTable {
@@ -16,7 +17,10 @@ import Testing
     }
 
     @Test func longestPrefixStandsFirstInWhateverOrderTheyCame() {
-        let entries = [entry((0, 0, 0, 0), 0, 0), entry((10, 0, 0, 0), 8, 1), entry((10, 1, 0, 0), 16, 2), entry((10, 1, 2, 3), 32, 3)]
+        let entries = [
+            entry((0, 0, 0, 0), 0, 0), entry((10, 0, 0, 0), 8, 1), entry((10, 1, 0, 0), 16, 2),
+            entry((10, 1, 2, 3), 32, 3),
+        ]
         var random = SeededRandom(seed: 3)
         for _ in 0..<50 {
             var table = emptyTable()
@@ -54,9 +58,11 @@ import Testing
         return (host, wire)
     }
 
-    /// The interface that asks for a neighbour when something is sent there, and whom it asks for.
+    /// The interface that asks for a neighbour when something is sent there, and the address that it asks for.
     private func way(_ host: TestHost, _ other: TestWire, to destination: IPv4Address) -> String {
-        do { _ = try host.stack.startEcho(to: destination, payloadCount: 0, sequence: 0, timeout: 1 * second, now: 0) } catch { return "\(error)" }
+        do {
+            _ = try host.stack.startEcho(to: destination, payloadCount: 0, sequence: 0, timeout: 1 * second, now: 0)
+        } catch { return "\(error)" }
         for slot in 0..<StackLimit.echoes { host.stack.cancelEcho(slot) }
         let asked = host.wire.takeOutgoing().map { "0 " + $0[38..<42].map(String.init).joined(separator: ".") }
         let askedOther = other.takeOutgoing().map { "1 " + $0[38..<42].map(String.init).joined(separator: ".") }
@@ -84,13 +90,23 @@ import Testing
         #expect(throws: RouteError.malformed) {
             try host.stack.addRoute(to: network, prefixLength: 16, gateway: guestAddress, interface: nil)
         }
-        #expect(throws: RouteError.malformed) { try host.stack.addRoute(to: network, prefixLength: 16, gateway: nil, interface: 7) }
-        #expect(throws: RouteError.malformed) { try host.stack.addRoute(to: network, prefixLength: 16, gateway: nil, interface: nil) }
-        #expect(throws: RouteError.malformed) { try host.stack.addRoute(to: network, prefixLength: 8, gateway: peerAddress, interface: nil) }
+        #expect(throws: RouteError.malformed) {
+            try host.stack.addRoute(to: network, prefixLength: 16, gateway: nil, interface: 7)
+        }
+        #expect(throws: RouteError.malformed) {
+            try host.stack.addRoute(to: network, prefixLength: 16, gateway: nil, interface: nil)
+        }
+        #expect(throws: RouteError.malformed) {
+            try host.stack.addRoute(to: network, prefixLength: 8, gateway: peerAddress, interface: nil)
+        }
         try host.stack.addRoute(to: network, prefixLength: 16, gateway: peerAddress, interface: nil)
-        #expect(throws: RouteError.exists) { try host.stack.addRoute(to: network, prefixLength: 16, gateway: peerAddress, interface: nil) }
+        #expect(throws: RouteError.exists) {
+            try host.stack.addRoute(to: network, prefixLength: 16, gateway: peerAddress, interface: nil)
+        }
         try host.stack.removeRoute(to: network, prefixLength: 16, interface: 0)
-        #expect(throws: RouteError.notFound) { try host.stack.removeRoute(to: network, prefixLength: 16, interface: nil) }
+        #expect(throws: RouteError.notFound) {
+            try host.stack.removeRoute(to: network, prefixLength: 16, interface: nil)
+        }
         #expect(throws: RouteError.notFound) {
             try host.stack.removeRoute(to: IPv4Address(127, 0, 0, 0), prefixLength: 8, interface: nil)
         }
@@ -160,7 +176,9 @@ import Testing
             seen.append((withBytes(bytes) { CaptureHeader(parsing: $0)! }, Array(bytes.dropFirst(16))))
         }
         #expect(seen.map(\.1) == [request] + answers)
-        #expect(seen.map(\.0.isOutgoing) == [false, true] && seen.allSatisfy { $0.0.time == 77 && $0.0.interface == .card(0) })
+        #expect(
+            seen.map(\.0.isOutgoing) == [false, true]
+                && seen.allSatisfy { $0.0.time == 77 && $0.0.interface == .card(0) })
         #expect(seen.map(\.0.frameCount) == [request.count, answers[0].count])
         host.stack.closeSocket(socket)
         _ = host.deliver(request)

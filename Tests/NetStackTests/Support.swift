@@ -1,4 +1,5 @@
-// What the tests of the stack share: memory, packets of literal bytes, a card whose wire is an array, randomness from a seed.
+// What the tests of the stack share: memory, packets of literal bytes, a card whose wire is an array, randomness from a
+// seed.
 
 import Storage
 import Testing
@@ -90,7 +91,8 @@ struct TestCard: NetworkDevice, ~Copyable {
     mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
         guard wire.outgoing.count < wire.ringSize else { return frame }
         var bytes: [UInt8] = []
-        frame.forEachPart { part in unsafe part.bytes.withUnsafeBytes { unsafe bytes += $0 } }  // copied while the part is there
+        // Copied while the part is there.
+        frame.forEachPart { part in unsafe part.bytes.withUnsafeBytes { unsafe bytes += $0 } }
         wire.outgoing.append(bytes)
         return nil
     }
@@ -124,7 +126,8 @@ let peerHardware = EthernetAddress(0x52, 0x55, 0x0a, 0, 2, 2)
     var stack: TestStack
 
     init(
-        _ address: IPv4Address = guestAddress, _ hardware: EthernetAddress = guestHardware, gateway: IPv4Address? = peerAddress,
+        _ address: IPv4Address = guestAddress, _ hardware: EthernetAddress = guestHardware,
+        gateway: IPv4Address? = peerAddress,
         packets: Int = 64, seed: UInt64 = 0x1234_5678
     ) {
         pool = TestPool(packets)
@@ -133,7 +136,8 @@ let peerHardware = EthernetAddress(0x52, 0x55, 0x0a, 0, 2, 2)
         _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
         stack.configure(.card(0), address: address, prefixLength: 24, gateway: gateway)
         stack.timers.cancel(.claim(.card(0)))
-        _ = stack.withInterface(.card(0)) { $0.claim = AddressClaim() }  // what it announces by itself is another test's business
+        // What it announces by itself is another test's business.
+        _ = stack.withInterface(.card(0)) { $0.claim = AddressClaim() }
     }
 
     /// Delivers frames and returns what goes out.
@@ -177,15 +181,20 @@ extension NetStack where Device: ~Copyable {
     mutating func startEcho(
         to destination: IPv4Address, payloadCount: Int, sequence: UInt16, timeout: Duration, now: Instant
     ) throws(EchoError) -> Int {
-        try startEcho(to: IPAddress(destination), payloadCount: payloadCount, sequence: sequence, timeout: timeout, now: now)
+        try startEcho(
+            to: IPAddress(destination), payloadCount: payloadCount, sequence: sequence, timeout: timeout, now: now)
     }
-    mutating func addRoute(to destination: IPv4Address, prefixLength: Int, gateway: IPv4Address?, interface: Int?) throws(RouteError) {
+    mutating func addRoute(to destination: IPv4Address, prefixLength: Int, gateway: IPv4Address?, interface: Int?)
+        throws(RouteError)
+    {
         try addRoute(
-            to: IPAddress(destination), prefixLength: 96 + prefixLength, gateway: gateway.map { IPAddress($0) } ?? .unspecified,
+            to: IPAddress(destination), prefixLength: 96 + prefixLength,
+            gateway: gateway.map { IPAddress($0) } ?? .unspecified,
             interface: interface.map { .card($0) })
     }
     mutating func removeRoute(to destination: IPv4Address, prefixLength: Int, interface: Int?) throws(RouteError) {
-        try removeRoute(to: IPAddress(destination), prefixLength: 96 + prefixLength, interface: interface.map { .card($0) })
+        try removeRoute(
+            to: IPAddress(destination), prefixLength: 96 + prefixLength, interface: interface.map { .card($0) })
     }
     mutating func learn(_ address: IPAddress, _ hardware: EthernetAddress, now: Instant) {
         if neighbours.find(address, on: .card(0)) == nil {
@@ -234,8 +243,10 @@ struct SeededRandom: RandomNumberGenerator {
 
 /// Captured between two Linux hosts (6.12), one veth pair.
 enum Captured {
-    static let arpRequest = hex("ffffffffffff 525400737766 0806 0001080006040001 525400737766 0a00020f 000000000000 0a000202")
-    static let arpReply = hex("525400737766 52550a000202 0806 0001080006040002 52550a000202 0a000202 525400737766 0a00020f")
+    static let arpRequest = hex(
+        "ffffffffffff 525400737766 0806 0001080006040001 525400737766 0a00020f 000000000000 0a000202")
+    static let arpReply = hex(
+        "525400737766 52550a000202 0806 0001080006040002 52550a000202 0a000202 525400737766 0a00020f")
     static let echoRequest = hex(
         """
         52550a000202 525400737766 0800 4500005414d1400040010dc80a00020f0a000202 0800578726ac0001

@@ -23,7 +23,8 @@ import Testing
         }
         let toAll = destination.address.isBroadcast
         return emitted(over: [UInt8](repeating: 0, count: 14) + packet) { bytes in
-            EthernetHeader(destination: toAll ? .broadcast : guestHardware, source: peerHardware, type: EtherType.ipv4).emit(to: &bytes)
+            EthernetHeader(destination: toAll ? .broadcast : guestHardware, source: peerHardware, type: EtherType.ipv4)
+                .emit(to: &bytes)
         }
     }
 
@@ -80,7 +81,7 @@ import Testing
         #expect(Array(answer[0][34..<36]) == [3, 3])
         #expect(Array(answer[0][62..<66]) == hex("0fa0 0007"))
         #expect(withBytes(Array(answer[0][34...])) { Checksum.isRight($0, to: $0.byteCount) })
-        // Nobody is answered about a broadcast.
+        // No error is sent about a broadcast.
         #expect(host.deliver(frame([1], to: Endpoint(.broadcast, 7))).isEmpty)
         check(host.pool.pool.freeCount == 64)
     }
@@ -124,10 +125,15 @@ import Testing
         // The peer answers: port unreachable, quoting what we sent.
         let ours = Array(host.wire.takeOutgoing()[0][14...])
         let quoted = Array(ours[0..<28])
-        let icmp = emitted(over: [3, 3, 0, 0, 0, 0, 0, 0] + quoted) { bytes in ICMPHeader(type: 3, code: 3).emit(to: &bytes) }
+        let icmp = emitted(over: [3, 3, 0, 0, 0, 0, 0, 0] + quoted) { bytes in
+            ICMPHeader(type: 3, code: 3).emit(to: &bytes)
+        }
         let ip = emitted(over: [UInt8](repeating: 0, count: 20) + icmp) { bytes in
-            IPv4Header(payloadCount: icmp.count, identification: 1, protocolNumber: 1, source: peerAddress, destination: guestAddress)
-                .emit(to: &bytes)
+            IPv4Header(
+                payloadCount: icmp.count, identification: 1, protocolNumber: 1, source: peerAddress,
+                destination: guestAddress
+            )
+            .emit(to: &bytes)
         }
         _ = host.deliver(Array(frame([], to: Endpoint(guestAddress, 1))[0..<14]) + ip)
         check(host.stack.isReadable(socket))
@@ -136,7 +142,8 @@ import Testing
     }
 
     /// An ICMP error about a datagram to 0.0.0.0:0 matched every socket that was not connected, and ended servers.
-    @Test(arguments: [IPv4Address(0, 0, 0, 0), peerAddress], [UInt16(0), 4000]) func forgedErrorsDoNotReachASocketThatIsNotConnected(
+    @Test(arguments: [IPv4Address(0, 0, 0, 0), peerAddress], [UInt16(0), 4000])
+    func forgedErrorsDoNotReachASocketThatIsNotConnected(
         address: IPv4Address, port: UInt16
     ) throws {
         let host = TestHost()
@@ -144,16 +151,24 @@ import Testing
         let server = try host.stack.openSocket()
         try host.stack.bindSocket(server, to: Endpoint(.any, 5001))
         let quoted = emitted(28) { bytes in
-            IPv4Header(payloadCount: 8, identification: 7, protocolNumber: IPProtocol.udp, source: guestAddress, destination: address)
-                .emit(to: &bytes)
+            IPv4Header(
+                payloadCount: 8, identification: 7, protocolNumber: IPProtocol.udp, source: guestAddress,
+                destination: address
+            )
+            .emit(to: &bytes)
             bytes.setBE16(5001, 20)
             bytes.setBE16(port, 22)
             bytes.setBE32(8 << 16, 24)
         }
-        let icmp = emitted(over: [UInt8](repeating: 0, count: 8) + quoted) { ICMPHeader(type: 3, code: 3).emit(to: &$0) }
+        let icmp = emitted(over: [UInt8](repeating: 0, count: 8) + quoted) {
+            ICMPHeader(type: 3, code: 3).emit(to: &$0)
+        }
         let ip = emitted(over: [UInt8](repeating: 0, count: 20) + icmp) { bytes in
-            IPv4Header(payloadCount: icmp.count, identification: 1, protocolNumber: 1, source: IPv4Address(10, 0, 2, 77), destination: guestAddress)
-                .emit(to: &bytes)
+            IPv4Header(
+                payloadCount: icmp.count, identification: 1, protocolNumber: 1, source: IPv4Address(10, 0, 2, 77),
+                destination: guestAddress
+            )
+            .emit(to: &bytes)
         }
         _ = host.deliver(Array(frame([], to: Endpoint(guestAddress, 1))[0..<14]) + ip)
         #expect(host.drops(.icmpUnexpectedReply) == 1)
@@ -186,7 +201,7 @@ import Testing
             #expect(try receive(host, client)?.payload == [3])
         }
         #expect(host.wire.takeOutgoing().isEmpty)
-        // A port that nobody has: the error comes back the same way.
+        // A port without a socket: the error comes back the same way.
         try host.stack.connectSocket(client, to: Endpoint(guestAddress, 9))
         try send(host, [4], from: client)
         #expect(throws: SocketError.refused) { try receive(host, client) == nil }
@@ -195,10 +210,10 @@ import Testing
     @Test func broadcastMustBeAllowedAndGoesToAll() throws {
         let host = TestHost()
         let socket = try host.stack.openSocket()
-        let everybody = Endpoint(IPv4Address(10, 0, 2, 255), 9)
-        #expect(throws: SocketError.broadcastNotAllowed) { try send(host, [1], from: socket, to: everybody) }
+        let all = Endpoint(IPv4Address(10, 0, 2, 255), 9)
+        #expect(throws: SocketError.broadcastNotAllowed) { try send(host, [1], from: socket, to: all) }
         host.stack.setBroadcast(socket, allowed: true)
-        try send(host, [1], from: socket, to: everybody)
+        try send(host, [1], from: socket, to: all)
         try send(host, [1], from: socket, to: Endpoint(.broadcast, 9))
         for sent in host.wire.takeOutgoing() { #expect(Array(sent[0..<6]) == [UInt8](repeating: 0xff, count: 6)) }
         check(host.pool.pool.freeCount == 64)

@@ -25,7 +25,9 @@ import Testing
         #expect(guestAddress.bits == 0x0a00_020f)
         #expect(IPv4Address(127, 1, 2, 3).isLoopback && !IPv4Address(127, 1, 2, 3).isUnicast)
         #expect(IPv4Address(224, 0, 0, 1).isMulticast && IPv4Address(239, 255, 255, 255).isMulticast)
-        for bad in [IPv4Address.any, .broadcast, IPv4Address(224, 0, 0, 1), IPv4Address(250, 0, 0, 1)] { #expect(!bad.isUnicast) }
+        for bad in [IPv4Address.any, .broadcast, IPv4Address(224, 0, 0, 1), IPv4Address(250, 0, 0, 1)] {
+            #expect(!bad.isUnicast)
+        }
         #expect(guestAddress.isUnicast)
     }
 
@@ -55,7 +57,8 @@ import Testing
     @Test func ipv4HeaderParsesAndEmitsCapturedBytes() throws {
         let bytes = Array(Captured.echoRequest.dropFirst(14))
         let header = IPv4Header(
-            payloadCount: 64, identification: 0x14d1, fragment: 0x4000, protocolNumber: IPProtocol.icmp, source: guestAddress,
+            payloadCount: 64, identification: 0x14d1, fragment: 0x4000, protocolNumber: IPProtocol.icmp,
+            source: guestAddress,
             destination: peerAddress)
         var parsed: IPv4Header?
         withBytes(bytes) { parsed = try? IPv4Header(parsing: $0) }
@@ -64,10 +67,12 @@ import Testing
         #expect(emitted(20) { header.emit(to: &$0) } == Array(bytes.prefix(20)))
     }
 
-    @Test(arguments: [
-        (0, 0x55, IPv4HeaderError.badVersion), (0, 0x44, .badHeaderLength), (0, 0x4f, .badChecksum), (3, 0x13, .badTotalLength),
-        (2, 0x01, .badTotalLength), (10, 0, .badChecksum), (8, 63, .badChecksum),
-    ] as [(Int, UInt8, IPv4HeaderError)])
+    @Test(
+        arguments: [
+            (0, 0x55, IPv4HeaderError.badVersion), (0, 0x44, .badHeaderLength), (0, 0x4f, .badChecksum),
+            (3, 0x13, .badTotalLength),
+            (2, 0x01, .badTotalLength), (10, 0, .badChecksum), (8, 63, .badChecksum),
+        ] as [(Int, UInt8, IPv4HeaderError)])
     func ipv4HeaderRefusesWhatIsWrong(offset: Int, value: UInt8, error: IPv4HeaderError) {
         var bytes = Array(Captured.echoRequest.dropFirst(14))
         bytes[offset] = value
@@ -107,7 +112,8 @@ import Testing
         #expect(header == UDPHeader(sourcePort: 0x988d, destinationPort: 9, payloadCount: 6))
         var blank = datagram
         blank.replaceSubrange(0..<8, with: [UInt8](repeating: 0x5a, count: 8))
-        #expect(emitted(over: blank) { header?.emit(to: &$0, source: guestAddress, destination: peerAddress) } == datagram)
+        #expect(
+            emitted(over: blank) { header?.emit(to: &$0, source: guestAddress, destination: peerAddress) } == datagram)
     }
 
     @Test func udpHeaderRefusesWrongLengthsAndChecksums() {

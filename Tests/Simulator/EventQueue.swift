@@ -1,4 +1,5 @@
-// What is going to happen, in the order of virtual time: a binary heap. Events of one instant keep the order in which they were scheduled.
+// What is going to happen, in the order of virtual time: a binary heap. Events of one instant keep the order in which
+// they were scheduled.
 
 /// A thing that happens at an instant.
 @safe struct Event {
@@ -15,7 +16,8 @@
     let sequence: UInt64
     let kind: Kind
     let port: Int32
-    /// Held by the queue while the event is in it: a heap moves its elements a lot, and counting references each time would cost most.
+    /// Held by the queue while the event is in it: a heap moves its elements a lot, and counting references each time
+    /// would cost most.
     fileprivate let held: Unmanaged<Frame>?
 
     @inline(__always)

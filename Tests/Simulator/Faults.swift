@@ -8,7 +8,8 @@ public struct Faults: Sendable, CustomStringConvertible {
     public var corruption = 0.0
     /// Damaged frames arrive; in reality a card's check sequence drops nearly all of them.
     public var deliversDamaged = false
-    /// Nanoseconds that every frame takes over a link, and how many more it may take at random: frames overtake one another.
+    /// Nanoseconds that every frame takes over a link, and how many more it may take at random: frames overtake one
+    /// another.
     public var latency: UInt64 = 50_000
     public var jitter: UInt64 = 0
 

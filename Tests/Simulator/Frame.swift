@@ -1,10 +1,11 @@
-// An Ethernet frame on its way; all who get a copy share the one object. What is changed on the way becomes another frame.
+// An Ethernet frame on its way; all copies are the one object. What is changed on the way becomes another frame.
 
 import NetStack
 
 public final class Frame {
     public let bytes: [UInt8]
-    /// A bit of it was flipped on the way. Happens to a frame once at most: the Internet checksum finds any one flipped bit, but not any two.
+    /// A bit of it was flipped on the way. Happens to a frame once at most: the Internet checksum finds any one flipped
+    /// bit, but not any two.
     public let isDamaged: Bool
     /// A number made of the bytes, for the trace.
     let digest: UInt64
@@ -17,17 +18,20 @@ public final class Frame {
         digest = unsafe self.bytes.withUnsafeBytes { raw in
             var sum = UInt64(raw.count)
             for i in stride(from: 0, to: raw.count & ~7, by: 8) {
-                sum = (sum ^ (unsafe raw.loadUnaligned(fromByteOffset: i, as: UInt64.self))) &* 0x100_0000_01b3  // eight whole bytes
+                // Eight whole bytes.
+                sum = (sum ^ (unsafe raw.loadUnaligned(fromByteOffset: i, as: UInt64.self))) &* 0x100_0000_01b3
                 sum ^= sum >> 29
             }
-            for i in raw.count & ~7..<raw.count { sum = (sum ^ UInt64(unsafe raw[i])) &* 0x100_0000_01b3 }  // up to the end
+            // Up to the end.
+            for i in raw.count & ~7..<raw.count { sum = (sum ^ UInt64(unsafe raw[i])) &* 0x100_0000_01b3 }
             return sum
         }
     }
 
     var destination: UInt64 { Self.number(bytes, at: 0) }
     var source: UInt64 { Self.number(bytes, at: 6) }
-    /// Of a fragment: its sender and the datagram's identification, as one number. nil for whole datagrams and all else.
+    /// Of a fragment: its sender and the datagram's identification, as one number. nil for whole datagrams and all
+    /// else.
     var fragmentedDatagram: UInt64? {
         guard bytes[12] == 8, bytes[13] == 0, (Int(bytes[20]) << 8 | Int(bytes[21])) & 0x3fff != 0 else { return nil }
         return [26, 27, 28, 29, 18, 19].reduce(0) { $0 << 8 | UInt64(bytes[$1]) }
@@ -52,7 +56,7 @@ public final class Frame {
 }
 
 extension Frame: CustomStringConvertible {
-    /// What it is, for who reads a trace.
+    /// A line of a trace.
     public var description: String {
         func address(_ at: Int) -> String { bytes[at..<at + 4].map { "\($0)" }.joined(separator: ".") }
         func be16(_ at: Int) -> Int { Int(bytes[at]) << 8 | Int(bytes[at + 1]) }

@@ -1,5 +1,5 @@
-// DHCP as a server reads and writes it (RFC 2131, 2; RFC 2132). The stack's own parsers are the client's; these are the other side's, so
-// that a mistake in one is not repeated in the other.
+// DHCP as a server reads and writes it (RFC 2131, 2; RFC 2132). The stack's own parsers are the client's; these are the
+// other side's, so that a mistake in one is not repeated in the other.
 
 import NetStack
 
@@ -20,10 +20,13 @@ struct ServerRequest {
     init?(_ frame: Frame) {
         let packet = Array(frame.bytes[14...])
         let ip: IPv4Header
-        do { ip = try packet.withBytes { (bytes) throws(IPv4HeaderError) in try IPv4Header(parsing: bytes) } } catch { return nil }
+        do { ip = try packet.withBytes { (bytes) throws(IPv4HeaderError) in try IPv4Header(parsing: bytes) } } catch {
+            return nil
+        }
         guard ip.protocolNumber == IPProtocol.udp, !ip.isFragment else { return }
         let datagram = Array(packet[ip.headerLength..<ip.totalLength])
-        guard let udp = datagram.withBytes({ UDPHeader(parsing: $0, source: ip.source, destination: ip.destination) }) else { return nil }
+        guard let udp = datagram.withBytes({ UDPHeader(parsing: $0, source: ip.source, destination: ip.destination) })
+        else { return nil }
         guard udp.destinationPort == DHCPPort.server else { return }
         let message = Array(datagram[UDPHeader.byteCount..<udp.length])
         guard message.count > 240, message[0] == 1, message[236..<240] == [0x63, 0x82, 0x53, 0x63] else { return nil }
@@ -66,11 +69,15 @@ struct ServerRequest {
 enum ServerMessage {
     /// The payload of a reply, 300 bytes.
     static func reply(
-        _ type: DHCPMessageType, to request: ServerRequest, address: IPv4Address, server: IPv4Address, mask: UInt32, leaseTime: UInt32
+        _ type: DHCPMessageType, to request: ServerRequest, address: IPv4Address, server: IPv4Address, mask: UInt32,
+        leaseTime: UInt32
     ) -> [UInt8] {
-        func word(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) } }
+        func word(_ value: UInt32) -> [UInt8] {
+            (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) }
+        }
         let ciaddr = type == .ack ? request.clientAddress : .any
-        var bytes: [UInt8] = [2, 1, 6, 0] + request.transaction + [0, 0, 0, 0] + word(ciaddr.bits) + word(address.bits)
+        var bytes: [UInt8] =
+            [2, 1, 6, 0] + request.transaction + [0, 0, 0, 0] + word(ciaddr.bits) + word(address.bits)
         bytes += [UInt8](repeating: 0, count: 8) + SimulatedServer.bytes(request.hardware)
         bytes += [UInt8](repeating: 0, count: 10 + 64 + 128) + [0x63, 0x82, 0x53, 0x63]
         bytes += [53, 1, type.rawValue, 54, 4] + word(server.bits)

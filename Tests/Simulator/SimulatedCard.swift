@@ -1,4 +1,5 @@
-// A host's network card: what it is given lies in a box until the simulation comes to fetch it, and the other way round.
+// A host's network card: what it is given lies in a box until the simulation comes to fetch it, and the other way
+// round.
 
 import NetStack
 

@@ -1,4 +1,5 @@
-// A host of the simulation: a whole NetStack of its own with a small packet pool, and a program on it that pings and sends datagrams.
+// A host of the simulation: a whole NetStack of its own with a small packet pool, and a program on it that pings and
+// sends datagrams.
 
 import NetStack
 import Storage
@@ -27,7 +28,8 @@ protocol Station: AnyObject {
     private let place: UnsafeMutablePointer<Stack>
     private let stack: Ref<Stack>
     private var socket = -1
-    /// Nanoseconds from a frame's arrival until the host looks at its card; what comes meanwhile is taken along. 0: at once.
+    /// Nanoseconds from a frame's arrival until the host looks at its card; what comes meanwhile is taken along. 0: at
+    /// once.
     private let responseTime: UInt64
     private var looksAt = UInt64.max
 
@@ -54,7 +56,8 @@ protocol Station: AnyObject {
         self.number = number
         self.responseTime = responseTime
         hardware = EthernetAddress(
-            0x52, 0x54, 1, UInt8(truncatingIfNeeded: number >> 16), UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number))
+            0x52, 0x54, 1, UInt8(truncatingIfNeeded: number >> 16), UInt8(truncatingIfNeeded: number >> 8),
+            UInt8(truncatingIfNeeded: number))
         let byteCount = (packets + 1) * PacketPool.bufferSize
         // Three pieces of memory that live as long as the host: the pool's, the tables', and the stack's own place.
         unsafe memory = .allocate(byteCount: byteCount, alignment: 64)
@@ -76,7 +79,9 @@ protocol Station: AnyObject {
 
     // MARK: State
 
-    public var lease: DHCPLease? { stack.value.withInterface(.card(0)) { $0.dhcp.state.hasLease ? $0.dhcp.lease : nil } ?? nil }
+    public var lease: DHCPLease? {
+        stack.value.withInterface(.card(0)) { $0.dhcp.state.hasLease ? $0.dhcp.lease : nil } ?? nil
+    }
     /// What it uses; nil when none.
     public var address: IPv4Address? {
         guard let address = stack.value.withInterface(.card(0), { $0.address }), address != .any else { return nil }
@@ -85,12 +90,16 @@ protocol Station: AnyObject {
     public var arePacketsBack: Bool { pool.freeCount == pool.count }
     public var packetsOut: Int { pool.count - pool.freeCount }
     public var overruns: Int { box.overruns }
-    public func drops(_ reason: DropReason) -> UInt64 { stack.value.withInterface(.card(0)) { $0.counters[reason] } ?? 0 }
+    public func drops(_ reason: DropReason) -> UInt64 {
+        stack.value.withInterface(.card(0)) { $0.counters[reason] } ?? 0
+    }
     public var isPinging: Bool { task != nil }
 
     // MARK: Station
 
-    var deadline: UInt64 { min(looksAt, stack.value.nextDeadline.nanoseconds, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max) }
+    var deadline: UInt64 {
+        min(looksAt, stack.value.nextDeadline.nanoseconds, task.map { $0.slot == nil ? $0.nextTry : .max } ?? .max)
+    }
 
     func takeOutgoing() -> [Frame] {
         guard !box.outgoing.isEmpty else { return [] }
@@ -126,7 +135,9 @@ protocol Station: AnyObject {
     private func reportState() {
         guard let dhcp = stack.value.withInterface(.card(0), { $0.dhcp }) else { return }
         let address = dhcp.lease?.address.bits ?? 0
-        report(.state, UInt64(address) << 8 | UInt64(dhcp.state.rawValue), "\(dhcp.state) \(text(dhcp.lease?.address ?? .any)), \(dhcp.problem)")
+        report(
+            .state, UInt64(address) << 8 | UInt64(dhcp.state.rawValue),
+            "\(dhcp.state) \(text(dhcp.lease?.address ?? .any)), \(dhcp.problem)")
     }
 
     // MARK: The program
@@ -155,7 +166,8 @@ protocol Station: AnyObject {
             guard let address = current.target() else { failedTry("the other has no address", now: now); continue }
             do {
                 task?.slot = try stack.value.startEcho(
-                    to: IPAddress(address), payloadCount: 56, sequence: UInt16(truncatingIfNeeded: current.triesLeft), timeout: .seconds(1),
+                    to: IPAddress(address), payloadCount: 56, sequence: UInt16(truncatingIfNeeded: current.triesLeft),
+                    timeout: .seconds(1),
                     now: Instant(nanoseconds: now))
             } catch {
                 failedTry("\(error)", now: now)
@@ -180,20 +192,23 @@ protocol Station: AnyObject {
     /// Closes the socket; what waits for reassembly or a neighbour has its own time.
     func closeSocket() { stack.value.closeSocket(socket) }
 
-    /// Sends a datagram whose content follows from its first bytes; large ones go in fragments. Errors are the network's business.
+    /// Sends a datagram whose content follows from its first bytes; large ones go in fragments. Errors are the
+    /// network's business.
     func sendDatagram(to address: IPv4Address, byteCount: Int, now: UInt64) {
         datagramsSent += 1
         let content = DatagramContent.make(key: UInt64(number) << 32 | datagramsSent, byteCount: byteCount)
         var pieces = PacketQueue()
         var at = 0
         while at < content.count {
-            let count = min(content.count - at, at == 0 ? FragmentSize.ethernet - UDPHeader.byteCount : FragmentSize.ethernet)
+            let count = min(
+                content.count - at, at == 0 ? FragmentSize.ethernet - UDPHeader.byteCount : FragmentSize.ethernet)
             guard let packet = pool.packet(content[at..<at + count]) else { return }
             pieces.append(packet)
             at += count
         }
         guard let payload = pieces.coupled() else { return }
-        try? stack.value.send(payload, from: socket, to: Endpoint(address, Self.datagramPort), now: Instant(nanoseconds: now))
+        try? stack.value.send(
+            payload, from: socket, to: Endpoint(address, Self.datagramPort), now: Instant(nanoseconds: now))
     }
 
     private func readDatagrams() {
@@ -225,13 +240,16 @@ enum DatagramContent {
         var random = SeededRandom(seed: key ^ UInt64(byteCount) << 48)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(byteCount)
-        for number in [key, UInt64(byteCount)] { for i in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(8 * i))) } }
+        for number in [key, UInt64(byteCount)] {
+            for i in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(8 * i))) }
+        }
         while bytes.count < byteCount { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
         return bytes
     }
 
     static func isWhole(_ bytes: [UInt8]) -> Bool {
         guard bytes.count >= least else { return false }
-        return make(key: (0..<8).reduce(0) { $0 | UInt64(bytes[$1]) << UInt64(8 * $1) }, byteCount: bytes.count) == bytes
+        return make(key: (0..<8).reduce(0) { $0 | UInt64(bytes[$1]) << UInt64(8 * $1) }, byteCount: bytes.count)
+            == bytes
     }
 }

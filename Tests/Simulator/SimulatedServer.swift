@@ -1,5 +1,5 @@
-// A DHCP server (RFC 2131, 4.3) on a port of the switch, for a pool of addresses. It probes nothing and forgets nothing before its time;
-// whatever it grants twice at once is written down. It answers ARP for itself, and nothing else.
+// A DHCP server (RFC 2131, 4.3) on a port of the switch, for a pool of addresses. It probes nothing and forgets nothing
+// before its time; whatever it grants twice at once is written down. It answers ARP for itself, and nothing else.
 
 import NetStack
 
@@ -48,9 +48,11 @@ public final class SimulatedServer: Station {
         self.leaseTime = leaseTime
     }
 
-    /// Who has an address at the moment, as a card's address; nil: nobody.
+    /// The card address of the host that has an address at the moment; nil: none has.
     func holder(of address: IPv4Address, now: UInt64) -> UInt64? {
-        guard let place = place(of: address), bindings[place].isLeased, bindings[place].expires > now else { return nil }
+        guard let place = place(of: address), bindings[place].isLeased, bindings[place].expires > now else {
+            return nil
+        }
         return bindings[place].client
     }
 
@@ -83,11 +85,13 @@ public final class SimulatedServer: Station {
     }
 
     private func answerARP(_ frame: Frame) {
-        guard let request = Array(frame.bytes[14...]).withBytes({ ARPMessage(parsing: $0) }), request.operation == .request, request.targetProtocol == address,
+        guard let request = Array(frame.bytes[14...]).withBytes({ ARPMessage(parsing: $0) }),
+            request.operation == .request, request.targetProtocol == address,
             request.senderHardware.isUnicast
         else { return }
         let reply = ARPMessage(
-            operation: .reply, senderHardware: Self.hardware, senderProtocol: address, targetHardware: request.senderHardware,
+            operation: .reply, senderHardware: Self.hardware, senderProtocol: address,
+            targetHardware: request.senderHardware,
             targetProtocol: request.senderProtocol)
         let body = written(ARPMessage.byteCount) { reply.emit(to: &$0) }
         send(body, type: EtherType.arp, to: request.senderHardware)
@@ -124,7 +128,8 @@ public final class SimulatedServer: Station {
         let wanted = request.requested ?? request.clientAddress
         guard let place = place(of: wanted), !bindings[place].isDeclined else { return refuse(request) }
         if bindings[place].client != request.client, bindings[place].expires > now { return refuse(request) }
-        if bindings[place].client != request.client, request.server != nil { return refuse(request) }  // never offered, or too late
+        // Never offered, or too late.
+        if bindings[place].client != request.client, request.server != nil { return refuse(request) }
         if let holder = holder(of: wanted, now: now), holder != request.client {
             duplicates.append(DuplicateGrant(address: wanted, time: now))
         }
@@ -140,7 +145,9 @@ public final class SimulatedServer: Station {
 
     /// What the client has or had, what it wishes, or the next free one.
     private func choose(for client: UInt64, wanted: IPv4Address?, now: UInt64) -> Int? {
-        if let place = placeOfClient[client], bindings[place].client == client, !bindings[place].isDeclined { return place }
+        if let place = placeOfClient[client], bindings[place].client == client, !bindings[place].isDeclined {
+            return place
+        }
         if let wanted, let place = place(of: wanted), isFree(place, now: now) { return place }
         for _ in 0..<bindings.count {
             defer { nextPlace = (nextPlace + 1) % bindings.count }
@@ -183,7 +190,8 @@ public final class SimulatedServer: Station {
         }
         let ip = written(IPv4Header.leastByteCount) {
             IPv4Header(
-                payloadCount: udp.count, identification: UInt16(truncatingIfNeeded: grants), protocolNumber: IPProtocol.udp,
+                payloadCount: udp.count, identification: UInt16(truncatingIfNeeded: grants),
+                protocolNumber: IPProtocol.udp,
                 source: address, destination: destination
             ).emit(to: &$0)
         }
@@ -201,7 +209,9 @@ public final class SimulatedServer: Station {
 }
 
 /// The bytes that an emitter writes over zeros.
-func written(_ count: Int, _ body: (inout MutableRawSpan) -> Void) -> [UInt8] { written(over: [UInt8](repeating: 0, count: count), body) }
+func written(_ count: Int, _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {
+    written(over: [UInt8](repeating: 0, count: count), body)
+}
 
 /// The bytes that an emitter writes over others.
 func written(over start: [UInt8], _ body: (inout MutableRawSpan) -> Void) -> [UInt8] {

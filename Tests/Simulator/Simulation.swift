@@ -1,5 +1,5 @@
-// A network in one value: hosts and a DHCP server on one switch, wires with faults, and virtual time. No clock and no randomness but the seed:
-// two simulations with the same arguments do the same, step by step.
+// A network in one value: hosts and a DHCP server on one switch, wires with faults, and virtual time. No clock and no
+// randomness but the seed: two simulations with the same arguments do the same, step by step.
 
 import NetStack
 
@@ -28,11 +28,14 @@ public final class Simulation {
     ///   - responseTime: nanoseconds until a host looks at what arrived.
     ///   - addresses: what the server has; nil: more than enough.
     public init(
-        seed: UInt64, hosts hostCount: Int, faults: Faults, packets: Int = 32, responseTime: UInt64 = 0, leaseTime: UInt32 = 3600,
+        seed: UInt64, hosts hostCount: Int, faults: Faults, packets: Int = 32, responseTime: UInt64 = 0,
+        leaseTime: UInt32 = 3600,
         addresses: Int? = nil, isPrinted: Bool = false
     ) {
         var random = SeededRandom(seed: seed)
-        hosts = (0..<hostCount).map { SimulatedHost(number: $0, packets: packets, responseTime: responseTime, seed: random.next()) }
+        hosts = (0..<hostCount).map {
+            SimulatedHost(number: $0, packets: packets, responseTime: responseTime, seed: random.next())
+        }
         // Addresses to spare: those that a damaged ARP message made look taken are gone for good.
         server = SimulatedServer(addresses: addresses ?? hostCount * 2 + 16, leaseTime: leaseTime)
         stations = hosts + [server]
@@ -49,7 +52,8 @@ public final class Simulation {
 
     // MARK: Time
 
-    /// Lets time pass until `isDone`, which is looked at ten times a second; false when that did not come within `limit` nanoseconds.
+    /// Lets time pass until `isDone`, which is looked at ten times a second; false when that did not come within
+    /// `limit` nanoseconds.
     public func run(atMost limit: UInt64, until isDone: () -> Bool) -> Bool {
         let end = now + limit
         while !isDone() {
@@ -129,8 +133,8 @@ public final class Simulation {
         }
     }
 
-    /// Whether the checksum is sure to find one more flipped bit: not a second one in a frame, nor in another fragment of the datagram,
-    /// since two can cancel each other in a sum.
+    /// Whether the checksum is sure to find one more flipped bit: not a second one in a frame, nor in another fragment
+    /// of the datagram, since two can cancel each other in a sum.
     private func mayDamage(_ frame: Frame) -> Bool {
         guard !frame.isDamaged else { return false }
         guard faults.corruption > 0, let datagram = frame.fragmentedDatagram else { return true }

@@ -1,4 +1,5 @@
-// A learning switch: who was heard on which port, and everything else to all ports (IEEE 802.1D, 7.7 and 7.8, without spanning tree).
+// A learning switch: frames to a station that was heard on a port go there, all others to all ports (IEEE 802.1D, 7.7
+// and 7.8, without spanning tree).
 
 struct Switch {
     private var portOfAddress: [UInt64: Int] = [:]

@@ -1,5 +1,5 @@
-// What happened in a simulation, as one number: two runs from one seed have the same, or something is not from the seed. And as text, for
-// the seed that failed.
+// What happened in a simulation, as one number: two runs from one seed have the same, or something is not from the
+// seed. And as text, for the seed that failed.
 
 public struct Trace {
     public enum Step: UInt64 {

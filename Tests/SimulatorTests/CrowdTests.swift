@@ -1,5 +1,5 @@
-// A thousand hosts on one switch: each with its own stack, all asking one server at once.
-// Seven million frames arrive, most of them broadcasts: each host takes those of ten milliseconds at a time, as a busy one does.
+// A thousand hosts on one switch: each with its own stack, all asking one server at once. Seven million frames arrive,
+// most of them broadcasts: each host takes those of ten milliseconds at a time, as a busy one does.
 
 import NetStack
 import Testing

@@ -58,7 +58,9 @@ import Testing
         let simulation = Simulation(seed: 5, hosts: 10, faults: faults)
         simulation.startDHCP(within: Simulation.second)
         #expect(simulation.run(atMost: 600 * Simulation.second) { simulation.areAllBound })
-        for step in [Trace.Step.lost, .duplicated, .damaged, .discarded] { #expect(simulation.counts[step, default: 0] > 10, "\(step)") }
+        for step in [Trace.Step.lost, .duplicated, .damaged, .discarded] {
+            #expect(simulation.counts[step, default: 0] > 10, "\(step)")
+        }
     }
 
     /// A lease that ran out is another's, one that is renewed stays, and the pool's end is the end.

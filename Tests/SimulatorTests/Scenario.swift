@@ -1,4 +1,5 @@
-// What a seed stands for: a number of hosts, faults, a lease time, and what the hosts do. Everything is drawn from the seed.
+// What a seed stands for: a number of hosts, faults, a lease time, and what the hosts do. Everything is drawn from the
+// seed.
 
 import Foundation
 import NetStack
@@ -22,12 +23,12 @@ struct ScenarioFailure: Error, CustomStringConvertible {
 
 /// The seed that was asked for: then it alone runs, and its trace is printed.
 let wantedSeed = ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) }
-/// How many seeds are tried, from 1 on: more when somebody asks for more.
+/// How many seeds are tried, from 1 on: more with SEEDS=.
 let seedCount = ProcessInfo.processInfo.environment["SEEDS"].flatMap { UInt64($0) } ?? 100
 
 struct Scenario {
-    /// Virtual time: what ought to take seconds has this long, for one frame in five may be lost on each link, and a damaged ARP message
-    /// may be believed until its entry is old.
+    /// Virtual time: what ought to take seconds has this long, for one frame in five may be lost on each link, and a
+    /// damaged ARP message may be believed until its entry is old.
     static let patience = 3600 * Simulation.second
 
     let seed: UInt64
@@ -42,7 +43,8 @@ struct Scenario {
         let leaseTime: UInt32 = random.chance(0.5) ? 300 : 3600
         let responseTime = random.chance(0.5) ? 0 : random.upTo(20_000_000)
         simulation = Simulation(
-            seed: random.next(), hosts: hosts, faults: faults, packets: 40, responseTime: responseTime, leaseTime: leaseTime,
+            seed: random.next(), hosts: hosts, faults: faults, packets: 40, responseTime: responseTime,
+            leaseTime: leaseTime,
             isPrinted: isPrinted)
     }
 
@@ -61,11 +63,15 @@ struct Scenario {
             guard host.pingsAnswered == 1 else { throw failure("host \(host.number) had no answer in 1000 tries") }
             guard host.datagramsDamaged == 0 else { throw failure("host \(host.number) got a damaged datagram") }
         }
-        guard simulation.hosts.contains(where: { $0.datagramsReceived > 0 }) else { throw failure("no datagram arrived") }
+        guard simulation.hosts.contains(where: { $0.datagramsReceived > 0 }) else {
+            throw failure("no datagram arrived")
+        }
         simulation.closeSockets()
         try wait("a host lost its lease for good") { simulation.areAllBound }
         try wait("packets are missing from a pool") { simulation.hosts.allSatisfy(\.arePacketsBack) }
-        if let duplicate = simulation.server.duplicates.first { throw failure("the server granted \(text(duplicate.address)) twice") }
+        if let duplicate = simulation.server.duplicates.first {
+            throw failure("the server granted \(text(duplicate.address)) twice")
+        }
     }
 
     private func wait(_ complaint: String, until isDone: () -> Bool) throws(ScenarioFailure) {

@@ -8,7 +8,7 @@ import Testing
 @Suite struct SeedTests {
     static let seeds: [UInt64] = wantedSeed.map { [$0] } ?? Array(1...max(1, seedCount))
 
-    @Test(arguments: seeds) func everybodyGetsALeaseAndAnAnswer(seed: UInt64) throws {
+    @Test(arguments: seeds) func everyHostGetsALeaseAndAnAnswer(seed: UInt64) throws {
         try Scenario(seed: seed, isPrinted: seed == wantedSeed).run()
     }
 

@@ -18,6 +18,9 @@ final class Guest: @unchecked Sendable {
     /// Seconds that anything may take before the test gives up. Far more than it takes on a busy machine.
     static let patience: TimeInterval = 120
 
+    /// The kernel with run-time checks (`make CHECKS=1`).
+    static let kernel = "build/checks/swiftlet.elf"
+
     let folder: URL
     private let process = Process()
     private let keyboard = Pipe()
@@ -46,8 +49,8 @@ final class Guest: @unchecked Sendable {
         process.executableURL = network == nil ? start : URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = network.map { $0.entry + [start.path] + arguments } ?? arguments
         process.environment = ProcessInfo.processInfo.environment
-            .filter { !["CPUS", "MEM", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "FSIMG", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
-            .merging(["PCAP": "1", "FOLDER": folder.path]) { $1 }
+            .filter { !["CPUS", "MEM", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "FSIMG", "KERNEL", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
+            .merging(["PCAP": "1", "FOLDER": folder.path, "KERNEL": Self.kernel]) { $1 }
             .merging(options) { $1 }
         if image != nil { process.environment?["FSIMG"] = disk.path }
         if script == "qemu/start" {

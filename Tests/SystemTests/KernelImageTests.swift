@@ -71,7 +71,7 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         let guest = try Guest(["CPUS": "1", "GUEST": "8"], arguments: ["--gdb"])
         try guest.wait(for: "Quit with")
         _ = try runOnHost(
-            [debugger!, "-batch", "build/swiftlet.elf", "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
+            [debugger!, "-batch", Guest.kernel, "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
              "-ex", "target remote localhost:1241", "-ex", "hbreak *(long)&kernel_trap", "-ex", "continue",
              "-ex", "delete", "-ex", "set $pc=0", "-ex", "detach"])
         try guest.wait(for: "panic: ")
@@ -95,7 +95,7 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         let entry = ["-ex", "hbreak *((long)&secondary_entry - (long)0xffffffc000000000)", "-ex", "continue"]
         let send = ["-ex", "set $pc=0x80200000"]
         let session = try runOnHost(
-            [debugger!, "-batch", "build/swiftlet.elf", "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
+            [debugger!, "-batch", Guest.kernel, "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
              "-ex", "target remote localhost:1242"] + entry + send + ["-ex", "continue"] + send + ["-ex", "continue"] + send
                 + ["-ex", "delete", "-ex", "detach"])
         #expect(session.output.components(separatedBy: "hit Breakpoint 1").count == 4, "\(session.output)")

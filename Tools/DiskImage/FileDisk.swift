@@ -33,7 +33,7 @@ public final class FileDisk: BlockDevice, Sendable {
     public func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
         for index in 0..<count {
             let request = request(index)
-            guard pread(descriptor, request.memory, blockSize, off_t(request.block) * off_t(blockSize)) == blockSize
+            guard pread(descriptor, request.memory.address, blockSize, off_t(request.block) * off_t(blockSize)) == blockSize
             else { throw .inputOutput }
         }
     }
@@ -42,7 +42,7 @@ public final class FileDisk: BlockDevice, Sendable {
         for index in 0..<count {
             let request = request(index)
             guard request.block < blockCount,
-                pwrite(descriptor, request.memory, blockSize, off_t(request.block) * off_t(blockSize)) == blockSize
+                pwrite(descriptor, request.memory.address, blockSize, off_t(request.block) * off_t(blockSize)) == blockSize
             else { throw .inputOutput }
         }
     }

@@ -1,26 +1,26 @@
 // Files by name and as a whole, on top of the file system's own calls: what mkfs and the tests do most.
 
 import FileSystem
+import Storage
 import SystemInterface
 
 extension FileSystem {
     /// Runs `body` with the root directory as the place where relative paths start.
-    public func fromRoot<R>(_ body: (InodeReference) throws(SystemError) -> R) throws(SystemError) -> R {
-        let root = try root()
-        defer { release(root) }
-        return try body(root)
+    public func fromRoot<R: ~Copyable>(_ body: (borrowing Inode<P>) throws(SystemError) -> R) throws(SystemError) -> R {
+        try body(root())
     }
 
     /// The content of a file, or the raw entries of a directory.
     public func contents(of path: String) throws(SystemError) -> [UInt8] {
         let inode = try fromRoot { root throws(SystemError) in try lookUp(Array(path.utf8).span, from: root) }
-        defer { release(inode) }
-        let size = Int(try status(inode).size)
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(size, 1), alignment: 8)
-        defer { memory.deallocate() }
-        var sink = MemorySink(memory)
-        let count = try read(inode, at: 0, count: UInt64(size), into: &sink)
-        return Array(UnsafeRawBufferPointer(start: memory, count: count))
+        return try read(inode, at: 0, count: Int(status(inode).size))
+    }
+
+    /// Up to `count` bytes of a file from an offset on.
+    public func read(_ inode: borrowing Inode<P>, at offset: Int, count: Int) throws(SystemError) -> [UInt8] {
+        var sink = ArraySink()
+        _ = try read(inode, at: UInt64(offset), count: UInt64(count), into: &sink)
+        return sink.bytes
     }
 
     /// Makes a file, or gives an existing one this content.
@@ -28,14 +28,8 @@ extension FileSystem {
         let file = try fromRoot { root throws(SystemError) in
             try open(Array(path.utf8).span, [.create, .readWrite, .truncate], from: root)
         }
-        defer { release(file.inode) }
-        var error: SystemError?
-        content.withUnsafeBytes { bytes in
-            guard let start = bytes.baseAddress else { return }
-            var source = MemorySource(start)
-            error = write(file.inode, at: 0, count: UInt64(bytes.count), from: &source).error
-        }
-        if let error { throw error }
+        var source = ArraySource(content)
+        if let error = write(file.inode, at: 0, count: UInt64(content.count), from: &source).error { throw error }
     }
 
     /// The names in a directory with their inode numbers, in the order they are in.
@@ -46,5 +40,31 @@ extension FileSystem {
             if inode == 0 { return nil }
             return (String(decoding: raw[start + 2..<start + 16].prefix { $0 != 0 }, as: UTF8.self), inode)
         }
+    }
+}
+
+/// A sink that keeps what it takes.
+public struct ArraySink: ByteSink {
+    public private(set) var bytes: [UInt8] = []
+    public init() {}
+
+    public mutating func take(_ source: RawSpan) -> Bool {
+        source.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        return true
+    }
+}
+
+/// A source of an array's bytes.
+public struct ArraySource: ByteSource {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    public mutating func give(_ destination: inout MutableRawSpan) -> Int {
+        let count = min(destination.byteCount, bytes.count - position)
+        destination.copy(bytes.span.bytes.extracting(position..<position + count))
+        position += count
+        return count
     }
 }

@@ -1,7 +1,7 @@
 // kernel-image IN OUT: finishes the linked kernel.
 //
 // 1. The guard: fails, and names the callers, if the image holds what the kernel must not have: reference counting and a heap
-//    (DESIGN.md, "No reference counting in the kernel"), or lazy initialisation of globals, which could deadlock in a trap.
+//    (Documentation/Design.md, "No reference counting in the kernel"), or lazy initialisation of globals, which could deadlock in a trap.
 // 2. Writes the tables that backtraces are made with into the image: where each function's frame has which size, and the functions'
 //    names (Kernel/Trap/Backtrace.swift reads them and says how they are laid out).
 

@@ -75,7 +75,6 @@ func list(_ image: Image) throws {
         for (name, number) in try image.entries(of: "/") {
             let status = try image.fromRoot { root throws(SystemError) in
                 let inode = try image.lookUp(Array(name.utf8).span, from: root)
-                defer { image.release(inode) }
                 return try image.status(inode)
             }
             print(number, status.type, status.linkCount, status.size, name, separator: "\t")

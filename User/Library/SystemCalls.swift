@@ -113,6 +113,19 @@ public enum System {
     /// Nanoseconds since 1970-01-01 00:00 UTC.
     public static func wallClock() throws(SystemError) -> UInt64 { UInt64(try call(.wallClock)) }
 
+    /// The kernel's messages from a position on, at most 1 KiB; empty behind the last one. Moves the position behind them.
+    public static func kernelMessages(from position: inout UInt64) throws(SystemError) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        let result = buffer.withUnsafeMutableBufferPointer { buffer in
+            withUnsafeMutablePointer(to: &position) { position in
+                system_call(SystemCallNumber.dmesg.rawValue, word(position), word(buffer.baseAddress), UInt64(buffer.count), 0)
+            }
+        }
+        if result.value == -1 { throw SystemError(rawValue: Int32(truncatingIfNeeded: result.error)) }
+        buffer.removeLast(buffer.count - Int(result.value))
+        return buffer
+    }
+
     // MARK: Files
 
     public static func open(_ path: CString, _ flags: OpenFlags = []) throws(SystemError) -> Descriptor {

@@ -22,7 +22,9 @@ import UserLibrary
             return letter == UInt8(ascii: "d") || letter == UInt8(ascii: "s")
         }
         guard !(forgets && sets), arguments.count == (forgets ? 1 : sets ? 2 : 0) else {
-            Arguments.refuse("-d wants an address, -s an address and an Ethernet address, and without them no argument is wanted", usage)
+            Arguments.refuse(
+                "-d wants an address, -s an address and an Ethernet address, and without them no argument is wanted",
+                usage)
         }
         do throws(SystemError) {
             if forgets {
@@ -58,7 +60,9 @@ import UserLibrary
         try System.forEach(.neighbours, NeighbourReport(address: .none)) { neighbour in
             let hardware = neighbour.state == .incomplete ? "-" : ethernetText(neighbour.hardware)
             let name = interfaces.name(of: neighbour.interface)
-            print("\(padded("\(address: neighbour.address)", 17))\(padded(hardware, 19))\(padded(name, 11))\(state(neighbour))")
+            print(
+                "\(padded("\(address: neighbour.address)", 17))\(padded(hardware, 19))\(padded(name, 11))\(state(neighbour))"
+            )
         }
     }
 

@@ -52,7 +52,7 @@ private struct RawDisk: BlockDevice {
     }
 
     func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
-        for index in 0..<count { _ = try System.readDisk(block: request(index).block, to: request(index).memory) }
+        for index in 0..<count { _ = try System.readDisk(block: request(index).block, to: request(index).memory.address) }
     }
 
     func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) { throw .notPermitted }
@@ -70,6 +70,7 @@ private struct NoMonitor: Monitor {
 private struct CheckPlatform: FileSystemPlatform {
     let device: RawDisk
 
+    @unsafe
     func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? {
         UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: max(16, alignment)).baseAddress
     }

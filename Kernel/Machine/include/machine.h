@@ -15,7 +15,7 @@ struct trap_frame {
     uint64_t t3, t4, t5, t6;
     uint64_t sepc;     // offset 248
     uint64_t sstatus;  // 256
-    uint64_t hart;     // 264: struct hart *, for the way in from user mode
+    uint64_t hart;     // 264: address of the struct hart, for the way in from user mode
     uint64_t scause;   // 272: filled in for traps from the kernel, for its report
     uint64_t stval;    // 280
 };
@@ -32,7 +32,10 @@ struct hart {
     uint64_t idle_stack;       // 16: top of the idle thread's stack
     uint64_t id;               // 24: the hart's number in the device tree
     uint64_t index;            // 32: 0 … number of harts - 1
-    void *_Nullable current;   // 40: the running thread
+    uint64_t thread;           // 40: address of the running thread's structure; 0 before the first one
+    uint64_t held_locks;       // 48: with run-time checks: bit n is set while a lock of rank n is held (Kernel/Sync/LockOrder.swift)
+    uint64_t scheduling;       // 56: address of what the scheduler keeps for this hart (Kernel/Thread/HartState.swift)
+    int64_t page_reserve;      // 64: free pages that the running thread leaves to others (Kernel/Memory/Pages.swift)
 };
 
 /// What firmware answers: an SBI error number (0: success, negative: failed) and a value.
@@ -89,9 +92,8 @@ MACHINE_INLINE void set_this_hart(struct hart *_Nonnull h) { __asm__ volatile("m
 MACHINE_INLINE uint64_t program_counter(void) { uint64_t v; __asm__ volatile("auipc %0, 0" : "=r"(v)); return v; }
 MACHINE_INLINE uint64_t stack_pointer(void) { uint64_t v; __asm__ volatile("mv %0, sp" : "=r"(v)); return v; }
 
-/// The same pointer, which the compiler from here on takes for one it knows nothing about: two critical sections of a lock must
-/// each read the state anew.
-MACHINE_INLINE void *_Nonnull launder(void *_Nonnull p) { __asm__ volatile("" : "+r"(p) :: "memory"); return p; }
+/// One word of memory, read anew each time.
+MACHINE_INLINE uint64_t read_word(uint64_t address) { return *(const volatile uint64_t *)address; }
 
 // --- Firmware (RISC-V SBI specification 1.0: function in a6, extension in a7)
 
@@ -121,6 +123,8 @@ int64_t copy_user_string(uint64_t to, uint64_t from, uint64_t limit);
 void context_switch(struct thread_context *_Nonnull from, struct thread_context *_Nonnull to);
 /// Goes to user mode with these registers. Does not return; interrupts are off.
 void return_to_user(struct trap_frame *_Nonnull frame) __attribute__((noreturn));
+/// Writes the panic report and powers the machine off (Kernel/Trap/PanicReport.swift): the rooms below it call it by this name.
+void report_panic(const uint8_t *_Nonnull reason, uint64_t length) __attribute__((noreturn));
 /// Where every trap enters (stvec).
 void trap_entry(void);
 /// The first code of a new thread: calls thread_main.
@@ -161,7 +165,7 @@ MACHINE_INLINE uint64_t boot_device_tree(void) { return boot_arguments[1]; }
 extern struct hart *_Nullable hart_table;
 extern uint64_t hart_count;
 MACHINE_INLINE void set_hart_table(struct hart *_Nonnull table, uint64_t count) { hart_count = count; hart_table = table; }
-_Static_assert(sizeof(struct hart) == 48, "boot.S steps through the table by this");
+_Static_assert(sizeof(struct hart) == 72, "boot.S steps through the table by this");
 
 /// The kernel's own page table as a satp value; secondary harts load it in boot.S.
 extern uint64_t kernel_satp;

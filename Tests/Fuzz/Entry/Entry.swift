@@ -1,5 +1,5 @@
-// Where libFuzzer calls: one executable for all targets, FUZZ_TARGET says which. SwiftPM makes `main` another name of `fuzz_main`, so
-// libFuzzer's own `main` stays out, and its driver is started from here.
+// Where libFuzzer calls: one executable for all targets, FUZZ_TARGET says which. SwiftPM makes `main` another name of
+// `fuzz_main`, so libFuzzer's own `main` stays out, and its driver is started from here.
 
 import Foundation
 import FuzzTargets
@@ -24,7 +24,8 @@ public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 /// libFuzzer's own main program (compiler-rt, FuzzerInterface.h).
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
-    _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
     _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
 ) -> CInt
 

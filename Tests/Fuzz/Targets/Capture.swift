@@ -1,5 +1,6 @@
-// The receive path's input is a capture file (classic pcap, little-endian, as QEMU's filter-dump and tcpdump write it): real captures are
-// seeds as they are, and whatever is found opens in a protocol analyser. Nothing of it is believed: lengths are cut to what is there.
+// The receive path's input is a capture file (classic pcap, little-endian, as QEMU's filter-dump and tcpdump write it):
+// real captures are seeds as they are, and whatever is found opens in a protocol analyser. Nothing of it is believed:
+// lengths are cut to what is there.
 
 struct CapturedFrame {
     /// What the bits of the original length beyond any real frame's are for: a fuzzer's wishes. Zero in real captures.
@@ -30,7 +31,9 @@ struct Capture {
 
     init(_ input: [UInt8]) { self.input = input }
 
-    private func le32(_ offset: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(input[offset + $1]) << UInt32(8 * $1) } }
+    private func le32(_ offset: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 | UInt32(input[offset + $1]) << UInt32(8 * $1) }
+    }
 
     mutating func next() -> CapturedFrame? {
         guard at + Self.recordHeaderCount <= input.count else { return nil }
@@ -39,6 +42,7 @@ struct Capture {
         at += Self.recordHeaderCount
         let count = min(wanted, input.count - at, Self.frameLimit)
         defer { at += count }
-        return CapturedFrame(bytes: Array(input[at..<at + count]), options: .init(rawValue: UInt8(original >> 24)), time: time)
+        return CapturedFrame(
+            bytes: Array(input[at..<at + count]), options: .init(rawValue: UInt8(original >> 24)), time: time)
     }
 }

@@ -47,7 +47,8 @@ private final class MemoryDisk: BlockDevice, @unchecked Sendable {
             guard request.block < blockCount else { throw .inputOutput }
             // Both ends hold a block: the number was checked, and a request's memory is one block.
             unsafe bytes.withUnsafeBytes {
-                unsafe request.memory.copyMemory(from: $0.baseAddress! + Int(request.block) * blockSize, byteCount: blockSize)
+                unsafe request.memory.address.copyMemory(
+                    from: $0.baseAddress! + Int(request.block) * blockSize, byteCount: blockSize)
             }
         }
     }
@@ -57,7 +58,8 @@ private final class MemoryDisk: BlockDevice, @unchecked Sendable {
             let request = request(i)
             guard request.block < blockCount else { throw .inputOutput }
             let start = Int(request.block) * blockSize
-            let block = unsafe UnsafeRawBufferPointer(start: request.memory, count: blockSize)  // a request's memory is one block
+            // A request's memory is one block.
+            let block = unsafe UnsafeRawBufferPointer(start: request.memory.address, count: blockSize)
             unsafe bytes.replaceSubrange(start..<start + blockSize, with: block)
         }
     }

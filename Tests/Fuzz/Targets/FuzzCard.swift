@@ -9,7 +9,8 @@ final class FuzzCable {
 
     /// Whatever came in, what goes out is in order.
     func check(_ frame: [UInt8]) {
-        precondition(frame.count >= EthernetHeader.byteCount && frame.count <= 1514, "a frame of a length that no Ethernet has")
+        precondition(
+            frame.count >= EthernetHeader.byteCount && frame.count <= 1514, "a frame of a length that no Ethernet has")
         precondition(frame[6] & 1 == 0, "a frame from a group")
         if frame[12] == 8, frame[13] == 0 {
             let packet = Array(frame[14...])
@@ -17,7 +18,7 @@ final class FuzzCable {
                 let header = try unsafe IPv4Header(parsing: packet.span.bytes)  // bytes have no padding
                 precondition(header.totalLength == packet.count, "a packet sent with a length that is not its own")
             } catch {
-                preconditionFailure("a packet sent with a header that nobody believes")
+                preconditionFailure("a packet sent with a header that no parser accepts")
             }
         }
         framesSent += 1
@@ -36,7 +37,8 @@ struct FuzzCard: NetworkDevice, ~Copyable {
 
     mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
         var bytes: [UInt8] = []
-        frame.forEachPart { part in unsafe part.bytes.withUnsafeBytes { unsafe bytes += $0 } }  // copied while the part is there
+        // Copied while the part is there.
+        frame.forEachPart { part in unsafe part.bytes.withUnsafeBytes { unsafe bytes += $0 } }
         cable.check(bytes)
         return nil
     }

@@ -1,4 +1,5 @@
-// What runs above the stack under test: an echo request and a name query always under way, sockets read, a datagram sent now and then.
+// What runs above the stack under test: an echo request and a name query always under way, sockets read, a datagram
+// sent now and then.
 
 import NetStack
 
@@ -21,7 +22,8 @@ struct FuzzProgram {
         if echo == nil {
             // Every third is larger than a frame.
             echo = try? stack.startEcho(
-                to: IPAddress(IPv4Address(10, 0, 2, 2)), payloadCount: turns % 3 == 2 ? 3000 : 56, sequence: UInt16(truncatingIfNeeded: turns),
+                to: IPAddress(IPv4Address(10, 0, 2, 2)), payloadCount: turns % 3 == 2 ? 3000 : 56,
+                sequence: UInt16(truncatingIfNeeded: turns),
                 timeout: .seconds(2), now: now)
         }
         if let number = query, let result = stack.takeQuery(number) {

@@ -1,5 +1,6 @@
-// What can be fuzzed: each a function of bytes that must return, whatever they are. A trap, an address-sanitizer report or a broken promise
-// (`precondition`) is a bug. The fuzzer drives them (`make fuzz`), and so does an ordinary test, with the corpus and all that was found.
+// What can be fuzzed: each a function of bytes that must return, whatever they are. A trap, an address-sanitizer report
+// or a broken promise (`precondition`) is a bug. The fuzzer drives them (`make fuzz`), and so does an ordinary test,
+// with the corpus and all that was found.
 
 /// A parser, or the whole receive path.
 public enum FuzzTarget: String, CaseIterable, Sendable {

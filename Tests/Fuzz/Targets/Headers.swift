@@ -19,7 +19,9 @@ enum Headers {
 
     static func ipv4(_ bytes: RawSpan) -> UInt64 {
         guard let header = parse(bytes) else { return 0 }
-        precondition(header.headerLength <= header.totalLength && header.totalLength <= bytes.byteCount, "IPv4 length beyond the bytes")
+        precondition(
+            header.headerLength <= header.totalLength && header.totalLength <= bytes.byteCount,
+            "IPv4 length beyond the bytes")
         if header.headerLength == IPv4Header.leastByteCount {
             let again = written(header.totalLength) { header.emit(to: &$0) }
             precondition(again.withBytes { parse($0) } == header, "IPv4 header changed by writing it")
@@ -48,11 +50,17 @@ enum Headers {
         let datagram = bytes.extracting(8..<bytes.byteCount)
         var sum: UInt64 = 0
         for isVerified in [false, true] {
-            guard let header = UDPHeader(parsing: datagram, source: source, destination: destination, isVerified: isVerified) else { continue }
-            precondition(header.length >= UDPHeader.byteCount && header.length <= datagram.byteCount, "UDP length beyond the bytes")
+            guard
+                let header = UDPHeader(
+                    parsing: datagram, source: source, destination: destination, isVerified: isVerified)
+            else { continue }
+            precondition(
+                header.length >= UDPHeader.byteCount && header.length <= datagram.byteCount,
+                "UDP length beyond the bytes")
             let again = written(header.length) { header.emit(to: &$0, source: source, destination: destination) }
             precondition(
-                again.withBytes { UDPHeader(parsing: $0, source: source, destination: destination) } == header, "UDP header changed by writing it")
+                again.withBytes { UDPHeader(parsing: $0, source: source, destination: destination) } == header,
+                "UDP header changed by writing it")
             sum += UInt64(header.length)
         }
         return sum

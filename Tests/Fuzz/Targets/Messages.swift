@@ -25,7 +25,9 @@ enum Messages {
         for start in 0..<min(bytes.byteCount, 128) {
             var offset = start
             guard found.parse(bytes, at: &offset) else { continue }
-            precondition(offset > start && offset <= bytes.byteCount && found.count <= DNSName.capacity, "a name beyond its message")
+            precondition(
+                offset > start && offset <= bytes.byteCount && found.count <= DNSName.capacity,
+                "a name beyond its message")
             found.forEachCharacter { sum = sum &* 31 &+ UInt64($0) }
         }
         var name = DNSName()

@@ -1,8 +1,8 @@
-// The whole receive path: frames at their times into a stack with an address, open sockets, an echo request and a name query under way, and
-// a DHCP client at work on a second interface.
+// The whole receive path: frames at their times into a stack with an address, open sockets, an echo request and a name
+// query under way, and a DHCP client at work on a second interface.
 //
-// What has to hold, whatever comes: nothing traps; what is sent is well formed; a poll never asks to be called again for an instant that
-// has passed; and when all is closed and every time is over, all packets are back in the pool.
+// What has to hold, whatever comes: nothing traps; what is sent is well formed; a poll never asks to be called again
+// for an instant that has passed; and when all is closed and every time is over, all packets are back in the pool.
 
 import NetStack
 
@@ -29,7 +29,8 @@ enum ReceivePath {
         let cables = [FuzzCable(), FuzzCable()]
         var stack = unsafe Stack(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 0x5eed))
         for cable in cables { _ = stack.addInterface(FuzzCard(cable: cable, pool: pool)) }
-        stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))
+        stack.configure(
+            .card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))
         stack.startDHCP(.card(1), now: .start)
         let sockets = openSockets(&stack)
         var program = FuzzProgram()
@@ -52,7 +53,7 @@ enum ReceivePath {
         return program.received &+ end(&stack, sockets, &program, now) &+ UInt64(cables[0].framesSent)
     }
 
-    /// One for everybody's datagrams, one with a peer, one that looks at the wire.
+    /// One for datagrams of all peers, one with a peer, one that looks at the wire.
     private static func openSockets(_ stack: inout Stack) -> [Int] {
         do {
             let open = try stack.openSocket(), connected = try stack.openSocket(), capture = try stack.openCapture()
@@ -77,7 +78,9 @@ enum ReceivePath {
     }
 
     /// Closes everything and lets all times pass.
-    private static func end(_ stack: inout Stack, _ sockets: [Int], _ program: inout FuzzProgram, _ start: Instant) -> UInt64 {
+    private static func end(_ stack: inout Stack, _ sockets: [Int], _ program: inout FuzzProgram, _ start: Instant)
+        -> UInt64
+    {
         program.stop(&stack)
         for socket in sockets { stack.closeSocket(socket) }
         stack.releaseDHCP(.card(1), now: start)

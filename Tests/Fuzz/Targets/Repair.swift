@@ -1,4 +1,5 @@
-// Makes a frame right where a random change has no chance to be: checksums, and identifiers of what the stack asked last.
+// Makes a frame right where a random change has no chance to be: checksums, and identifiers of what the stack asked
+// last.
 
 /// What the stack sent last, so that replies can be made to fit.
 struct Questions {
@@ -31,7 +32,8 @@ struct Questions {
 enum Repair {
     /// Is from a server to a DHCP client.
     static func isForDHCPClient(_ frame: [UInt8]) -> Bool {
-        frame.count >= 38 && frame[12] == 8 && frame[13] == 0 && frame[14] == 0x45 && frame[23] == 17 && frame[36] == 0 && frame[37] == 68
+        frame.count >= 38 && frame[12] == 8 && frame[13] == 0 && frame[14] == 0x45 && frame[23] == 17 && frame[36] == 0
+            && frame[37] == 68
     }
 
     /// The checksums of IPv4, and of ICMP and UDP in whole datagrams, as far as the lengths make sense.

@@ -5,7 +5,9 @@ import Drivers
 enum Tree {
     static func run(_ input: [UInt8]) -> UInt64 {
         unsafe input.withUnsafeBytes { bytes in
-            guard let start = bytes.baseAddress, let tree = unsafe DeviceTree(start, available: bytes.count) else { return 0 }
+            guard let start = bytes.baseAddress, let tree = unsafe DeviceTree(start, available: bytes.count) else {
+                return 0
+            }
             return look(through: tree)  // the tree does not outlive the bytes
         }
     }

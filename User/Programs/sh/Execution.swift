@@ -4,7 +4,7 @@ import SystemInterface
 import UserLibrary
 
 enum Execution {
-    /// The exit status of a process that was killed (ABI.md, wait).
+    /// The exit status of a process that was killed (Documentation/ABI.md, wait).
     private static let killedStatus: Int32 = -1
     /// The group of the job that an interactive shell runs in the foreground; 0 before its first process.
     nonisolated(unsafe) private static var jobGroup: Int32 = 0

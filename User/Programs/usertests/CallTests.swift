@@ -5,9 +5,9 @@ import UserLibrary
 
 enum CallTests {
     static var all: [Test] { [
-        Test("registers", registers), Test("unknowncall", unknownCall), Test("errornumbers", errorNumbers),
+        Test("registers", registers), Test("unknowncall", unknownCall), Test("coursecalls", courseCalls), Test("errornumbers", errorNumbers),
         Test("wildpointers", wildPointers), Test("wildstrings", wildStrings), Test("stringend", stringEnd),
-        Test("longpath", longPath), Test("status", status), Test("clocks", clocks),
+        Test("random", random), Test("messages", messages), Test("longpath", longPath), Test("status", status), Test("clocks", clocks),
     ] }
 
     /// Every register but a0 is preserved, and a1 when a call succeeds.
@@ -45,6 +45,17 @@ enum CallTests {
             expect(result.value, -1, "an unknown call's result")
             expect(result.error == .noSuchCall, "an unknown call's error number")
         }
+    }
+
+    /// The numbers from 22 to 63 belong to calls that courses add: here they are unknown, as in xv6.
+    static func courseCalls() {
+        for number: UInt64 in 22..<64 {
+            round = UInt(number)
+            let result = System.raw(number, 0, 0, 0, 0)
+            expect(result.value, -1, "a course's call: its result")
+            expect(result.error == .noSuchCall, "a course's call: its error number")
+        }
+        round = nil
     }
 
     static func errorNumbers() {
@@ -200,6 +211,60 @@ enum CallTests {
         close(file)
         call(.kill, UInt(pid)).gives(0, "kill")
         waitStatus()
+    }
+
+    /// getrandom: 256 bytes at most, other ones each time, nothing beyond the count.
+    static func random() {
+        let bytes = memory(page)
+        for count: UInt in [0, 1, 7, 8, 9, 255, 256] {
+            round = count
+            for index in 0..<300 { bytes[index] = 0 }
+            call(.getrandom, at(bytes), count).gives(Int(count), "getrandom")
+            for index in Int(count)..<300 { expect(bytes[index] == 0, "bytes beyond the count stay") }
+        }
+        round = nil
+        call(.getrandom, at(bytes) + 256, 1000).gives(256, "getrandom of more than 256 bytes")
+        var different = 0
+        for index in 0..<256 where bytes[index] != bytes[256 + index] { different += 1 }
+        expect(different > 200, "two draws have little in common")
+        call(.getrandom, at(bytes), int(-1)).fails(.invalidArgument, "getrandom of a negative count")
+        for address in wild { call(.getrandom, address, 8).fails(.badAddress, "getrandom to a bad address") }
+    }
+
+    /// dmesg: the log's bytes, in pieces of any size, up to the last message.
+    static func messages() {
+        let bytes = memory(page)
+        let position = memory(page)
+        let place = UnsafeMutableRawPointer(position).assumingMemoryBound(to: UInt64.self)
+        // A message of this test's own, which is in the log's last bytes.
+        _ = System.raw(1000, 0, 0, 0, 0)
+        place[0] = 0
+        var last: [UInt8] = []
+        while true {
+            let count = call(.dmesg, at(position), at(bytes), 100).succeeds("dmesg")
+            if count == 0 { break }
+            expect(count <= 100, "no more than was asked for")
+            for index in 0..<count { last.append(bytes[index]) }
+        }
+        let wanted = CString("usertests: unknown sys call 1000")
+        var isFound = false
+        for start in 0..<max(0, last.count - wanted.count) where last[start] == wanted.start[0] {
+            isFound = isFound || last[start..<start + wanted.count].elementsEqual(wanted.bytes)
+        }
+        expect(isFound, "the log has the message")
+        let end = place[0]
+        call(.dmesg, at(position), at(bytes), 100).gives(0, "dmesg behind the last message")
+        expect(place[0] == end, "the position stays at the end")
+        place[0] = .max
+        call(.dmesg, at(position), at(bytes), 100).gives(0, "dmesg from beyond the end")
+        place[0] = 0
+        call(.dmesg, at(position), at(bytes), 1).gives(1, "dmesg of one byte")
+        call(.dmesg, at(position), at(bytes), int(-1)).fails(.invalidArgument, "dmesg of a negative count")
+        for address in wild {
+            call(.dmesg, address, at(bytes), 1).fails(.badAddress, "dmesg with a bad position")
+            place[0] = 0
+            call(.dmesg, at(position), address, 1).fails(.badAddress, "dmesg to a bad address")
+        }
     }
 
     static func clocks() {

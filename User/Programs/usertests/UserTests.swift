@@ -1,4 +1,4 @@
-// usertests: each rule of shared/ABI.md as a test with a name. Runs them one by one, each in a process of its own, and looks
+// usertests: each rule of Documentation/ABI.md as a test with a name. Runs them one by one, each in a process of its own, and looks
 // afterwards whether every page, inode, open file and process slot came back.
 
 import SystemInterface
@@ -30,7 +30,7 @@ struct Test {
     private static let directory: StaticString = "/usertests.tmp"
 
     private static func allTests() -> [Test] {
-        CallTests.all + ProcessTests.all + MemoryTests.all + ExhaustionTests.all + ExecTests.all + ImageTests.all + PipeTests.all
+        CallTests.all + ProcessTests.all + MemoryTests.all + ExhaustionTests.all + ExecTests.all + ImageTests.all + PipeTests.all + PollTests.all
             + FileTests.all + ContentTests.all + DirectoryTests.all + DiskTests.all
     }
 

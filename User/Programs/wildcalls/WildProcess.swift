@@ -35,7 +35,7 @@ enum WildProcess {
     }
 
     private static func act() {
-        let number = SystemCallNumber(rawValue: UInt64(random.below(49)))
+        let number = SystemCallNumber(rawValue: UInt64(random.below(2) == 0 ? random.below(22) : 64 + random.below(30)))
         guard let number, number != .halt else {
             // Seldom: each is a line on the console.
             if random.below(200) == 0 { _ = System.raw(random.next() | 1 << 40, argument(), argument(), argument(), argument()) }

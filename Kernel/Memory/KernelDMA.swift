@@ -1,0 +1,18 @@
+// How drivers reach memory in the kernel: the direct map, which the devices of this machine see coherently.
+
+import Drivers
+import Machine
+
+struct KernelDMA: AmbientDMA {
+    /// Whole pages: a device's memory shares none with other values.
+    func allocate(byteCount: Int) -> UnsafeMutableRawPointer? {
+        guard let memory = Pages.allocateContiguous(bytes: byteCount) else { return nil }
+        return unsafe memory.pointer
+    }
+
+    @inline(__always)
+    func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64 { UInt64(PhysicalAddress(directMapped: UInt(bitPattern: pointer)).rawValue) }
+
+    @inline(__always)
+    func orderAll() { fence_io() }
+}

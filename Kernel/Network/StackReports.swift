@@ -1,0 +1,114 @@
+// The stack's tables as the records that programs get. Called under the stack's lock.
+
+import Drivers
+import NetStack
+import SystemInterface
+
+enum StackReports {
+    /// Up to 16 bytes of a text, the first one lowest.
+    private static func words(_ text: StaticString) -> (UInt64, UInt64) {
+        var words: (UInt64, UInt64) = (0, 0)
+        for i in 0..<min(16, text.utf8CodeUnitCount) {
+            let byte = UInt64(unsafe text.utf8Start[i])  // within its own length
+            if i < 8 { words.0 |= byte << UInt64(8 * i) } else { words.1 |= byte << UInt64(8 * (i - 8)) }
+        }
+        return words
+    }
+
+    /// By place: the cards, then the loopback.
+    private static func id(_ place: Int, _ stack: borrowing Stack) -> InterfaceID {
+        place < stack.cardCount ? .card(place) : .loopback
+    }
+
+    static func interface(_ place: Int, of stack: inout Stack) -> InterfaceReport? {
+        guard place < stack.interfaceCount else { return nil }
+        let id = id(place, stack)
+        let dropped = stack.withDevice(id) { $0.framesDropped } ?? 0
+        return stack.withInterface(id) { interface in
+            var report = InterfaceReport()
+            report.number = id.rawValue
+            report.mtu = UInt64(interface.mtu)
+            report.address = NetworkAddress(interface.address)
+            report.prefixLength = UInt8(truncatingIfNeeded: interface.prefixLength)
+            if interface.address != .any { report.flags.insert(.up) }
+            if interface.isLinkUp { report.flags.insert(.running) }
+            if interface.dhcp.isActive { report.flags.insert(.dynamic) }
+            count(interface.counters, &report)
+            report.drops &+= dropped
+            guard !id.isLoopback else {
+                report.flags.insert(.loopback)
+                report.name = 0x30_6f6c  // lo0
+                return report
+            }
+            report.name = CardNames.name(place)
+            report.spot = CardNames.spot(place)
+            (report.driver0, report.driver8) = words(CardNames.driver(place))
+            report.hardware = bits(of: interface.hardware)
+            report.router = NetworkAddress(interface.gateway ?? .any)
+            report.flags.formUnion([.broadcast, .multicast])
+            report.capabilities = InterfaceReport.Capabilities(rawValue: interface.capabilities.rawValue)
+            return report
+        }
+    }
+
+    private static func count(_ counters: InterfaceCounters, _ report: inout InterfaceReport) {
+        report.packetsIn = counters.packetsIn
+        report.packetsOut = counters.packetsOut
+        report.bytesIn = counters.bytesIn
+        report.bytesOut = counters.bytesOut
+        for reason in 0..<DropReason.count { report.drops &+= DropReason(rawValue: reason).map { counters[$0] } ?? 0 }
+    }
+
+    static func route(_ index: Int, of stack: borrowing Stack) -> RouteReport? {
+        guard let entry = stack.routes[index] else { return nil }
+        return RouteReport(
+            destination: NetworkAddress(entry.destination), prefixLength: UInt8(truncatingIfNeeded: entry.prefixLength),
+            router: NetworkAddress(entry.gateway), interface: entry.interface.rawValue, isStatic: entry.isStatic)
+    }
+
+    static func neighbour(_ place: Int, of stack: borrowing Stack) -> NeighbourReport? {
+        let now = Clock.now
+        guard let neighbour = stack.neighbour(place, now: now) else { return nil }
+        return NeighbourReport(
+            address: NetworkAddress(neighbour.address), interface: neighbour.interface.rawValue,
+            hardware: neighbour.hardware.map { bits(of: $0) } ?? 0,
+            state: NeighbourReport.State(rawValue: neighbour.state.rawValue) ?? .incomplete,
+            secondsLeft: neighbour.state == .reachable ? UInt32(clamping: (neighbour.reachableUntil - now).seconds) : 0)
+    }
+
+    static func socket(_ index: Int, of stack: borrowing Stack) -> SocketStatus? {
+        guard let socket = stack.socketReport(index) else { return nil }
+        var status = SocketStatus(kind: socket.isCapture ? .capture : .datagram, queued: socket.queued)
+        status.local = SocketAddress(socket.local)
+        if let peer = socket.peer {
+            status.peer = SocketAddress(peer)
+            status.isConnected = true
+        }
+        status.dropped = socket.dropped
+        return status
+    }
+
+    static func drops(_ index: Int, of stack: inout Stack) -> DropReport? {
+        guard index < stack.interfaceCount else { return nil }
+        var report = DropReport()
+        guard let counters = stack.withInterface(id(index, stack), { $0.counters }) else { return nil }
+        for reason in 0..<DropReason.count { report[reason] = DropReason(rawValue: reason).map { counters[$0] } ?? 0 }
+        return report
+    }
+
+    static func packets(of stack: borrowing Stack) -> PacketReport {
+        var report = PacketReport()
+        report.total = UInt64(stack.pool.count)
+        report.free = UInt64(stack.pool.freeCount)
+        report.lowWater = UInt64(stack.pool.lowWater)
+        report.failures = UInt64(stack.pool.failures)
+        return report
+    }
+
+    /// Six bytes, the first one lowest.
+    private static func bits(of address: EthernetAddress) -> UInt64 {
+        var bits: UInt64 = 0
+        for i in 0..<6 { bits |= UInt64(address[i]) << UInt64(8 * i) }
+        return bits
+    }
+}

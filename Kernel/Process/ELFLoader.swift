@@ -1,0 +1,102 @@
+// Loading an executable: the segments of an ELF file become pages of a new address space.
+
+import FileSystem
+import Machine
+import Storage
+import SystemInterface
+
+/// The parts of an ELF file that are read (System V ABI, chapter 4 and 5; little-endian, 64 bits).
+private enum ELF {
+    static let magic: UInt32 = 0x464c_457f
+    static let headerSize = 64
+    static let programHeaderSize = 56
+    static let load: UInt32 = 1  // PT_LOAD
+    static let executable: UInt32 = 1  // PF_X
+    static let writable: UInt32 = 2  // PF_W
+}
+
+/// A program header.
+private struct ProgramHeader {
+    let type: UInt32
+    let flags: UInt32
+    let offset: UInt64
+    let address: UInt
+    let fileSize: UInt
+    let memorySize: UInt
+
+    init(_ page: borrowing Page) {
+        type = page.number(at: 0, as: UInt32.self)
+        flags = page.number(at: 4, as: UInt32.self)
+        offset = page.number(at: 8, as: UInt64.self)
+        address = page.number(at: 16, as: UInt64.self).uint
+        fileSize = page.number(at: 32, as: UInt64.self).uint
+        memorySize = page.number(at: 40, as: UInt64.self).uint
+    }
+}
+
+enum ELFLoader {
+    /// Loads all segments; returns the entry point.
+    /// - Throws: badExecutable, noMemory, inputOutput.
+    static func load(_ inode: borrowing KernelInode, into space: inout AddressSpace) throws(SystemError) -> UInt64 {
+        let page = try Page.forKernel()
+        do throws(SystemError) {
+            try read(inode, at: 0, count: ELF.headerSize, to: page.address)
+        } catch {
+            throw error == .invalidArgument ? .badExecutable : error
+        }
+        let entry = page.number(at: 24, as: UInt64.self)
+        let tableOffset = page.number(at: 32, as: UInt64.self)
+        let count = page.number(at: 56, as: UInt16.self)
+        guard page.number(at: 0, as: UInt32.self) == ELF.magic else { throw .badExecutable }
+        for index in 0..<UInt64(count) {
+            let (offset, overflow) = tableOffset.addingReportingOverflow(index * UInt64(ELF.programHeaderSize))
+            guard !overflow else { throw .badExecutable }
+            try read(inode, at: offset, count: ELF.programHeaderSize, to: page.address)
+            let segment = ProgramHeader(page)
+            if segment.type == ELF.load { try loadSegment(inode, segment, into: &space) }
+        }
+        return entry
+    }
+
+    /// Reads exactly `count` bytes of the file to the start of a page; fewer make it no executable.
+    @inline(never)
+    private static func read(
+        _ inode: borrowing KernelInode, at offset: UInt64, count: Int, to page: PhysicalAddress
+    ) throws(SystemError) {
+        var sink = PageSink(page)
+        let read = try FileStore.system.read(inode, at: offset, count: UInt64(count), into: &sink)
+        guard read == count else { throw .badExecutable }
+    }
+
+    /// Maps a segment, and the gap between the last one and this with the same rights, as xv6 does.
+    private static func loadSegment(
+        _ inode: borrowing KernelInode, _ segment: ProgramHeader, into space: inout AddressSpace
+    ) throws(SystemError) {
+        guard segment.fileSize <= segment.memorySize, segment.address % pageSize == 0, segment.address <= userLimit,
+            segment.memorySize <= userLimit - segment.address, segment.offset <= UInt64(Int64.max)
+        else { throw .badExecutable }
+        let rights =
+            (segment.flags & ELF.writable != 0 ? PageTableEntry.write : 0)
+            | (segment.flags & ELF.executable != 0 ? PageTableEntry.execute : 0)
+        let end = segment.address + segment.memorySize
+        // More than there is cannot be had: do not try page by page.
+        if end > space.size, Int((end - space.size) / pageSize) > Pages.availableCount { throw .noMemory }
+        var page = min(pageFloor(space.size), segment.address)
+        while page < end {
+            if let entry = space.table.entry(for: page), entry.value.isValid {
+                if page >= segment.address { entry.value.rawValue |= rights }
+            } else {
+                _ = try space.mapCleared(page, rights)
+            }
+            page += pageSize
+        }
+        space.size = max(space.size, end)
+        var done: UInt = 0
+        while done < segment.fileSize {
+            guard let entry = space.table.entry(for: segment.address + done) else { throw .badExecutable }
+            let step = min(pageSize, segment.fileSize - done)
+            try read(inode, at: segment.offset + UInt64(done), count: Int(step), to: entry.value.address)
+            done += step
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// The lock order, in one place. A hart that holds a lock takes only locks further down in this list:
+//
+//   network stack → family → process table → file-system monitor → pipe → disk → tables of open files and pipes → poll queue → wait queue
+//   → timer queue → run queue → page magazine → page allocator → random generator → log → console input → console output
+//
+// Above all of them stand the locks that a thread may sleep under, which are its own and not its hart's: the file system's
+// (FileSystem/Platform.swift has their order) and an open file's offset, which comes before those.
+//
+// Nothing sleeps under a lock of this list. `make CHECKS=1` builds a kernel that checks both rules at each acquisition; the system tests
+// run it.
+
+import Machine
+import Storage
+
+/// A lock's place in the lock order: the higher the number, the further down.
+enum LockRank: UInt32 {
+    case networkStack = 0
+    case family
+    case processTable
+    case fileSystemMonitor
+    case pipe
+    case disk
+    case fileTables
+    case pollQueue
+    case waitQueue
+    case timerQueue
+    case runQueue
+    case pageMagazine
+    case pageAllocator
+    case random
+    case log
+    case consoleInput
+    case consoleOutput
+}
+
+#if CHECKS
+    /// What `make CHECKS=1` checks.
+    enum LockOrder {
+        /// Before a hart takes a lock: it holds none of the same place or further down.
+        @inline(never)
+        static func enter(_ rank: LockRank) {
+            let bit = UInt64(1) << UInt64(rank.rawValue)
+            if thisHart.value.held_locks >= bit { panic("a lock is taken against the lock order") }
+            thisHart.value.held_locks |= bit
+        }
+
+        /// When a hart gives a lock back.
+        static func leave(_ rank: LockRank) { thisHart.value.held_locks &= ~(1 << UInt64(rank.rawValue)) }
+
+        /// When a thread goes to sleep.
+        static func checkNoneHeld() {
+            if thisHart.value.held_locks != 0 { panic("a thread sleeps while its hart holds a lock") }
+        }
+    }
+#endif

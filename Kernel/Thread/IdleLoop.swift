@@ -1,0 +1,37 @@
+// What a hart does when no thread is runnable: it sleeps until an interrupt, and looks for work first and last.
+
+import Machine
+import Storage
+import Synchronization
+
+extension Scheduler {
+    /// What a hart does when nothing is runnable.
+    static func idleLoop() -> Never {
+        let own = UInt32(1) << UInt32(thisHart.value.index)
+        let thread = currentThread
+        while true {
+            _ = interrupts_disable()
+            if let next = takeOwn() ?? steal() {
+                next.value.state.store(ThreadState.running, ordering: .relaxed)
+                here.value.needsYield = false
+                switchTo(next, from: thread, here)
+                continue
+            }
+            idle.bitwiseOr(own, ordering: .sequentiallyConsistent)
+            atomicMemoryFence(ordering: .sequentiallyConsistent)
+            if !anyQueued {
+                let before = read_instret()
+                wait_for_interrupt()
+                here.value.idleInstructions &+= read_instret() &- before
+            }
+            idle.bitwiseAnd(~own, ordering: .sequentiallyConsistent)
+            // wfi returned for an interrupt that is still pending: take it now.
+            interrupts_enable()
+        }
+    }
+
+    private static var anyQueued: Bool {
+        for index in 0..<hartCount where table[index].queued.load(ordering: .sequentiallyConsistent) > 0 { return true }
+        return false
+    }
+}

@@ -1,0 +1,26 @@
+// Device interrupts: from a claimed source to the devices that share it.
+
+import Machine
+import SystemInterface
+
+enum DeviceInterrupts {
+    /// Serves everything that is pending.
+    static func serve() {
+        while let (source, handlers) = Interrupts.claim() {
+            if handlers.contains(.console) { serveConsole() }
+            if handlers.contains(.disk) { Disk.interrupt() }
+            if handlers.interfaces != 0 {
+                // The network thread completes it when it has silenced the cards: until then the source keeps quiet by itself.
+                Network.interrupt(handlers.interfaces, source: source)
+            } else {
+                Interrupts.complete(source)
+            }
+        }
+    }
+
+    private static func serveConsole() {
+        let requests = Console.interrupt()
+        if requests.interruptedGroup != 0 { Kill.killGroup(requests.interruptedGroup) }
+        if requests.listsProcesses { ProcessTable.printList() }
+    }
+}

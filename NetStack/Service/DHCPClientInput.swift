@@ -1,0 +1,61 @@
+// What arrives at a DHCP client: a server's replies, and other stations that claim its address.
+
+extension DHCPClient {
+    /// Takes a reply from the station `sender`. False: it does not fit what was asked.
+    mutating func receive(_ reply: DHCPReply, from sender: EthernetAddress, now: Instant) -> Bool {
+        guard awaitsReply, reply.transaction == transaction, reply.hardware == hardware else { return false }
+        switch (state, reply.type) {
+        case (.selecting, .offer):
+            guard let offer = DHCPLease(reply) else { return false }
+            lease = offer
+            transmissions = 0
+            enter(.requesting, until: now)
+        case (.requesting, .ack):
+            guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
+            lease = grant
+            transmissions = 0
+            serverHardware = sender
+            enter(.probing, until: now)
+        case (.renewing, .ack), (.rebinding, .ack), (.rebooting, .ack):
+            guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
+            serverHardware = sender
+            hasChanged = true
+            bind(grant)
+        case (.requesting, .nak), (.renewing, .nak), (.rebinding, .nak), (.rebooting, .nak):
+            guard let server = reply.server, state == .rebinding || state == .rebooting || server == lease?.server
+            else { return false }
+            forget()
+            problem = .refusal
+            restart(at: now + DHCPTime.pauseAfterRefusal)
+        default: return false
+        }
+        return true
+    }
+
+    /// From the server that was asked (when rebinding or rebooting: any), for the address that was asked for.
+    private func isExpected(_ grant: DHCPLease) -> Bool {
+        grant.address == lease?.address && (state == .rebinding || state == .rebooting || grant.server == lease?.server)
+    }
+
+    /// The address that is being probed, and not in use yet.
+    var probedAddress: IPv4Address? { state == .probing ? lease?.address : nil }
+
+    /// Does not take the address that is being probed before this instant: a station that claims it is being asked.
+    mutating func holdProbe(until instant: Instant) {
+        if state == .probing { deadline = max(deadline, instant) }
+    }
+
+    /// Another station uses the address: declines it, drops it if it was in use, and asks for another after a pause
+    /// (RFC 5227, 2.4). False when the address is not from a lease.
+    mutating func loseAddress(now: Instant) -> Bool {
+        guard state.hasLease || state == .probing, let lease else { return false }
+        if state.hasLease {
+            forget()
+            self.lease = lease  // the message names it
+        }
+        mustDecline = true
+        problem = .conflict
+        restart(at: now + DHCPTime.pauseAfterConflict)
+        return true
+    }
+}

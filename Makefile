@@ -13,18 +13,21 @@ PCAP ?=
 QEMUFLAGS ?=
 export CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
 
-PROGRAMS := $(shell sed -n '/^let programs = \[/,/\]/p' Package.swift | tr -cd 'a-z0-9" \n' | grep -o '"[a-z0-9]*"' | tr -d '"')
+PROGRAMS := $(patsubst %.swift,%,$(shell ls User/Programs))
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
 # The guests' own images, GUEST=1 to 9: no other file beside them, which may be another's image.
 GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img)
+# Those that this start needs: the second to ninth guest begin with a fresh one, not with a copy that the first may be writing.
+NEEDED_IMAGES = build/fs.img $(patsubst %,build/fs-%.img,$(filter 2 3 4 5 6 7 8 9,$(GUEST)))
 FREESTANDING := build/freestanding
 TOOLS := build/tools
 # CHECKS=1: the kernel with run-time checks of the lock order, beside the other one. The system tests run it.
 CHECKED := build/checks
 export KERNEL ?= $(if $(CHECKS),$(CHECKED)/swiftlet.elf,build/swiftlet.elf)
 # Documentation/Bench.md, "How the kernel stays small", says what the options here and in the toolset are for.
+# Without the manifest cache: Package.swift lists the programs' folder, which the cache does not look at.
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
-	--experimental-lto-mode=full --omit-frame-pointers --toolset Linker/toolset.json --scratch-path
+	--experimental-lto-mode=full --omit-frame-pointers --toolset Linker/toolset.json --manifest-cache none --scratch-path
 SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
 SWIFT_FUZZ := SWIFTLET_FUZZ=1 swift build -c release --product fuzz --scratch-path build/fuzz
 # How long `make fuzz` takes, all targets together.
@@ -32,13 +35,20 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test fuzz clean help doctor fs-reset bench profile bench-harts bench-host size loc kernel checks programs tools image toolchain
+.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host size loc kernel checks programs tools image toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) ## build/swiftlet.elf and build/fs.img (the default)
 
-toolchain:
+toolchain: place
 	@qemu/tools ensure swift
+
+# Module caches hold absolute paths: in a checkout that was moved, renamed or copied all but the disk images is built anew. The files
+# whose names begin with a dot stay, since make has looked at them.
+place:
+	@[ "$$(cat build/.place 2>/dev/null)" = "$(CURDIR)" ] || { \
+		[ ! -e build/.place ] || echo "this checkout was $$(cat build/.place): building everything anew" >&2; \
+		rm -rf $(FREESTANDING)/* $(TOOLS) $(CHECKED)/* build/host build/fuzz/*-* && mkdir -p build && echo "$(CURDIR)" >build/.place; }
 
 # SwiftPM does not see changes of the toolset and of linker scripts.
 $(FREESTANDING)/.linker: $(wildcard Linker/*)
@@ -60,17 +70,26 @@ checks: $(CHECKED)/.linker tools | toolchain
 	$(Q)$(QUIETLY) "kernel with checks" env SWIFTLET_CHECKS=1 $(SWIFT_FREESTANDING) $(CHECKED)/freestanding --product swiftlet
 	$(Q)$(TOOLS)/release/kernel-image $(CHECKED)/freestanding/release/swiftlet $(CHECKED)/swiftlet.elf
 
-# Every guest's image keeps what the guest wrote; only the programs in it are renewed.
+# Every guest's image keeps what the guest wrote; only the programs in it are renewed, and only while no guest runs on it (mkfs ends
+# with status 3 when one does).
 image: programs tools
 	$(Q)$(TOOLS)/release/program-image build/programs $(addprefix $(FREESTANDING)/release/,$(PROGRAMS))
-	$(Q)[ -f build/fs.img ] || $(TOOLS)/release/mkfs build/fs.img $(IMAGE_FILES)
-	$(Q)for image in $(GUEST_IMAGES); do $(TOOLS)/release/mkfs --update $$image $(IMAGE_FILES) || exit; done
+	$(Q)for image in $(NEEDED_IMAGES); do [ -f $$image ] || $(TOOLS)/release/mkfs $$image $(IMAGE_FILES) || exit; done
+	$(Q)for image in $(GUEST_IMAGES); do \
+		$(TOOLS)/release/mkfs --update $$image $(IMAGE_FILES); \
+		case $$? in 0) ;; 3) echo "$$image was left alone; the next make after that renews its programs" ;; *) exit 1 ;; esac; \
+	done
 
-clean: ## remove everything that was built, the disk image included
+clean: ## remove what was built; the disk images stay
+	rm -rf .build
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name '*.img' -exec rm -rf {} +
+
+distclean: ## remove everything, the disk images too
+	$(if $(GUEST_IMAGES),@[ ! -x $(TOOLS)/release/mkfs ] || $(TOOLS)/release/mkfs --remove $(GUEST_IMAGES))
 	rm -rf build .build
 
-fs-reset: ## forget what the guests wrote: the next start makes a fresh disk image
-	rm -f $(GUEST_IMAGES)
+fs-reset: tools ## forget what the guests wrote: the next start makes a fresh disk image
+	$(if $(GUEST_IMAGES),$(TOOLS)/release/mkfs --remove $(GUEST_IMAGES))
 
 ##@ Run
 qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio|ne2k|... PCAP=1 CHECKS=1 QEMUFLAGS=... V=1)
@@ -79,6 +98,7 @@ qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio|ne2
 qemu-gdb: all ## boot stopped, waiting for gdb; prints the line to start gdb with
 	@qemu/start --gdb
 
+qemu-pair: override GUEST = 2
 qemu-pair: all ## two guests on one bridge, in one terminal, without root
 	@qemu/pair
 
@@ -89,10 +109,11 @@ net-down: ## undo net-up
 	@qemu/network down
 
 ##@ Check
-test: all checks ## every test that can run on this machine; says which cannot, and why
-	@qemu/tools ensure swift qemu qemu-i386 opensbi gdb iproute2 dnsmasq tshark ping arping traceroute iperf socat udhcpd mausezahn
-	swift test --scratch-path build/host
-	@$(MAKE) --no-print-directory fuzz
+lint: | toolchain ## the layout of the Swift files, as swift format and .swift-format have it
+	$(Q)swift format lint --strict --recursive Kernel Drivers NetStack User Tools Tests Package.swift
+
+test: lint all checks ## every test that can run on this machine; says which cannot, and why
+	@Tests/run; status=$$?; $(MAKE_COMMAND) --no-print-directory fuzz && exit $$status
 
 fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
 	$(Q)$(QUIETLY) "fuzzer" $(SWIFT_FUZZ)

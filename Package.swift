@@ -2,10 +2,11 @@
 // Swiftlet: every target of the system, and no package dependency.
 //
 // SWIFTLET_FREESTANDING=1 selects the kernel and the user programs (riscv64-none-none-eabi, with Linker/toolset.json);
-// without it the same sources of NetStack, Drivers and FileSystem are built for the host, with the host tools and the tests.
-// SWIFTLET_FUZZ=1 adds the fuzzer and builds all host code for it (libFuzzer, address sanitizer); for `make fuzz`.
-// The Makefile sets both; nobody else needs to.
+// without it the same sources of NetStack, Drivers and FileSystem are built for the host, with the host tools and the
+// tests. SWIFTLET_FUZZ=1 adds the fuzzer and builds all host code for it (libFuzzer, address sanitizer); for `make
+// fuzz`. The Makefile sets both.
 
+import Foundation
 import PackageDescription
 
 let freestanding = Context.environment["SWIFTLET_FREESTANDING"] != nil
@@ -19,11 +20,11 @@ let common: [SwiftSetting] =
     [.enableExperimentalFeature("Lifetimes"), .swiftLanguageMode(.v6)] + (fuzzing ? [.unsafeFlags([sanitizers])] : [])
 let embedded: [SwiftSetting] = common + [.enableExperimentalFeature("Embedded")]
 let settings = freestanding ? embedded : common
-/// Strict memory safety, as an error: each use of what the compiler cannot check says `unsafe`, and why. With `.treatAllWarnings` an
-/// `unsafe` without need is an error too.
+/// Strict memory safety, as an error: each use of what the compiler cannot check says `unsafe`, and why. With
+/// `.treatAllWarnings` an `unsafe` without need is an error too.
 let strict: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
-// Host code that tests run millions of times: optimised in debug builds too. Not for code with handles: 6.3.1 at -O leaves the deinit of a
-// generic noncopyable value out where an error is thrown past it.
+// Host code that tests run millions of times: optimised in debug builds too. Not for code with handles: 6.3.1 at -O
+// leaves the deinit of a generic noncopyable value out where an error is thrown past it.
 let fast: [SwiftSetting] = common + [.unsafeFlags(["-O", "-cross-module-optimization"])]
 
 func link(with script: String, _ extra: String...) -> [LinkerSetting] {
@@ -33,26 +34,24 @@ func link(with script: String, _ extra: String...) -> [LinkerSetting] {
 // Rooms that run in the kernel and on the host alike.
 var targets: [Target] = [
     .target(name: "Storage", path: "Kernel/Storage", swiftSettings: settings + strict),
-    .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings),
+    .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings + strict),
     .target(name: "Packets", path: "NetStack/Packet", swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(
         name: "NetStack", dependencies: ["Packets", "Storage"], path: "NetStack", exclude: ["Packet"],
         swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(name: "Drivers", dependencies: ["Packets", "Storage"], path: "Drivers", swiftSettings: settings + strict),
-    .target(name: "FileSystem", dependencies: ["Storage", "SystemInterface"], path: "Kernel/FileSystem",
+    .target(
+        name: "FileSystem", dependencies: ["Storage", "SystemInterface"], path: "Kernel/FileSystem",
         swiftSettings: (freestanding ? embedded : common) + strict),  // not `fast`: see `fast`
 ]
 var products: [Product] = []
 
 // User programs: a file or a folder each in User/Programs. The name is what the shell calls it.
-let folders = ["bench", "iperf", "sh", "stress", "tcpdump", "usertests", "wildcalls"]
-let programs = [
-    "arp", "bench", "cat", "cp", "date", "df", "dhcp", "dmesg", "echo", "find", "forktest", "free", "fsck", "grep", "halt", "head", "hexdump", "host",
-    "ifconfig", "init", "iperf", "kill", "ln", "ls", "lspci", "memhog", "mkdir", "more", "mv", "nc", "netstat", "ntpdate", "ping", "ps", "rm", "route", "sh", "sleep",
-    "stress", "tail", "tcpdump", "time", "touch", "traceroute", "true", "uptime", "usertests", "wc", "wildcalls", "xargs",
-]
+let entries = try FileManager.default.contentsOfDirectory(atPath: "\(root)/User/Programs").sorted()
 /// What some programs use beside the user library.
-let parts: [String: [Target.Dependency]] = ["fsck": ["FileSystem"], "netstat": ["NetStack"], "tcpdump": ["NetStack"]]
+let parts: [String: [Target.Dependency]] = [
+    "fsck": ["FileSystem"], "netstat": ["NetStack"], "tcpdump": ["NetStack", "Storage"],
+]
 
 func module(of program: String) -> String {
     "Program" + program.prefix(1).uppercased() + program.dropFirst()
@@ -63,60 +62,83 @@ if freestanding {
         .target(name: "Machine", dependencies: ["MachineMemory"], path: "Kernel/Machine", exclude: ["User", "Memory"]),
         .target(name: "MachineMemory", path: "Kernel/Machine/Memory"),
         .executableTarget(
-            name: "Kernel", dependencies: ["Machine", "Storage", "SystemInterface", "NetStack", "Drivers", "FileSystem"],
+            name: "Kernel",
+            dependencies: ["Machine", "Storage", "SystemInterface", "NetStack", "Drivers", "FileSystem"],
             path: "Kernel", exclude: ["Machine", "FileSystem", "Interface", "Storage"],
-            swiftSettings: embedded + strict + checks, linkerSettings: link(with: "kernel.ld", "--emit-relocs")),  // Tools/kernel-image reads the relocations
+            // Tools/kernel-image reads the relocations
+            swiftSettings: embedded + strict + checks, linkerSettings: link(with: "kernel.ld", "--emit-relocs")),
         .target(name: "UserMachine", dependencies: ["MachineMemory"], path: "Kernel/Machine/User"),
         .target(
             name: "UserLibrary", dependencies: ["UserMachine", "SystemInterface"], path: "User/Library",
-            swiftSettings: embedded),
+            swiftSettings: embedded + strict),
     ]
     products.append(.executable(name: "swiftlet", targets: ["Kernel"]))
-    for program in programs {
-        let isFolder = folders.contains(program)
+    for entry in entries {
+        let isFile = entry.hasSuffix(".swift")
+        let program = isFile ? String(entry.dropLast(6)) : entry
         targets.append(
             .executableTarget(
-                name: module(of: program), dependencies: ["UserLibrary"] + parts[program, default: []],
-                path: isFolder ? "User/Programs/\(program)" : "User/Programs",
-                exclude: isFolder ? [] : programs.filter { $0 != program }.map { folders.contains($0) ? $0 : "\($0).swift" },
-                swiftSettings: embedded, linkerSettings: link(with: "user.ld")))
+                name: module(of: program),
+                dependencies: ["UserLibrary", "SystemInterface"] + parts[program, default: []],
+                path: isFile ? "User/Programs" : "User/Programs/\(entry)",
+                exclude: isFile ? entries.filter { $0 != entry } : [],
+                swiftSettings: embedded + strict, linkerSettings: link(with: "user.ld")))
         products.append(.executable(name: program, targets: [module(of: program)]))
     }
 } else {
     targets += [
-        .target(name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage", swiftSettings: fast),
-        .executableTarget(
-            name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs", swiftSettings: common),
-        .target(name: "BenchReport", path: "Tools/bench/Report", swiftSettings: common),
-        .executableTarget(name: "bench", dependencies: ["BenchReport", "ELF"], path: "Tools/bench/Run", swiftSettings: common),
-        .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common),
-        .target(name: "ELF", path: "Tools/ELF", swiftSettings: common),
-        .executableTarget(name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common),
-        .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common),
-        .executableTarget(name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common),
-        .executableTarget(name: "fsck", dependencies: ["FileSystem", "DiskImage"], path: "Tools/fsck", swiftSettings: common),
         .target(
-            name: "FuzzTargets", dependencies: ["NetStack", "Drivers", "FileSystem", "DiskImage", "SystemInterface"], path: "Tests/Fuzz/Targets",
+            name: "DiskImage", dependencies: ["FileSystem", "SystemInterface"], path: "Tools/DiskImage",
             swiftSettings: fast + strict),
-        .target(name: "Simulator", dependencies: ["NetStack", "Storage"], path: "Tests/Simulator", swiftSettings: fast + strict),
+        .executableTarget(
+            name: "mkfs", dependencies: ["FileSystem", "DiskImage", "SystemInterface"], path: "Tools/mkfs",
+            swiftSettings: common + strict),
+        .target(name: "BenchReport", path: "Tools/bench/Report", swiftSettings: common + strict),
+        .executableTarget(
+            name: "bench", dependencies: ["BenchReport", "ELF"], path: "Tools/bench/Run", swiftSettings: common + strict
+        ),
+        .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common + strict),
+        .target(name: "ELF", path: "Tools/ELF", swiftSettings: common + strict),
+        .executableTarget(
+            name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common + strict),
+        .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common + strict),
+        .executableTarget(
+            name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common + strict),
+        .executableTarget(
+            name: "fsck", dependencies: ["FileSystem", "DiskImage"], path: "Tools/fsck", swiftSettings: common + strict),
+        .target(
+            name: "FuzzTargets", dependencies: ["NetStack", "Drivers", "FileSystem", "DiskImage", "SystemInterface"],
+            path: "Tests/Fuzz/Targets",
+            swiftSettings: fast + strict),
+        .target(
+            name: "Simulator", dependencies: ["NetStack", "Storage"], path: "Tests/Simulator",
+            swiftSettings: fast + strict),
         .testTarget(
-            name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests", swiftSettings: common + strict),
-        .testTarget(
-            name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests", swiftSettings: common + strict),
-        .testTarget(
-            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets", "Storage"], path: "Tests/NetStackTests", exclude: ["fuzz"],
+            name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests",
             swiftSettings: common + strict),
         .testTarget(
-            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests", swiftSettings: fast + strict),
+            name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests",
+            swiftSettings: common + strict),
         .testTarget(
-            name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"], path: "Tests/FileSystemTests",
-            swiftSettings: common),
+            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets", "Storage"], path: "Tests/NetStackTests",
+            exclude: ["fuzz"],
+            swiftSettings: common + strict),
+        .testTarget(
+            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests",
+            swiftSettings: fast + strict),
+        .testTarget(
+            name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"],
+            path: "Tests/FileSystemTests",
+            swiftSettings: common + strict),
         .target(name: "QTest", dependencies: ["Drivers"], path: "Tests/QTest", swiftSettings: common + strict),
         .testTarget(
-            name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests", swiftSettings: common + strict),
+            name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests",
+            swiftSettings: common + strict),
         .testTarget(name: "HouseTests", path: "Tests/HouseTests", swiftSettings: common + strict),
-        .testTarget(name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common),
-        .testTarget(name: "SystemTests", dependencies: ["QTest"], path: "Tests/SystemTests", swiftSettings: common),
+        .testTarget(
+            name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common + strict),
+        .testTarget(
+            name: "SystemTests", dependencies: ["QTest"], path: "Tests/SystemTests", swiftSettings: common + strict),
     ]
     if fuzzing {
         targets.append(

@@ -1,7 +1,10 @@
-// What the boot arguments say to drivers: where ISA cards are, which PCI function plays one, which features to leave alone.
+// What the boot arguments say to drivers: where ISA cards are, which PCI function plays one, which features to leave
+// alone.
 //
-//   ne0=isa:0x300,33          an ISA card at port 0x300 that interrupts source 33; without a source the kernel finds it out
-//   isa=00:05.0@0x300         the ports of PCI function 00:05.0 are placed at 0x300, and the function is left to the ISA attachment
+//   ne0=isa:0x300,33          an ISA card at port 0x300 that interrupts source 33; without a source the kernel finds
+//     it out
+//   isa=00:05.0@0x300         the ports of PCI function 00:05.0 are placed at 0x300, and the function is left to the
+//     ISA attachment
 //   vt-without=csum,mtu       features that virtio-net does not negotiate
 //
 // A word that is misspelt is counted, so that the kernel can say so.
@@ -32,8 +35,11 @@ public struct BootOptions {
     public init(_ arguments: DeviceTreeBytes?) {
         guard let arguments else { return }
         var start = 0
-        for index in 0...arguments.count where index == arguments.count || arguments[index] == 0x20 || arguments[index] == 0 {
-            if index > start, let word = arguments.slice(from: start), !take(word.prefix(index - start)) { misspelt += 1 }
+        for index in 0...arguments.count
+        where index == arguments.count || arguments[index] == 0x20 || arguments[index] == 0 {
+            if index > start, let word = arguments.slice(from: start), !take(word.prefix(index - start)) {
+                misspelt += 1
+            }
             start = index + 1
         }
     }
@@ -42,8 +48,10 @@ public struct BootOptions {
     private mutating func take(_ word: DeviceTreeBytes) -> Bool {
         var text = OptionText(word)
         if text.skip("isa=") {
-            guard let bus = text.number(base: 16, below: 256), text.skip(":"), let device = text.number(base: 16, below: 32), text.skip("."),
-                let function = text.number(base: 16, below: 8), text.skip("@0x"), let port = text.number(base: 16, below: 65_505),
+            guard let bus = text.number(base: 16, below: 256), text.skip(":"),
+                let device = text.number(base: 16, below: 32), text.skip("."),
+                let function = text.number(base: 16, below: 8), text.skip("@0x"),
+                let port = text.number(base: 16, below: 65_505),
                 text.isAtEnd
             else { return false }
             return placements.add(

@@ -1,8 +1,9 @@
 // Memory that a driver shares with its device.
 //
-// Two kinds. *Ring* memory is read and written by both sides at any time: only through load and store here. *Buffers* belong to one
-// side at a time: `giveToDevice` before the device may touch one, `takeFromDevice` before the processor looks again. In the kernel both
-// hand-overs cost nothing; in tests the device sees copies, so a forgotten hand-over fails the test.
+// Two kinds. *Ring* memory is read and written by both sides at any time: only through load and store here. *Buffers*
+// belong to one side at a time: `giveToDevice` before the device may touch one, `takeFromDevice` before the processor
+// looks again. In the kernel both hand-overs cost nothing; in tests the device sees copies, so a forgotten hand-over
+// fails the test.
 //
 // The protocol speaks of addresses, which no compiler can check: drivers use the windows of DMAWindow.swift.
 
@@ -16,7 +17,8 @@ public enum DMADirection {
 
 /// Memory shared with devices. A small copyable handle.
 ///
-/// The implementer gives `allocate`, `deviceAddress` and `orderAll`; in the kernel the rest comes from the defaults below.
+/// The implementer gives `allocate`, `deviceAddress` and `orderAll`; in the kernel the rest comes from the defaults
+/// below.
 public protocol DMA {
     /// Zeroed memory, page-aligned and contiguous for the device, never given back; nil when there is none.
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer?
@@ -36,27 +38,42 @@ public protocol DMA {
     func orderStores()
     /// Memory loads before it are done before memory accesses after it (`fence r,rw`).
     func orderLoads()
-    /// All memory and register accesses before it come before all after it (`fence iorw,iorw`; a plain atomic fence leaves out I/O).
+    /// All memory and register accesses before it come before all after it (`fence iorw,iorw`; a plain atomic fence
+    /// leaves out I/O).
     func orderAll()
 }
 
 extension DMA {
-    @inline(__always) public func giveToDevice(_ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection) {}
-    @inline(__always) public func takeFromDevice(_ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection) {}
+    @inline(__always) public func giveToDevice(
+        _ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection
+    ) {}
+    @inline(__always) public func takeFromDevice(
+        _ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection
+    ) {}
     @inline(__always) public func orderStores() { atomicMemoryFence(ordering: .releasing) }
     @inline(__always) public func orderLoads() { atomicMemoryFence(ordering: .acquiring) }
 }
 
 #if hasFeature(Embedded)
-// The pointer's validity is the caller's promise, as the protocol's types say.
-extension DMA {
-    @inline(__always) public func load16(_ pointer: UnsafeMutableRawPointer) -> UInt16 { unsafe Volatile.load16(UInt(bitPattern: pointer)) }
-    @inline(__always) public func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 { unsafe Volatile.load32(UInt(bitPattern: pointer)) }
-    @inline(__always)
-    public func store16(_ v: UInt16, _ pointer: UnsafeMutableRawPointer) { unsafe Volatile.store16(v, UInt(bitPattern: pointer)) }
-    @inline(__always)
-    public func store32(_ v: UInt32, _ pointer: UnsafeMutableRawPointer) { unsafe Volatile.store32(v, UInt(bitPattern: pointer)) }
-    @inline(__always)
-    public func store64(_ v: UInt64, _ pointer: UnsafeMutableRawPointer) { unsafe Volatile.store64(v, UInt(bitPattern: pointer)) }
-}
+    // The pointer's validity is the caller's promise, as the protocol's types say.
+    extension DMA {
+        @inline(__always) public func load16(_ pointer: UnsafeMutableRawPointer) -> UInt16 {
+            unsafe Volatile.load16(UInt(bitPattern: pointer))  // the caller's promise
+        }
+        @inline(__always) public func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 {
+            unsafe Volatile.load32(UInt(bitPattern: pointer))  // the caller's promise
+        }
+        @inline(__always)
+        public func store16(_ v: UInt16, _ pointer: UnsafeMutableRawPointer) {
+            unsafe Volatile.store16(v, UInt(bitPattern: pointer))  // the caller's promise
+        }
+        @inline(__always)
+        public func store32(_ v: UInt32, _ pointer: UnsafeMutableRawPointer) {
+            unsafe Volatile.store32(v, UInt(bitPattern: pointer))  // the caller's promise
+        }
+        @inline(__always)
+        public func store64(_ v: UInt64, _ pointer: UnsafeMutableRawPointer) {
+            unsafe Volatile.store64(v, UInt(bitPattern: pointer))  // the caller's promise
+        }
+    }
 #endif

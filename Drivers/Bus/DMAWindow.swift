@@ -1,5 +1,5 @@
-// Typed windows on memory that a driver shares with its device, and on its own tables beside a ring: bounds are checked where a window is
-// made, or by masking an index, so that no access of a driver can leave it.
+// Typed windows on memory that a driver shares with its device, and on its own tables beside a ring: bounds are checked
+// where a window is made, or by masking an index, so that no access of a driver can leave it.
 
 import Packets
 
@@ -41,7 +41,9 @@ public struct DMABuffer<Memory: DMA> {
 
     /// The device is done with the buffer.
     @inline(__always)
-    func takeFromDevice(_ direction: DMADirection) { unsafe memory.takeFromDevice(start, byteCount: byteCount, direction) }
+    func takeFromDevice(_ direction: DMADirection) {
+        unsafe memory.takeFromDevice(start, byteCount: byteCount, direction)
+    }
 
     /// Reads a field of the driver's side.
     func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type) -> T {
@@ -95,16 +97,22 @@ struct DMARing<Memory: DMA, Entry: RingEntry> {
 
     // In bounds: the index is masked, and `field` is an offset of the entry's own, below its size.
     @inline(__always)
-    private func place(_ index: Int, _ field: Int) -> UnsafeMutableRawPointer { unsafe start + ((index & mask) &* Entry.byteCount &+ field) }
+    private func place(_ index: Int, _ field: Int) -> UnsafeMutableRawPointer {
+        unsafe start + ((index & mask) &* Entry.byteCount &+ field)
+    }
     @inline(__always) func load32(_ index: Int, _ field: Int) -> UInt32 { unsafe memory.load32(place(index, field)) }
-    @inline(__always) func store16(_ value: UInt16, _ index: Int, _ field: Int) { unsafe memory.store16(value, place(index, field)) }
-    @inline(__always) func store64(_ value: UInt64, _ index: Int, _ field: Int) { unsafe memory.store64(value, place(index, field)) }
+    @inline(__always) func store16(_ value: UInt16, _ index: Int, _ field: Int) {
+        unsafe memory.store16(value, place(index, field))
+    }
+    @inline(__always) func store64(_ value: UInt64, _ index: Int, _ field: Int) {
+        unsafe memory.store64(value, place(index, field))
+    }
     /// Where the device finds an entry.
     @inline(__always) func deviceAddress(_ index: Int) -> UInt64 { unsafe memory.deviceAddress(of: place(index, 0)) }
 }
 
-/// A driver's own table beside a ring, by descriptor or entry, which the device never sees. A power of two of elements; every index names
-/// one, the bits above do not count.
+/// A driver's own table beside a ring, by descriptor or entry, which the device never sees. A power of two of elements;
+/// every index names one, the bits above do not count.
 @safe
 struct RingTable<Element: ~Copyable> {
     private let elements: UnsafeMutablePointer<Element>

@@ -1,7 +1,7 @@
 // The flattened device tree (Devicetree Specification 0.4, chapter 5), read where it lies.
 //
-// Promise: no copy, no allocation, no recursion; a corrupt blob ends a walk or a look-up early, it never traps and never reads outside
-// the blob. The blob must stay in place for as long as anything made from it lives.
+// Promise: no copy, no allocation, no recursion; a corrupt blob ends a walk or a look-up early, it never traps and
+// never reads outside the blob. The blob must stay in place for as long as anything made from it lives.
 
 /// Some bytes of the blob, with checked big-endian reads.
 @safe
@@ -9,20 +9,23 @@ public struct DeviceTreeBytes {
     @unsafe public let pointer: UnsafeRawPointer
     public let count: Int
 
-    /// - Parameter pointer: `count` bytes that can be read, and stay as they are, for as long as this value or one made of it lives.
+    /// - Parameter pointer: `count` bytes that can be read, and stay as they are, for as long as this value or one made
+    ///   of it lives.
     public init(unsafe pointer: UnsafeRawPointer, count: Int) {
         unsafe self.pointer = pointer
         self.count = count
     }
 
     public subscript(index: Int) -> UInt8? {
-        index >= 0 && index < count ? unsafe pointer.load(fromByteOffset: index, as: UInt8.self) : nil  // checked on the line
+        // checked on the line
+        index >= 0 && index < count ? unsafe pointer.load(fromByteOffset: index, as: UInt8.self) : nil
     }
 
     /// The big-endian 32-bit cell at a byte offset; nil beyond the end.
     public func be32(_ offset: Int) -> UInt32? {
         guard offset >= 0, offset <= count - 4 else { return nil }
-        return unsafe UInt32(bigEndian: pointer.loadUnaligned(fromByteOffset: offset, as: UInt32.self))  // checked on the line above
+        // checked on the line above
+        return unsafe UInt32(bigEndian: pointer.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
     /// `cells` 32-bit cells as one number: 0 to 2 of them; the upper ones of more (PCI) are left out by the caller.
@@ -108,18 +111,22 @@ public struct DeviceTree {
 
     /// - Parameter available: bytes that may be read at `pointer`; the blob must fit.
     public init?(_ pointer: UnsafeRawPointer, available: Int) {
-        let header = unsafe DeviceTreeBytes(unsafe: pointer, count: max(0, min(Header.byteCount, available)))  // as promised by the caller
+        // as promised by the caller
+        let header = unsafe DeviceTreeBytes(unsafe: pointer, count: max(0, min(Header.byteCount, available)))
         guard header.be32(Header.magic) == Header.magicValue,
             let total = header.be32(Header.totalSize), let structureOffset = header.be32(Header.structureOffset),
             let stringsOffset = header.be32(Header.stringsOffset), let version = header.be32(Header.version),
-            let compatible = header.be32(Header.lastCompatibleVersion), let stringsSize = header.be32(Header.stringsSize),
-            let structureSize = header.be32(Header.structureSize), Int(total) <= available, version >= 17, compatible <= 17,
+            let compatible = header.be32(Header.lastCompatibleVersion),
+            let stringsSize = header.be32(Header.stringsSize),
+            let structureSize = header.be32(Header.structureSize), Int(total) <= available, version >= 17,
+            compatible <= 17,
             Int(structureOffset) + Int(structureSize) <= Int(total), structureOffset & 3 == 0,
             Int(stringsOffset) + Int(stringsSize) <= Int(total)
         else { return nil }
         byteCount = Int(total)
         let blob = unsafe DeviceTreeBytes(unsafe: pointer, count: Int(total))  // `total` is at most `available`
-        guard let structure = blob.slice(from: Int(structureOffset)), let strings = blob.slice(from: Int(stringsOffset)) else { return nil }
+        guard let structure = blob.slice(from: Int(structureOffset)), let strings = blob.slice(from: Int(stringsOffset))
+        else { return nil }
         self.structure = structure.prefix(Int(structureSize))
         self.strings = strings.prefix(Int(stringsSize))
     }

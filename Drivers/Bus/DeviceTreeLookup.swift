@@ -101,7 +101,11 @@ extension DeviceTree {
         var hartDepth: Int?
         while let node = walker.next() {
             if let depth = hartDepth {
-                if node.depth <= depth { hartDepth = nil } else if node.isCompatible(with: "riscv,cpu-intc") { return node.phandle }
+                if node.depth <= depth {
+                    hartDepth = nil
+                } else if node.isCompatible(with: "riscv,cpu-intc") {
+                    return node.phandle
+                }
             }
             if node.hasType("cpu"), node.region()?.address == id { hartDepth = node.depth }
         }
@@ -110,7 +114,9 @@ extension DeviceTree {
 
     /// The PLIC context that raises a hart's supervisor external interrupt (9): its place in interrupts-extended.
     public func supervisorContext(ofHart id: UInt64, in plic: DeviceTreeNode) -> Int? {
-        guard let controller = interruptController(ofHart: id), let list = plic["interrupts-extended"] else { return nil }
+        guard let controller = interruptController(ofHart: id), let list = plic["interrupts-extended"] else {
+            return nil
+        }
         var context = 0, offset = 0
         while let parent = list.be32(offset), let cells = interruptCells(of: parent) {
             if parent == controller, cells > 0, list.be32(offset + 4) == 9 { return context }

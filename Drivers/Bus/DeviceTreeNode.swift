@@ -61,7 +61,8 @@ public struct DeviceTreeNode {
         return (address, size)
     }
 
-    /// Interrupt `index`: its controller (a phandle) and its first cell, the number; from `interrupts-extended` or `interrupts`.
+    /// Interrupt `index`: its controller (a phandle) and its first cell, the number; from `interrupts-extended` or
+    /// `interrupts`.
     public func interrupt(_ index: Int = 0) -> (parent: UInt32, number: UInt32)? {
         guard index >= 0, index < 65536 else { return nil }
         if let list = self["interrupts-extended"] {
@@ -73,7 +74,9 @@ public struct DeviceTreeNode {
             }
             return nil
         }
-        guard let list = self["interrupts"], let cells = tree.interruptCells(of: interruptParent), cells > 0 else { return nil }
+        guard let list = self["interrupts"], let cells = tree.interruptCells(of: interruptParent), cells > 0 else {
+            return nil
+        }
         return list.be32(4 * cells * index).map { (interruptParent, $0) }
     }
 }
@@ -118,7 +121,9 @@ public struct DeviceTreeWalker {
         var inner = DeviceTreeScope(interruptParent: outer.interruptParent)
         var properties = DeviceTreeProperties(tree: tree, offset: offset)
         while let property = properties.next() {
-            if property.name.isText("#address-cells") { inner.addressCells = Int(min(property.value.be32(0) ?? 2, 255)) }
+            if property.name.isText("#address-cells") {
+                inner.addressCells = Int(min(property.value.be32(0) ?? 2, 255))
+            }
             if property.name.isText("#size-cells") { inner.sizeCells = Int(min(property.value.be32(0) ?? 1, 255)) }
             if property.name.isText("interrupt-parent") { inner.interruptParent = property.value.be32(0) ?? 0 }
         }

@@ -1,4 +1,5 @@
-// What the device tree says of a PCI host (IEEE 1275 PCI Bus Binding 2.1; Devicetree Specification 0.4, 2.4.3): windows and interrupts.
+// What the device tree says of a PCI host (IEEE 1275 PCI Bus Binding 2.1; Devicetree Specification 0.4, 2.4.3): windows
+// and interrupts.
 
 /// A window of a PCI host's `ranges`.
 public struct PCIRange {
@@ -28,7 +29,8 @@ extension DeviceTreeNode {
             default: .memory64
             }
         return PCIRange(
-            kind: kind, isPrefetchable: high & 1 << 30 != 0, busAddress: bus, processorAddress: processor, byteCount: size)
+            kind: kind, isPrefetchable: high & 1 << 30 != 0, busAddress: bus, processorAddress: processor,
+            byteCount: size)
     }
 
     /// Which source of the interrupt controller a function's pin raises: the entry of `interrupt-map` that fits.
@@ -40,8 +42,10 @@ extension DeviceTreeNode {
             let unitMask = mask.be32(0), let pinMask = mask.be32(12)
         else { return nil }
         var offset = 0
-        while let entryUnit = map.be32(offset), let entryPin = map.be32(offset + 12), let parent = map.be32(offset + 16),
-            let controller = tree.node(phandle: parent), let interruptCells = tree.interruptCells(of: parent), interruptCells > 0
+        while let entryUnit = map.be32(offset), let entryPin = map.be32(offset + 12),
+            let parent = map.be32(offset + 16),
+            let controller = tree.node(phandle: parent), let interruptCells = tree.interruptCells(of: parent),
+            interruptCells > 0
         {
             let parentAddressCells = Int(min(controller["#address-cells"]?.be32(0) ?? 0, 4))
             let specifier = offset + 20 + 4 * parentAddressCells

@@ -25,7 +25,9 @@ public struct CardSite<Space: RegisterSpace> {
     /// Features that the boot arguments take away, for drivers that negotiate any.
     public let withoutFeatures: UInt64
 
-    public init(_ place: CardPlace<Space>, pool: PacketPool, receiveBuffers: Int, random: UInt64, withoutFeatures: UInt64 = 0) {
+    public init(
+        _ place: CardPlace<Space>, pool: PacketPool, receiveBuffers: Int, random: UInt64, withoutFeatures: UInt64 = 0
+    ) {
         self.place = place
         self.pool = pool
         self.receiveBuffers = receiveBuffers
@@ -65,8 +67,8 @@ public protocol NetworkCard: NetworkDevice, ~Copyable {
     var driver: CardDriver { get }
     /// A message about a fault that was not reported yet; nil when there is none.
     mutating func takeFaultMessage() -> StaticString?
-    /// Raises the interrupt line, or lowers it again, before the card was ever armed, so that the kernel can find the interrupt source of
-    /// an ISA card. Other cards do nothing.
+    /// Raises the interrupt line, or lowers it again, before the card was ever armed, so that the kernel can find the
+    /// interrupt source of an ISA card. Other cards do nothing.
     mutating func holdInterrupt(_ isRaised: Bool)
 }
 
@@ -75,15 +77,18 @@ extension NetworkCard where Self: ~Copyable {
 }
 
 /// Either a card of the first kind, or one of those further down. The methods cost one branch for each kind further up.
-public struct CardTable<Memory: AmbientDMA, First: NetworkCard & ~Copyable, Rest: NetworkCard & ~Copyable>: NetworkCard, ~Copyable
+public struct CardTable<Memory: AmbientDMA, First: NetworkCard & ~Copyable, Rest: NetworkCard & ~Copyable>: NetworkCard,
+    ~Copyable
 where First.Space == Rest.Space {
     public typealias Space = First.Space
     private let first: Ref<First>?
     private let rest: Ref<Rest>?
 
     private static func place<Card: ~Copyable>(_ card: consuming Card) throws(CardError) -> Ref<Card> {
-        guard let memory = unsafe Memory().allocate(byteCount: MemoryLayout<Card>.stride) else { throw CardError("no memory for its driver") }
-        let pointer = unsafe memory.bindMemory(to: Card.self, capacity: 1)
+        guard let memory = unsafe Memory().allocate(byteCount: MemoryLayout<Card>.stride) else {
+            throw CardError("no memory for its driver")
+        }
+        let pointer = unsafe memory.bindMemory(to: Card.self, capacity: 1)  // new memory of the card's size
         unsafe pointer.initialize(to: card)
         return unsafe Ref(unsafe: pointer)  // the memory was allocated for ever
     }
@@ -117,9 +122,13 @@ where First.Space == Rest.Space {
     public mutating func holdInterrupt(_ isRaised: Bool) {
         if let first { first.value.holdInterrupt(isRaised) } else { other.value.holdInterrupt(isRaised) }
     }
-    public var hardwareAddress: EthernetAddress { if let first { first.value.hardwareAddress } else { other.value.hardwareAddress } }
+    public var hardwareAddress: EthernetAddress {
+        if let first { first.value.hardwareAddress } else { other.value.hardwareAddress }
+    }
     public var mtu: Int { if let first { first.value.mtu } else { other.value.mtu } }
-    public var capabilities: NetworkCapabilities { if let first { first.value.capabilities } else { other.value.capabilities } }
+    public var capabilities: NetworkCapabilities {
+        if let first { first.value.capabilities } else { other.value.capabilities }
+    }
     public var isLinkUp: Bool { if let first { first.value.isLinkUp } else { other.value.isLinkUp } }
     public var framesDropped: UInt64 { if let first { first.value.framesDropped } else { other.value.framesDropped } }
     public var patience: UInt64 { if let first { first.value.patience } else { other.value.patience } }
@@ -134,7 +143,9 @@ where First.Space == Rest.Space {
         if let first { return first.value.receive() } else { return other.value.receive() }
     }
     @inline(never)
-    public mutating func reclaim(now: UInt64) { if let first { first.value.reclaim(now: now) } else { other.value.reclaim(now: now) } }
+    public mutating func reclaim(now: UInt64) {
+        if let first { first.value.reclaim(now: now) } else { other.value.reclaim(now: now) }
+    }
     @inline(never)
     public mutating func rearm() -> Bool { if let first { first.value.rearm() } else { other.value.rearm() } }
     @inline(never)

@@ -1,6 +1,8 @@
-// PCI functions (PCI Local Bus 3.0, chapter 6): the configuration space of one, what it says, its base addresses and capabilities.
+// PCI functions (PCI Local Bus 3.0, chapter 6): the configuration space of one, what it says, its base addresses and
+// capabilities.
 //
-// Promise: configuration space says what it likes; sizes, offsets and lists in it are checked, and a list that runs in a circle ends.
+// Promise: configuration space says what it likes; sizes, offsets and lists in it are checked, and a list that runs in
+// a circle ends.
 
 /// Where a function is.
 public struct PCIAddress: Equatable, Sendable {
@@ -79,7 +81,8 @@ public struct PCIRecord: Sendable {
     public let isBridge: Bool
     /// INTA is 1; 0: it does not interrupt.
     public let interruptPin: UInt8
-    /// The device on the root bus whose pin it is in the end: itself, or a bridge; and by how much bridges turn its pin.
+    /// The device on the root bus whose pin it is in the end: itself, or a bridge; and by how much bridges turn its
+    /// pin.
     var rootDevice: UInt8
     var interruptTurn: UInt8
     /// At the interrupt controller; 0: none. The kernel fills it in.
@@ -88,7 +91,8 @@ public struct PCIRecord: Sendable {
     public var isForISA = false
     public var baseAddresses = InlineArray<6, PCIBaseAddress>(repeating: PCIBaseAddress())
 
-    /// What the interrupt map of the root is asked for: its unit address (device << 11) and the pin, INTA being 1. nil: no interrupt.
+    /// What the interrupt map of the root is asked for: its unit address (device << 11) and the pin, INTA being 1. nil:
+    /// no interrupt.
     public var interruptAtRoot: (unit: UInt32, pin: UInt32)? {
         interruptPin == 0 ? nil : (UInt32(rootDevice) << 11, (UInt32(interruptPin) - 1 + UInt32(interruptTurn)) % 4 + 1)
     }
@@ -102,7 +106,8 @@ public struct PCIFunction<Space: RegisterSpace> {
     let ports: PCIWindow<Space>?
     let memory: PCIWindow<Space>?
 
-    /// The registers behind a base address, as far as the processor reaches them: at least `needed` bytes from `offset` on.
+    /// The registers behind a base address, as far as the processor reaches them: at least `needed` bytes from `offset`
+    /// on.
     @inline(never)
     public func window(_ index: Int, from offset: UInt64 = 0, needed: UInt64) -> Space? {
         guard index >= 0, index < 6 else { return nil }

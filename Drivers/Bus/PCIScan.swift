@@ -1,7 +1,8 @@
 // Finding what is on a PCI bus and the buses behind it, and giving everything its place: bus numbers, ports, memory.
 //
-// Promise: each function is reported once, after its base addresses were sized and placed; a function that finds no room keeps its
-// base address at 0 and switched off. Bridges are opened for what lies behind them, and for no more. Firmware's own assignments are not kept.
+// Promise: each function is reported once, after its base addresses were sized and placed; a function that finds no
+// room keeps its base address at 0 and switched off. Bridges are opened for what lies behind them, and for no more.
+// Firmware's own assignments are not kept.
 
 /// The root of a PCI hierarchy: configuration space by ECAM, and the windows to the bus.
 public struct PCIHost<Space: RegisterSpace> {
@@ -211,8 +212,8 @@ extension PCIRecord {
         interruptTurn = 0
     }
 
-    /// Behind a bridge, a pin arrives at the bridge's own bus turned by the device's number (PCI-to-PCI Bridge 1.2, 9.1), as a pin of
-    /// the bridge's; and so on up to the root.
+    /// Behind a bridge, a pin arrives at the bridge's own bus turned by the device's number (PCI-to-PCI Bridge 1.2,
+    /// 9.1), as a pin of the bridge's; and so on up to the root.
     fileprivate mutating func turn(through bridge: PCIRecord) {
         interruptTurn = (address.device + bridge.interruptTurn) & 3
         rootDevice = bridge.rootDevice

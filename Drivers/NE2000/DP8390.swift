@@ -1,8 +1,10 @@
-// Registers and bits of the DP8390 network interface controller and its descendants (DS8390, RTL8019, RTL8029), as types: a register knows
-// its page, its direction and the kind of value it takes, so that no other value can be stored there and no register of another page.
+// Registers and bits of the DP8390 network interface controller and its descendants (DS8390, RTL8019, RTL8029), as
+// types: a register knows its page, its direction and the kind of value it takes, so that no other value can be stored
+// there and no register of another page.
 //
-// Names are the datasheet's (National Semiconductor, "DP8390D/NS32490D NIC Network Interface Controller", section 10, Internal Registers).
-// Sixteen ports are the chip's, in pages that CR selects; the board adds the data port and the reset port.
+// Names are the datasheet's (National Semiconductor, "DP8390D/NS32490D NIC Network Interface Controller", section 10,
+// Internal Registers). Sixteen ports are the chip's, in pages that CR selects; the board adds the data port and the
+// reset port.
 
 /// What a register holds.
 protocol RegisterValue {
@@ -138,9 +140,12 @@ struct Interrupt: OptionSet, RegisterValue {
 struct ReceiveConfiguration: OptionSet, RegisterValue {
     let rawValue: UInt8
     static var acceptBroadcast: ReceiveConfiguration { ReceiveConfiguration(rawValue: 0x04) }  // AB
-    static var acceptMulticast: ReceiveConfiguration { ReceiveConfiguration(rawValue: 0x08) }  // AM: where the hash says so
-    static var promiscuous: ReceiveConfiguration { ReceiveConfiguration(rawValue: 0x10) }  // PRO: all physical addresses
-    static var monitor: ReceiveConfiguration { ReceiveConfiguration(rawValue: 0x20) }  // MON: nothing goes into the ring
+    // AM: where the hash says so
+    static var acceptMulticast: ReceiveConfiguration { ReceiveConfiguration(rawValue: 0x08) }
+    // PRO: all physical addresses
+    static var promiscuous: ReceiveConfiguration { ReceiveConfiguration(rawValue: 0x10) }
+    // MON: nothing goes into the ring
+    static var monitor: ReceiveConfiguration { ReceiveConfiguration(rawValue: 0x20) }
 }
 
 /// TCR.
@@ -156,7 +161,8 @@ struct DataConfiguration: OptionSet, RegisterValue {
     static var normal: DataConfiguration { DataConfiguration(rawValue: 0x48) }  // LS, FIFO threshold of 8 bytes
 }
 
-/// The four bytes that the chip writes into the ring before a frame (section 7): status, page of the next frame, byte count.
+/// The four bytes that the chip writes into the ring before a frame (section 7): status, page of the next frame, byte
+/// count.
 struct ReceiveHeader {
     static var byteCount: Int { 4 }
     let word: UInt32
@@ -168,7 +174,8 @@ struct ReceiveHeader {
     @inline(__always) var count: Int { Int(word >> 16) }
 }
 
-/// The multicast filter: 64 bits, one for each value of the upper six bits of an address's CRC-32 (section 8, MAR0–MAR7).
+/// The multicast filter: 64 bits, one for each value of the upper six bits of an address's CRC-32 (section 8,
+/// MAR0–MAR7).
 struct MulticastHash: Equatable {
     /// MAR0 in the lowest byte.
     var bits: UInt64 = 0

@@ -1,9 +1,10 @@
 // The NE2000: a DP8390 with 8 to 32 KiB of its own memory, which the processor reaches through one port.
 //
-// Promise: nothing the card says is believed unchecked; no access leaves its memory; every wait is bounded. Faults are counted, the card
-// is reset, and when that does not help it is given up (`isBroken`). Used under one lock, by threads only: the page registers cannot be
-// shared, so an interrupt handler masks the source at the interrupt controller and wakes the thread, which calls `reclaim` (the card's
-// line falls), `receive` until nil, `rearm`, and then unmasks the source.
+// Promise: nothing the card says is believed unchecked; no access leaves its memory; every wait is bounded. Faults are
+// counted, the card is reset, and when that does not help it is given up (`isBroken`). Used under one lock, by threads
+// only: the page registers cannot be shared, so an interrupt handler masks the source at the interrupt controller and
+// wakes the thread, which calls `reclaim` (the card's line falls), `receive` until nil, `rearm`, and then unmasks the
+// source.
 
 import Packets
 
@@ -25,7 +26,8 @@ public struct NE2000<Window: Registers>: ~Copyable {
     /// The card may interrupt.
     var isArmed = false
 
-    // Receiving: the page where the next frame begins, and CURR when it was looked at last. Equal: nothing known to wait.
+    // Receiving: the page where the next frame begins, and CURR when it was looked at last. Equal: nothing known to
+    // wait.
     var nextPage: PageNumber
     var knownCurrent: PageNumber
     /// PRX was acknowledged since CURR was read.
@@ -70,7 +72,9 @@ public struct NE2000<Window: Registers>: ~Copyable {
     public init(
         _ window: Window, width: NE2000Width = .long, pool: PacketPool, expectingSignature: Bool = true
     ) throws(NE2000Error) {
-        guard window.load8(Port.cr) != Port.nothing || window.load8(Page0.isr.port) != Port.nothing else { throw .nothingThere }
+        guard window.load8(Port.cr) != Port.nothing || window.load8(Page0.isr.port) != Port.nothing else {
+            throw .nothingThere
+        }
         var chip = NE2000Chip(window: window, width: .byte, memory: .of16Bits)
         try chip.reset()
         chip.configure(0, MulticastHash())
@@ -125,10 +129,12 @@ extension NE2000: NetworkDevice {
     public var isLinkUp: Bool { phase != .broken }
 
     /// The tally counters are read with each overflow and once a second.
-    public var framesDropped: UInt64 { counters.missed &+ counters.badFrames &+ counters.badLengths &+ counters.badHeaders }
+    public var framesDropped: UInt64 {
+        counters.missed &+ counters.badFrames &+ counters.badLengths &+ counters.badHeaders
+    }
 
-    /// A ring without room for a full frame raises no interrupt: it is looked at once a second. The message about a card that was given
-    /// up is due at once.
+    /// A ring without room for a full frame raises no interrupt: it is looked at once a second. The message about a
+    /// card that was given up is due at once.
     public var patience: UInt64 {
         switch phase {
         case .broken: fault == nil ? .max : 10_000_000

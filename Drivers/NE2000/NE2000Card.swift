@@ -10,13 +10,15 @@ extension NE2000: NetworkCard where Window: RegisterSpace {
             switch site.place {
             case .slot: return nil
             case .function(let function):
-                guard let clone = NE2000PCI.clone(vendor: function.record.vendorID, device: function.record.deviceID) else { return nil }
+                guard let clone = NE2000PCI.clone(vendor: function.record.vendorID, device: function.record.deviceID)
+                else { return nil }
                 guard let window = function.window(0, needed: UInt64(Port.count)) else { throw .nothingThere }
                 function.enable()
                 return try NE2000(window, width: clone.width, pool: site.pool, expectingSignature: false)
             case .ports(let window):
                 guard NE2000ISA.probe(window) else { return nil }
-                // ISA knows no accesses of 32 bits: the bus would make two of them, of which the second one misses the port.
+                // ISA knows no accesses of 32 bits: the bus would make two of them, of which the second one misses the
+                // port.
                 return try NE2000(window, width: .word, pool: site.pool)
             }
         } catch {

@@ -1,10 +1,10 @@
 // One NE2000's registers and memory: reset, configuration, pages. No state but where things lie.
 //
-// Promise: every wait is bounded; remote DMA stays within the card's memory as `NE2000Memory` draws it. CR is in page 0 before and after
-// each function here; registers of page 1 are reached through `inPage1` alone.
+// Promise: every wait is bounded; remote DMA stays within the card's memory as `NE2000Memory` draws it. CR is in page 0
+// before and after each function here; registers of page 1 are reached through `inPage1` alone.
 
-/// Bits of an access to the data port: 8 and 16 bits are the datasheet's; 32 bits work where the card or the bus makes two of 16 of them,
-/// which the self-check proves.
+/// Bits of an access to the data port: 8 and 16 bits are the datasheet's; 32 bits work where the card or the bus makes
+/// two of 16 of them, which the self-check proves.
 public enum NE2000Width: Int, Sendable {
     case byte = 1
     case word = 2
@@ -25,11 +25,15 @@ struct NE2000Memory {
     /// Pages of the largest memory: 32 KiB.
     static var greatestPages: UInt8 { 0x80 }
 
-    @inline(__always) func transmitPage(_ buffer: Int) -> PageNumber { PageNumber(first &+ (buffer == 0 ? 0 : Self.transmitPages)) }
+    @inline(__always) func transmitPage(_ buffer: Int) -> PageNumber {
+        PageNumber(first &+ (buffer == 0 ? 0 : Self.transmitPages))
+    }
     @inline(__always) var ringStart: PageNumber { PageNumber(first &+ 2 &* Self.transmitPages) }
     @inline(__always) var ringEnd: PageNumber { PageNumber(end) }
     @inline(__always) var ringPages: UInt8 { end &- ringStart.rawValue }
-    @inline(__always) func isInRing(_ page: PageNumber) -> Bool { page.rawValue >= ringStart.rawValue && page.rawValue < end }
+    @inline(__always) func isInRing(_ page: PageNumber) -> Bool {
+        page.rawValue >= ringStart.rawValue && page.rawValue < end
+    }
     /// Pages from one in the ring forward to another.
     @inline(__always)
     func distance(_ from: PageNumber, _ to: PageNumber) -> Int {
@@ -42,7 +46,9 @@ struct NE2000Memory {
         let next = Int(page.rawValue) &+ pages
         return PageNumber(UInt8(truncatingIfNeeded: next >= Int(end) ? next &- Int(ringPages) : next))
     }
-    @inline(__always) func before(_ page: PageNumber) -> PageNumber { PageNumber(page == ringStart ? end &- 1 : page.rawValue &- 1) }
+    @inline(__always) func before(_ page: PageNumber) -> PageNumber {
+        PageNumber(page == ringStart ? end &- 1 : page.rawValue &- 1)
+    }
 }
 
 struct NE2000Chip<Window: Registers> {
@@ -50,14 +56,19 @@ struct NE2000Chip<Window: Registers> {
     var width: NE2000Width
     var memory: NE2000Memory
 
-    /// Polls of a register before it is given up: a reset takes up to 1.6 ms, and no bus answers in less than a tenth of a microsecond.
+    /// Polls of a register before it is given up: a reset takes up to 1.6 ms, and no bus answers in less than a tenth
+    /// of a microsecond.
     private static var resetPatience: Int { 20_000 }
     static var dmaPatience: Int { 2_000 }
 
     // MARK: Registers
 
-    @inline(__always) func load<Value>(_ register: Reading<Page0, Value>) -> Value { Value(rawValue: window.load8(register.port)) }
-    @inline(__always) func store<Value>(_ value: Value, _ register: Writing<Page0, Value>) { window.store8(value.rawValue, register.port) }
+    @inline(__always) func load<Value>(_ register: Reading<Page0, Value>) -> Value {
+        Value(rawValue: window.load8(register.port))
+    }
+    @inline(__always) func store<Value>(_ value: Value, _ register: Writing<Page0, Value>) {
+        window.store8(value.rawValue, register.port)
+    }
     @inline(__always)
     func store(_ value: Int, _ pair: WritingPair<Page0>) {
         window.store8(UInt8(truncatingIfNeeded: value), pair.port)
@@ -71,8 +82,12 @@ struct NE2000Chip<Window: Registers> {
     /// Registers of page 1, for as long as CR shows it.
     struct PageOne {
         fileprivate let window: Window
-        @inline(__always) func load<Value>(_ register: Reading<Page1, Value>) -> Value { Value(rawValue: window.load8(register.port)) }
-        @inline(__always) func store<Value>(_ value: Value, _ register: Writing<Page1, Value>) { window.store8(value.rawValue, register.port) }
+        @inline(__always) func load<Value>(_ register: Reading<Page1, Value>) -> Value {
+            Value(rawValue: window.load8(register.port))
+        }
+        @inline(__always) func store<Value>(_ value: Value, _ register: Writing<Page1, Value>) {
+            window.store8(value.rawValue, register.port)
+        }
         func store(_ number: UInt64, _ row: WritingRow<Page1>) {
             for i in 0..<row.count { window.store8(UInt8(truncatingIfNeeded: number >> UInt64(8 * i)), row.port + i) }
         }

@@ -6,7 +6,8 @@ public enum NE2000Error: Error {
 
     public var message: StaticString {
         switch self {
-        case .nothingThere: "nothing answers at these ports: look at the card's port setting, or its PCI base address and command register"
+        case .nothingThere:
+            "nothing answers at these ports: look at the card's port setting, or its PCI base address and command register"
         case .resetTimedOut: "the card did not finish its reset: it is no NE2000, or other ports overlap its 32"
         case .dmaTimedOut: "remote DMA did not finish: try the card at a smaller width"
         case .noSignature: "no NE2000: its address PROM lacks the signature 0x57"

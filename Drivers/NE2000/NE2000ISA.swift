@@ -1,7 +1,8 @@
 // NE2000 cards on ISA: ports set by jumpers, and no way to find a card but to probe.
 //
-// Promise: the probe goes on only while everything seen fits an NE2000. It reads before it writes, and puts back what it wrote
-// when the answer is no; so another card at those ports, or no card, is left as it was as far as ports without a map allow.
+// Promise: the probe goes on only while everything seen fits an NE2000. It reads before it writes, and puts back what
+// it wrote when the answer is no; so another card at those ports, or no card, is left as it was as far as ports without
+// a map allow.
 
 public enum NE2000ISA {
     /// Port bases that such cards can be set to, the commonest first; nil beyond the last.
@@ -33,7 +34,8 @@ public enum NE2000ISA {
         } catch { return false }
     }
 
-    /// The port that is MAR5 in page 1 is a counter in page 0, which reading clears: few other cards have anything like it.
+    /// The port that is MAR5 in page 1 is a counter in page 0, which reading clears: few other cards have anything like
+    /// it.
     private static func hasTallyCounter<Window: Registers>(_ window: Window, _ command: Command) -> Bool {
         let chip = NE2000Chip(window: window, width: .byte, memory: .of16Bits)
         chip.command([.page1, .stop])

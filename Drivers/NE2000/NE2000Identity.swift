@@ -46,7 +46,8 @@ extension NE2000Chip {
     func provenWidth() -> NE2000Width? {
         var trial = self
         if width == .long {
-            // Written at 32 bits and read at 16: a card that drops half of each access is found out. Some know 32 bits only.
+            // Written at 32 bits and read at 16: a card that drops half of each access is found out. Some know 32 bits
+            // only.
             trial.width = .word
             if keeps(readingBackBy: trial) || keeps(readingBackBy: self) { return .long }
         }
@@ -82,7 +83,8 @@ extension NE2000Chip {
             // A card that decodes fewer address bits shows its first pages again further on.
             let size = memory.end &- memory.first
             let next = PageNumber(memory.end), last = PageNumber(memory.end &+ size &- 1)
-            guard write(0x0f1e_2d3c, to: memory.transmitPage(0)), write(0xa5c3_9669, to: next), write(0x5a3c_6996, to: last),
+            guard write(0x0f1e_2d3c, to: memory.transmitPage(0)), write(0xa5c3_9669, to: next),
+                write(0x5a3c_6996, to: last),
                 read(next) == 0xa5c3_9669, read(last) == 0x5a3c_6996, read(memory.transmitPage(0)) == 0x0f1e_2d3c
             else { return }
             memory.end &+= size

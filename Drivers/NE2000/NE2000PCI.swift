@@ -1,4 +1,5 @@
-// NE2000 cards on PCI: the chips that are one behind a base address register of I/O ports. None has any other registers that matter here.
+// NE2000 cards on PCI: the chips that are one behind a base address register of I/O ports. None has any other registers
+// that matter here.
 //
 // A further clone is one line of `clone(_:)`.
 
@@ -31,5 +32,7 @@ public enum NE2000PCI {
     }
 
     /// The user-visible name of the card with these PCI identifiers; nil when it is none of ours.
-    public static func name(vendor: UInt16, device: UInt16) -> StaticString? { clone(vendor: vendor, device: device)?.name }
+    public static func name(vendor: UInt16, device: UInt16) -> StaticString? {
+        clone(vendor: vendor, device: device)?.name
+    }
 }

@@ -1,7 +1,9 @@
-// Receiving: frames lie in a ring of pages, each behind four bytes: status, page of the next one, byte count (datasheet, section 7).
+// Receiving: frames lie in a ring of pages, each behind four bytes: status, page of the next one, byte count
+// (datasheet, section 7).
 //
-// Promise: a header is believed when it agrees with itself and with CURR, else the ring is emptied; a frame leaves the ring (BNRY moves)
-// only once its packet is complete. Without a packet to receive into, frames stay in the card, which drops new ones when its ring is full.
+// Promise: a header is believed when it agrees with itself and with CURR, else the ring is emptied; a frame leaves the
+// ring (BNRY moves) only once its packet is complete. Without a packet to receive into, frames stay in the card, which
+// drops new ones when its ring is full.
 
 import Packets
 
@@ -73,7 +75,8 @@ extension NE2000 {
         return nil
     }
 
-    /// Bytes of frame and check sequence, when the header agrees with itself and the frame lies before CURR; 0 when not.
+    /// Bytes of frame and check sequence, when the header agrees with itself and the frame lies before CURR; 0 when
+    /// not.
     @inline(__always)
     private func countInRing(_ page: PageNumber, _ header: ReceiveHeader) -> Int {
         let bytes = header.count &+ ReceiveHeader.byteCount
@@ -83,8 +86,8 @@ extension NE2000 {
         return recount(page, header, available)
     }
 
-    /// Headers that some chips write: a page more when a frame ends with its page; the count's low byte in the high one too, where the
-    /// next page tells how many pages there are (NetBSD, dp8390_rint).
+    /// Headers that some chips write: a page more when a frame ends with its page; the count's low byte in the high one
+    /// too, where the next page tells how many pages there are (NetBSD, dp8390_rint).
     @inline(never)
     private func recount(_ page: PageNumber, _ header: ReceiveHeader, _ available: Int) -> Int {
         let bytes = header.count &+ ReceiveHeader.byteCount
@@ -93,7 +96,8 @@ extension NE2000 {
         if bytes & 255 == 0, pages == bytes >> 8 &+ 1 { return header.count }
         let low = header.count & 255
         guard header.count >> 8 == low else { return 0 }
-        // The last page holds what is left of header and count; a header that leaves no room for the low byte takes one page more.
+        // The last page holds what is left of header and count; a header that leaves no room for the low byte takes one
+        // page more.
         let high = low &+ ReceiveHeader.byteCount > 256 ? pages &- 2 : pages &- 1
         return high >= 0 ? high << 8 | low : 0
     }

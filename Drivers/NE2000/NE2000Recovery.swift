@@ -9,7 +9,8 @@ extension NE2000 {
     private static var failureLimit: Int { 5 }
     private static var failureInterval: UInt64 { 10_000_000_000 }
 
-    // MARK: Overflow (datasheet, section 7.2, "Overflow of the receive buffer ring"; step 1, whether TXP was set, is `sendingCount`)
+    // MARK: Overflow (datasheet, section 7.2, "Overflow of the receive buffer ring"; step 1, whether TXP was set, is
+    // `sendingCount`)
 
     /// Step 2. The wait of step 3 is not spent here: `patience` asks for the next call.
     @inline(never)

@@ -1,7 +1,8 @@
 // Remote DMA (DP8390D datasheet, section 5): the card's memory through one port.
 //
-// Promise: what is started is run through to its last byte, then RDC is waited for, boundedly. The loops are unrolled, since they are
-// most of what a frame costs; each turn is eight accesses of the port and eight of memory, which may lie at any address.
+// Promise: what is started is run through to its last byte, then RDC is waited for, boundedly. The loops are unrolled,
+// since they are most of what a frame costs; each turn is eight accesses of the port and eight of memory, which may lie
+// at any address.
 
 extension NE2000Chip {
     /// Sets up a transfer of `byteCount` bytes, a multiple of the width, at `address` of the card's memory.
@@ -59,7 +60,8 @@ extension NE2000Chip {
     /// Takes bytes of the transfer under way into `span` from `offset` on; `byteCount` is a multiple of four.
     @inline(__always)
     func take(into span: inout MutableRawSpan, at offset: Int, _ byteCount: Int) {
-        precondition(offset >= 0 && byteCount >= 0 && byteCount <= span.byteCount &- offset, "remote DMA beyond a packet")
+        precondition(
+            offset >= 0 && byteCount >= 0 && byteCount <= span.byteCount &- offset, "remote DMA beyond a packet")
         // In bounds: checked on the line above.
         unsafe span.withUnsafeMutableBytes { unsafe take(into: $0.baseAddress.unsafelyUnwrapped + offset, byteCount) }
     }
@@ -69,20 +71,24 @@ extension NE2000Chip {
         let end = unsafe start + byteCount
         // Every store below lies before `end`: the loops compare.
         if width == .long {
-            while unsafe end - at >= 32 {
-                for i in 0..<8 { unsafe at.storeBytes(of: window.load32(Port.data), toByteOffset: 4 &* i, as: UInt32.self) }
-                unsafe at += 32
+            while unsafe end - at >= 32 {  // compared first
+                for i in 0..<8 {
+                    unsafe at.storeBytes(of: window.load32(Port.data), toByteOffset: 4 &* i, as: UInt32.self)
+                }
+                unsafe at += 32  // up to `end`
             }
         } else if width == .word {
-            while unsafe end - at >= 16 {
-                for i in 0..<8 { unsafe at.storeBytes(of: window.load16(Port.data), toByteOffset: 2 &* i, as: UInt16.self) }
-                unsafe at += 16
+            while unsafe end - at >= 16 {  // compared first
+                for i in 0..<8 {
+                    unsafe at.storeBytes(of: window.load16(Port.data), toByteOffset: 2 &* i, as: UInt16.self)
+                }
+                unsafe at += 16  // up to `end`
             }
         }
         // As above: byteCount is a multiple of four.
         while unsafe at < end {
             unsafe at.storeBytes(of: takeLong(), as: UInt32.self)
-            unsafe at += 4
+            unsafe at += 4  // up to `end`
         }
     }
 
@@ -90,7 +96,8 @@ extension NE2000Chip {
     @inline(__always)
     func put(from span: RawSpan, _ byteCount: Int) {
         precondition(byteCount >= 0 && byteCount <= span.byteCount, "remote DMA from beyond a packet")
-        unsafe span.withUnsafeBytes { unsafe put(from: $0.baseAddress.unsafelyUnwrapped, byteCount) }  // in bounds: just checked
+        // in bounds: just checked
+        unsafe span.withUnsafeBytes { unsafe put(from: $0.baseAddress.unsafelyUnwrapped, byteCount) }
     }
 
     private func put(from start: UnsafeRawPointer, _ byteCount: Int) {
@@ -98,20 +105,24 @@ extension NE2000Chip {
         let end = unsafe start + byteCount
         // Every load below lies before `end`: the loops compare.
         if width == .long {
-            while unsafe end - at >= 32 {
-                for i in 0..<8 { unsafe window.store32(at.loadUnaligned(fromByteOffset: 4 &* i, as: UInt32.self), Port.data) }
-                unsafe at += 32
+            while unsafe end - at >= 32 {  // compared first
+                for i in 0..<8 {
+                    unsafe window.store32(at.loadUnaligned(fromByteOffset: 4 &* i, as: UInt32.self), Port.data)
+                }
+                unsafe at += 32  // up to `end`
             }
         } else if width == .word {
-            while unsafe end - at >= 16 {
-                for i in 0..<8 { unsafe window.store16(at.loadUnaligned(fromByteOffset: 2 &* i, as: UInt16.self), Port.data) }
-                unsafe at += 16
+            while unsafe end - at >= 16 {  // compared first
+                for i in 0..<8 {
+                    unsafe window.store16(at.loadUnaligned(fromByteOffset: 2 &* i, as: UInt16.self), Port.data)
+                }
+                unsafe at += 16  // up to `end`
             }
         }
         // As above: byteCount is a multiple of four.
         while unsafe at < end {
             unsafe putLong(at.loadUnaligned(as: UInt32.self))
-            unsafe at += 4
+            unsafe at += 4  // up to `end`
         }
     }
 }

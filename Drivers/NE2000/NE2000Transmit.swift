@@ -3,7 +3,8 @@
 import Packets
 
 extension NE2000 {
-    /// Looks at ISR for a transmission to end when both buffers are full; more would only burn time, a full frame takes 1.2 ms.
+    /// Looks at ISR for a transmission to end when both buffers are full; more would only burn time, a full frame takes
+    /// 1.2 ms.
     static var transmitPolls: Int { 4 }
     /// Sixteen collisions take 0.4 s at most (IEEE 802.3, 4.2.3.2.5).
     static var transmitTime: UInt64 { 500_000_000 }
@@ -60,7 +61,8 @@ extension NE2000 {
         return longs + 4
     }
 
-    /// Writes the parts of a train one behind the other, wherever they end. Returns the bytes written, a multiple of four.
+    /// Writes the parts of a train one behind the other, wherever they end. Returns the bytes written, a multiple of
+    /// four.
     @inline(never)
     private func putParts(of frame: borrowing LentPacket) -> Int {
         var long: UInt32 = 0
@@ -113,7 +115,8 @@ extension NE2000 {
         sendingCount = 0
     }
 
-    /// The same for a transmission that took its time: the buffer that waited follows, or no more interrupts of the transmitter are wanted.
+    /// The same for a transmission that took its time: the buffer that waited follows, or no more interrupts of the
+    /// transmitter are wanted.
     @inline(__always)
     mutating func finishSending(_ status: Interrupt) {
         endSending(status)
@@ -134,7 +137,10 @@ extension NE2000 {
     @inline(never)
     mutating func watchSending() {
         guard sendingCount > 0 else { return }
-        guard sendingSince != .max else { return sendingSince = now }
+        guard sendingSince != .max else {
+            sendingSince = now
+            return
+        }
         guard now &- sendingSince > Self.transmitTime else { return }
         counters.transmitTimeouts &+= 1
         fail(.transmitter)

@@ -1,5 +1,5 @@
-// The goldfish real-time clock ("google,goldfish-rtc" in the device tree; QEMU's goldfish_rtc.c and the Android emulator's
-// GOLDFISH-VIRTUAL-HARDWARE.TXT): nanoseconds since 1970 in two 32-bit registers. Its alarm is left alone.
+// The goldfish real-time clock ("google,goldfish-rtc" in the device tree; QEMU's goldfish_rtc.c and the Android
+// emulator's GOLDFISH-VIRTUAL-HARDWARE.TXT): nanoseconds since 1970 in two 32-bit registers. Its alarm is left alone.
 
 private enum Register {
     /// The low half; reading it keeps the high half of the same moment.

@@ -1,4 +1,5 @@
-// The platform-level interrupt controller (RISC-V PLIC specification 1.0.0, chapters 3 to 9): which device interrupts which hart.
+// The platform-level interrupt controller (RISC-V PLIC specification 1.0.0, chapters 3 to 9): which device interrupts
+// which hart.
 
 /// Byte offsets of the memory map (chapter 3).
 private enum Offset {
@@ -41,7 +42,9 @@ public struct PLIC<Window: Registers> {
     }
 
     /// Which of the first 64 sources are pending: bit i is source i.
-    public var pending: UInt64 { UInt64(registers.load32(Offset.pending + 4)) << 32 | UInt64(registers.load32(Offset.pending)) }
+    public var pending: UInt64 {
+        UInt64(registers.load32(Offset.pending + 4)) << 32 | UInt64(registers.load32(Offset.pending))
+    }
 
     /// Takes the pending interrupt of highest priority; 0 if there is none.
     public func claim(context: Int) -> UInt32 { registers.load32(Offset.claim(context)) }

@@ -1,6 +1,6 @@
-// The 16550 serial port (National Semiconductor PC16550D datasheet, section 8, "Registers"), as a driver generic over its
-// registers. It moves bytes and knows nothing of lines or readers. Registers are one byte wide; their distance is the device
-// tree's reg-shift.
+// The 16550 serial port (National Semiconductor PC16550D datasheet, section 8, "Registers"), as a driver generic over
+// its registers. It moves bytes and knows nothing of lines or readers. Registers are one byte wide; their distance is
+// the device tree's reg-shift.
 
 /// Register numbers (datasheet, table II); some share a number, by direction.
 private enum Register {

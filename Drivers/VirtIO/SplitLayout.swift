@@ -49,7 +49,8 @@ enum UsedFlags {
     static var noNotify: UInt16 { 1 }
 }
 
-/// Byte offsets in one contiguous piece of memory, the used ring on the next page, as a legacy device wants it and a modern one accepts.
+/// Byte offsets in one contiguous piece of memory, the used ring on the next page, as a legacy device wants it and a
+/// modern one accepts.
 struct SplitLayout {
     let entries: Int
     private static var page: Int { 4096 }

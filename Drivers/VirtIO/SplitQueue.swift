@@ -46,18 +46,22 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         let capacity = transport.queueCapacity(index)
         guard capacity != 0 else { throw transport.refuse(.queueUnavailable) }
         guard !transport.isQueueInUse(index) else { throw transport.refuse(.queueInUse) }
-        // A legacy device over PCI fixes the size; over MMIO, and every modern one, takes any power of two up to its greatest.
+        // A legacy device over PCI fixes the size; over MMIO, and every modern one, takes any power of two up to its
+        // greatest.
         let size = min(capacity, UInt32(Self.greatestSize))
         guard size >= 2, size & (size - 1) == 0 else { throw transport.refuse(.queueTooSmall) }
         let layout = SplitLayout(entries: Int(size))
         guard let ring = DMABuffer(byteCount: layout.byteCount, in: memory),
             let records = RingTable(entries: Int(size), in: memory, { Record() }),
             let tables = options.indirectCapacity == 0
-                ? ring : DMABuffer(byteCount: VirtqueueDescriptor.byteCount * options.indirectCapacity * Int(size), in: memory)
+                ? ring
+                : DMABuffer(byteCount: VirtqueueDescriptor.byteCount * options.indirectCapacity * Int(size), in: memory)
         else { throw transport.refuse(.noMemory) }
         let base = ring.deviceAddress
-        guard transport.enableQueue(
-            index, size: UInt16(size), descriptors: base, available: base + UInt64(layout.available), used: base + UInt64(layout.used))
+        guard
+            transport.enableQueue(
+                index, size: UInt16(size), descriptors: base, available: base + UInt64(layout.available),
+                used: base + UInt64(layout.used))
         else { throw transport.refuse(.queueUnreachable) }
 
         self.memory = memory
@@ -102,11 +106,15 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         let head = Int(chain)
         let length = UInt32(entries) &* UInt32(VirtqueueDescriptor.byteCount)
         descriptors.store64(tables.deviceAddress(head &* Int(indirectCapacity)), head, VirtqueueDescriptor.address)
-        descriptors.store64(VirtqueueDescriptor.word(length: length, flags: .indirect, next: 0), head, VirtqueueDescriptor.lengthFlagsNext)
+        descriptors.store64(
+            VirtqueueDescriptor.word(length: length, flags: .indirect, next: 0), head,
+            VirtqueueDescriptor.lengthFlagsNext)
     }
 
     @inline(__always) @discardableResult
-    public mutating func append(_ address: UInt64, byteCount: UInt32, _ direction: DMADirection, to chain: inout VirtqueueChain) -> UInt16 {
+    public mutating func append(
+        _ address: UInt64, byteCount: UInt32, _ direction: DMADirection, to chain: inout VirtqueueChain
+    ) -> UInt16 {
         precondition(chain.remaining > 0, "more descriptors than the chain was started with")
         chain.remaining &-= 1
         var flags: DescriptorFlags = chain.remaining > 0 ? .next : []
@@ -122,15 +130,21 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         let number = freeHead
         freeHead = records[number].next
         descriptors.store64(address, Int(number), VirtqueueDescriptor.address)
-        descriptors.store64(VirtqueueDescriptor.word(length: byteCount, flags: flags, next: freeHead), Int(number), VirtqueueDescriptor.lengthFlagsNext)
+        descriptors.store64(
+            VirtqueueDescriptor.word(length: byteCount, flags: flags, next: freeHead), Int(number),
+            VirtqueueDescriptor.lengthFlagsNext)
         return number
     }
 
     @inline(never)
-    private func write(_ address: UInt64, _ byteCount: UInt32, _ flags: DescriptorFlags, to entry: UInt16, ofTable head: UInt16) {
+    private func write(
+        _ address: UInt64, _ byteCount: UInt32, _ flags: DescriptorFlags, to entry: UInt16, ofTable head: UInt16
+    ) {
         let place = Int(head) &* Int(indirectCapacity) &+ Int(entry)
         tables.store64(address, place, VirtqueueDescriptor.address)
-        tables.store64(VirtqueueDescriptor.word(length: byteCount, flags: flags, next: entry &+ 1), place, VirtqueueDescriptor.lengthFlagsNext)
+        tables.store64(
+            VirtqueueDescriptor.word(length: byteCount, flags: flags, next: entry &+ 1), place,
+            VirtqueueDescriptor.lengthFlagsNext)
     }
 
     @inline(__always)

@@ -1,8 +1,8 @@
 // The VirtIO block device (VirtIO 1.2, section 5.2): requests in, completions out, several under way.
 //
-// Promise: a request is taken whole (a token), or refused with nothing done. Each token comes back exactly once from `completed`, unless the
-// device loses it; what the device says is checked. The memory of a request belongs to the device until then. Used under a lock of
-// the caller's; `interrupt` is the part that the handler uses without it.
+// Promise: a request is taken whole (a token), or refused with nothing done. Each token comes back exactly once from
+// `completed`, unless the device loses it; what the device says is checked. The memory of a request belongs to the
+// device until then. Used under a lock of the caller's; `interrupt` is the part that the handler uses without it.
 
 /// What a request does.
 public enum BlockOperation {
@@ -78,7 +78,8 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
     /// Size of the disk in sectors of 512 bytes.
     public let capacity: UInt64
     public let isReadOnly: Bool
-    /// Whether the device has a write cache and takes `flush`; without it a completed write is on the disk, and flush completes too.
+    /// Whether the device has a write cache and takes `flush`; without it a completed write is on the disk, and flush
+    /// completes too.
     public let canFlush: Bool
     /// The most segments of one request.
     public let segmentLimit: Int
@@ -177,7 +178,8 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         let header = slot.part(0, Slot.headerByteCount), status = slot.part(Slot.status, 1)
         // Little-endian, or the guest's own order on a legacy device: the same here.
         let isFlush = operation == .flush
-        header.store(isFlush ? RequestType.flush : operation == .write ? RequestType.write : RequestType.read, Slot.type)
+        header.store(
+            isFlush ? RequestType.flush : operation == .write ? RequestType.write : RequestType.read, Slot.type)
         header.store(0 as UInt32, Slot.reserved)
         header.store(isFlush ? 0 : sector, Slot.sector)
         status.store(RequestStatus.unanswered, 0)
@@ -198,13 +200,17 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
     private func slot(_ head: UInt16) -> DMABuffer<Memory> { slots.part(Slot.byteCount * Int(head), Slot.byteCount) }
 
     @discardableResult
-    private mutating func append(_ buffer: DMABuffer<Memory>, _ direction: DMADirection, to chain: inout VirtqueueChain) -> UInt16 {
+    private mutating func append(_ buffer: DMABuffer<Memory>, _ direction: DMADirection, to chain: inout VirtqueueChain)
+        -> UInt16
+    {
         buffer.giveToDevice(direction)
         return queue.append(buffer.deviceAddress, byteCount: UInt32(buffer.byteCount), direction, to: &chain)
     }
 
     /// Starts a request over one segment.
-    public mutating func submit(_ operation: BlockOperation, sector: UInt64, _ segment: BlockSegment) throws(BlockError) -> BlockToken? {
+    public mutating func submit(_ operation: BlockOperation, sector: UInt64, _ segment: BlockSegment) throws(BlockError)
+        -> BlockToken?
+    {
         try submit(operation, sector: sector, segmentCount: 1) { _ in segment }
     }
 
@@ -239,7 +245,8 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         let header = slot.part(0, Slot.headerByteCount), answer = slot.part(Slot.status, 1)
         header.takeFromDevice(.deviceReads)
         answer.takeFromDevice(.deviceWrites)
-        let direction: DMADirection = header.load(Slot.type, as: UInt32.self) == RequestType.read ? .deviceWrites : .deviceReads
+        let direction: DMADirection =
+            header.load(Slot.type, as: UInt32.self) == RequestType.read ? .deviceWrites : .deviceReads
         var number = chain.head
         for _ in 0..<max(0, Int(chain.count) - Self.ownDescriptors) {
             number = queue.descriptor(after: number)
@@ -256,17 +263,17 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         return BlockCompletion(token: BlockToken(index: chain.head), status: status)
     }
 
-    /// Looks whether the device still works: after an interrupt with `.configuration` among its causes, and when a request takes
-    /// long. False: it was given up (`isBroken`).
+    /// Looks whether the device still works: after an interrupt with `.configuration` among its causes, and when a
+    /// request takes long. False: it was given up (`isBroken`).
     @discardableResult
     public mutating func checkDevice() -> Bool {
         if !isGivenUp, !transport.isLive { giveUp() }
         return !isGivenUp
     }
 
-    /// Resets the device, for good: the memory of the requests under way is its owners' again. Also the caller's way out when a request
-    /// never comes back. A device that does not even finish the reset may still write where it was to read to; what it wrote must not be
-    /// taken for what is on the disk, and is not: all its requests have failed.
+    /// Resets the device, for good: the memory of the requests under way is its owners' again. Also the caller's way
+    /// out when a request never comes back. A device that does not even finish the reset may still write where it was
+    /// to read to; what it wrote must not be taken for what is on the disk, and is not: all its requests have failed.
     @inline(never)
     public mutating func giveUp() {
         guard !isGivenUp else { return }

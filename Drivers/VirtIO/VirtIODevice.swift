@@ -66,7 +66,8 @@ public enum VirtIODevice<Window: RegisterSpace>: VirtIOTransport {
     }
 
     @inline(never)
-    public func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool {
+    public func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool
+    {
         switch self {
         case .mmio(let device):
             device.enableQueue(queue, size: size, descriptors: descriptors, available: available, used: used)

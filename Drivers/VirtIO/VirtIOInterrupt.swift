@@ -6,7 +6,8 @@ public struct VirtIOInterrupt<Transport: VirtIOTransport, Memory: DMA> {
     let mask: VirtqueueInterruptMask<Memory>
 
     /// Lowers the device's interrupt line and says why it was up; empty when it was not this device.
-    /// - Parameter masking: also ask the device for silence until the driver, in a thread, has drained the queue and re-armed.
+    /// - Parameter masking: also ask the device for silence until the driver, in a thread, has drained the queue and
+    ///   re-armed.
     @inline(__always)
     public func acknowledge(masking: Bool) -> VirtIOInterruptCause {
         let cause = transport.acknowledgeInterrupt()

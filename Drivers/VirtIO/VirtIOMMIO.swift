@@ -1,4 +1,5 @@
-// VirtIO over memory-mapped registers (VirtIO 1.2, section 4.2): version 2 (modern) and version 1 (legacy, section 4.2.4).
+// VirtIO over memory-mapped registers (VirtIO 1.2, section 4.2): version 2 (modern) and version 1 (legacy, section
+// 4.2.4).
 //
 // Promise: `init` looks at magic and version only; an empty slot or something else there is refused, not touched.
 
@@ -80,7 +81,8 @@ public struct VirtIOMMIO<Window: Registers>: VirtIOTransport {
         return registers.load32(isLegacy ? Offset.queuePFN : Offset.queueReady) != 0
     }
 
-    public func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool {
+    public func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool
+    {
         registers.store32(UInt32(queue), Offset.queueSel)
         registers.store32(UInt32(size), Offset.queueNum)
         if isLegacy {

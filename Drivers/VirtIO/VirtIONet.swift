@@ -1,10 +1,12 @@
 // The VirtIO network device (VirtIO 1.2, section 5.1): one receive, one transmit, and perhaps a control queue.
 //
-// Promise: packets are never copied; what the device holds is owned here and is freed when the device is done with it, or with the driver.
-// The receive ring is kept filled as far as the pool allows. Lengths and ids from the device are checked. Used under a lock, by threads
-// only: the interrupt handler masks the source and wakes the thread that calls `reclaim`.
+// Promise: packets are never copied; what the device holds is owned here and is freed when the device is done with it,
+// or with the driver. The receive ring is kept filled as far as the pool allows. Lengths and ids from the device are
+// checked. Used under a lock, by threads only: the interrupt handler masks the source and wakes the thread that calls
+// `reclaim`.
 //
-// VirtIONetReceive, VirtIONetTransmit, VirtIONetHeader and VirtIONetControl have the parts; this file starts and ends the device.
+// VirtIONetReceive, VirtIONetTransmit, VirtIONetHeader and VirtIONetControl have the parts; this file starts and ends
+// the device.
 
 import Packets
 import Storage
@@ -36,7 +38,8 @@ struct VirtIONetLayout<Memory: DMA> {
         let header = descriptorsPerPacket == 1 ? 0 : headerLength
         if header > 0 { queue.append(buffer.deviceAddress, byteCount: UInt32(header), direction, to: &chain) }
         queue.append(
-            buffer.deviceAddress + UInt64(header), byteCount: UInt32(truncatingIfNeeded: buffer.byteCount &- header), direction, to: &chain)
+            buffer.deviceAddress + UInt64(header), byteCount: UInt32(truncatingIfNeeded: buffer.byteCount &- header),
+            direction, to: &chain)
     }
 }
 
@@ -106,13 +109,15 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         _ transport: Transport, in memory: Memory, pool: PacketPool, receiveBuffers: Int = 128,
         wanted features: UInt64 = VirtIONetFeature.all, random: UInt64
     ) throws(VirtIOError) {
-        let features = try transport.negotiate(VirtIODeviceType.network, wanted: features | Queue.features, required: Queue.features)
+        let features = try transport.negotiate(
+            VirtIODeviceType.network, wanted: features | Queue.features, required: Queue.features)
         var options = VirtqueueOptions()
         options.usesEventIndex = features & VirtIOFeature.eventIndex != 0
         if features & VirtIOFeature.indirectDescriptors != 0 { options.indirectCapacity = 2 }  // header and frame
         let receiveQueue = try Queue(Self.receiveIndex, of: transport, in: memory, options: options)
         let transmitQueue = try Queue(Self.transmitIndex, of: transport, in: memory, options: options)
-        let hasControl = features & VirtIONetFeature.controlQueue != 0 && features & VirtIONetFeature.controlReceive != 0
+        let hasControl =
+            features & VirtIONetFeature.controlQueue != 0 && features & VirtIONetFeature.controlReceive != 0
         let control = hasControl ? try Self.makeControl(transport, memory, options) : nil
         guard let received = RingTable<Packet?>(entries: Int(receiveQueue.size), in: memory, { nil }),
             let sent = RingTable<LentPacket?>(entries: Int(transmitQueue.size), in: memory, { nil })
@@ -123,7 +128,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
             for i in 0..<6 { address |= UInt64(device.configuration8(Configuration.mac + i)) << UInt64(8 * i) }
             return (
                 address,
-                features & VirtIONetFeature.status != 0 ? device.configuration16(Configuration.status) : Configuration.linkUp,
+                features & VirtIONetFeature.status != 0
+                    ? device.configuration16(Configuration.status) : Configuration.linkUp,
                 features & VirtIONetFeature.mtu != 0 ? device.configuration16(Configuration.mtu) : 1500
             )
         }
@@ -135,15 +141,18 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         layout = VirtIONetLayout(
             headerLength: VirtIONetHeader.byteCount(isLegacy: transport.isLegacy, mergesBuffers: mergesBuffers),
             descriptorsPerPacket: needsOwnHeader ? 2 : 1)
-        wanted = max(1, min(receiveBuffers, Int(receiveQueue.size) / Int(receiveQueue.placesNeeded(needsOwnHeader ? 2 : 1))))
+        wanted = max(
+            1, min(receiveBuffers, Int(receiveQueue.size) / Int(receiveQueue.placesNeeded(needsOwnHeader ? 2 : 1))))
         self.mergesBuffers = mergesBuffers
         self.features = features
-        // RFC 791: every link takes 68 bytes. A frame larger than a buffer comes only where the device spreads it over several.
+        // RFC 791: every link takes 68 bytes. A frame larger than a buffer comes only where the device spreads it over
+        // several.
         let greatestMTU = mergesBuffers ? Self.greatestMTU : Packet.capacity - EthernetFrame.headerByteCount
         mtu = max(68, min(Int(configuration.mtu), greatestMTU))
         capabilities = Self.capabilities(of: features, hasControl: control != nil)
         isLinkUp = configuration.status & Configuration.linkUp != 0
-        hardwareAddress = features & VirtIONetFeature.mac != 0 ? EthernetAddress(bits: configuration.address) : .random(random)
+        hardwareAddress =
+            features & VirtIONetFeature.mac != 0 ? EthernetAddress(bits: configuration.address) : .random(random)
         self.received = received
         self.sent = sent
         self.transport = transport
@@ -184,7 +193,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         }
         let pointer = unsafe place.bindMemory(to: VirtIONetControl<Queue>.self, capacity: 1)
         unsafe pointer.initialize(
-            to: try VirtIONetControl(Self.controlIndex, of: transport, in: memory, usesEventIndex: options.usesEventIndex))
+            to: try VirtIONetControl(
+                Self.controlIndex, of: transport, in: memory, usesEventIndex: options.usesEventIndex))
         return unsafe Ref(unsafe: pointer)  // never given back: the memory was allocated for ever
     }
 
@@ -206,10 +216,13 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     @inline(never)
     private mutating func checkDevice(_ now: UInt64) {
         checkedAt = now
-        if !transport.isLive || badUsedIDs > Self.badIDLimit || receiveQueue.isBroken || transmitQueue.isBroken { giveUp() }
+        if !transport.isLive || badUsedIDs > Self.badIDLimit || receiveQueue.isBroken || transmitQueue.isBroken {
+            giveUp()
+        }
     }
 
-    /// Resets the device, for good, and takes back what it holds: unless it does not finish the reset, and might still write there.
+    /// Resets the device, for good, and takes back what it holds: unless it does not finish the reset, and might still
+    /// write there.
     @inline(never)
     mutating func giveUp() {
         guard !isBroken else { return }

@@ -30,9 +30,12 @@ extension VirtIONet: NetworkCard where Transport: PlacedTransport, Queue: ~Copya
     public static func attach(_ site: CardSite<Space>) throws(CardError) -> VirtIONet? {
         do throws(VirtIOError) {
             let preferLegacy = site.withoutFeatures & VirtIOFeature.version1 != 0
-            guard let transport = try Transport(networkDeviceAt: site.place, preferLegacy: preferLegacy) else { return nil }
+            guard let transport = try Transport(networkDeviceAt: site.place, preferLegacy: preferLegacy) else {
+                return nil
+            }
             return try VirtIONet(
-                transport, in: Queue.Memory(), pool: site.pool, receiveBuffers: site.receiveBuffers, wanted: VirtIONetFeature.all & ~site.withoutFeatures,
+                transport, in: Queue.Memory(), pool: site.pool, receiveBuffers: site.receiveBuffers,
+                wanted: VirtIONetFeature.all & ~site.withoutFeatures,
                 random: site.random)
         } catch {
             throw CardError(error.message)

@@ -1,7 +1,8 @@
 // The control queue of a network device (VirtIO 1.2, section 5.1.6.5): which frames the device is to receive.
 //
-// Promise: no thread waits for the device. One set of commands is under way at a time, and the newest filter follows when its answers are
-// back. A device that refuses, or never answers, lets through what it did before; the stack looks at every frame anyway.
+// Promise: no thread waits for the device. One set of commands is under way at a time, and the newest filter follows
+// when its answers are back. A device that refuses, or never answers, lets through what it did before; the stack looks
+// at every frame anyway.
 
 import Packets
 
@@ -12,7 +13,8 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
         static var allMulticast: UInt16 { 0x0100 }  // VIRTIO_NET_CTRL_RX, _ALLMULTI
         static var setTable: UInt16 { 0x0001 }  // VIRTIO_NET_CTRL_MAC, _TABLE_SET
     }
-    /// Where a command's parts lie in its slot of `buffer`: class and command, what belongs to them, and at the end the answer.
+    /// Where a command's parts lie in its slot of `buffer`: class and command, what belongs to them, and at the end the
+    /// answer.
     private enum Slot {
         static var byteCount: Int { 128 }
         static var command: Int { 0 }
@@ -40,7 +42,9 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
     ) throws(VirtIOError) {
         var options = VirtqueueOptions()
         options.usesEventIndex = usesEventIndex
-        guard let buffer = DMABuffer(byteCount: Self.commandCount * Slot.byteCount, in: memory) else { throw transport.refuse(.noMemory) }
+        guard let buffer = DMABuffer(byteCount: Self.commandCount * Slot.byteCount, in: memory) else {
+            throw transport.refuse(.noMemory)
+        }
         let queue = try Queue(index, of: transport, in: memory, options: options)
         queue.maskInterrupts()
         self.buffer = buffer
@@ -67,7 +71,9 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
             }
         }
         let needed = UInt16(Self.commandCount) * Self.descriptorsPerCommand
-        guard underWay == 0, let filter = wanted, queue.freeCount >= needed else { return underWay > 0 && !queue.isBroken }
+        guard underWay == 0, let filter = wanted, queue.freeCount >= needed else {
+            return underWay > 0 && !queue.isBroken
+        }
         wanted = nil
         send(0, Command.promiscuous, 1) { $0.store(filter.isPromiscuous ? 1 : 0 as UInt8, 0) }
         send(1, Command.allMulticast, 1) { $0.store(filter.takesAllGroups ? 1 : 0 as UInt8, 0) }
@@ -86,7 +92,9 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
     private func slot(_ number: Int) -> DMABuffer<Queue.Memory> { buffer.part(Slot.byteCount * number, Slot.byteCount) }
 
     @inline(never)
-    private mutating func send(_ number: Int, _ command: UInt16, _ count: Int, _ fill: (DMABuffer<Queue.Memory>) -> Void) {
+    private mutating func send(
+        _ number: Int, _ command: UInt16, _ count: Int, _ fill: (DMABuffer<Queue.Memory>) -> Void
+    ) {
         guard var chain = queue.startChain(count: Self.descriptorsPerCommand) else { return }
         let slot = slot(number)
         let order = slot.part(Slot.command, Slot.data + count), answer = slot.part(Slot.answer, 1)

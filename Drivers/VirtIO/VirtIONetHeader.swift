@@ -67,7 +67,9 @@ struct VirtIONetHeader: Equatable {
         segmentSize = UInt16(truncatingIfNeeded: first >> 32)
         checksumStart = UInt16(truncatingIfNeeded: first >> 48)
         checksumOffset = unsafe UInt16(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt16.self))
-        if bytes.byteCount >= 12 { bufferCount = unsafe UInt16(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 10, as: UInt16.self)) }
+        if bytes.byteCount >= 12 {
+            bufferCount = unsafe UInt16(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 10, as: UInt16.self))
+        }
     }
 
     /// Writes the header over all of `bytes`, 10 or 12 of them.

@@ -1,5 +1,5 @@
-// Receiving: the ring is kept filled with packets of the pool, into which the device writes; frames that it spread over several buffers
-// leave as trains.
+// Receiving: the ring is kept filled with packets of the pool, into which the device writes; frames that it spread over
+// several buffers leave as trains.
 
 import Packets
 
@@ -28,7 +28,9 @@ extension VirtIONet where Queue: ~Copyable {
     private mutating func post(_ packet: consuming Packet) -> Bool {
         let layout = layout
         let buffer = packet.memory(before: layout.headerLength, layout.headerLength &+ Packet.capacity, in: memory)
-        guard let chain = layout.descriptorsPerPacket == 1 ? chain(of: buffer) : chain(with: layout, buffer) else { return false }
+        guard let chain = layout.descriptorsPerPacket == 1 ? chain(of: buffer) : chain(with: layout, buffer) else {
+            return false
+        }
         received[chain.head] = consume packet
         receiveQueue.submit(chain)
         posted += 1
@@ -39,7 +41,8 @@ extension VirtIONet where Queue: ~Copyable {
     private mutating func chain(of buffer: DMABuffer<Memory>) -> VirtqueueChain? {
         guard var chain = receiveQueue.startChain(count: 1) else { return nil }
         buffer.giveToDevice(.deviceWrites)
-        receiveQueue.append(buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceWrites, to: &chain)
+        receiveQueue.append(
+            buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceWrites, to: &chain)
         return chain
     }
 
@@ -50,7 +53,8 @@ extension VirtIONet where Queue: ~Copyable {
         return chain
     }
 
-    // Never inlined: the table of cards calls it in its last instruction, and cards further down do not pay for its registers.
+    // Never inlined: the table of cards calls it in its last instruction, and cards further down do not pay for its
+    // registers.
     @inline(never)
     mutating func takeReceived() -> Packet? {
         while let used = receiveQueue.popUsed() {
@@ -67,7 +71,9 @@ extension VirtIONet where Queue: ~Copyable {
             let header = VirtIONetHeader(parsing: packet.front(layout.headerLength))
             if mergesBuffers, header.bufferCount > 1, !gather(Int(header.bufferCount) - 1, behind: &packet) { continue }
             // Without a checksum yet, it comes from another guest or the host itself and never was on a wire.
-            if capabilities.contains(.checksumIn) { packet.isChecksumVerified = !header.flags.isDisjoint(with: [.needsChecksum, .dataValid]) }
+            if capabilities.contains(.checksumIn) {
+                packet.isChecksumVerified = !header.flags.isDisjoint(with: [.needsChecksum, .dataValid])
+            }
             return packet
         }
         if receiveQueue.isBroken { giveUp() }
@@ -93,7 +99,9 @@ extension VirtIONet where Queue: ~Copyable {
             let length = Int(used.length)
             part.memory(before: layout.headerLength, length, in: memory).takeFromDevice(.deviceWrites)
             total += length
-            guard !used.isLengthFalse, fits, total <= greatestFrame, part.prepend(layout.headerLength), part.resize(to: length) else {
+            guard !used.isLengthFalse, fits, total <= greatestFrame, part.prepend(layout.headerLength),
+                part.resize(to: length)
+            else {
                 fits = false
                 continue
             }

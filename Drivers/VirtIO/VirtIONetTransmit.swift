@@ -13,11 +13,14 @@ extension VirtIONet where Queue: ~Copyable {
     @inline(__always)
     private mutating func submitSingle(_ frame: consuming LentPacket) -> LentPacket? {
         if transmitQueue.freeCount == 0 { collectSent() }
-        guard frame.headroom >= layout.headerLength, var chain = transmitQueue.startChain(count: 1) else { return frame }
+        guard frame.headroom >= layout.headerLength, var chain = transmitQueue.startChain(count: 1) else {
+            return frame
+        }
         putHeader(before: &frame)
         let buffer = frame.memory(in: memory)
         buffer.giveToDevice(.deviceReads)
-        transmitQueue.append(buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceReads, to: &chain)
+        transmitQueue.append(
+            buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceReads, to: &chain)
         finish(chain, frame)
         return nil
     }
@@ -27,7 +30,9 @@ extension VirtIONet where Queue: ~Copyable {
         let layout = layout
         let descriptors = layout.descriptorsPerPacket &+ UInt16(truncatingIfNeeded: frame.partCount &- 1)
         if transmitQueue.freeCount < transmitQueue.placesNeeded(descriptors) { collectSent() }
-        guard frame.headroom >= layout.headerLength, var chain = transmitQueue.startChain(count: descriptors) else { return frame }
+        guard frame.headroom >= layout.headerLength, var chain = transmitQueue.startChain(count: descriptors) else {
+            return frame
+        }
         putHeader(before: &frame)
         layout.append(frame.memory(in: memory), .deviceReads, to: &chain, of: &transmitQueue)
         appendRest(of: frame, to: &chain)
@@ -52,7 +57,9 @@ extension VirtIONet where Queue: ~Copyable {
     }
 
     @inline(never)
-    private static func emit(_ request: OffloadRequest, to bytes: inout MutableRawSpan) { VirtIONetHeader(request).emit(to: &bytes) }
+    private static func emit(_ request: OffloadRequest, to bytes: inout MutableRawSpan) {
+        VirtIONetHeader(request).emit(to: &bytes)
+    }
 
     private mutating func appendRest(of frame: borrowing LentPacket, to chain: inout VirtqueueChain) {
         var isFirst = true
@@ -60,13 +67,16 @@ extension VirtIONet where Queue: ~Copyable {
             if !isFirst {
                 let buffer = part.memory(in: memory)
                 buffer.giveToDevice(.deviceReads)
-                transmitQueue.append(buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceReads, to: &chain)
+                transmitQueue.append(
+                    buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceReads,
+                    to: &chain)
             }
             isFirst = false
         }
     }
 
-    /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked at.
+    /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked
+    /// at.
     @inline(never)
     mutating func collectSent() {
         while let used = transmitQueue.popUsed() { sent[used.head] = nil }

@@ -1,7 +1,9 @@
-// VirtIO over PCI (VirtIO 1.2, section 4.1): modern devices, whose registers are found through capabilities, and legacy ones (4.1.4.8).
+// VirtIO over PCI (VirtIO 1.2, section 4.1): modern devices, whose registers are found through capabilities, and legacy
+// ones (4.1.4.8).
 //
-// Promise: what the capabilities say is checked against the base addresses they name; a device that offers both is used as a modern
-// one unless `preferLegacy` is set. Interrupts are INTx: the ISR register has the cause, and reading it lowers the line.
+// Promise: what the capabilities say is checked against the base addresses they name; a device that offers both is used
+// as a modern one unless `preferLegacy` is set. Interrupts are INTx: the ISR register has the cause, and reading it
+// lowers the line.
 
 /// PCI identifiers (section 4.1.2).
 public enum VirtIOPCIIdentity {
@@ -95,7 +97,10 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
                 guard offset + 2 <= notify.byteCount else { throw .badConfiguration }
                 notifyOffsets[queue] = Int(offset)
             }
-        } else if hasLegacy, let registers = function.window(0, needed: min(Legacy.byteCount, function.record.baseAddresses[0].byteCount)) {
+        } else if hasLegacy,
+            let registers = function.window(
+                0, needed: min(Legacy.byteCount, function.record.baseAddresses[0].byteCount))
+        {
             isLegacy = true
             common = registers
             device = registers.window(at: Legacy.config)
@@ -120,8 +125,12 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
         function.forEachCapability { id, offset in
             guard id == vendorCapability, space.load8(offset + 3) == type else { return true }
             let start = UInt64(space.load32(offset + 8)), length = UInt64(space.load32(offset + 12))
-            guard length >= needed, let window = function.window(Int(space.load8(offset + 4)), from: start, needed: length) else { return true }
-            found = Part(window: window, byteCount: length, multiplier: type == CapabilityType.notify ? space.load32(offset + 16) : 0)
+            guard length >= needed,
+                let window = function.window(Int(space.load8(offset + 4)), from: start, needed: length)
+            else { return true }
+            found = Part(
+                window: window, byteCount: length,
+                multiplier: type == CapabilityType.notify ? space.load32(offset + 16) : 0)
             return false
         }
         return found
@@ -163,11 +172,14 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
         return isLegacy ? common.load32(Legacy.queueAddress) != 0 : common.load16(Common.queueEnable) != 0
     }
 
-    public func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool {
+    public func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool
+    {
         select(queue)
         if isLegacy {
             // The size is fixed by the device.
-            guard common.load16(Legacy.queueSize) == size, descriptors & 4095 == 0, let page = UInt32(exactly: descriptors / 4096) else {
+            guard common.load16(Legacy.queueSize) == size, descriptors & 4095 == 0,
+                let page = UInt32(exactly: descriptors / 4096)
+            else {
                 return false
             }
             common.store32(page, Legacy.queueAddress)
@@ -197,5 +209,7 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
 
     /// Reading the ISR register lowers the line.
     @inline(__always)
-    public func acknowledgeInterrupt() -> VirtIOInterruptCause { VirtIOInterruptCause(rawValue: UInt32(isr.load8(0)) & 3) }
+    public func acknowledgeInterrupt() -> VirtIOInterruptCause {
+        VirtIOInterruptCause(rawValue: UInt32(isr.load8(0)) & 3)
+    }
 }

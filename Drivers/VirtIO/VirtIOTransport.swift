@@ -1,11 +1,14 @@
-// What every VirtIO device offers, whatever bus it sits on, and the start-up that every driver goes through (VirtIO 1.2, section 3.1).
+// What every VirtIO device offers, whatever bus it sits on, and the start-up that every driver goes through (VirtIO
+// 1.2, section 3.1).
 //
-// Promise: a device that cannot be driven gets the status FAILED and is refused with a reason; nothing here traps or waits without a bound.
+// Promise: a device that cannot be driven gets the status FAILED and is refused with a reason; nothing here traps or
+// waits without a bound.
 
 /// Why a device is not driven.
 public enum VirtIOError: Error {
     case notVirtIO, unknownVersion, noDevice, wrongDevice, resetTimedOut, notModern, featuresRefused
-    case missingFeature, queueUnavailable, queueInUse, queueTooSmall, queueUnreachable, noMemory, needsReset, badConfiguration
+    case missingFeature, queueUnavailable, queueInUse, queueTooSmall, queueUnreachable, noMemory, needsReset,
+        badConfiguration
     case noRegisters
 
     public var message: StaticString {
@@ -21,7 +24,8 @@ public enum VirtIOError: Error {
         case .queueUnavailable: "the device lacks a queue that this driver needs"
         case .queueInUse: "a queue of the device is in use already"
         case .queueTooSmall: "a queue of the device is too small, or its size is no power of two"
-        case .queueUnreachable: "queue memory lies where a legacy device cannot reach it, or its queue is larger than this driver's"
+        case .queueUnreachable:
+            "queue memory lies where a legacy device cannot reach it, or its queue is larger than this driver's"
         case .noMemory: "no memory for the queues of the device"
         case .needsReset: "the device failed while starting"
         case .badConfiguration: "the device's configuration has an impossible value or keeps changing"
@@ -93,7 +97,8 @@ public protocol VirtIOTransport {
 }
 
 extension VirtIOTransport {
-    /// Reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (section 3.1.1, steps 1 to 6). Returns the features both sides agreed on.
+    /// Reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (section 3.1.1, steps 1 to 6). Returns the features both sides
+    /// agreed on.
     /// - Parameters:
     ///   - wanted: what the driver can use; VERSION_1 is added here.
     ///   - required: what it cannot do without.
@@ -119,7 +124,8 @@ extension VirtIOTransport {
     @inline(never)
     public func reset() -> Bool {
         status = 0
-        for _ in 0..<100_000 where status == 0 { return true }  // section 4.2.3.1: the reset is done when the status reads 0
+        // section 4.2.3.1: the reset is done when the status reads 0
+        for _ in 0..<100_000 where status == 0 { return true }
         return false
     }
 

@@ -1,7 +1,9 @@
-// What a driver sees of a virtqueue, whatever its format (VirtIO 1.2, section 2.6): chains of buffers go to the device and come back.
+// What a driver sees of a virtqueue, whatever its format (VirtIO 1.2, section 2.6): chains of buffers go to the device
+// and come back.
 //
-// Promise, of every format: a chain is added whole or not at all; what the device says is checked against what it was given, and a false
-// id, length or index is counted, never followed. The driver's own book-keeping never reads back what the device could have changed.
+// Promise, of every format: a chain is added whole or not at all; what the device says is checked against what it was
+// given, and a false id, length or index is counted, never followed. The driver's own book-keeping never reads back
+// what the device could have changed.
 
 /// A chain that a device gave back.
 public struct UsedChain {
@@ -57,12 +59,15 @@ public protocol Virtqueue: ~Copyable {
 
     /// Places in the ring that a chain of so many descriptors takes.
     func placesNeeded(_ count: UInt16) -> UInt16
-    /// Reserves a chain of so many descriptors; nil when fewer are free. All of them must then be appended, and the chain submitted.
+    /// Reserves a chain of so many descriptors; nil when fewer are free. All of them must then be appended, and the
+    /// chain submitted.
     mutating func startChain(count: UInt16) -> VirtqueueChain?
     /// Writes the next descriptor. Those that the device writes come after those that it reads (section 2.7.4.2).
     /// - Returns: its number.
     @discardableResult
-    mutating func append(_ address: UInt64, byteCount: UInt32, _ direction: DMADirection, to chain: inout VirtqueueChain) -> UInt16
+    mutating func append(
+        _ address: UInt64, byteCount: UInt32, _ direction: DMADirection, to chain: inout VirtqueueChain
+    ) -> UInt16
     /// Hands a finished chain over; the device may take it at once, and is notified by `kick`.
     mutating func submit(_ chain: VirtqueueChain)
     /// Notifies the device of what was submitted, unless the device said that it looks by itself.
@@ -85,7 +90,8 @@ public protocol Virtqueue: ~Copyable {
     var badUsedIDs: Int { get }
     /// Used elements that claimed more bytes than were writable.
     var badUsedLengths: Int { get }
-    /// Nothing that the device says is believed any more: it moved its index by more than it was given, or `breakOff` was called.
+    /// Nothing that the device says is believed any more: it moved its index by more than it was given, or `breakOff`
+    /// was called.
     var isBroken: Bool { get }
     mutating func breakOff()
 
@@ -100,7 +106,8 @@ public protocol Virtqueue: ~Copyable {
     func unmaskInterrupts() -> Bool
 }
 
-/// The word by which a driver asks a device not to interrupt for one queue: a hint, single stores, usable without a lock.
+/// The word by which a driver asks a device not to interrupt for one queue: a hint, single stores, usable without a
+/// lock.
 public struct VirtqueueInterruptMask<Memory: DMA> {
     let word: DMAWord<Memory>
 

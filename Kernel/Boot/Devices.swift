@@ -1,4 +1,5 @@
-// Which devices this machine has, bus after bus, and their drivers. A device that cannot be driven is named and left alone.
+// Which devices this machine has, bus after bus, and their drivers. A device that cannot be driven is named and left
+// alone.
 
 import Drivers
 import Machine
@@ -7,7 +8,9 @@ import SystemInterface
 /// Looks at virtio-mmio slots, then at PCI functions, then at ISA ports.
 func startDevices(_ machine: borrowing MachineDescription) {
     let options = BootOptions(machine.tree.bootArguments)
-    if options.misspelt > 0 { kprint("boot arguments: \(options.misspelt) of ne0=, isa= and vt-without= are malformed and left out\n") }
+    if options.misspelt > 0 {
+        kprint("boot arguments: \(options.misspelt) of ne0=, isa= and vt-without= are malformed and left out\n")
+    }
     startSlots(machine, options)
     PCIBus.start(machine.tree, options)
     startFunctions(options)
@@ -50,7 +53,8 @@ private func startFunctions(_ options: borrowing BootOptions) {
         guard !record.isForISA, !record.isBridge else { continue }
         if VirtIOPCIIdentity.type(of: record) == VirtIODeviceType.block, !Disk.isPresent {
             do throws(VirtIOError) {
-                let transport = try VirtIOPCI(function, preferLegacy: options.withoutFeatures & VirtIOFeature.version1 != 0)
+                let transport = try VirtIOPCI(
+                    function, preferLegacy: options.withoutFeatures & VirtIOFeature.version1 != 0)
                 try startDisk(.pci(transport), source: record.interruptSource)
             } catch {
                 kprint("virtio disk on pci \(pci: record.address): \(error.message)\n")
@@ -63,13 +67,15 @@ private func startFunctions(_ options: borrowing BootOptions) {
         let spot = CardSpot(
             bus: .pci, unit: UInt32(record.address.rawValue), port: port, source: record.interruptSource)
         if !Network.add(.function(function), spot: spot, options: options) {
-            kprint("pci \(pci: record.address), \(hex: UInt64(record.vendorID)):\(hex: UInt64(record.deviceID)): no driver\n")
+            kprint(
+                "pci \(pci: record.address), \(hex: UInt64(record.vendorID)):\(hex: UInt64(record.deviceID)): no driver\n"
+            )
         }
     }
 }
 
-/// The ports that the boot arguments name; and, where there is a bus with ports that may have ISA cards, those which such cards are
-/// commonly set to.
+/// The ports that the boot arguments name; and, where there is a bus with ports that may have ISA cards, those which
+/// such cards are commonly set to.
 private func startISACards(_ options: borrowing BootOptions) {
     for index in 0..<options.hintCount {
         guard let hint = options.hint(index) else { continue }

@@ -1,4 +1,5 @@
-// What the device tree says this machine has. Read once, before there is a memory allocator; nothing here knows QEMU's map.
+// What the device tree says this machine has. Read once, before there is a memory allocator; nothing here knows QEMU's
+// map.
 
 import Drivers
 import Machine
@@ -16,15 +17,18 @@ struct MachineDescription: ~Copyable {
     let hasSstc: Bool
     private var hartIDs = [8 of UInt64](repeating: 0)
 
-    /// `tree` may lie anywhere in the gigabytes that the boot table maps. It is copied to just behind the kernel, so that the
-    /// rest of the memory is one free piece.
+    /// `tree` may lie anywhere in the gigabytes that the boot table maps. It is copied to just behind the kernel, so
+    /// that the rest of the memory is one free piece.
     init(bootHart: UInt64, tree address: PhysicalAddress) {
         guard let original = unsafe DeviceTree(address.pointer, available: 1 << 20) else {
             panic("firmware gave no device tree")
         }
         let copy = PhysicalAddress(directMapped: pageCeiling(address_of_kernel_end().uint))
-        unsafe copy.pointer.copyMemory(from: address.pointer, byteCount: original.byteCount)  // free memory behind the kernel
-        guard let tree = unsafe DeviceTree(copy.pointer, available: original.byteCount) else { panic("the device tree is damaged") }
+        // free memory behind the kernel
+        unsafe copy.pointer.copyMemory(from: address.pointer, byteCount: original.byteCount)
+        guard let tree = unsafe DeviceTree(copy.pointer, available: original.byteCount) else {
+            panic("the device tree is damaged")
+        }
         self.tree = tree
         freeMemory = PhysicalAddress(pageCeiling(copy.rawValue + UInt(tree.byteCount)))
 
@@ -37,10 +41,14 @@ struct MachineDescription: ~Copyable {
             let end = min(start &+ UInt(region.byteCount), directMapLimit)
             if start <= image, image < end { found = pageCeiling(start)..<pageFloor(end) }
         }
-        guard let found, freeMemory.rawValue < found.upperBound else { panic("the device tree names no memory for the kernel") }
+        guard let found, freeMemory.rawValue < found.upperBound else {
+            panic("the device tree names no memory for the kernel")
+        }
         ram = found
 
-        guard let timebase = tree.timebaseFrequency, timebase >= 1000 else { panic("the device tree names no timebase") }
+        guard let timebase = tree.timebaseFrequency, timebase >= 1000 else {
+            panic("the device tree names no timebase")
+        }
         self.timebase = timebase
 
         // The boot hart is the first, whatever its number.
@@ -73,7 +81,9 @@ struct MachineDescription: ~Copyable {
 
     /// The 16550 that stdout-path names, or else the first one.
     var console: DeviceTreeNode? {
-        if let path = tree.standardOutputPath, let node = tree.node(path: path), node.isCompatible(with: "ns16550a") { return node }
+        if let path = tree.standardOutputPath, let node = tree.node(path: path), node.isCompatible(with: "ns16550a") {
+            return node
+        }
         return tree.node(compatible: "ns16550a")
     }
 
@@ -92,7 +102,8 @@ extension DeviceTreeBytes {
         while start + length <= count {
             if start == 0 || self[start - 1] == 0x5f {
                 var same = 0
-                while same < length, unsafe name.utf8Start[same] == self[start + same] { same += 1 }  // within its own length
+                // within its own length
+                while same < length, unsafe name.utf8Start[same] == self[start + same] { same += 1 }
                 let end = self[start + length] ?? 0
                 if same == length, end == 0x5f || end == 0 { return true }
             }

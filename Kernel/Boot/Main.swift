@@ -1,4 +1,5 @@
-// Start-up, in order. boot.S comes here on the boot stack, in the upper half, with the boot page table and interrupts off.
+// Start-up, in order. boot.S comes here on the boot stack, in the upper half, with the boot page table and interrupts
+// off.
 
 import Drivers
 import Machine
@@ -19,7 +20,8 @@ private func startUp() -> Never {
     Pages.start(from: machine.freeMemory, to: PhysicalAddress(machine.ram.upperBound))
     KernelSpace.start(ram: machine.ram)
     if let text = machine.tree.bootArguments {
-        BootArguments.start(unsafe RawSpan(_unsafeStart: text.pointer, byteCount: text.count))  // in the copy of the tree, which stays
+        // in the copy of the tree, which stays
+        BootArguments.start(unsafe RawSpan(_unsafeStart: text.pointer, byteCount: text.count))
     }
     KernelLog.start(at: BootMemory.make(LogRing()))
     startConsole(machine)

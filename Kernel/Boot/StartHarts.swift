@@ -1,4 +1,5 @@
-// The harts at start-up: one structure each, found in the device tree, started through firmware (SBI HSM), each with an idle thread.
+// The harts at start-up: one structure each, found in the device tree, started through firmware (SBI HSM), each with an
+// idle thread.
 
 import Machine
 import Storage
@@ -13,7 +14,8 @@ enum StartHarts {
     static func prepare(count: Int, hasSstc: Bool, id: (Int) -> UInt64) {
         let harts = BootMemory.makeTable(count) { index in
             hart(
-                scratch: 0, emergency_stack: UInt64(KernelStacks.make()), idle_stack: UInt64(KernelStacks.make()), id: id(index),
+                scratch: 0, emergency_stack: UInt64(KernelStacks.make()), idle_stack: UInt64(KernelStacks.make()),
+                id: id(index),
                 index: UInt64(index), thread: 0, held_locks: 0, scheduling: 0, page_reserve: 0)
         }
         Harts.start(harts, hasSstc: hasSstc)

@@ -1,5 +1,5 @@
-// Device interrupts: the PLIC that they come through, and the devices that each source belongs to. All of them go to the boot hart; the
-// scheduler spreads the threads that they wake over the harts.
+// Device interrupts: the PLIC that they come through, and the devices that each source belongs to. All of them go to
+// the boot hart; the scheduler spreads the threads that they wake over the harts.
 
 import Drivers
 import Machine
@@ -11,7 +11,9 @@ struct InterruptHandlers: OptionSet {
     let rawValue: UInt8
     static let console = InterruptHandlers(rawValue: 1)
     static let disk = InterruptHandlers(rawValue: 2)
-    static func network(_ interface: Int) -> InterruptHandlers { InterruptHandlers(rawValue: 16 << UInt8(interface & 3)) }
+    static func network(_ interface: Int) -> InterruptHandlers {
+        InterruptHandlers(rawValue: 16 << UInt8(interface & 3))
+    }
     /// By interface, from bit 0 on.
     var interfaces: UInt32 { UInt32(rawValue >> 4) }
 }

@@ -19,7 +19,10 @@ enum PCIBus {
         guard let node = tree.node(compatible: "pci-host-ecam-generic"), let ecam = node.region() else { return }
         records.start(limit) { _ in nil }
         let lastBus = min(UInt64(node["bus-range"]?.be32(4) ?? 255), ecam.byteCount >> 20 &- 1)
-        guard ecam.byteCount >= 1 << 20, lastBus < 256 else { return kprint("pci: the device tree's configuration space is smaller than one bus, or its bus range is impossible\n") }
+        guard ecam.byteCount >= 1 << 20, lastBus < 256 else {
+            return kprint(
+                "pci: the device tree's configuration space is smaller than one bus, or its bus range is impossible\n")
+        }
         let configuration = map(ecam.address, (lastBus + 1) << 20)
         var io: PCIWindow<MappedRegisters>?
         var memory: PCIWindow<MappedRegisters>?
@@ -39,11 +42,14 @@ enum PCIBus {
             }
         }
         var bus = PCIHost(
-            configuration: configuration, lastBus: UInt8(lastBus), ports: io, memory: memory, forISA: options.placements)
+            configuration: configuration, lastBus: UInt8(lastBus), ports: io, memory: memory, forISA: options.placements
+        )
         bus.scan { record in
             guard count < limit else { return kprint("pci: more than \(limit) functions: the others are left alone\n") }
             var record = record
-            if let pin = record.interruptAtRoot { record.interruptSource = node.pciInterrupt(unit: pin.unit, pin: pin.pin) ?? 0 }
+            if let pin = record.interruptAtRoot {
+                record.interruptSource = node.pciInterrupt(unit: pin.unit, pin: pin.pin) ?? 0
+            }
             records[count] = record
             found.wrappingAdd(1, ordering: .relaxed)
         }
@@ -71,13 +77,17 @@ enum PCIBus {
     static func report(_ index: Int) -> PCIReport? {
         guard let record = record(index) else { return nil }
         var report = PCIReport(
-            address: record.address.rawValue, vendor: record.vendorID, device: record.deviceID, classCode: record.classCode,
-            revision: record.revisionID, pin: record.interruptPin, source: UInt16(truncatingIfNeeded: record.interruptSource))
-        report.subsystem = UInt64(record.subsystemVendorID) | UInt64(record.subsystemID) << 16 | (record.isForISA ? 1 << 32 : 0)
+            address: record.address.rawValue, vendor: record.vendorID, device: record.deviceID,
+            classCode: record.classCode,
+            revision: record.revisionID, pin: record.interruptPin,
+            source: UInt16(truncatingIfNeeded: record.interruptSource))
+        report.subsystem =
+            UInt64(record.subsystemVendorID) | UInt64(record.subsystemID) << 16 | (record.isForISA ? 1 << 32 : 0)
         for i in 0..<6 {
             let base = record.baseAddresses[i]
             report[i] = PCIReport.Base(
-                kind: base.kind.rawValue, isPrefetchable: base.isPrefetchable, address: base.address, byteCount: base.byteCount)
+                kind: base.kind.rawValue, isPrefetchable: base.isPrefetchable, address: base.address,
+                byteCount: base.byteCount)
         }
         return report
     }

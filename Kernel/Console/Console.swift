@@ -1,6 +1,8 @@
-// The console: device major 1. Programs write into the output ring (Kernel/Log) and read lines of what was typed (LineInput.swift).
+// The console: device major 1. Programs write into the output ring (Kernel/Log) and read lines of what was typed
+// (LineInput.swift).
 //
-// CR reads as LF; ^P lists the processes; ^C ends the foreground program, which the shell names. What is typed ahead waits.
+// CR reads as LF; ^P lists the processes; ^C ends the foreground program, which the shell names. What is typed ahead
+// waits.
 
 import Drivers
 import Machine
@@ -68,7 +70,8 @@ enum Console {
         var done = 0
         var line = [128 of UInt8](repeating: 0)
         while done < count {
-            let taken: (count: Int, ended: Bool) = try readers.wait { () throws(SystemError) -> (count: Int, ended: Bool)? in
+            let taken: (count: Int, ended: Bool) = try readers.wait {
+                () throws(SystemError) -> (count: Int, ended: Bool)? in
                 input.withLock { $0.take(into: &line, limit: count - done, isFirst: done == 0) }
             }
             let copied = (destination + done).copyOut(line.span.rawBytes.extracting(first: taken.count))
@@ -123,8 +126,8 @@ enum Console {
         return requests
     }
 
-    /// ^C: drops the line being typed and ends the foreground group. Without one, the reader gets an empty line, so that a
-    /// shell prompts anew.
+    /// ^C: drops the line being typed and ends the foreground group. Without one, the reader gets an empty line, so
+    /// that a shell prompts anew.
     private static func interruptForeground(_ requests: inout Requests) {
         let group = foreground.load(ordering: .relaxed)
         if input.withLock({ $0.interrupt(givesEmptyLine: group == 0) }) { requests.hasLine = true }
@@ -146,7 +149,8 @@ enum Console {
         }
     }
 
-    /// Puts up to four bytes into the ring if there is room for all of them: nothing waits in an interrupt. 0 is no byte.
+    /// Puts up to four bytes into the ring if there is room for all of them: nothing waits in an interrupt. 0 is no
+    /// byte.
     private static func echo(_ first: UInt8, _ second: UInt8 = 0, _ third: UInt8 = 0, _ fourth: UInt8 = 0) {
         _ = ConsoleOutput.withRing { ring in
             guard ring.room >= 4 else { return }

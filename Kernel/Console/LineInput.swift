@@ -1,5 +1,5 @@
-// What was typed: a ring of bytes of which whole lines can be read, and the editing of the line being typed (Documentation/ABI.md): ^H and DEL erase a
-// character, ^U the line; ^D ends the file.
+// What was typed: a ring of bytes of which whole lines can be read, and the editing of the line being typed
+// (Documentation/ABI.md): ^H and DEL erase a character, ^U the line; ^D ends the file.
 
 /// The keys that are more than a character.
 enum Key {

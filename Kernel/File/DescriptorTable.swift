@@ -1,4 +1,5 @@
-// A process's 16 descriptors: each has a use of an open file. Only the process itself touches them, but for their count.
+// A process's 16 descriptors: each has a use of an open file. Only the process itself touches them, but for their
+// count.
 
 import Storage
 import Synchronization

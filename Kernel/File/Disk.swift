@@ -22,13 +22,15 @@ private struct DiskState: ~Copyable {
     var driver: DiskDriver
     /// By token: the transfer that the request belongs to.
     var owners = [256 of TransferRef?](repeating: nil)
-    /// Looks at a device that had requests and had finished none since the look before, and when the last one was (timebase ticks).
+    /// Looks at a device that had requests and had finished none since the look before, and when the last one was
+    /// (timebase ticks).
     private var silentLooks = 0
     private var lookedAt: UInt64 = 0
 
     init(_ driver: consuming DiskDriver) { self.driver = driver }
 
-    /// Counts a look at the device, at most one a second: a clock that jumps, or a host that pauses, makes no more of them.
+    /// Counts a look at the device, at most one a second: a clock that jumps, or a host that pauses, makes no more of
+    /// them.
     /// - Returns: whether the device has been silent for so many looks.
     mutating func isSilent(for looks: Int) -> Bool {
         let now = Clock.ticks
@@ -52,7 +54,8 @@ private struct DiskState: ~Copyable {
         return any
     }
 
-    /// The wake-up happens under the lock: the transfer lies on the sleeper's stack, and the sleeper looks at it under the lock too.
+    /// The wake-up happens under the lock: the transfer lies on the sleeper's stack, and the sleeper looks at it under
+    /// the lock too.
     private func finish(_ owner: TransferRef) {
         owner.value.requestsLeft -= 1
         if owner.value.requestsLeft == 0 { owner.value.waiter.wakeAll() }
@@ -81,7 +84,8 @@ enum Disk {
     /// Callers that found the queue full.
     private static let roomWaiters = WaitQueue()
 
-    /// Looks, one a second, after which a disk that finishes nothing is given up: a busy host may need many for a flush.
+    /// Looks, one a second, after which a disk that finishes nothing is given up: a busy host may need many for a
+    /// flush.
     private static let patience = 60
 
     static var isPresent: Bool { capacity.load(ordering: .relaxed) > 0 }
@@ -123,7 +127,8 @@ enum Disk {
                 let first = request(done).block
                 while done + run < count, run < limit, request(done + run).block == first &+ UInt32(run) { run += 1 }
                 let accepted = submit(operation, sector: UInt64(first) * 2, segments: run, for: transfer) { index in
-                    unsafe BlockSegment(unsafe: request(done + index).memory.address, byteCount: blockSize)  // the block's own bytes, for good
+                    // the block's own bytes, for good
+                    unsafe BlockSegment(unsafe: request(done + index).memory.address, byteCount: blockSize)
                 }
                 guard accepted else { return false }
                 done += run
@@ -136,12 +141,15 @@ enum Disk {
         guard canFlush.load(ordering: .relaxed) else { return }
         try perform { transfer in
             submit(.flush, sector: 0, segments: 0, for: transfer) { _ in
-                unsafe BlockSegment(unsafe: UnsafeMutableRawPointer(bitPattern: transfer.bits).unsafelyUnwrapped, byteCount: 0)  // never called
+                // never called
+                unsafe BlockSegment(
+                    unsafe: UnsafeMutableRawPointer(bitPattern: transfer.bits).unsafelyUnwrapped, byteCount: 0)
             }
         }
     }
 
-    /// Once a second for each caller that waits: an interrupt may have been lost, the device may have failed, and it may never answer.
+    /// Once a second for each caller that waits: an interrupt may have been lost, the device may have failed, and it
+    /// may never answer.
     @inline(never)
     private static func lookAgain() {
         collect()
@@ -155,7 +163,8 @@ enum Disk {
         collect()
     }
 
-    /// Submits requests through `submitAll`, which returns false if the driver refused one, and waits for those submitted.
+    /// Submits requests through `submitAll`, which returns false if the driver refused one, and waits for those
+    /// submitted.
     /// - Throws: inputOutput.
     @inline(never)
     private static func perform(_ submitAll: (TransferRef) -> Bool) throws(SystemError) {
@@ -183,13 +192,16 @@ enum Disk {
     /// Puts one request into the queue, waiting for room; false if the driver refuses it.
     @inline(never)
     private static func submit(
-        _ operation: BlockOperation, sector: UInt64, segments: Int, for transfer: TransferRef, _ segment: (Int) -> BlockSegment
+        _ operation: BlockOperation, sector: UInt64, segments: Int, for transfer: TransferRef,
+        _ segment: (Int) -> BlockSegment
     ) -> Bool {
         var accepted = false
         roomWaiters.waitUninterrupted {
             state.withLock { state in
                 do throws(BlockError) {
-                    guard let token = try state.driver.submit(operation, sector: sector, segmentCount: segments, segment: segment)
+                    guard
+                        let token = try state.driver.submit(
+                            operation, sector: sector, segmentCount: segments, segment: segment)
                     else { return false }
                     state.owners[Int(token.index)] = transfer
                     transfer.value.requestsLeft += 1
@@ -208,7 +220,11 @@ enum Disk {
 struct KernelDisk: BlockDevice {
     var blockCount: UInt32 { Disk.blockCount }
 
-    func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) { try Disk.move(.read, count, request) }
-    func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) { try Disk.move(.write, count, request) }
+    func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
+        try Disk.move(.read, count, request)
+    }
+    func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
+        try Disk.move(.write, count, request)
+    }
     func flush() throws(SystemError) { try Disk.flush() }
 }

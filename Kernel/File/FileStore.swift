@@ -13,7 +13,9 @@ struct KernelPlatform: FileSystemPlatform {
     var device: KernelDisk { KernelDisk() }
 
     @unsafe
-    func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? { unsafe BootMemory.allocate(bytes: byteCount) }
+    func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? {
+        unsafe BootMemory.allocate(bytes: byteCount)
+    }
 
     func makeMonitor() -> KernelMonitor? { KernelMonitor(state: BootMemory.make(KernelMonitor.State())) }
 
@@ -69,13 +71,15 @@ enum FileStore {
     @inline(never)  // a panic's backtrace names it
     static func mount() {
         guard Disk.isPresent else {
-            panic("no disk: start QEMU with -drive file=build/fs.img,if=none,format=raw,id=x0 -device virtio-blk-device,drive=x0")
+            panic(
+                "no disk: start QEMU with -drive file=build/fs.img,if=none,format=raw,id=x0 -device virtio-blk-device,drive=x0"
+            )
         }
         do throws(SystemError) {
             mounted.start(try FileSystem.mount(KernelPlatform(), buffers: buffers, inodes: inodes))
         } catch {
             kprint("mount: \(error.message)\n")
-            panic("the disk cannot be mounted: `make fs-reset` makes a fresh one")
+            panic("the disk cannot be mounted: fsck on the host says what is wrong with its image")
         }
     }
 

@@ -1,4 +1,5 @@
-// Open files: what descriptors stand for. A table of 100 for the whole system (Documentation/ABI.md); fork and dup make descriptors share one.
+// Open files: what descriptors stand for. A table of 100 for the whole system (Documentation/ABI.md); fork and dup make
+// descriptors share one.
 
 import FileSystem
 import Machine
@@ -50,7 +51,8 @@ struct OpenFile: ~Copyable {
     }
 }
 
-/// A free place in the table of open files, for a call that takes it before it does what cannot be undone. Its end gives it back.
+/// A free place in the table of open files, for a call that takes it before it does what cannot be undone. Its end
+/// gives it back.
 struct FilePlace: ~Copyable {
     private var record: FileRef?
 
@@ -100,7 +102,8 @@ struct FileRecord: ~Copyable {
 }
 
 extension Ref where Value == FileRecord {
-    fileprivate var freeNode: Ref<ListNode<FileRecord>> { unsafe node(&value.freePlace) }  // a stored property of the record
+    // a stored property of the record
+    fileprivate var freeNode: Ref<ListNode<FileRecord>> { unsafe node(&value.freePlace) }
 }
 
 enum OpenFiles {

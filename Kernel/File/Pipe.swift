@@ -1,5 +1,5 @@
-// Pipes: a page of bytes between writers and readers. The bytes are copied straight from and to user memory, under the pipe's
-// lock; a thread that finds no room or no bytes sleeps, on the queue of its side.
+// Pipes: a page of bytes between writers and readers. The bytes are copied straight from and to user memory, under the
+// pipe's lock; a thread that finds no room or no bytes sleeps, on the queue of its side.
 
 import Machine
 import Storage
@@ -22,8 +22,8 @@ struct PipeEnd: ~Copyable {
         if pipe.close(writeEnd: writes) { Pipes.putBack(pipe) }
     }
 
-    /// Bits of PollEntry. At the end of the bytes a read returns 0 at once: readable, and the writers hung up; without a reader a write
-    /// fails at once.
+    /// Bits of PollEntry. At the end of the bytes a read returns 0 at once: readable, and the writers hung up; without
+    /// a reader a write fails at once.
     var readiness: Int16 {
         pipe.value.state.withLock { state in
             if writes {

@@ -6,8 +6,8 @@ import Storage
 import SystemInterface
 
 extension Ref where Value == FileRecord {
-    /// Reads up to `count` bytes into user memory; 0 at the end of the file. A file is read from where the last call ended; a pipe and the
-    /// console give what they have, once that is something; a socket gives one datagram.
+    /// Reads up to `count` bytes into user memory; 0 at the end of the file. A file is read from where the last call
+    /// ended; a pipe and the console give what they have, once that is something; a socket gives one datagram.
     /// - Throws: badDescriptor for a file that is not open for reading; badAddress; interrupted.
     func read(to destination: UserAddress, count: Int32) throws(SystemError) -> Int {
         guard value.readable else { throw .badDescriptor }
@@ -21,7 +21,8 @@ extension Ref where Value == FileRecord {
             return try value.offsetLock.withLock { () throws(SystemError) in
                 var sink = UserSink(address: destination)
                 // A negative count is a huge one, as in xv6: it ends at the first page that is not there.
-                let read = try FileStore.system.read(inode, at: value.offset, count: UInt64(UInt32(bitPattern: count)), into: &sink)
+                let read = try FileStore.system.read(
+                    inode, at: value.offset, count: UInt64(UInt32(bitPattern: count)), into: &sink)
                 value.offset += UInt64(read)
                 return read
             }
@@ -29,8 +30,10 @@ extension Ref where Value == FileRecord {
         }
     }
 
-    /// Writes `count` bytes from user memory. A file takes all or the call fails; a pipe may take fewer at a bad address.
-    /// - Throws: badDescriptor for a file that is not open for writing; brokenPipe; badAddress; noSpace; fileTooLarge; interrupted.
+    /// Writes `count` bytes from user memory. A file takes all or the call fails; a pipe may take fewer at a bad
+    /// address.
+    /// - Throws: badDescriptor for a file that is not open for writing; brokenPipe; badAddress; noSpace; fileTooLarge;
+    ///   interrupted.
     func write(from source: UserAddress, count: Int32) throws(SystemError) -> Int {
         guard value.writable else { throw .badDescriptor }
         switch value.kind {

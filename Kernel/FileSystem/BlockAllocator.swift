@@ -1,8 +1,9 @@
 // Which blocks are in use: the bitmap, one bit a block, least significant first, 1 = used.
 //
-// The search goes on where the last one ended, so a nearly full disk does not cost a scan for each block. Freed and allocated
-// bits change in the transaction of the operation they belong to, so a block freed by an operation that a crash undoes is still
-// its old owner's. Blocks that hold no file data are neither given out nor taken back, whatever a damaged image says.
+// The search goes on where the last one ended, so a nearly full disk does not cost a scan for each block. Freed and
+// allocated bits change in the transaction of the operation they belong to, so a block freed by an operation that a
+// crash undoes is still its old owner's. Blocks that hold no file data are neither given out nor taken back, whatever a
+// damaged image says.
 
 import Storage
 import SystemInterface
@@ -43,7 +44,8 @@ extension FileSystem {
         return nil
     }
 
-    /// Frees a block. One that is free already or holds no file data is left alone: a damaged image, not a reason to stop.
+    /// Frees a block. One that is free already or holds no file data is left alone: a damaged image, not a reason to
+    /// stop.
     /// - Parameter keeping: room the caller still needs in the transaction.
     /// - Returns: false if the transaction had no room left for it; nothing happened then.
     func freeBlock(_ block: UInt32, keeping: Int, _ transaction: inout Transaction<P>) throws(SystemError) -> Bool {
@@ -77,7 +79,9 @@ extension FileSystem {
         return 0
     }
 
-    private func giveBack(_ block: UInt32, keeping: Int = 0, _ transaction: inout Transaction<P>) throws(SystemError) -> Bool {
+    private func giveBack(_ block: UInt32, keeping: Int = 0, _ transaction: inout Transaction<P>) throws(SystemError)
+        -> Bool
+    {
         let buffer = try cache.read(bitmapBlock(of: block))
         guard buffer.withBytes({ Bitmap.bit(block, in: $0.bytes) }) else { return true }
         if !transaction.hasNoted(buffer), transaction.room <= keeping { return false }

@@ -1,11 +1,11 @@
 // The block cache: each block of the disk is in memory at most once, and the least recently used one makes room.
 //
-// `read` pins the block's buffer and returns a `Buffer`, whose end lets it go. A pinned buffer stays where it is, and so does one that the
-// log holds. What a buffer contains is guarded not here but by the lock of the thing it belongs to: an inode's for its contents and its
-// 64 bytes on the disk, the allocation lock for the bitmap.
+// `read` pins the block's buffer and returns a `Buffer`, whose end lets it go. A pinned buffer stays where it is, and
+// so does one that the log holds. What a buffer contains is guarded not here but by the lock of the thing it belongs
+// to: an inode's for its contents and its 64 bytes on the disk, the allocation lock for the bitmap.
 //
-// An operation pins at most three buffers at once. With 30 more for the log, 222 buffers can never run out under 64 processes;
-// with fewer, one that finds none waits for another to let go.
+// An operation pins at most three buffers at once. With 30 more for the log, 222 buffers can never run out under 64
+// processes; with fewer, one that finds none waits for another to let go.
 
 import Storage
 import SystemInterface
@@ -54,7 +54,8 @@ struct BlockCacheParts<M: Monitor> {
     init?<P: FileSystemPlatform>(_ platform: P, buffers: Int) where P.Lock == M {
         let count = max(buffers, BlockCache<P>.fewestBuffers)
         guard let headers = platform.makeTable(count, BufferHeader()), let chains = HashChains(platform, count: count),
-            let state = Monitored(platform, State(headers: headers, chains: chains)), let blocks = BlockRow(platform, count: count)
+            let state = Monitored(platform, State(headers: headers, chains: chains)),
+            let blocks = BlockRow(platform, count: count)
         else { return nil }
         self.state = state
         self.blocks = blocks

@@ -1,7 +1,8 @@
-// Which block of the disk holds block n of a file: direct addresses, the indirect block and, where the image has the feature,
-// the double-indirect block (DiskLayout.swift). xv6's bmap.
+// Which block of the disk holds block n of a file: direct addresses, the indirect block and, where the image has the
+// feature, the double-indirect block (DiskLayout.swift). xv6's bmap.
 //
-// A block may be missing: 0 in its place. Reading sees zeros there, writing fills it in. Every address is checked before use.
+// A block may be missing: 0 in its place. Reading sees zeros there, writing fills it in. Every address is checked
+// before use.
 
 import Storage
 import SystemInterface
@@ -41,8 +42,8 @@ extension FileSystem {
         }
     }
 
-    /// The block at `index`, allocated if it is missing; `isNew` then, and its content is whatever it was. All the blocks that
-    /// takes are allocated together or not at all. The inode may become dirty.
+    /// The block at `index`, allocated if it is missing; `isNew` then, and its content is whatever it was. All the
+    /// blocks that takes are allocated together or not at all. The inode may become dirty.
     func blockAllocating(
         _ index: UInt32, of slot: Slot, _ transaction: inout Transaction<P>
     ) throws(SystemError) -> (block: UInt32, isNew: Bool) {
@@ -68,7 +69,9 @@ extension FileSystem {
             let leaf = top == 0 ? 0 : try follow(top, middle)
             let new = try allocateBlocks(top == 0 ? 3 : leaf == 0 ? 2 : 1, &transaction)
             try enter(new.first, at: entry, of: leaf == 0 ? new.second : leaf, isNew: leaf == 0, &transaction)
-            if leaf == 0 { try enter(new.second, at: middle, of: top == 0 ? new.third : top, isNew: top == 0, &transaction) }
+            if leaf == 0 {
+                try enter(new.second, at: middle, of: top == 0 ? new.third : top, isNew: top == 0, &transaction)
+            }
             if top == 0 {
                 slot.value.record.addresses[root] = new.third
                 slot.value.isDirty = true

@@ -7,7 +7,8 @@ import Storage
 import SystemInterface
 
 extension FileSystem {
-    /// Makes a directory. - Throws: fileExists, noSuchFile, notDirectory, noSpace, tooManyLinks, tooManyFilesInSystem, inputOutput.
+    /// Makes a directory. - Throws: fileExists, noSuchFile, notDirectory, noSpace, tooManyLinks, tooManyFilesInSystem,
+    /// inputOutput.
     public func makeDirectory(_ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>) throws(SystemError) {
         _ = try create(path, from: directory, .directory, opensExisting: false)
     }
@@ -22,7 +23,8 @@ extension FileSystem {
     /// Makes an inode under a new name, or with `opensExisting` takes the one that has the name already.
     @inline(never)
     func create(
-        _ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>, _ type: FileType, major: Int16 = 0, minor: Int16 = 0,
+        _ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>, _ type: FileType, major: Int16 = 0,
+        minor: Int16 = 0,
         opensExisting: Bool
     ) throws(SystemError) -> Inode<P> {
         var name = Name()
@@ -33,7 +35,8 @@ extension FileSystem {
             try openExisting(name, in: slot, opensExisting: opensExisting, orPlace: &offset)
         }
         if let existing { return existing }
-        // Outside the transaction, since by its end this may be the last use of an inode that another caller has unlinked.
+        // Outside the transaction, since by its end this may be the last use of an inode that another caller has
+        // unlinked.
         var made: Inode<P>?
         try change(parent.slot, room: layout.isSimple ? 6 : 12) { slot, transaction throws(SystemError) in
             made = try openExisting(name, in: slot, opensExisting: opensExisting, orPlace: &offset)
@@ -43,7 +46,8 @@ extension FileSystem {
         return made
     }
 
-    /// The inode that a locked directory has under this name already; nil if it has none: then `offset` is where an entry could be.
+    /// The inode that a locked directory has under this name already; nil if it has none: then `offset` is where an
+    /// entry could be.
     private func openExisting(
         _ name: Name, in directory: Slot, opensExisting: Bool, orPlace offset: inout UInt32
     ) throws(SystemError) -> Inode<P>? {

@@ -19,13 +19,16 @@ struct DirectoryEntry {
         inode = UInt32(low & 0xFFFF)
     }
 
-    func hasName(_ name: Name) -> Bool { (low ^ name.low) & name.mask.low == 0 && (high ^ name.high) & name.mask.high == 0 }
+    func hasName(_ name: Name) -> Bool {
+        (low ^ name.low) & name.mask.low == 0 && (high ^ name.high) & name.mask.high == 0
+    }
 
     /// The name up to its NUL; nil if it is empty or has a slash.
     var name: Name? {
         var name = Name()
         for index in 0..<14 {
-            let byte = UInt8(truncatingIfNeeded: index < 6 ? low >> UInt64(16 + 8 * index) : high >> UInt64(8 * (index - 6)))
+            let byte = UInt8(
+                truncatingIfNeeded: index < 6 ? low >> UInt64(16 + 8 * index) : high >> UInt64(8 * (index - 6)))
             if byte == 0 { break }
             if byte == 47 { return nil }
             name.append(byte)
@@ -68,7 +71,8 @@ extension FileSystem {
         return DirectorySearch(offset: firstFree)
     }
 
-    /// Looks for a name in one block of entries: the offset of its entry, or of the first free one (`count` if there is none) with number 0.
+    /// Looks for a name in one block of entries: the offset of its entry, or of the first free one (`count` if there is
+    /// none) with number 0.
     private static func search(
         _ block: RawSpan, _ count: Int, for name: Name, _ mask: (low: UInt64, high: UInt64)
     ) -> DirectorySearch {
@@ -80,7 +84,9 @@ extension FileSystem {
                 firstFree = min(firstFree, offset)
             } else if (low ^ name.low) & mask.low == 0 {
                 let high = block.littleEndian(offset + 8, as: UInt64.self)
-                if (high ^ name.high) & mask.high == 0 { return DirectorySearch(number: UInt32(low & 0xFFFF), offset: UInt32(offset)) }
+                if (high ^ name.high) & mask.high == 0 {
+                    return DirectorySearch(number: UInt32(low & 0xFFFF), offset: UInt32(offset))
+                }
             }
             offset += entrySize
         }

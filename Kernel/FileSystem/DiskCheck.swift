@@ -1,7 +1,8 @@
 // Checking a disk, as fsck does: without changing it, and seeing it as it will be once its log has been brought home.
 //
-// Four passes: the inodes and the blocks they name (DiskCheckBlocks.swift); the directories (DiskCheckTree.swift); link counts
-// and reachability; the bitmap. Whatever the image holds, a check ends: each loop is bounded by the size of the disk.
+// Four passes: the inodes and the blocks they name (DiskCheckBlocks.swift); the directories (DiskCheckTree.swift); link
+// counts and reachability; the bitmap. Whatever the image holds, a check ends: each loop is bounded by the size of the
+// disk.
 
 import Storage
 import SystemInterface
@@ -12,7 +13,8 @@ struct CheckedInode {
     var linkCount: Int16 = 0
     /// Entries that name it, without "." and "..".
     var entries: UInt32 = 0
-    /// Of a directory: the directory that has it, what its ".." says, its subdirectories, and whether a path leads to it.
+    /// Of a directory: the directory that has it, what its ".." says, its subdirectories, and whether a path leads to
+    /// it.
     var parent: UInt32 = 0
     var dotDot: UInt32 = 0
     var subdirectories: UInt32 = 0
@@ -92,7 +94,8 @@ public struct DiskCheck<P: FileSystemPlatform> {
         try checkBitmap(report)
     }
 
-    mutating func found(_ kind: DiskProblem.Kind, inode: UInt32 = 0, block: UInt32 = 0, _ report: (DiskProblem) -> Void) {
+    mutating func found(_ kind: DiskProblem.Kind, inode: UInt32 = 0, block: UInt32 = 0, _ report: (DiskProblem) -> Void)
+    {
         let problem = DiskProblem(kind: kind, inode: inode, block: block)
         if problem.isNote { summary.notes += 1 } else { summary.problems += 1 }
         report(problem)

@@ -1,4 +1,5 @@
-// Second and third pass of a check: the entries of each directory; then link counts, and a way from the root to everything.
+// Second and third pass of a check: the entries of each directory; then link counts, and a way from the root to
+// everything.
 
 import Storage
 import SystemInterface
@@ -92,7 +93,11 @@ extension DiskCheck {
         let root = Int(DiskLayout.rootInode)
         guard inodes[root].isDirectory else { return found(.noRoot, inode: DiskLayout.rootInode, report) }
         inodes[root].isRooted = true
-        if inodes[root].parent == 0 { inodes[root].parent = DiskLayout.rootInode } else { found(.directoryTwice, inode: 1, report) }
+        if inodes[root].parent == 0 {
+            inodes[root].parent = DiskLayout.rootInode
+        } else {
+            found(.directoryTwice, inode: 1, report)
+        }
         for number in 1..<layout.inodeCount {
             let inode = inodes[Int(number)]
             if inode.type == 0 || (inode.linkCount == 0 && inode.entries == 0) { continue }

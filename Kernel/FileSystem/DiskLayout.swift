@@ -2,12 +2,13 @@
 //
 //   [ boot | superblock | log | inodes | bitmap | data ]
 //
-// Superblock, little-endian u32 from the first byte of block 1: magic, size, nblocks, ninodes, nlog, logstart, inodestart,
-// bmapstart – xv6's eight – and then `features`, which is 0 in every xv6 image (its mkfs clears the block).
+// Superblock, little-endian u32 from the first byte of block 1: magic, size, nblocks, ninodes, nlog, logstart,
+// inodestart, bmapstart – xv6's eight – and then `features`, which is 0 in every xv6 image (its mkfs clears the block).
 //
-// Feature bit 0, double indirect: of the 13 block addresses of an inode, 11 are direct, [11] is the indirect block and [12] a
-// double-indirect one (xv6: 12 direct, [12] indirect). A file may then have 11 + 256 + 65536 blocks instead of 268. The
-// bit counts for all inodes of the image. An unknown bit makes the image unreadable: what it stands for could be damaged.
+// Feature bit 0, double indirect: of the 13 block addresses of an inode, 11 are direct, [11] is the indirect block and
+// [12] a double-indirect one (xv6: 12 direct, [12] indirect). A file may then have 11 + 256 + 65536 blocks instead of
+// 268. The bit counts for all inodes of the image. An unknown bit makes the image unreadable: what it stands for could
+// be damaged.
 //
 // A `DiskLayout` that exists is sound: every region lies inside the device, in order, without overlap.
 
@@ -25,7 +26,8 @@ public struct DiskLayout: Equatable, Sendable {
     /// What the largest single step of an operation may change (Log.swift); a smaller log is refused.
     public static let fewestLogBlocks: UInt32 = 12
 
-    /// A directory has 65536 entries at most, where the blocks of a file do not set a lower limit; so a search is never long.
+    /// A directory has 65536 entries at most, where the blocks of a file do not set a lower limit; so a search is never
+    /// long.
     static let mostDirectoryBytes: UInt32 = 1 << 20
     static let inodesPerBlock: UInt32 = 16
     static let inodeSize = 64
@@ -64,7 +66,9 @@ public struct DiskLayout: Equatable, Sendable {
     /// Reads and checks a superblock.
     /// - Returns: nil if it is not one, or describes no possible layout of a device of `deviceBlocks` blocks.
     public init?(superblock: RawSpan, deviceBlocks: UInt32) {
-        guard superblock.littleEndian(0 * 4, as: UInt32.self) == Self.magic, superblock.littleEndian(8 * 4, as: UInt32.self) & ~Self.doubleIndirectFeature == 0 else { return nil }
+        guard superblock.littleEndian(0 * 4, as: UInt32.self) == Self.magic,
+            superblock.littleEndian(8 * 4, as: UInt32.self) & ~Self.doubleIndirectFeature == 0
+        else { return nil }
         size = superblock.littleEndian(1 * 4, as: UInt32.self)
         inodeCount = superblock.littleEndian(3 * 4, as: UInt32.self)
         logLength = superblock.littleEndian(4 * 4, as: UInt32.self)
@@ -101,7 +105,9 @@ public struct DiskLayout: Equatable, Sendable {
     /// Writes the superblock's 1024 bytes.
     public func encode(into superblock: inout MutableRawSpan) {
         superblock.clear()
-        let fields: [9 of UInt32] = [Self.magic, size, size - dataStart, inodeCount, logLength, logStart, inodeStart, bitmapStart, features]
+        let fields: [9 of UInt32] = [
+            Self.magic, size, size - dataStart, inodeCount, logLength, logStart, inodeStart, bitmapStart, features,
+        ]
         for index in 0..<9 { superblock.storeBytes(of: fields[index], toByteOffset: index * 4, as: UInt32.self) }
     }
 }

@@ -1,7 +1,8 @@
 // Reading and writing what a file holds.
 //
-// A read copies straight from the block cache to the caller, under the inode's shared lock. A write is cut into transactions
-// that the log can hold; each makes the file a little longer or newer, as a whole, and is on the disk when the next one starts.
+// A read copies straight from the block cache to the caller, under the inode's shared lock. A write is cut into
+// transactions that the log can hold; each makes the file a little longer or newer, as a whole, and is on the disk when
+// the next one starts.
 
 import Storage
 import SystemInterface
@@ -27,7 +28,8 @@ extension FileSystem {
                 let step = min(blockSize - within, Int(end - position))
                 let block = try block(UInt32(position / UInt64(blockSize)), of: slot)
                 let range = within..<within + step
-                let isTaken = block == 0
+                let isTaken =
+                    block == 0
                     ? volume.value.zeros.withBytes { sink.take($0.bytes.extracting(range)) }
                     : try cache.read(block).withBytes { sink.take($0.bytes.extracting(range)) }
                 if !isTaken { throw .badAddress }
@@ -50,7 +52,8 @@ extension FileSystem {
             let position = offset &+ UInt64(outcome.count)
             let blocks = min(mostDataBlocks, Int(min(left / UInt64(blockSize), 100)) + 2)
             do throws(SystemError) {
-                let step = try change(inode.slot, room: blocks + metadataRoom) { slot, transaction throws(SystemError) in
+                let step = try change(inode.slot, room: blocks + metadataRoom) {
+                    slot, transaction throws(SystemError) in
                     writeStep(slot, at: position, count: left, blocks: blocks, from: &source, &transaction)
                 }
                 outcome.count += step.count
@@ -68,7 +71,8 @@ extension FileSystem {
 
     /// As much of a write as one transaction holds.
     private func writeStep<Source: ByteSource>(
-        _ slot: Slot, at offset: UInt64, count: UInt64, blocks: Int, from source: inout Source, _ transaction: inout Transaction<P>
+        _ slot: Slot, at offset: UInt64, count: UInt64, blocks: Int, from source: inout Source,
+        _ transaction: inout Transaction<P>
     ) -> WriteOutcome {
         var outcome = WriteOutcome(count: 0, error: nil)
         switch slot.value.record.type {

@@ -1,9 +1,9 @@
 // The file system: one mounted disk, as the kernel, mkfs and the tests use it.
 //
-// A `FileSystem` is a handle to tables in memory; copies are the same file system, and every method may be called from several
-// harts at once. Each call does its own transactions, and what it did is on the disk when it returns. Nothing on the disk is
-// trusted: a damaged image gives inputOutput, not a trap and not an endless loop. Layout: DiskLayout.swift; locks:
-// Platform.swift; crash safety: Log.swift. The calls:
+// A `FileSystem` is a handle to tables in memory; copies are the same file system, and every method may be called from
+// several harts at once. Each call does its own transactions, and what it did is on the disk when it returns. Nothing
+// on the disk is trusted: a damaged image gives inputOutput, not a trap and not an endless loop. Layout:
+// DiskLayout.swift; locks: Platform.swift; crash safety: Log.swift. The calls:
 //
 //   mount, synchronize            here, Mount.swift    read, write             FileContent.swift
 //   lookUp                        Path.swift           makeDirectory, makeNode Create.swift
@@ -33,8 +33,10 @@ struct Volume<P: FileSystemPlatform>: ~Copyable {
 
     /// - Returns: nil without memory.
     init?(_ platform: P, _ layout: DiskLayout, zeros: BlockMemory, buffers: Int, inodes: Int) {
-        guard let cache = BlockCacheParts(platform, buffers: buffers), let log = LogParts(platform, slots: layout.logCapacity),
-            let table = InodeParts(platform, count: inodes), let inodeMap = BlockRow(platform, count: layout.inodeMapBlocks),
+        guard let cache = BlockCacheParts(platform, buffers: buffers),
+            let log = LogParts(platform, slots: layout.logCapacity),
+            let table = InodeParts(platform, count: inodes),
+            let inodeMap = BlockRow(platform, count: layout.inodeMapBlocks),
             let allocationLock = SleepLock<P.Lock>(platform), let unlinkLock = SleepLock<P.Lock>(platform)
         else { return nil }
         self.layout = layout
@@ -69,7 +71,8 @@ public struct FileSystem<P: FileSystemPlatform> {
     /// The root directory.
     public func root() throws(SystemError) -> Inode<P> { try inodes.get(DiskLayout.rootInode) }
 
-    /// Leaves the disk complete without its log: before power-off, or to give the image away. Everything is durable without it.
+    /// Leaves the disk complete without its log: before power-off, or to give the image away. Everything is durable
+    /// without it.
     public func synchronize() throws(SystemError) { try log.synchronize() }
 
     /// Blocks and inodes of the disk that are free, and in-memory inodes in use: what must come back after any load.

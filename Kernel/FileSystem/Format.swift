@@ -23,7 +23,9 @@ extension FileSystem {
             let first = index * DiskLayout.bitsPerBlock
             block.withBytes { bytes in
                 bytes.clear()
-                for used in first..<max(first, min(first + DiskLayout.bitsPerBlock, rootBlock + 1)) { Bitmap.set(used, in: &bytes, true) }
+                for used in first..<max(first, min(first + DiskLayout.bitsPerBlock, rootBlock + 1)) {
+                    Bitmap.set(used, in: &bytes, true)
+                }
             }
             try write(layout.bitmapStart + index)
         }

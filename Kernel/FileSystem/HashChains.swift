@@ -1,5 +1,5 @@
-// Records of a table found by number, and those without a user in the order in which they were last used: what the block cache and the
-// inode table have in common.
+// Records of a table found by number, and those without a user in the order in which they were last used: what the
+// block cache and the inode table have in common.
 //
 // The links lie in a table of their own, beside the records; the caller's monitor guards both.
 
@@ -26,7 +26,8 @@ struct HashChains {
     init?(_ platform: some FileSystemPlatform, count: Int) {
         var slots = 64
         while slots < count { slots *= 2 }
-        guard let links = platform.makeTable(count + 1, Links()), let heads = platform.makeTable(slots, Int32(-1)) else { return nil }
+        guard let links = platform.makeTable(count + 1, Links()), let heads = platform.makeTable(slots, Int32(-1))
+        else { return nil }
         self.links = links
         self.heads = heads
         links[count].older = end

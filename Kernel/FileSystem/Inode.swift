@@ -1,7 +1,7 @@
 // Bringing an inode in from the disk, and writing it back.
 //
-// An inode that is loaded is in use on the disk and its fixed fields are possible; one that is not, as only a damaged image can
-// name it, gives inputOutput instead.
+// An inode that is loaded is in use on the disk and its fixed fields are possible; one that is not, as only a damaged
+// image can name it, gives inputOutput instead.
 
 import Storage
 import SystemInterface

@@ -1,5 +1,5 @@
-// An inode as it is on the disk, 64 bytes: type i16 @0 (0 = free), major i16 @2, minor i16 @4, nlink i16 @6, size u32 @8,
-// addrs u32[13] @12. Sixteen to a block; inode 0 is not used.
+// An inode as it is on the disk, 64 bytes: type i16 @0 (0 = free), major i16 @2, minor i16 @4, nlink i16 @6, size u32
+// @8, addrs u32[13] @12. Sixteen to a block; inode 0 is not used.
 
 import Storage
 import SystemInterface
@@ -33,7 +33,9 @@ struct InodeRecord {
         block.storeBytes(of: minor, toByteOffset: offset + 4, as: Int16.self)
         block.storeBytes(of: linkCount, toByteOffset: offset + Self.linkCountOffset, as: Int16.self)
         block.storeBytes(of: size, toByteOffset: offset + 8, as: UInt32.self)
-        for index in 0..<13 { block.storeBytes(of: addresses[index], toByteOffset: offset + 12 + index * 4, as: UInt32.self) }
+        for index in 0..<13 {
+            block.storeBytes(of: addresses[index], toByteOffset: offset + 12 + index * 4, as: UInt32.self)
+        }
     }
 
     /// Whether the fixed fields are possible for an inode in use. Addresses are another matter.

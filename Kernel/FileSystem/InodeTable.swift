@@ -5,8 +5,9 @@
 import Storage
 import SystemInterface
 
-/// One use of an inode: in an open file, as a working directory, or for the length of a call. Its end gives the use back, and with the last
-/// one a file without names is freed (Release.swift), in transactions of its own: so an `Inode` does not end inside one.
+/// One use of an inode: in an open file, as a working directory, or for the length of a call. Its end gives the use
+/// back, and with the last one a file without names is freed (Release.swift), in transactions of its own: so an `Inode`
+/// does not end inside one.
 @frozen
 public struct Inode<P: FileSystemPlatform>: ~Copyable {
     @usableFromInline let system: FileSystem<P>
@@ -41,7 +42,8 @@ struct InodeSlot {
     var isLoaded = false
     /// `record` is ahead of the disk, within a transaction.
     var isDirty = false
-    /// For a directory that was removed while in use: the slot of its parent, kept alive for "..". The use is given back by `release`.
+    /// For a directory that was removed while in use: the slot of its parent, kept alive for "..". The use is given
+    /// back by `release`.
     var heldParent: Int32?
     var record = InodeRecord()
 }

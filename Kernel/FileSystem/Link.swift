@@ -42,7 +42,8 @@ extension FileSystem {
     }
 
     /// Takes a name away. The file goes with its last name and its last user; a directory must be empty.
-    /// - Throws: invalidArgument for "." and ".."; directoryNotEmpty, noSuchFile, notDirectory, tooManyFilesInSystem, inputOutput.
+    /// - Throws: invalidArgument for "." and ".."; directoryNotEmpty, noSuchFile, notDirectory, tooManyFilesInSystem,
+    ///   inputOutput.
     public func unlink(_ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>) throws(SystemError) {
         var name = Name()
         let parent = try lookUpParent(path, from: directory, name: &name)
@@ -52,7 +53,8 @@ extension FileSystem {
         // Ends outside the transaction: by then it may be the last use of an inode that another caller has unlinked.
         var victim: Inode<P>?
         try transaction(room: 3 + releaseRoom) { transaction throws(SystemError) in
-            // The only operation that locks two inodes which any caller can find; on a damaged image they may be each other's parent.
+            // The only operation that locks two inodes which any caller can find; on a damaged image they may be each
+            // other's parent.
             try volume.value.unlinkLock.withLock { () throws(SystemError) in
                 try withLocked(parent.slot, &transaction) { slot, transaction throws(SystemError) in
                     try remove(name, parent.slot, slot, &victim, &transaction)
@@ -93,7 +95,8 @@ extension FileSystem {
             slot.value.isDirty = true
             guard slot.value.record.linkCount == 0 else { return }
             if inodes.isLastReference(index) {
-                _ = try free(slot, &transaction)  // the rest, if the transaction is too small, comes with the end of its last use
+                // the rest, if the transaction is too small, comes with the end of its last use
+                _ = try free(slot, &transaction)
             } else if isDirectory {
                 inodes.retain(parent)
                 slot.value.heldParent = parent

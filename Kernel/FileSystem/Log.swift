@@ -1,28 +1,28 @@
 // The log: what one transaction changes reaches the disk as a whole or not at all, and `end` returns when it is there.
 //
-// Every operation that changes blocks brackets itself with `begin`, which reserves room, and `end`. Changed buffers are named
-// with `note` and stay in memory until the last operation under way has ended; then all of them commit together:
+// Every operation that changes blocks brackets itself with `begin`, which reserves room, and `end`. Changed buffers are
+// named with `note` and stay in memory until the last operation under way has ended; then all of them commit together:
 //
 //   log blocks → flush → header → flush: committed → home blocks
 //
-// The home blocks need no flush of their own, since the log still has them: the next transaction appends to the log instead of
-// starting it afresh, and its header covers both. Only when the log has no room comes a checkpoint:
+// The home blocks need no flush of their own, since the log still has them: the next transaction appends to the log
+// instead of starting it afresh, and its header covers both. Only when the log has no room comes a checkpoint:
 //
 //   flush (the home blocks) → empty header → flush
 //
-// So between two flushes the device may reorder as it likes: what is not yet covered by a durable header goes only to slots of
-// the log that no durable header counts, and slots are reused only after a durable empty header. Recovery, ours or xv6's,
-// copies the slots home in order, so of two versions of one block the later wins.
+// So between two flushes the device may reorder as it likes: what is not yet covered by a durable header goes only to
+// slots of the log that no durable header counts, and slots are reused only after a durable empty header. Recovery,
+// ours or xv6's, copies the slots home in order, so of two versions of one block the later wins.
 //
-// A transaction is short of nothing once `begin` has returned: each operation changes at most as many blocks as it reserved,
-// counted by `note`. A write that fails leaves memory ahead of the disk, so from then on nothing is written and every `begin`
-// throws inputOutput; reading goes on.
+// A transaction is short of nothing once `begin` has returned: each operation changes at most as many blocks as it
+// reserved, counted by `note`. A write that fails leaves memory ahead of the disk, so from then on nothing is written
+// and every `begin` throws inputOutput; reading goes on.
 
 import Storage
 import SystemInterface
 
-/// One operation's share of the transaction under way: from `Log.begin`, through every change, to `Log.end`. One that ends without `end`
-/// gives its share back.
+/// One operation's share of the transaction under way: from `Log.begin`, through every change, to `Log.end`. One that
+/// ends without `end` gives its share back.
 struct Transaction<P: FileSystemPlatform>: ~Copyable {
     fileprivate let log: Log<P>
     /// Blocks that may still be added.
@@ -134,8 +134,8 @@ struct Log<P: FileSystemPlatform> {
     fileprivate func note(_ buffer: borrowing Buffer<P>, hasRoom: Bool) throws(SystemError) -> Bool {
         if cache.isLogged(buffer) { return false }
         guard hasRoom else { throw .inputOutput }
-        // Only the owner of what the buffer contains notes it, so it cannot have become logged meanwhile by another transaction's share;
-        // two shares that change one block (bitmap, inode block) hold its lock.
+        // Only the owner of what the buffer contains notes it, so it cannot have become logged meanwhile by another
+        // transaction's share; two shares that change one block (bitmap, inode block) hold its lock.
         let (block, isNew) = cache.setLogged(buffer)
         guard isNew else { return false }
         parts.state.withLock { state in
@@ -148,7 +148,8 @@ struct Log<P: FileSystemPlatform> {
         return true
     }
 
-    /// Ends a share; the last one commits. Returns when the changes are on the disk; false if they could not be written.
+    /// Ends a share; the last one commits. Returns when the changes are on the disk; false if they could not be
+    /// written.
     fileprivate func leave(room: Int, isChanged: Bool) -> Bool {
         let (generation, commits, isLast): (UInt64, Bool, Bool) = parts.state.withLockWaking { state in
             state.operations -= 1
@@ -218,7 +219,9 @@ struct Log<P: FileSystemPlatform> {
         }
         try device.flush()
         try writeHeader(first + count)
-        try device.write(count) { BlockRequest(block: parts.homes[first + $0], memory: cache.memory(parts.buffers[first + $0])) }
+        try device.write(count) {
+            BlockRequest(block: parts.homes[first + $0], memory: cache.memory(parts.buffers[first + $0]))
+        }
         cache.unlog(count) { parts.buffers[first + $0] }
     }
 

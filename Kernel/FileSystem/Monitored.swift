@@ -1,4 +1,5 @@
-// State that a monitor guards, and waiting until it is as wanted: what the file system's tables and sleeping locks are made of.
+// State that a monitor guards, and waiting until it is as wanted: what the file system's tables and sleeping locks are
+// made of.
 
 import Storage
 
@@ -15,11 +16,13 @@ struct Monitored<State: ~Copyable, M: Monitor> {
 
     /// - Returns: nil without memory or a monitor for it.
     init?<P: FileSystemPlatform>(_ platform: P, _ state: consuming State) where P.Lock == M {
-        guard let monitor = platform.makeMonitor(), let cell = platform.make(Cell(monitor: monitor, state: state)) else { return nil }
+        guard let monitor = platform.makeMonitor(), let cell = platform.make(Cell(monitor: monitor, state: state))
+        else { return nil }
         self.cell = cell
     }
 
-    /// Runs `body` alone with the state. `body` calls neither the device nor a sink or source, and takes no other monitor.
+    /// Runs `body` alone with the state. `body` calls neither the device nor a sink or source, and takes no other
+    /// monitor.
     func withLock<R: ~Copyable, E: Error>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
         cell.value.monitor.acquire()
         defer { cell.value.monitor.release() }

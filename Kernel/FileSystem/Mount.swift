@@ -8,8 +8,8 @@ extension FileSystem {
     /// - Parameters:
     ///   - buffers: blocks kept in memory, at least 64; 222 and more never wait for each other (BlockCache.swift).
     ///   - inodes: inodes in use at once, at least 50.
-    /// - Throws: noMemory; invalidArgument if it is no such file system; inputOutput if it is damaged or cannot be read. A line
-    ///   on the console says which.
+    /// - Throws: noMemory; invalidArgument if it is no such file system; inputOutput if it is damaged or cannot be
+    ///   read. A line on the console says which.
     public static func mount(_ platform: P, buffers: Int, inodes: Int) throws(SystemError) -> FileSystem {
         guard let row = BlockRow(platform, count: 1) else { throw .noMemory }
         let block = row[0]
@@ -24,7 +24,8 @@ extension FileSystem {
             throw .invalidArgument
         }
         block.withBytes { $0.clear() }
-        guard let volume = Volume(platform, layout, zeros: block, buffers: buffers, inodes: inodes), let place = platform.make(volume)
+        guard let volume = Volume(platform, layout, zeros: block, buffers: buffers, inodes: inodes),
+            let place = platform.make(volume)
         else { throw .noMemory }
         let system = FileSystem(platform, place)
         try system.recover()
@@ -40,7 +41,10 @@ extension FileSystem {
             let offset = layout.offset(ofInode: number)
             let buffer = try cache.read(layout.block(ofInode: number))
             let (type, linkCount) = buffer.withBytes {
-                ($0.littleEndian(offset, as: Int16.self), $0.littleEndian(offset + InodeRecord.linkCountOffset, as: Int16.self))
+                (
+                    $0.littleEndian(offset, as: Int16.self),
+                    $0.littleEndian(offset + InodeRecord.linkCountOffset, as: Int16.self)
+                )
             }
             _ = consume buffer
             if type != 0 { setInodeUsed(number, true) }

@@ -1,7 +1,7 @@
 // One component of a path, as a directory entry holds it: 14 bytes, longer names cut, shorter ones filled with zeros.
 //
-// An entry is 16 bytes, inum u16 @0 and the name @2, so two words hold it, and a comparison takes a few instructions. What
-// stands behind a name's NUL on the disk does not count, as in xv6.
+// An entry is 16 bytes, inum u16 @0 and the name @2, so two words hold it, and a comparison takes a few instructions.
+// What stands behind a name's NUL on the disk does not count, as in xv6.
 
 /// A name of 1 to 14 bytes without "/" and NUL.
 struct Name: Equatable {
@@ -42,7 +42,8 @@ struct Name: Equatable {
     }
 }
 
-/// A walk over the components of a path. Slashes separate, and any number of them is one; a NUL ends the path like its end.
+/// A walk over the components of a path. Slashes separate, and any number of them is one; a NUL ends the path like its
+/// end.
 struct PathWalk {
     private var position = 0
 

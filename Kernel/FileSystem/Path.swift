@@ -1,7 +1,7 @@
 // From a path to an inode: xv6's namex.
 //
-// A component is looked up under its directory's lock, and the inode it names is referenced before that lock goes, so it cannot
-// vanish in between. No two inodes are locked at once.
+// A component is looked up under its directory's lock, and the inode it names is referenced before that lock goes, so
+// it cannot vanish in between. No two inodes are locked at once.
 
 import Storage
 import SystemInterface
@@ -9,18 +9,22 @@ import SystemInterface
 extension FileSystem {
     /// The inode that a path names.
     /// - Parameters:
-    ///   - path: bytes, to the end or the first NUL. Slashes repeat freely, components are cut to 14 bytes; the empty path is
+    ///   - path: bytes, to the end or the first NUL. Slashes repeat freely, components are cut to 14 bytes; the empty
+    ///     path is
     ///     the working directory.
     ///   - directory: where a path without a leading slash starts.
     /// - Throws: noSuchFile, notDirectory, tooManyFilesInSystem, inputOutput.
-    public func lookUp(_ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>) throws(SystemError) -> Inode<P> {
+    public func lookUp(_ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>) throws(SystemError) -> Inode<
+        P
+    > {
         var walk = PathWalk()
         var place = try start(path, directory)
         while let name = walk.next(path) { place = try step(place.slot, name) }
         return place
     }
 
-    /// The directory that holds, or would hold, the last component of a path; and that component, which is put into `name`.
+    /// The directory that holds, or would hold, the last component of a path; and that component, which is put into
+    /// `name`.
     /// - Throws: noSuchFile if the path has no component, and as `lookUp`.
     func lookUpParent(
         _ path: borrowing Span<UInt8>, from directory: borrowing Inode<P>, name last: inout Name
@@ -48,8 +52,8 @@ extension FileSystem {
             guard found.number != 0 else { throw .noSuchFile }
             return try inodes.get(found.number)
         }
-        // A removed directory holds its parent's inode so that no other inode becomes its "..". A parent that is removed too has
-        // nothing to lead to: xv6's usertests wants it gone.
+        // A removed directory holds its parent's inode so that no other inode becomes its "..". A parent that is
+        // removed too has nothing to lead to: xv6's usertests wants it gone.
         if name == .dotDot {
             let hasLinks = try look(inode.slot) { $0.value.record.linkCount > 0 }
             guard hasLinks else { throw .noSuchFile }

@@ -2,7 +2,8 @@
 //
 // To host a file system, implement four small things:
 //   1. `BlockDevice`  – sets of 1024-byte block transfers, and a write barrier.
-//   2. `Monitor`      – a short lock with one wait queue. In the kernel: a spin lock with interrupts off, and a wait queue.
+//   2. `Monitor`      – a short lock with one wait queue. In the kernel: a spin lock with interrupts off, and a wait
+//     queue.
 //                       It is a handle: copies name the same lock (say, a struct around a pointer into a fixed table).
 //   3. `FileSystemPlatform` – the device, memory at start, monitors at start, and one line for the console.
 //   4. a `ByteSink` and a `ByteSource` (Transfer.swift) – copies to and from whoever calls, which may fail part-way.
@@ -12,9 +13,10 @@
 // Lock order, for the whole file system, outermost first:
 //   1. a log reservation (Log.begin … Log.end)       4. the allocation lock
 //   2. the unlink lock                               5. a pinned buffer (BlockCache.swift says how many)
-//   3. an inode (a directory before what it holds)   6. monitors: inode table, log, block cache, a lock's own; one at a time
-// A buffer of a file's or directory's own may be pinned when the allocation lock is taken, since no caller waits for it.
-// An `Inode` ends with none of these held.
+//   3. an inode (a directory before what it holds)   6. monitors: inode table, log, block cache, a lock's own; one at
+//     a time
+// A buffer of a file's or directory's own may be pinned when the allocation lock is taken, since no caller waits for
+// it. An `Inode` ends with none of these held.
 
 import Storage
 import SystemInterface
@@ -22,7 +24,8 @@ import SystemInterface
 /// Bytes of a block, the unit of everything on the disk.
 public let blockSize = 1024
 
-/// The memory of one block: `blockSize` bytes, aligned to 8, that stay where they are for ever. A copy names the same memory.
+/// The memory of one block: `blockSize` bytes, aligned to 8, that stay where they are for ever. A copy names the same
+/// memory.
 @safe @frozen
 public struct BlockMemory: @unchecked Sendable {
     /// For the device; what lies there belongs to the device while it transfers.
@@ -49,7 +52,9 @@ struct BlockRow: @unchecked Sendable {
 
     /// - Returns: nil without memory for so many blocks.
     init?(_ platform: some FileSystemPlatform, count: Int) {
-        guard let start = unsafe platform.allocate(byteCount: count * blockSize, alignment: blockSize) else { return nil }
+        guard let start = unsafe platform.allocate(byteCount: count * blockSize, alignment: blockSize) else {
+            return nil
+        }
         unsafe self.start = start
         self.count = count
         for index in 0..<count { self[index].withBytes { $0.clear() } }
@@ -80,8 +85,9 @@ public protocol BlockDevice {
     /// Size of the device in blocks; a partial block at the end does not count.
     var blockCount: UInt32 { get }
 
-    /// Reads the blocks `request(0)` … `request(count - 1)` and returns when all have arrived. The blocks are distinct, in
-    /// any order; neighbours should travel together. `request` is cheap and may be called more than once for an index.
+    /// Reads the blocks `request(0)` … `request(count - 1)` and returns when all have arrived. The blocks are distinct,
+    /// in any order; neighbours should travel together. `request` is cheap and may be called more than once for an
+    /// index.
     func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError)
 
     /// Writes as `read` reads, and returns when the device has taken all; only `flush` makes them durable.
@@ -92,8 +98,8 @@ public protocol BlockDevice {
     func flush() throws(SystemError)
 }
 
-/// A short lock with one wait queue: `acquire` … `release` around a few loads and stores, nothing in between may sleep except
-/// `wait`. A copy is the same monitor.
+/// A short lock with one wait queue: `acquire` … `release` around a few loads and stores, nothing in between may sleep
+/// except `wait`. A copy is the same monitor.
 public protocol Monitor {
     func acquire()
     func release()
@@ -111,12 +117,13 @@ public protocol FileSystemPlatform {
 
     var device: Device { get }
 
-    /// Memory for good, of any content; nil when there is none. The device can read and write it, so in the kernel it is
-    /// contiguous. Called from `mount` and `DiskCheck.run`, never later.
+    /// Memory for good, of any content; nil when there is none. The device can read and write it, so in the kernel it
+    /// is contiguous. Called from `mount` and `DiskCheck.run`, never later.
     @unsafe
     func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer?
 
-    /// A fresh monitor, for good; nil when there is none. Called from `mount` only: once an in-memory inode, and five more.
+    /// A fresh monitor, for good; nil when there is none. Called from `mount` only: once an in-memory inode, and five
+    /// more.
     func makeMonitor() -> Lock?
 
     /// Prints one line on the console; the text has no line end. Called with no monitor held.
@@ -127,7 +134,10 @@ extension FileSystemPlatform {
     /// A table of `count` copies of a value; nil without memory.
     func makeTable<T>(_ count: Int, _ value: T) -> Table<T>? {
         let stride = MemoryLayout<T>.stride
-        guard let memory = unsafe allocate(byteCount: stride * max(count, 1), alignment: max(MemoryLayout<T>.alignment, 8)) else { return nil }
+        guard
+            let memory = unsafe allocate(
+                byteCount: stride * max(count, 1), alignment: max(MemoryLayout<T>.alignment, 8))
+        else { return nil }
         // Fresh memory of the table's size, initialised before the table is handed out.
         let elements = unsafe memory.bindMemory(to: T.self, capacity: count)
         unsafe elements.initialize(repeating: value, count: count)
@@ -136,7 +146,10 @@ extension FileSystemPlatform {
 
     /// A value that stays as long as the platform's memory; nil without memory.
     func make<T: ~Copyable>(_ value: consuming T) -> Ref<T>? {
-        guard let memory = unsafe allocate(byteCount: MemoryLayout<T>.stride, alignment: max(MemoryLayout<T>.alignment, 8)) else { return nil }
+        guard
+            let memory = unsafe allocate(
+                byteCount: MemoryLayout<T>.stride, alignment: max(MemoryLayout<T>.alignment, 8))
+        else { return nil }
         let place = unsafe memory.bindMemory(to: T.self, capacity: 1)  // fresh memory of its size
         unsafe place.initialize(to: value)
         return unsafe Ref(unsafe: place)

@@ -4,13 +4,14 @@ import Storage
 import SystemInterface
 
 extension FileSystem {
-    /// Gives a use back: what the end of an `Inode` does. If it was the last and no link is left, the file is freed, in transactions of its
-    /// own. What cannot be freed for a disk error is freed at the next mount.
+    /// Gives a use back: what the end of an `Inode` does. If it was the last and no link is left, the file is freed, in
+    /// transactions of its own. What cannot be freed for a disk error is freed at the next mount.
     func release(_ inode: Int32) {
         var next: Int32? = inode
         while let index = next {
             next = nil
-            // Once freed, the number may at once be another caller's new file, and unlinked again before this lets go: hence the loop.
+            // Once freed, the number may at once be another caller's new file, and unlinked again before this lets go:
+            // hence the loop.
             while !inodes.release(index, unless: { slot in slot.isLoaded && slot.record.linkCount == 0 }) {
                 // No other caller has it or can find it: what follows is undisturbed.
                 var parent: Int32?

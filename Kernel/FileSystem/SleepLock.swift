@@ -1,6 +1,8 @@
-// Sleeping locks, built from a monitor: held while waiting for the disk or copying to a user, by one writer or many readers.
+// Sleeping locks, built from a monitor: held while waiting for the disk or copying to a user, by one writer or many
+// readers.
 //
-// A waiting writer holds new readers off, so that readers cannot starve it; therefore no caller takes one twice, not even to read.
+// A waiting writer holds new readers off, so that readers cannot starve it; therefore no caller takes one twice, not
+// even to read.
 
 /// What a sleeping lock knows.
 struct SleepLockState {

@@ -12,7 +12,8 @@ public protocol ByteSink {
 
 /// Where `FileSystem.write` gets bytes from: a cursor that moves on with each call.
 public protocol ByteSource {
-    /// Fills `destination` with the next bytes and returns how many there were; fewer than its count means a bad address.
+    /// Fills `destination` with the next bytes and returns how many there were; fewer than its count means a bad
+    /// address.
     mutating func give(_ destination: inout MutableRawSpan) -> Int
 }
 

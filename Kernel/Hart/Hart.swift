@@ -9,7 +9,8 @@ let maximumHarts = 8
 
 /// This hart's structure. Read anew after anything that may switch threads: a thread may come back on another hart.
 @inline(__always)
-var thisHart: Ref<hart> { unsafe Ref(unsafe: this_hart()) }  // tp holds its address from boot.S on, and it stays for ever
+// tp holds its address from boot.S on, and it stays for ever
+var thisHart: Ref<hart> { unsafe Ref(unsafe: this_hart()) }
 
 enum Harts {
     private static let table = BootTable<hart>()

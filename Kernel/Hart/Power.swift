@@ -5,14 +5,15 @@ import Machine
 import Synchronization
 
 enum Power {
-    /// Where the SiFive test device of QEMU's machine is seen: it takes an exit code to the host. 0 where the device tree names none.
+    /// Where the SiFive test device of QEMU's machine is seen: it takes an exit code to the host. 0 where the device
+    /// tree names none.
     private static let testDevice = Atomic<UInt>(0)
 
     /// Takes the test device over. Once, during start-up.
     static func start(_ registers: MappedRegisters) { testDevice.store(registers.base, ordering: .relaxed) }
 
-    /// Powers off, or sleeps for ever where that cannot be done. `code` reaches the host as QEMU's exit status where there is a test device;
-    /// otherwise firmware learns whether it is 0.
+    /// Powers off, or sleeps for ever where that cannot be done. `code` reaches the host as QEMU's exit status where
+    /// there is a test device; otherwise firmware learns whether it is 0.
     static func off(code: Int32) -> Never {
         let device = testDevice.load(ordering: .relaxed)
         if device != 0 {

@@ -1,4 +1,4 @@
-// What the kernel tells of devices and buses. All records are plain 64-bit words.
+// Records about devices and buses. All of them are plain 64-bit words.
 
 /// Where a device is, in one word: bus in bits 0–3, interrupt source 4–15, first port 16–31, unit 32–63.
 public struct DeviceSpot: Sendable, Equatable {
@@ -75,7 +75,9 @@ public struct PCIReport: Sendable, BitwiseCopyable {
         get {
             guard index >= 0, index < 6 else { return Base(kind: 0, isPrefetchable: false, address: 0, byteCount: 0) }
             let word = bases[2 * index]
-            return Base(kind: UInt8(word & 3), isPrefetchable: word & 4 != 0, address: bases[2 * index + 1], byteCount: word >> 8)
+            return Base(
+                kind: UInt8(word & 3), isPrefetchable: word & 4 != 0, address: bases[2 * index + 1],
+                byteCount: word >> 8)
         }
         set {
             guard index >= 0, index < 6 else { return }

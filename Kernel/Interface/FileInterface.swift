@@ -20,7 +20,7 @@ public enum FileType: Int16, Sendable {
     case free = 0, directory = 1, file = 2, device = 3
 }
 
-/// What fstat tells. `encode` writes the 24 bytes that user programs read, little-endian:
+/// What fstat stores: 24 bytes, little-endian:
 /// dev i32 @0, ino u32 @4, type i16 @8, nlink i16 @10, size u64 @16.
 public struct FileStatus: Sendable, Equatable {
     public static let encodedSize = 24

@@ -1,6 +1,6 @@
 // What the dhcp_request system call fills in.
 
-/// How an interface came by its address, or is about to. 192 bytes.
+/// The state of an interface's address and lease. 192 bytes.
 public struct LeaseReport: Sendable, BitwiseCopyable {
     var stateNumber: UInt8 = 0
     /// Of the interface's address: 0 to 32.

@@ -202,7 +202,7 @@ public struct PacketReport: Sendable, BitwiseCopyable {
     public var free: UInt64 = 0
     /// The fewest that ever were free.
     public var lowWater: UInt64 = 0
-    /// How often a packet was wanted and none was free.
+    /// Requests for a packet when none was free.
     public var failures: UInt64 = 0
 
     public init() {}

@@ -1,11 +1,11 @@
-// What the socket calls agree on, beside addresses (NetworkAddress.swift).
+// Kinds, options and events of sockets; addresses are in NetworkAddress.swift.
 
 /// What a socket carries; the argument of socket.
 public enum SocketKind: Int32, Sendable {
     /// UDP datagrams.
     case datagram = 0
     /// Copies of all frames that come and go: each read gives 16 bytes (time since boot in nanoseconds, 8 bytes; the
-    /// frame's length, 4; the interface's number, 1, 255 for the loopback; 1 when it was sent by us, 1; two zeros;
+    /// frame's length, 4; the interface's number, 1, 255 for the loopback; 1 when this machine sent it, 1; two zeros;
     /// little-endian) and the frame.
     case capture = 1
 }

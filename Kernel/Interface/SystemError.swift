@@ -1,5 +1,5 @@
-// The error numbers that cross the system-call border: -1 in a0 and one of these in a1 (Documentation/ABI.md is the contract).
-// Numbers and names are POSIX's as Linux numbers them, so that a reader knows them already.
+// The error numbers that cross the system-call border: -1 in a0 and one of these in a1 (Documentation/ABI.md is the
+// contract). Numbers and names are POSIX's as Linux numbers them, so that a reader knows them already.
 
 /// Why a system call failed. Thrown (typed) inside the kernel and the file system, and again in user programs.
 @frozen

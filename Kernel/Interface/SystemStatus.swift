@@ -1,7 +1,8 @@
-// What the kernel tells of itself: the calls `resources` and `processes`. Both structures are plain 64-bit words.
+// The kernel's counts and its processes: the records of the calls `resources` and `processes`. Both structures are
+// plain 64-bit words.
 
-/// What there is and what of it is free. Exact when nothing else runs meanwhile: then each count comes back to what it was
-/// before any load.
+/// What there is and what of it is free. Exact when nothing else runs meanwhile: then each count comes back to what it
+/// was before any load.
 public struct SystemResources: Sendable, BitwiseCopyable {
     /// Pages of 4096 bytes that the kernel manages, and those that are free.
     public var pages: UInt64 = 0
@@ -12,7 +13,7 @@ public struct SystemResources: Sendable, BitwiseCopyable {
     /// Inodes of the disk, and those that are free.
     public var inodes: UInt64 = 0
     public var freeInodes: UInt64 = 0
-    /// Inodes in memory that somebody uses: as an open file, as a working directory.
+    /// Inodes in memory that are in use: as an open file or a working directory.
     public var inodesInUse: UInt64 = 0
     /// Of the 100 open files of the system.
     public var openFiles: UInt64 = 0
@@ -23,15 +24,15 @@ public struct SystemResources: Sendable, BitwiseCopyable {
     public init() {}
 }
 
-/// What a process does at the moment.
+/// The state of a process.
 public enum ProcessState: UInt8, Sendable {
     /// Being made.
     case new = 0
     case running, sleeping, runnable, zombie
 }
 
-/// One process, as `processes` tells of it. 40 bytes: pid | parent << 32; state | killed << 8 | hart << 16 | open files << 24 | stack << 32;
-/// bytes of memory; the name, 16 bytes with at least one NUL.
+/// One process, as `processes` reports it. 40 bytes: pid | parent << 32; state | killed << 8 | hart << 16 | open files
+/// << 24 | stack << 32; bytes of memory; the name, 16 bytes with at least one NUL.
 public struct ProcessRecord: Sendable, BitwiseCopyable {
     public static let size = 40
 
@@ -45,11 +46,13 @@ public struct ProcessRecord: Sendable, BitwiseCopyable {
     public init() {}
 
     public init(
-        pid: Int32, parent: Int32, state: ProcessState, isKilled: Bool, hart: Int, openFiles: Int, memory: UInt64, stack: UInt,
+        pid: Int32, parent: Int32, state: ProcessState, isKilled: Bool, hart: Int, openFiles: Int, memory: UInt64,
+        stack: UInt,
         name: (UInt64, UInt64)
     ) {
         family = UInt64(UInt32(bitPattern: pid)) | UInt64(UInt32(bitPattern: parent)) << 32
-        condition = UInt64(state.rawValue) | (isKilled ? 1 << 8 : 0) | UInt64(UInt8(truncatingIfNeeded: hart)) << 16
+        condition =
+            UInt64(state.rawValue) | (isKilled ? 1 << 8 : 0) | UInt64(UInt8(truncatingIfNeeded: hart)) << 16
             | UInt64(UInt8(truncatingIfNeeded: openFiles)) << 24
             | UInt64(UInt32(truncatingIfNeeded: stack)) << 32
         self.memory = memory
@@ -66,7 +69,7 @@ public struct ProcessRecord: Sendable, BitwiseCopyable {
     public var hart: UInt8 { UInt8(truncatingIfNeeded: condition >> 16) }
     /// Descriptors in use.
     public var openFiles: UInt8 { UInt8(truncatingIfNeeded: condition >> 24) }
-    /// The most bytes that its kernel stack ever held, it or whoever had its place before.
+    /// The most bytes that its kernel stack ever held, by it or by processes that had its place before.
     public var stack: UInt32 { UInt32(truncatingIfNeeded: condition >> 32) }
     /// Byte `index`, 0 to 15, of the name.
     public func nameByte(_ index: Int) -> UInt8 {

@@ -1,8 +1,9 @@
-// What goes out through the UART: a ring of bytes, filled by the kernel's messages, by echo and by programs, emptied by the UART's interrupt.
+// What goes out through the UART: a ring of bytes, filled by the kernel's messages, by echo and by programs, emptied by
+// the UART's interrupt.
 //
-// Nothing here waits. A program that finds the ring full sleeps (Kernel/Console); a message of the kernel's that finds no room is dropped
-// and counted, and stays readable in the log (KernelLog.swift). Only a panic, and the last words before the power goes off, wait for the
-// UART, and not for ever.
+// Nothing here waits. A program that finds the ring full sleeps (Kernel/Console); a message of the kernel's that finds
+// no room is dropped and counted, and stays readable in the log (KernelLog.swift). Only a panic, and the last words
+// before the power goes off, wait for the UART, and not for ever.
 
 import Drivers
 import Machine
@@ -107,7 +108,9 @@ enum ConsoleOutput {
     @inline(never)
     static func put(_ message: KernelMessage) {
         _ = withRing { ring in
-            if ring.dropped > 0, ring.put("[\(ring.dropped) messages dropped: dmesg has the last ones]\n") { ring.dropped = 0 }
+            if ring.dropped > 0, ring.put("[\(ring.dropped) messages dropped: dmesg has the last ones]\n") {
+                ring.dropped = 0
+            }
             if !ring.put(message) { ring.dropped += 1 }
             ring.pump()
         }

@@ -1,4 +1,5 @@
-// The kernel's messages: each goes into a ring of the last ones, which `dmesg` reads, and to the console. Neither waits.
+// The kernel's messages: each goes into a ring of the last ones, which `dmesg` reads, and to the console. Neither
+// waits.
 
 import Machine
 import Storage

@@ -1,4 +1,5 @@
-// The text of a kernel message: kprint("text \(number) \(hex: address)\n") puts it together in a fixed buffer, without a heap.
+// The text of a kernel message: kprint("text \(number) \(hex: address)\n") puts it together in a fixed buffer, without
+// a heap.
 
 import Machine
 import Storage

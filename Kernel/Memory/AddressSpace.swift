@@ -1,8 +1,8 @@
 // A process's memory: its page table, its break, and what a page that is not there means.
 //
-// Pages below the break are mapped at once (exec, eager sbrk) or on first touch (lazy sbrk). fork shares all of them; a store
-// to a shared page gets a copy. The table belongs to one thread, which runs on one hart at a time and flushes what it changes;
-// a hart that takes the thread over flushes everything.
+// Pages below the break are mapped at once (exec, eager sbrk) or on first touch (lazy sbrk). fork shares all of them; a
+// store to a shared page gets a copy. The table belongs to one thread, which runs on one hart at a time and flushes
+// what it changes; a hart that takes the thread over flushes everything.
 
 import Machine
 import Storage
@@ -101,8 +101,8 @@ struct AddressSpace: ~Copyable {
         unmap(from: pageCeiling(size), to: pageCeiling(old))
     }
 
-    /// Gives back the pages of a range, and the tables that it fills whole. In this order: no translation of a page is left when the
-    /// page becomes free.
+    /// Gives back the pages of a range, and the tables that it fills whole. In this order: no translation of a page is
+    /// left when the page becomes free.
     private mutating func unmap(from start: UInt, to end: UInt) {
         forEachPiece(from: start, to: end) { entry, _ in entry.value.rawValue &= ~PageTableEntry.valid }
         flush_all_pages()
@@ -121,8 +121,8 @@ struct AddressSpace: ~Copyable {
         precondition(pageCount >= 0, "an address space gave back more pages than it had")
     }
 
-    /// Calls `body` with the entries that a range fills whole, the largest ones, and their levels. What is absent is skipped, table by
-    /// table: a sparse heap of 256 GiB is quick to shrink.
+    /// Calls `body` with the entries that a range fills whole, the largest ones, and their levels. What is absent is
+    /// skipped, table by table: a sparse heap of 256 GiB is quick to shrink.
     @inline(__always)
     private func forEachPiece(from start: UInt, to end: UInt, _ body: (Ref<PageTableEntry>, Int) -> Void) {
         var address = start
@@ -144,8 +144,8 @@ struct AddressSpace: ~Copyable {
 
     // MARK: Faults
 
-    /// Serves a fault at a user address: a lazy page is mapped, a shared one copied. Throws when the access is not allowed
-    /// (badAddress) or memory is exhausted (noMemory).
+    /// Serves a fault at a user address: a lazy page is mapped, a shared one copied. Throws when the access is not
+    /// allowed (badAddress) or memory is exhausted (noMemory).
     mutating func serveFault(at address: UInt, _ access: Access) throws(SystemError) {
         guard address < userLimit else { throw .badAddress }
         let page = pageFloor(address)
@@ -183,10 +183,12 @@ struct AddressSpace: ~Copyable {
 
     // MARK: fork
 
-    /// A copy that shares every page; the writable ones become copy-on-write on both sides. `self` is the running space.
+    /// A copy that shares every page; the writable ones become copy-on-write on both sides. `self` is the running
+    /// space.
     func fork() throws(SystemError) -> AddressSpace {
         var child = try AddressSpace()
-        // Also when there is no memory for the rest: the pages that were shared until then have lost their right to be written.
+        // Also when there is no memory for the rest: the pages that were shared until then have lost their right to be
+        // written.
         defer { flush_all_pages() }
         child.size = size
         child.guardPage = guardPage
@@ -195,7 +197,8 @@ struct AddressSpace: ~Copyable {
         return child
     }
 
-    /// Shares what hangs below a table, of the root the lower half. On failure what was shared hangs below `copy` and goes with the child.
+    /// Shares what hangs below a table, of the root the lower half. On failure what was shared hangs below `copy` and
+    /// goes with the child.
     private static func share(_ table: PageTable, with copy: PageTable, level: Int) throws(SystemError) {
         let copies = copy.entries
         try table.forEachValid(to: PageTable.userEntries(level: level)) { (from, index) throws(SystemError) in

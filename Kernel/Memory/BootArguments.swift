@@ -1,4 +1,5 @@
-// The boot arguments (QEMU's -append), word by word: the kernel looks at some, and /init gets all of them as its arguments.
+// The boot arguments (QEMU's -append), word by word: the kernel looks at some, and /init gets all of them as its
+// arguments.
 
 import Storage
 
@@ -13,7 +14,10 @@ enum BootArguments {
     static func bytes() -> RawSpan {
         guard text.count > 0 else { return RawSpan() }
         // The table stays for ever.
-        return unsafe _overrideLifetime(RawSpan(_unsafeStart: UnsafeRawPointer(bitPattern: text.ref(0).bits).unsafelyUnwrapped, byteCount: text.count), copying: ())
+        return unsafe _overrideLifetime(
+            RawSpan(
+                _unsafeStart: UnsafeRawPointer(bitPattern: text.ref(0).bits).unsafelyUnwrapped, byteCount: text.count),
+            copying: ())
     }
 
     /// Calls `body` with each word: what stands between spaces.

@@ -15,7 +15,8 @@ enum BootMemory {
         end.store(piece.upperBound, ordering: .relaxed)
     }
 
-    /// Cleared memory of so many bytes, aligned to 16, or to a page where it takes one or more. Only during start-up: there is one hart.
+    /// Cleared memory of so many bytes, aligned to 16, or to a page where it takes one or more. Only during start-up:
+    /// there is one hart.
     static func allocate(bytes: Int) -> UnsafeMutableRawPointer {
         let size = (UInt(bitPattern: max(bytes, 1)) + 15) & ~15
         if size > end.load(ordering: .relaxed) - next.load(ordering: .relaxed) {
@@ -27,7 +28,8 @@ enum BootMemory {
         }
         let address = next.load(ordering: .relaxed)
         next.store(address + size, ordering: .relaxed)
-        return unsafe UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped  // inside the piece, which is not at 0
+        // inside the piece, which is not at 0
+        return unsafe UnsafeMutableRawPointer(bitPattern: address).unsafelyUnwrapped
     }
 
     /// A value that stays for ever.
@@ -41,7 +43,8 @@ enum BootMemory {
     /// A table of `count` values that stays for ever.
     static func makeTable<Value: ~Copyable>(_ count: Int, _ value: (Int) -> Value) -> Table<Value> {
         // Fresh memory for all values, each initialised before the table is handed out.
-        let place = unsafe allocate(bytes: MemoryLayout<Value>.stride * count).bindMemory(to: Value.self, capacity: max(count, 1))
+        let place = unsafe allocate(bytes: MemoryLayout<Value>.stride * count).bindMemory(
+            to: Value.self, capacity: max(count, 1))
         for index in 0..<count { unsafe (place + index).initialize(to: value(index)) }
         return unsafe Table(unsafe: place, count: count)
     }

@@ -11,7 +11,9 @@ struct KernelDMA: AmbientDMA {
     }
 
     @inline(__always)
-    func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64 { UInt64(PhysicalAddress(directMapped: UInt(bitPattern: pointer)).rawValue) }
+    func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64 {
+        UInt64(PhysicalAddress(directMapped: UInt(bitPattern: pointer)).rawValue)
+    }
 
     @inline(__always)
     func orderAll() { fence_io() }

@@ -1,5 +1,5 @@
-// The kernel's own address space: the upper half of every other one. Built once, before the second hart starts; after that no
-// entry changes, so no translation that a hart has cached is ever stale.
+// The kernel's own address space: the upper half of every other one. Built once, before the second hart starts; after
+// that no entry changes, so no translation that a hart has cached is ever stale.
 //
 // No page is both writable and executable: text is read and execute, constants read, everything else read and write.
 

@@ -1,5 +1,6 @@
-// Kernel stacks: one a thread, one an idle hart, one a hart for the report of an overflow. Each fills the upper half of a
-// 32 KiB slot; the lower half is a hole, so an overflow traps instead of writing over a neighbour. trap.S relies on the shape.
+// Kernel stacks: one a thread, one an idle hart, one a hart for the report of an overflow. Each fills the upper half of
+// a 32 KiB slot; the lower half is a hole, so an overflow traps instead of writing over a neighbour. trap.S relies on
+// the shape.
 
 import Machine
 import Storage

@@ -1,7 +1,8 @@
 // Where things are: addresses, page sizes, and the two halves of every address space.
 //
 //   0 … userLimit                           the user's
-//   kernelBase + physical address           all memory and devices, for the kernel (the direct map; the kernel image in it)
+//   kernelBase + physical address           all memory and devices, for the kernel (the direct map; the kernel image
+//     in it)
 //   stackRegion …                           kernel stacks, each with a hole below it
 //
 // The upper half is the same in every address space; its pages are global.
@@ -15,7 +16,8 @@ let megapageSize: UInt = 2 << 20
 /// virtual = physical + kernelBase in the direct map. Linker/kernel.ld has the same number.
 let kernelBase: UInt = 0xffff_ffc0_0000_0000
 
-/// Where the kernel stacks begin: the upper half of the upper half, so the direct map reaches 128 GiB of physical addresses.
+/// Where the kernel stacks begin: the upper half of the upper half, so the direct map reaches 128 GiB of physical
+/// addresses.
 let stackRegion: UInt = 0xffff_ffe0_0000_0000
 let directMapLimit: UInt = stackRegion - kernelBase
 
@@ -31,12 +33,15 @@ struct PhysicalAddress: Equatable {
     /// Where the kernel sees it: in the direct map.
     var virtual: UInt { rawValue &+ kernelBase }
     /// The same as a pointer; what lies there, and for how long, is the caller's to know.
-    var pointer: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(bitPattern: virtual).unsafelyUnwrapped }  // never 0
+    // never 0
+    var pointer: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(bitPattern: virtual).unsafelyUnwrapped }
 
     /// The physical address behind a pointer into the direct map (not a kernel stack, not user memory).
     init(directMapped address: UInt) { self.rawValue = address &- kernelBase }
 
-    static func + (address: PhysicalAddress, offset: UInt) -> PhysicalAddress { PhysicalAddress(address.rawValue &+ offset) }
+    static func + (address: PhysicalAddress, offset: UInt) -> PhysicalAddress {
+        PhysicalAddress(address.rawValue &+ offset)
+    }
 }
 
 /// Rounds down or up to a whole page. Rounding up wraps at the end of the address space: check before.

@@ -30,7 +30,8 @@ struct Page: ~Copyable {
         @_lifetime(&self)
         mutating get {
             // The page is this value's, and nothing else refers to it.
-            unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: address.pointer, byteCount: Int(pageSize)), mutating: &self)
+            unsafe _overrideLifetime(
+                MutableRawSpan(_unsafeStart: address.pointer, byteCount: Int(pageSize)), mutating: &self)
         }
     }
 
@@ -47,5 +48,7 @@ struct Page: ~Copyable {
     }
 
     /// Copies a part of the page to user memory; returns how many bytes were copied.
-    func copyOut(_ range: Range<Int>, to destination: UserAddress) -> Int { destination.copyOut(bytes.extracting(range)) }
+    func copyOut(_ range: Range<Int>, to destination: UserAddress) -> Int {
+        destination.copyOut(bytes.extracting(range))
+    }
 }

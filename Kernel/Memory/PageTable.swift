@@ -1,4 +1,5 @@
-// Sv39 page tables (RISC-V privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System"): entries and the walk.
+// Sv39 page tables (RISC-V privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System"): entries and the
+// walk.
 
 import Storage
 
@@ -42,8 +43,8 @@ struct PageTable {
     /// How many entries of a table of this level map user memory: the root's upper half is the kernel's.
     static func userEntries(level: Int) -> Int { level == 2 ? 256 : 512 }
 
-    /// Calls `body` with each valid entry from index `start` up to `end`, multiples of 8 both. Tables are nearly empty: eight entries
-    /// are looked at at a time.
+    /// Calls `body` with each valid entry from index `start` up to `end`, multiples of 8 both. Tables are nearly empty:
+    /// eight entries are looked at at a time.
     @inline(__always)  // fork and exit spend most of their time here: the body is part of the loop
     func forEachValid<Failure: Error>(
         from start: Int = 0, to end: Int = 512, _ body: (Ref<PageTableEntry>, Int) throws(Failure) -> Void
@@ -51,8 +52,12 @@ struct PageTable {
         let entries = entries
         var index = start
         while index < end {
-            let low = entries[index].rawValue | entries[index + 1].rawValue | entries[index + 2].rawValue | entries[index + 3].rawValue
-            let high = entries[index + 4].rawValue | entries[index + 5].rawValue | entries[index + 6].rawValue | entries[index + 7].rawValue
+            let low =
+                entries[index].rawValue | entries[index + 1].rawValue | entries[index + 2].rawValue
+                | entries[index + 3].rawValue
+            let high =
+                entries[index + 4].rawValue | entries[index + 5].rawValue | entries[index + 6].rawValue
+                | entries[index + 7].rawValue
             if (low | high) & PageTableEntry.valid != 0 {
                 var each = index
                 while each < index + 8 {
@@ -67,7 +72,8 @@ struct PageTable {
     /// The index into the table of a level (2: root) for an address.
     static func index(_ address: UInt, level: Int) -> Int { Int(address >> (12 + 9 * UInt(level)) & 511) }
 
-    /// The entry that maps the 4 KiB page at `address`, or would; nil if a table on the way is absent (or a larger leaf).
+    /// The entry that maps the 4 KiB page at `address`, or would; nil if a table on the way is absent (or a larger
+    /// leaf).
     func entry(for address: UInt) -> Ref<PageTableEntry>? {
         var table = self
         var level = 2

@@ -1,8 +1,9 @@
 // Physical pages: how many references each has, and which are free.
 //
-// A page is taken from this hart's magazine, refilled from the common list, refilled from memory never used so far. When all
-// are empty, the other harts' magazines are searched: the last free page is found, wherever it is. Each page has a reference
-// count (32 bits; a page is shared by at most one page table a process, so it cannot overflow); the last release frees it.
+// A page is taken from this hart's magazine, refilled from the common list, refilled from memory never used so far.
+// When all are empty, the other harts' magazines are searched: the last free page is found, wherever it is. Each page
+// has a reference count (32 bits; a page is shared by at most one page table a process, so it cannot overflow); the
+// last release frees it.
 
 import Machine
 import Storage
@@ -50,8 +51,8 @@ private struct CommonPages {
 }
 
 enum Pages {
-    /// Free pages that are left to the kernel, init and its shell: ordinary processes are refused the last ones, so that the machine can
-    /// still be operated when they have taken the rest.
+    /// Free pages that are left to the kernel, init and its shell: ordinary processes are refused the last ones, so
+    /// that the machine can still be operated when they have taken the rest.
     static let reserve = 128
     /// Pages that a hart keeps at hand: so many at most, and so many moved at a time.
     private static let magazineSize = 64
@@ -68,8 +69,8 @@ enum Pages {
         SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine),
     ]
 
-    /// Takes over the RAM from `start` to `end` (physical; whole pages), which is mapped. The table of pages and the first boot memory are
-    /// cut from it.
+    /// Takes over the RAM from `start` to `end` (physical; whole pages), which is mapped. The table of pages and the
+    /// first boot memory are cut from it.
     static func start(from start: PhysicalAddress, to end: PhysicalAddress) {
         let total = Int((end.rawValue - start.rawValue) / pageSize)
         let infoPages = pageCeiling(UInt(total * MemoryLayout<PageInfo>.stride)) / pageSize
@@ -89,8 +90,8 @@ enum Pages {
     /// Pages of RAM that the kernel manages.
     static var total: Int { info.count }
 
-    /// Cleared memory of `bytes`, whole pages in one piece, for tables and devices that stay for ever. Only during start-up:
-    /// it comes from memory never used so far. Nil when there is not so much.
+    /// Cleared memory of `bytes`, whole pages in one piece, for tables and devices that stay for ever. Only during
+    /// start-up: it comes from memory never used so far. Nil when there is not so much.
     static func allocateContiguous(bytes: Int) -> PhysicalAddress? {
         let pages = UInt32((UInt(bytes) + pageSize - 1) / pageSize)
         let first: UInt32? = common.withLock { common in
@@ -107,7 +108,8 @@ enum Pages {
         return address(of: first)
     }
 
-    /// A page with one reference and unknown contents, which the caller releases; nil when memory is exhausted. `Page` does so by itself.
+    /// A page with one reference and unknown contents, which the caller releases; nil when memory is exhausted. `Page`
+    /// does so by itself.
     static func allocate() -> PhysicalAddress? {
         // A page that was promised is in some list, or on its way from one to another.
         let left = unclaimed.wrappingSubtract(1, ordering: .relaxed).newValue
@@ -118,7 +120,9 @@ enum Pages {
         var taken = takeFromMagazine()
         while taken == nil { taken = stealFromMagazines() ?? takeFromMagazine() }
         guard let index = taken else { return nil }
-        if info[Int(index)].references.exchange(1, ordering: .relaxed) != 0 { panic("a page in use was in the list of free pages") }
+        if info[Int(index)].references.exchange(1, ordering: .relaxed) != 0 {
+            panic("a page in use was in the list of free pages")
+        }
         return address(of: index)
     }
 

@@ -1,5 +1,5 @@
-// Copies between the kernel and the running process's memory. The range is checked, a page that is not there yet is served like
-// any other fault (also under a lock), and a bad address ends the copy with an error, never with a trap.
+// Copies between the kernel and the running process's memory. The range is checked, a page that is not there yet is
+// served like any other fault (also under a lock), and a bad address ends the copy with an error, never with a trap.
 
 import Machine
 import SystemInterface
@@ -22,12 +22,14 @@ struct UserAddress {
 
     /// Copies bytes here; returns how many were copied before the first byte that could not be.
     func copyOut(_ source: RawSpan) -> Int {
-        unsafe source.withUnsafeBytes { copyOut(from: UInt(bitPattern: $0.baseAddress), count: $0.count) }  // the span's own bytes
+        // the span's own bytes
+        unsafe source.withUnsafeBytes { copyOut(from: UInt(bitPattern: $0.baseAddress), count: $0.count) }
     }
 
     /// Fills `destination` from here; returns how many bytes were copied.
     func copyIn(to destination: inout MutableRawSpan) -> Int {
-        unsafe destination.withUnsafeMutableBytes { copyIn(to: UInt(bitPattern: $0.baseAddress), count: $0.count) }  // the span's own bytes
+        // the span's own bytes
+        unsafe destination.withUnsafeMutableBytes { copyIn(to: UInt(bitPattern: $0.baseAddress), count: $0.count) }
     }
 
     @inline(never)
@@ -59,7 +61,10 @@ struct UserAddress {
     /// Copies all of a flat record out.
     /// - Throws: badAddress.
     func store<T: BitwiseCopyable>(_ value: T) throws(SystemError) {
-        let copied = unsafe withUnsafeBytes(of: value) { copyOut(from: UInt(bitPattern: $0.baseAddress), count: $0.count) }  // the value's own bytes
+        // the value's own bytes
+        let copied = unsafe withUnsafeBytes(of: value) {
+            copyOut(from: UInt(bitPattern: $0.baseAddress), count: $0.count)
+        }
         guard copied == MemoryLayout<T>.size else { throw .badAddress }
     }
 
@@ -70,7 +75,8 @@ struct UserAddress {
         let reach = reach(limit)
         guard reach > 0 else { throw .badAddress }
         let length = unsafe destination.withUnsafeMutableBytes {
-            copy_user_string(UInt64(UInt(bitPattern: $0.baseAddress)), UInt64(rawValue), UInt64(reach))  // reach is at most the span's count
+            // reach is at most the span's count
+            copy_user_string(UInt64(UInt(bitPattern: $0.baseAddress)), UInt64(rawValue), UInt64(reach))
         }
         guard length >= 0 else { throw .badAddress }
         guard length < reach else { throw reach < limit ? .badAddress : .nameTooLong }

@@ -52,7 +52,8 @@ struct ArgumentStack {
         let count = count
         Pages.withBytes(of: page) { page in
             for index in 0...count {
-                page.storeBytes(of: index < count ? pointers[index] : 0, toByteOffset: offset + index * 8, as: UInt64.self)
+                page.storeBytes(
+                    of: index < count ? pointers[index] : 0, toByteOffset: offset + index * 8, as: UInt64.self)
             }
         }
         return top

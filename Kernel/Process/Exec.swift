@@ -1,5 +1,5 @@
-// exec: a new program in an old process (Documentation/ABI.md, section "exec"). Everything is built aside; only when it is complete does it
-// take the old program's place, so a failed exec leaves the caller as it was.
+// exec: a new program in an old process (Documentation/ABI.md, section "exec"). Everything is built aside; only when it
+// is complete does it take the old program's place, so a failed exec leaves the caller as it was.
 
 import FileSystem
 import Machine
@@ -50,7 +50,9 @@ enum Exec {
         _ path: borrowing Span<UInt8>, _ pushArguments: (inout ArgumentStack) throws(SystemError) -> Void
     ) throws(SystemError) -> Int {
         let process = current
-        let inode = try process.withWorkingDirectory { (directory) throws(SystemError) in try FileStore.system.lookUp(path, from: directory) }
+        let inode = try process.withWorkingDirectory { (directory) throws(SystemError) in
+            try FileStore.system.lookUp(path, from: directory)
+        }
         var space = try AddressSpace()
         let entry = try ELFLoader.load(inode, into: &space)
         var stack = try makeStack(in: &space)

@@ -49,7 +49,9 @@ enum ExitAndWait {
 
     private static func pause(seconds: UInt64) {
         do throws(SystemError) {
-            _ = try WaitQueue().wait(until: Clock.ticks(nanosecondsFromNow: seconds * 1_000_000_000)) { () throws(SystemError) -> Bool? in nil }
+            _ = try WaitQueue().wait(until: Clock.ticks(nanosecondsFromNow: seconds * 1_000_000_000)) {
+                () throws(SystemError) -> Bool? in nil
+            }
         } catch {}  // the time has passed
     }
 

@@ -18,7 +18,7 @@ enum Fork {
                 try Exec.startInit()
             } catch {
                 kprint("cannot execute /init: \(error.message)\n")
-                panic("the disk holds no /init that runs: `make fs-reset` makes a fresh one")
+                panic("the disk holds no /init that runs: mkfs --list on the host shows what its image holds")
             }
         }
         Family.tree.start(FamilyTree(initProcess: slot.process))
@@ -59,8 +59,8 @@ enum Fork {
         child.noteMemory()
     }
 
-    /// A slot for a child. If all are taken, orphans that ended give theirs: init would free them when it gets a hart, which a
-    /// busy host may put off for the time of a hundred forks.
+    /// A slot for a child. If all are taken, orphans that ended give theirs: init would free them when it gets a hart,
+    /// which a busy host may put off for the time of a hundred forks.
     private static func takeSlot(group: Int32) -> ProcessSlot? {
         while true {
             if let slot = ProcessTable.take(group: group) { return slot }

@@ -6,13 +6,14 @@ import Synchronization
 import SystemInterface
 
 enum Kill {
-    /// Marks a process to end at its next return to user mode, and wakes it if it sleeps. The first process cannot be killed:
-    /// without it the system ends.
+    /// Marks a process to end at its next return to user mode, and wakes it if it sleeps. The first process cannot be
+    /// killed: without it the system ends.
     /// - Throws: notPermitted; noSuchProcess.
     static func kill(_ pid: Int32) throws(SystemError) {
         guard pid != Family.tree.withLock({ $0.initProcess.pid }) else { throw .notPermitted }
         guard let process = ProcessTable.markKilled(pid) else { throw .noSuchProcess }
-        // A thread that is about to sleep looks for the mark after it has said so: it sees the mark, or this sees it asleep.
+        // A thread that is about to sleep looks for the mark after it has said so: it sees the mark, or this sees it
+        // asleep.
         atomicMemoryFence(ordering: .sequentiallyConsistent)
         Scheduler.wake(process.value.thread)
     }

@@ -1,4 +1,5 @@
-// How many lines a program can make the kernel print: a burst, then a few a second, so that it cannot fill the console and the log.
+// How many lines a program can make the kernel print: a burst, then a few a second, so that it cannot fill the console
+// and the log.
 
 import Storage
 

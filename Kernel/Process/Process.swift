@@ -1,5 +1,5 @@
-// A user process: its thread, its family, its memory and its files. The table of 64 slots is made at start and never grows
-// (ProcessTable.swift).
+// A user process: its thread, its family, its memory and its files. The table of 64 slots is made at start and never
+// grows (ProcessTable.swift).
 
 import FileSystem
 import Machine

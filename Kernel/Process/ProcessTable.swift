@@ -43,8 +43,8 @@ enum ProcessTable {
 
     static var freeCount: Int { freeSlotCount.load(ordering: .relaxed) }
 
-    /// A slot with a fresh pid, a fresh context and nothing else; nil when all are taken. Its thread's state stays `unused` until it is
-    /// started.
+    /// A slot with a fresh pid, a fresh context and nothing else; nil when all are taken. Its thread's state stays
+    /// `unused` until it is started.
     static func take(group: Int32) -> ProcessSlot? {
         let process: ProcessRef? = freeSlots.withLock { free in
             guard let process = free.removeFirst() else { return nil }
@@ -87,8 +87,8 @@ enum ProcessTable {
         freeSlotCount.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// Marks the process with this pid as killed and returns it; nil if there is none. A zombie counts, as in xv6. Under the lock that gives
-    /// pids out, so the mark cannot hit the next owner of the slot.
+    /// Marks the process with this pid as killed and returns it; nil if there is none. A zombie counts, as in xv6.
+    /// Under the lock that gives pids out, so the mark cannot hit the next owner of the slot.
     static func markKilled(_ pid: Int32) -> ProcessRef? {
         guard pid > 0 else { return nil }
         return freeSlots.withLock { _ in
@@ -99,13 +99,15 @@ enum ProcessTable {
         }
     }
 
-    /// Marks every process of a group but `spared` as killed, and wakes it. Under the same lock as `take`: a process that is being
-    /// made is either in its group already, or its parent is marked before it looks.
+    /// Marks every process of a group but `spared` as killed, and wakes it. Under the same lock as `take`: a process
+    /// that is being made is either in its group already, or its parent is marked before it looks.
     static func killGroup(_ group: Int32, sparing spared: ProcessRef?) {
         freeSlots.withLock { _ in
             for index in 0..<slots.count {
                 let process = slots.ref(index)
-                if process.pid != 0, process.value.group.load(ordering: .relaxed) == group, process != spared { process.markKilled() }
+                if process.pid != 0, process.value.group.load(ordering: .relaxed) == group, process != spared {
+                    process.markKilled()
+                }
             }
         }
         atomicMemoryFence(ordering: .sequentiallyConsistent)
@@ -114,8 +116,8 @@ enum ProcessTable {
         }
     }
 
-    /// Marks the process that holds most pages as killed, but for `spared` and its shell. Of several that hold as many, as after a fork, it
-    /// is the running one, whose need it is.
+    /// Marks the process that holds most pages as killed, but for `spared` and its shell. Of several that hold as many,
+    /// as after a fork, it is the running one, whose need it is.
     /// - Returns: it, and whether it was not marked before; nil if there is none to end.
     static func markLargest(sparing spared: ProcessRef) -> (process: ProcessRef, isNew: Bool)? {
         freeSlots.withLock { _ in
@@ -124,7 +126,9 @@ enum ProcessTable {
                 let process = slots.ref(index)
                 let thread = process.value.thread
                 // init's shell may take the reserve as init does.
-                guard process.pid != 0, process != spared, thread.value.pageReserve.load(ordering: .relaxed) > 0 else { continue }
+                guard process.pid != 0, process != spared, thread.value.pageReserve.load(ordering: .relaxed) > 0 else {
+                    continue
+                }
                 let held = process.value.heldPages.load(ordering: .relaxed)
                 let most = largest?.value.heldPages.load(ordering: .relaxed) ?? 0
                 if held > most || held == most && process == current { largest = process }
@@ -136,8 +140,8 @@ enum ProcessTable {
         }
     }
 
-    /// What is known of the process in slot `index`, from 0 up to `Limit.processes`; nil if there is none. A snapshot, outdated when it
-    /// returns.
+    /// What is known of the process in slot `index`, from 0 up to `Limit.processes`; nil if there is none. A snapshot,
+    /// outdated when it returns.
     static func record(_ index: Int) -> ProcessRecord? {
         let process = slots.ref(index)
         let thread = process.value.thread
@@ -146,7 +150,8 @@ enum ProcessTable {
         return ProcessRecord(
             pid: pid, parent: Family.parent(of: process),
             state: ProcessState(threadState: thread.value.state.load(ordering: .relaxed)),
-            isKilled: thread.value.killed.load(ordering: .relaxed), hart: thread.value.lastHart.load(ordering: .relaxed),
+            isKilled: thread.value.killed.load(ordering: .relaxed),
+            hart: thread.value.lastHart.load(ordering: .relaxed),
             openFiles: process.value.files.count, memory: UInt64(process.value.memorySize.load(ordering: .relaxed)),
             stack: KernelStacks.depth(top: thread.value.stackTop),
             name: words(thread.value.name))
@@ -165,7 +170,9 @@ enum ProcessTable {
     /// The most that was ever on the kernel stack of a process slot.
     static var deepestStack: UInt {
         var deepest: UInt = 0
-        for index in 0..<slots.count { deepest = max(deepest, KernelStacks.depth(top: slots[index].thread.value.stackTop)) }
+        for index in 0..<slots.count {
+            deepest = max(deepest, KernelStacks.depth(top: slots[index].thread.value.stackTop))
+        }
         return deepest
     }
 

@@ -1,4 +1,5 @@
-// The kernel's own source of random numbers, from which the call `getrandom` draws. The network stack has one of its own.
+// The kernel's own source of random numbers, from which the call `getrandom` draws. The network stack has one of its
+// own.
 
 import NetStack
 import Storage

@@ -74,7 +74,8 @@ public struct BootTable<Element: ~Copyable>: ~Copyable, Sendable {
     func element(_ index: Int) -> UnsafeMutablePointer<Element> {
         precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "index beyond a boot table")
         // With a count above 0 the address is what `install` was given.
-        return unsafe UnsafeMutablePointer<Element>(bitPattern: first.load(ordering: .relaxed)).unsafelyUnwrapped + index
+        return unsafe UnsafeMutablePointer<Element>(bitPattern: first.load(ordering: .relaxed)).unsafelyUnwrapped
+            + index
     }
 }
 

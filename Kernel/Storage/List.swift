@@ -1,7 +1,7 @@
 // Intrusive lists: the links lie in the listed values themselves, so nothing is allocated and removal is O(1).
 //
-// Links and heads are words that are loaded and stored whole; the lock of the list's owner keeps changes apart. A head may be read without
-// that lock, as a hint.
+// Links and heads are words that are loaded and stored whole; the lock of the list's owner keeps changes apart. A head
+// may be read without that lock, as a hint.
 
 import Synchronization
 

@@ -3,7 +3,8 @@
 extension RawSpan {
     /// The number at a byte offset; one that does not lie inside the span traps.
     @inlinable @inline(__always)
-    public func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Number.Type) -> Number {
+    public func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Number.Type) -> Number
+    {
         precondition(offset >= 0 && offset <= byteCount - MemoryLayout<Number>.size, "a number beyond the bytes")
         // In bounds, and any bit pattern is a number.
         return Number(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: type))
@@ -12,7 +13,8 @@ extension RawSpan {
 
 extension MutableRawSpan {
     @inlinable @inline(__always)
-    public func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Number.Type) -> Number {
+    public func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Number.Type) -> Number
+    {
         bytes.littleEndian(offset, as: type)
     }
 
@@ -20,7 +22,8 @@ extension MutableRawSpan {
     @inlinable
     @_lifetime(self: copy self)
     public mutating func clear() {
-        unsafe withUnsafeMutableBytes { unsafe _ = $0.initializeMemory(as: UInt8.self, repeating: 0) }  // the span's own bytes
+        // the span's own bytes
+        unsafe withUnsafeMutableBytes { unsafe _ = $0.initializeMemory(as: UInt8.self, repeating: 0) }
     }
 
     /// Copies bytes to an offset; what does not fit traps.

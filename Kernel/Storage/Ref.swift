@@ -1,4 +1,5 @@
-// Handles to values that lie in memory for ever: made at boot, never moved, never freed. The only `unsafe` is where one is made.
+// Handles to values that lie in memory for ever: made at boot, never moved, never freed. The only `unsafe` is where one
+// is made.
 
 import Synchronization
 
@@ -39,7 +40,9 @@ public struct AtomicRef<Value: ~Copyable>: ~Copyable, Sendable {
     @inlinable @inline(__always)
     public func load() -> Ref<Value>? {
         // What `store` put there is the address of a Ref.
-        guard let address = unsafe UnsafeMutablePointer<Value>(bitPattern: bits.load(ordering: .relaxed)) else { return nil }
+        guard let address = unsafe UnsafeMutablePointer<Value>(bitPattern: bits.load(ordering: .relaxed)) else {
+            return nil
+        }
         return unsafe Ref(unsafe: address)
     }
 

@@ -1,13 +1,15 @@
 // The lock order, in one place. A hart that holds a lock takes only locks further down in this list:
 //
-//   network stack → family → process table → file-system monitor → pipe → disk → tables of open files and pipes → poll queue → wait queue
-//   → timer queue → run queue → page magazine → page allocator → random generator → log → console input → console output
+//   network stack → family → process table → file-system monitor → pipe → disk → tables of open files and pipes →
+//     poll queue → wait queue
+//   → timer queue → run queue → page magazine → page allocator → random generator → log → console input → console
+//     output
 //
-// Above all of them stand the locks that a thread may sleep under, which are its own and not its hart's: the file system's
-// (FileSystem/Platform.swift has their order) and an open file's offset, which comes before those.
+// Above all of them stand the locks that a thread may sleep under, which are its own and not its hart's: the file
+// system's (FileSystem/Platform.swift has their order) and an open file's offset, which comes before those.
 //
-// Nothing sleeps under a lock of this list. `make CHECKS=1` builds a kernel that checks both rules at each acquisition; the system tests
-// run it.
+// Nothing sleeps under a lock of this list. `make CHECKS=1` builds a kernel that checks both rules at each acquisition;
+// the system tests run it.
 
 import Machine
 import Storage

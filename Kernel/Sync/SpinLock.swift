@@ -1,4 +1,5 @@
-// Locks that own their data: the state is reached only inside `withLock`. LockOrder.swift says which may be held together.
+// Locks that own their data: the state is reached only inside `withLock`. LockOrder.swift says which may be held
+// together.
 
 import Machine
 import Storage
@@ -33,13 +34,15 @@ enum MemoryOrder: AccessOrder {
     @inline(__always) static func fence() {}
 }
 
-/// Device registers too. RISC-V's acquire and release leave I/O accesses out (unprivileged specification, "RVWMO": they order the memory
-/// domain), so two harts that take turns at a device could have their register accesses seen in the wrong order.
+/// Device registers too. RISC-V's acquire and release leave I/O accesses out (unprivileged specification, "RVWMO": they
+/// order the memory domain), so two harts that take turns at a device could have their register accesses seen in the
+/// wrong order.
 enum DeviceOrder: AccessOrder {
     @inline(__always) static func fence() { fence_io() }
 }
 
-/// A spinning lock and the state that it owns. A constant of the program, or a part of a value made at boot; boot gives it its state.
+/// A spinning lock and the state that it owns. A constant of the program, or a part of a value made at boot; boot gives
+/// it its state.
 struct Lock<State: ~Copyable, Masking: InterruptPolicy, Order: AccessOrder>: ~Copyable, Sendable {
     private let word: LockWord
     private let state = BootValue<State>()

@@ -8,7 +8,9 @@ enum FileCalls {
     /// Device numbers that may be opened, whether or not there is a driver: xv6's NDEV.
     private static let majors: Range<Int16> = 0..<10
 
-    private static func file(_ descriptor: Int32) throws(SystemError) -> FileRef { try current.value.files.file(descriptor) }
+    private static func file(_ descriptor: Int32) throws(SystemError) -> FileRef {
+        try current.value.files.file(descriptor)
+    }
 
     static func read(_ descriptor: Int32, to buffer: UserAddress, count: Int32) throws(SystemError) -> Int {
         try file(descriptor).read(to: buffer, count: count)
@@ -27,7 +29,9 @@ enum FileCalls {
             place = try FilePlace()
         }
         let opened = try withPath(path) { (path) throws(SystemError) in
-            try current.withWorkingDirectory { (directory) throws(SystemError) in try FileStore.system.open(path, flags, from: directory) }
+            try current.withWorkingDirectory { (directory) throws(SystemError) in
+                try FileStore.system.open(path, flags, from: directory)
+            }
         }
         guard opened.type != .device || Self.majors.contains(opened.major) else { throw .noSuchDevice }
         if place == nil { place = try FilePlace() }
@@ -90,7 +94,9 @@ enum FileCalls {
     }
 
     static func makeDirectory(_ path: UserAddress) throws(SystemError) -> Int {
-        try withPathAndDirectory(path) { (path, directory) throws(SystemError) in try FileStore.system.makeDirectory(path, from: directory) }
+        try withPathAndDirectory(path) { (path, directory) throws(SystemError) in
+            try FileStore.system.makeDirectory(path, from: directory)
+        }
         return 0
     }
 
@@ -112,7 +118,9 @@ enum FileCalls {
     }
 
     static func unlink(_ path: UserAddress) throws(SystemError) -> Int {
-        try withPathAndDirectory(path) { (path, directory) throws(SystemError) in try FileStore.system.unlink(path, from: directory) }
+        try withPathAndDirectory(path) { (path, directory) throws(SystemError) in
+            try FileStore.system.unlink(path, from: directory)
+        }
         return 0
     }
 

@@ -6,7 +6,9 @@ import SystemInterface
 
 enum NetworkCalls {
     /// ping: one echo request and its reply (SystemCallNumber.ping has the contract).
-    static func ping(address: UserAddress, payload: Int32, milliseconds: Int32, reply: UserAddress) throws(SystemError) -> Int {
+    static func ping(address: UserAddress, payload: Int32, milliseconds: Int32, reply: UserAddress) throws(SystemError)
+        -> Int
+    {
         guard payload >= 0, milliseconds > 0 else { throw .invalidArgument }
         let destination = IPAddress(try address.load(as: NetworkAddress.self))
         current.value.pingSequence &+= 1
@@ -33,13 +35,16 @@ enum NetworkCalls {
         var span = text.mutableSpan
         var bytes = span.mutableRawBytes
         let length = try name.copyString(to: &bytes)
-        let answer = try Names.resolve(text.span.rawBytes.extracting(0..<length), timeout: .milliseconds(UInt64(milliseconds)))
+        let answer = try Names.resolve(
+            text.span.rawBytes.extracting(0..<length), timeout: .milliseconds(UInt64(milliseconds)))
         try report.store(answer)
         return 0
     }
 
     /// dhcp_request: gets, shows or gives back a lease (SystemCallNumber.dhcpRequest has the contract).
-    static func requestLease(interface: Int32, milliseconds: Int32, report address: UserAddress) throws(SystemError) -> Int {
+    static func requestLease(interface: Int32, milliseconds: Int32, report address: UserAddress) throws(SystemError)
+        -> Int
+    {
         let interface = Int(interface)
         let report: LeaseReport
         switch milliseconds {

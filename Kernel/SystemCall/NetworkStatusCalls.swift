@@ -9,13 +9,16 @@ enum NetworkStatusCalls {
         guard let table = NetworkTable(rawValue: table), index >= 0 else { throw .invalidArgument }
         let index = Int(index)
         switch table {
-        case .interfaces: return try tell(try look { ($0.interfaceCount, StackReports.interface(index, of: &$0)) }, index, address)
+        case .interfaces:
+            return try tell(try look { ($0.interfaceCount, StackReports.interface(index, of: &$0)) }, index, address)
         case .routes: return try tell(try look { ($0.routes.count, StackReports.route(index, of: $0)) }, index, address)
         case .neighbours:
             return try tell(
                 try look { (StackLimit.neighbours, StackReports.neighbour(index, of: $0)) }, index, address)
-        case .sockets: return try tell(try look { ($0.allSocketCount, StackReports.socket(index, of: $0)) }, index, address)
-        case .drops: return try tell(try look { ($0.interfaceCount, StackReports.drops(index, of: &$0)) }, index, address)
+        case .sockets:
+            return try tell(try look { ($0.allSocketCount, StackReports.socket(index, of: $0)) }, index, address)
+        case .drops:
+            return try tell(try look { ($0.interfaceCount, StackReports.drops(index, of: &$0)) }, index, address)
         case .packets: return try tell(try look { (1, StackReports.packets(of: $0)) }, index, address)
         }
     }
@@ -61,19 +64,23 @@ enum NetworkStatusCalls {
         }
         try Network.withStack { (stack) throws(SystemError) in
             let isDone = stack.configure(
-                InterfaceID(rawValue: wanted.number), address: address, prefixLength: prefixLength, gateway: router == .any ? nil : router)
+                InterfaceID(rawValue: wanted.number), address: address, prefixLength: prefixLength,
+                gateway: router == .any ? nil : router)
             guard isDone else { throw .networkDown }
         }
     }
 
     /// 0.0.0.0 for `::`; nil for an address of IPv6.
-    private static func ipv4(_ address: NetworkAddress) -> IPv4Address? { address == .none ? .any : IPAddress(address).ipv4 }
+    private static func ipv4(_ address: NetworkAddress) -> IPv4Address? {
+        address == .none ? .any : IPAddress(address).ipv4
+    }
 
     private static func addRoute(_ wanted: RouteReport) throws(SystemError) {
         try Network.withStack { (stack) throws(SystemError) in
             do throws(RouteError) {
                 try stack.addRoute(
-                    to: IPAddress(wanted.destination), prefixLength: Int(wanted.prefixLength), gateway: IPAddress(wanted.router),
+                    to: IPAddress(wanted.destination), prefixLength: Int(wanted.prefixLength),
+                    gateway: IPAddress(wanted.router),
                     interface: wanted.chosen)
             } catch {
                 throw error.systemError
@@ -109,7 +116,9 @@ enum NetworkStatusCalls {
 
 extension RouteReport {
     /// The interface that a program named; nil: whichever.
-    fileprivate var chosen: InterfaceID? { interface == RouteReport.anyInterface ? nil : InterfaceID(rawValue: interface) }
+    fileprivate var chosen: InterfaceID? {
+        interface == RouteReport.anyInterface ? nil : InterfaceID(rawValue: interface)
+    }
 }
 
 extension RouteError {

@@ -1,4 +1,5 @@
-// poll: waits until one of several descriptors is ready. The call joins the queue of each thing that it names, looks at all, and sleeps.
+// poll: waits until one of several descriptors is ready. The call joins the queue of each thing that it names, looks at
+// all, and sleeps.
 
 import Machine
 import Storage
@@ -34,16 +35,21 @@ enum PollCall {
         do throws(SystemError) { return try current.value.files.file(descriptor) } catch { return nil }
     }
 
-    /// Fills in what is ready; returns how many entries have something to report, 0 when `milliseconds` have passed (negative: never).
+    /// Fills in what is ready; returns how many entries have something to report, 0 when `milliseconds` have passed
+    /// (negative: never).
     /// - Throws: invalidArgument for too many; badAddress; interrupted.
     static func poll(_ address: UserAddress, count: Int, milliseconds: Int32) throws(SystemError) -> Int {
         guard count >= 0, count <= limit else { throw .invalidArgument }
         var entries = Entries()
         entries.count = count
-        for index in 0..<count { entries.entries[index] = try (address + index * MemoryLayout<PollEntry>.stride).load(as: PollEntry.self) }
+        for index in 0..<count {
+            entries.entries[index] = try (address + index * MemoryLayout<PollEntry>.stride).load(as: PollEntry.self)
+        }
         var ready = entries.look()
         if ready == 0, milliseconds != 0 {
-            ready = try wait(&entries, until: milliseconds < 0 ? nil : Clock.ticks(nanosecondsFromNow: UInt64(milliseconds) * 1_000_000))
+            ready = try wait(
+                &entries,
+                until: milliseconds < 0 ? nil : Clock.ticks(nanosecondsFromNow: UInt64(milliseconds) * 1_000_000))
         }
         for index in 0..<count { try (address + index * MemoryLayout<PollEntry>.stride).store(entries.entries[index]) }
         return ready

@@ -26,7 +26,8 @@ enum ProcessCalls {
         try withPath(path) { (path) throws(SystemError) in try Exec.run(path: path, arguments: arguments) }
     }
 
-    /// sbrk: moves the break by `bytes` and returns the old one. Type 2 with a growing break is lazy; everything else reserves.
+    /// sbrk: moves the break by `bytes` and returns the old one. Type 2 with a growing break is lazy; everything else
+    /// reserves.
     static func moveBreak(by bytes: Int32, type: Int32) throws(SystemError) -> Int {
         let process = current
         let old = process.value.space!.size

@@ -1,5 +1,5 @@
-// Berkeley sockets as system calls; SystemCallNumber has the contract. A socket is a descriptor: read, write, dup and close work
-// on it as on any other.
+// Berkeley sockets as system calls; SystemCallNumber has the contract. A socket is a descriptor: read, write, dup and
+// close work on it as on any other.
 
 import Storage
 import SystemInterface
@@ -55,7 +55,9 @@ enum SocketCalls {
         _ descriptor: Int32, to buffer: UserAddress, count: Int32, source: UserAddress
     ) throws(SystemError) -> Int {
         guard count >= 0 else { throw .invalidArgument }
-        let received = try withSocket(descriptor) { (socket) throws(SystemError) in try socket.receive(to: buffer, count: Int(count)) }
+        let received = try withSocket(descriptor) { (socket) throws(SystemError) in
+            try socket.receive(to: buffer, count: Int(count))
+        }
         if source.rawValue != 0 { try source.store(received.source) }
         return received.count
     }

@@ -34,7 +34,8 @@ enum StatusCalls {
         return 0
     }
 
-    /// counters: SystemCallNumber has the contract. Not inlined: `make profile` finds the measured stretch by its address.
+    /// counters: SystemCallNumber has the contract. Not inlined: `make profile` finds the measured stretch by its
+    /// address.
     @inline(never)
     static func counters(to address: UserAddress, stacks: Bool) throws(SystemError) -> Int {
         try address.store(KernelCounts.read(stacks: stacks))
@@ -57,7 +58,9 @@ enum StatusCalls {
             let found = KernelLog.read(&place, into: &chunk)
             guard found > 0 else { break }
             let taken = min(found, wanted - copied)
-            guard (buffer + copied).copyOut(chunk.span.rawBytes.extracting(first: taken)) == taken else { throw .badAddress }
+            guard (buffer + copied).copyOut(chunk.span.rawBytes.extracting(first: taken)) == taken else {
+                throw .badAddress
+            }
             place -= UInt64(found - taken)
             copied += taken
         }
@@ -75,7 +78,9 @@ enum StatusCalls {
             let number = KernelRandom.number()
             var bytes = [8 of UInt8](repeating: 0)
             for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: number >> UInt64(8 * index)) }
-            guard (buffer + copied).copyOut(bytes.span.rawBytes.extracting(first: piece)) == piece else { throw .badAddress }
+            guard (buffer + copied).copyOut(bytes.span.rawBytes.extracting(first: piece)) == piece else {
+                throw .badAddress
+            }
             copied += piece
         }
         return wanted

@@ -1,5 +1,5 @@
-// From a number in a7 to a function (Documentation/ABI.md has the whole contract). Arguments are in a0 to a5; the result goes to a0, and when
-// that is -1 the error number to a1.
+// From a number in a7 to a function (Documentation/ABI.md has the whole contract). Arguments are in a0 to a5; the
+// result goes to a0, and when that is -1 the error number to a1.
 
 import FileSystem
 import Machine
@@ -60,14 +60,16 @@ enum SystemCall {
         case .bind: try SocketCalls.bind(arguments.int(0), to: arguments.address(1))
         case .connect: try SocketCalls.connect(arguments.int(0), to: arguments.address(1))
         case .sendto:
-            try SocketCalls.send(arguments.int(0), from: arguments.address(1), count: arguments.int(2), to: arguments.address(3))
+            try SocketCalls.send(
+                arguments.int(0), from: arguments.address(1), count: arguments.int(2), to: arguments.address(3))
         case .recvfrom:
             try SocketCalls.receive(
                 arguments.int(0), to: arguments.address(1), count: arguments.int(2), source: arguments.address(3))
         case .getsockname: try SocketCalls.localAddress(arguments.int(0), to: arguments.address(1))
         case .getpeername: try SocketCalls.peerAddress(arguments.int(0), to: arguments.address(1))
         case .setsockopt: try SocketCalls.set(arguments.int(0), option: arguments.int(1), to: arguments.int(2))
-        case .poll: try PollCall.poll(arguments.address(0), count: Int(arguments.int(1)), milliseconds: arguments.int(2))
+        case .poll:
+            try PollCall.poll(arguments.address(0), count: Int(arguments.int(1)), milliseconds: arguments.int(2))
         case .diskRead: try FileCalls.readDisk(block: arguments.word(0), to: arguments.address(1))
         case .getsockopt: try SocketCalls.get(arguments.int(0), option: arguments.int(1), to: arguments.address(2))
         case .networkStatus:
@@ -78,14 +80,16 @@ enum SystemCall {
         case .counters: try StatusCalls.counters(to: arguments.address(0), stacks: arguments.int(1) != 0)
         case .pciFunction: try StatusCalls.pciFunction(arguments.int(0), to: arguments.address(1))
         case .loopDevice: try NetworkCalls.loopDevice(arguments.int(0), count: arguments.int(1))
-        case .dmesg: try StatusCalls.messages(from: arguments.address(0), to: arguments.address(1), count: arguments.int(2))
+        case .dmesg:
+            try StatusCalls.messages(from: arguments.address(0), to: arguments.address(1), count: arguments.int(2))
         case .getrandom: try StatusCalls.random(to: arguments.address(0), count: arguments.int(1))
         case nil: try unknown(arguments.number)
         }
     }
 
     private static func unknown(_ number: UInt64) throws(SystemError) -> Int {
-        current.report("\(current.pid) \(currentThread.value.name): unknown sys call \(Int(truncatingIfNeeded: number))\n")
+        current.report(
+            "\(current.pid) \(currentThread.value.name): unknown sys call \(Int(truncatingIfNeeded: number))\n")
         throw .noSuchCall
     }
 }

@@ -17,7 +17,8 @@ struct HartState: ~Copyable {
     var needsYield = false
     /// When the running thread's turn ends (timebase ticks).
     var sliceEnd: UInt64 = 0
-    /// Advance of the instruction counter while this hart slept: under QEMU's -icount, time that passes for nothing counts too.
+    /// Advance of the instruction counter while this hart slept: under QEMU's -icount, time that passes for nothing
+    /// counts too.
     var idleInstructions: UInt64 = 0
     /// Timer interrupts.
     var timerInterrupts: UInt64 = 0

@@ -26,7 +26,9 @@ enum KernelThreads {
     static var deepestStack: UInt {
         var deepest: UInt = 0
         for index in 0..<count.load(ordering: .relaxed) {
-            if let thread = threads[index].load() { deepest = max(deepest, KernelStacks.depth(top: thread.value.stackTop)) }
+            if let thread = threads[index].load() {
+                deepest = max(deepest, KernelStacks.depth(top: thread.value.stackTop))
+            }
         }
         return deepest
     }

@@ -1,11 +1,12 @@
-// The threads that poll one thing: a socket, an end of a pipe, the console. Each poll call has a place in the queue of each thing that it
-// names, so an event wakes the threads that poll for it and no other.
+// The threads that poll one thing: a socket, an end of a pipe, the console. Each poll call has a place in the queue of
+// each thing that it names, so an event wakes the threads that poll for it and no other.
 
 import Machine
 import Storage
 import Synchronization
 
-/// A poll call's place in one queue. Lies with the call's other places in memory that stays until the call has left all queues.
+/// A poll call's place in one queue. Lies with the call's other places in memory that stays until the call has left all
+/// queues.
 struct PollPlace: ~Copyable {
     fileprivate var nodePlace = ListNode<PollPlace>()
     /// What the call's thread sleeps in.

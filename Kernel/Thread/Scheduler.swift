@@ -1,11 +1,13 @@
-// Which thread runs on which hart. Each hart has a run queue; choosing the next thread takes its head, whatever the number of
-// threads. A woken thread goes to a hart that idles, its own if it can; a hart with an empty queue takes from the others before
-// it sleeps. The kernel is not preempted: a thread gives its hart up in `sleep` and `yield`, and on its way back to user mode.
+// Which thread runs on which hart. Each hart has a run queue; choosing the next thread takes its head, whatever the
+// number of threads. A woken thread goes to a hart that idles, its own if it can; a hart with an empty queue takes from
+// the others before it sleeps. The kernel is not preempted: a thread gives its hart up in `sleep` and `yield`, and on
+// its way back to user mode.
 //
 // State transitions (Thread.state):
 //   running → preparing    the thread joins a wait queue
 //   preparing → running    a waker was faster than the thread's sleep: nothing else to do
-//   preparing → sleeping   the thread commits; from here until its registers are saved it takes no lock but its run queue's
+//   preparing → sleeping   the thread commits; from here until its registers are saved it takes no lock but its run
+//     queue's
 //   sleeping → runnable    a waker; it waits until the registers are saved, then puts the thread into a run queue
 //   runnable → running     a hart
 
@@ -39,7 +41,8 @@ enum Scheduler {
     /// This hart's state; the caller's interrupts are off.
     static var here: Ref<HartState> {
         // `start` put it there, and the table stays for ever.
-        unsafe Ref(unsafe: UnsafeMutablePointer<HartState>(bitPattern: UInt(thisHart.value.scheduling)).unsafelyUnwrapped)
+        unsafe Ref(
+            unsafe: UnsafeMutablePointer<HartState>(bitPattern: UInt(thisHart.value.scheduling)).unsafelyUnwrapped)
     }
 
     /// Makes the running code this hart's idle thread.
@@ -53,8 +56,8 @@ enum Scheduler {
 
     // MARK: Giving the hart up
 
-    /// Sleeps until woken. The thread has joined a wait queue (or armed a timer) since it was last `running`; if it was woken
-    /// already, this returns at once.
+    /// Sleeps until woken. The thread has joined a wait queue (or armed a timer) since it was last `running`; if it was
+    /// woken already, this returns at once.
     @inline(never)
     static func sleep() {
         let interrupts = interrupts_disable()

@@ -1,5 +1,5 @@
-// Threads that want to be woken at a time. Each hart keeps those that fell asleep on it in a binary heap, the earliest on top,
-// and sets its own timer for it: no hart waits for another's lock on the way to sleep.
+// Threads that want to be woken at a time. Each hart keeps those that fell asleep on it in a binary heap, the earliest
+// on top, and sets its own timer for it: no hart waits for another's lock on the way to sleep.
 
 import Machine
 import Storage
@@ -64,8 +64,8 @@ private struct Heap {
 /// One per hart.
 struct HartTimers: ~Copyable {
     fileprivate let heap = SpinLock<Heap>(.timerQueue)
-    /// The heap's first deadline, .max for none: written under its lock, read without it. Only this hart adds timers, so what it reads
-    /// is at worst the deadline of one that another hart has just cancelled.
+    /// The heap's first deadline, .max for none: written under its lock, read without it. Only this hart adds timers,
+    /// so what it reads is at worst the deadline of one that another hart has just cancelled.
     fileprivate let first = Atomic<UInt64>(.max)
 
     init() {}
@@ -105,8 +105,8 @@ enum SleepTimers {
         }
     }
 
-    /// The timer interrupt: wakes all whose time has come on this hart, ends the running thread's turn if it is over, and sets the
-    /// timer for what comes next.
+    /// The timer interrupt: wakes all whose time has come on this hart, ends the running thread's turn if it is over,
+    /// and sets the timer for what comes next.
     static func expire() {
         let timers = Scheduler.here
         timers.value.timerInterrupts &+= 1

@@ -1,5 +1,5 @@
-// A thread of control: of a user process, of the kernel's own, or a hart's idle thread. What the scheduler, wait queues and timers know of
-// it; Kernel/Process adds what a process has besides.
+// A thread of control: of a user process, of the kernel's own, or a hart's idle thread. What the scheduler, wait queues
+// and timers know of it; Kernel/Process adds what a process has besides.
 
 import Machine
 import Storage
@@ -60,8 +60,8 @@ struct Thread: ~Copyable {
 
     // The thread's own
     let stackTop: UInt
-    /// What satp holds while it runs: its process's table, or the kernel's for a thread without memory of its own (a table that it
-    /// merely left loaded could vanish meanwhile).
+    /// What satp holds while it runs: its process's table, or the kernel's for a thread without memory of its own (a
+    /// table that it merely left loaded could vanish meanwhile).
     var satp: UInt64 = kernelSatp
     /// Free pages that it leaves to others: 0 for the kernel's own threads, init and its shell.
     let pageReserve = Atomic<Int>(0)
@@ -76,7 +76,9 @@ struct Thread: ~Copyable {
     /// The user registers, saved at the top of the kernel stack at each trap.
     var frame: Ref<trap_frame> {
         // The stack is mapped for ever, and trap.S keeps the frame there.
-        unsafe Ref(unsafe: UnsafeMutablePointer(bitPattern: stackTop - UInt(MemoryLayout<trap_frame>.stride)).unsafelyUnwrapped)
+        unsafe Ref(
+            unsafe: UnsafeMutablePointer(bitPattern: stackTop - UInt(MemoryLayout<trap_frame>.stride)).unsafelyUnwrapped
+        )
     }
 
     /// Puts the first switch to this thread at thread_start, on an empty stack.
@@ -88,7 +90,8 @@ struct Thread: ~Copyable {
 
     mutating func setName(_ text: StaticString) {
         name = ThreadName(repeating: 0)
-        for index in 0..<min(15, text.utf8CodeUnitCount) { name[index] = unsafe text.utf8Start[index] }  // within its own length
+        // within its own length
+        for index in 0..<min(15, text.utf8CodeUnitCount) { name[index] = unsafe text.utf8Start[index] }
     }
 }
 

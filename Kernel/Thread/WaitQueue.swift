@@ -1,7 +1,8 @@
-// Threads that wait for one thing. A waker names the queue, so it wakes those that wait for its event and looks at no others.
+// Threads that wait for one thing. A waker names the queue, so it wakes those that wait for its event and looks at no
+// others.
 //
-// The rule against lost wake-ups: a thread first joins the queue, then looks whether what it waits for is there, then sleeps;
-// a waker first makes the thing be there, then wakes. Whichever comes second sees the other.
+// The rule against lost wake-ups: a thread first joins the queue, then looks whether what it waits for is there, then
+// sleeps; a waker first makes the thing be there, then wakes. Whichever comes second sees the other.
 
 import Machine
 import Storage
@@ -13,8 +14,9 @@ struct WaitQueue: ~Copyable, Sendable {
 
     init() {}
 
-    /// Returns what `ready` returns as soon as that is not nil, sleeping in between. Throws `interrupted` if the thread is
-    /// killed, and `timedOut` after `deadline` (timebase ticks) if there is one. `ready` may take spin locks; it must not sleep.
+    /// Returns what `ready` returns as soon as that is not nil, sleeping in between. Throws `interrupted` if the thread
+    /// is killed, and `timedOut` after `deadline` (timebase ticks) if there is one. `ready` may take spin locks; it
+    /// must not sleep.
     func wait<Result: ~Copyable>(
         until deadline: UInt64? = nil, _ ready: () throws(SystemError) -> Result?
     ) throws(SystemError) -> Result {
@@ -42,8 +44,8 @@ struct WaitQueue: ~Copyable, Sendable {
         }
     }
 
-    /// The same for a wait that kill does not end and that has no time limit. With a period (timebase ticks) `ready` is asked that often
-    /// although no waker wakes the thread.
+    /// The same for a wait that kill does not end and that has no time limit. With a period (timebase ticks) `ready` is
+    /// asked that often although no waker wakes the thread.
     @inline(never)
     func waitUninterrupted(period: UInt64? = nil, _ ready: () -> Bool) {
         if ready() { return }
@@ -61,8 +63,8 @@ struct WaitQueue: ~Copyable, Sendable {
         }
     }
 
-    /// Joins the queue, calls `release` – which gives up the lock that the wakers take – and sleeps until woken, perhaps for no
-    /// reason.
+    /// Joins the queue, calls `release` – which gives up the lock that the wakers take – and sleeps until woken,
+    /// perhaps for no reason.
     func sleepOnce(_ release: () -> Void) {
         let thread = currentThread
         join(thread)

@@ -48,7 +48,8 @@ enum Clock {
         return product.high << 32 | product.low >> 32
     }
 
-    /// The timebase time that lies so many nanoseconds ahead: not earlier, and later by less than a part in ten million.
+    /// The timebase time that lies so many nanoseconds ahead: not earlier, and later by less than a part in ten
+    /// million.
     static func ticks(nanosecondsFromNow nanoseconds: UInt64) -> UInt64 {
         let product = nanoseconds.multipliedFullWidth(by: ticksPerNanosecond.load(ordering: .relaxed))
         guard product.high < 1 << 31 else { return .max }

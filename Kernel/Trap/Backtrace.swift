@@ -1,9 +1,9 @@
-// How the code came here. Functions keep no frame pointers; the build writes into the image what the compiler knows of each frame
-// (Tools/kernel-image), and names to print. The tables: u32 number of functions, u32 number of frame rows; for each function in address
-// order u32 offset from kernel_start and u32 offset of its name from the tables' start; the rows, in address order; the names,
-// NUL-terminated. A row is a word: bits 0 to 17 the offset from kernel_start, in units of 2 bytes, from which on it holds; bit 18:
-// the return address is saved, just below the caller's frame; bits 19 to 31: the frame's size in units of 16 bytes, all ones where
-// nothing is known (assembly).
+// How the code came here. Functions keep no frame pointers; the build writes into the image what the compiler knows of
+// each frame (Tools/kernel-image), and names to print. The tables: u32 number of functions, u32 number of frame rows;
+// for each function in address order u32 offset from kernel_start and u32 offset of its name from the tables' start;
+// the rows, in address order; the names, NUL-terminated. A row is a word: bits 0 to 17 the offset from kernel_start, in
+// units of 2 bytes, from which on it holds; bit 18: the return address is saved, just below the caller's frame; bits 19
+// to 31: the frame's size in units of 16 bytes, all ones where nothing is known (assembly).
 
 import Machine
 import Storage
@@ -47,7 +47,8 @@ enum Backtrace {
             ra = frame.value.ra
         }
 
-        /// An address in the function: a call that does not return may be its last instruction, with the return address behind it.
+        /// An address in the function: a call that does not return may be its last instruction, with the return address
+        /// behind it.
         var inside: UInt64 { ra == nil ? pc &- 1 : pc }
     }
 
@@ -72,7 +73,9 @@ enum Backtrace {
         if caller == address_of_kernel_trap_return() {
             // The interrupted code's registers lie here.
             guard isStack(place.sp), place.sp % 8 == 0 else { return false }
-            place = Place(unsafe Ref<trap_frame>(unsafe: UnsafeMutablePointer(bitPattern: place.sp.uint).unsafelyUnwrapped))  // on a stack, aligned
+            // on a stack, aligned
+            place = Place(
+                unsafe Ref<trap_frame>(unsafe: UnsafeMutablePointer(bitPattern: place.sp.uint).unsafelyUnwrapped))
             PanicReport.say("  in a trap from:\n")
         } else {
             place = Place(caller, place.sp)

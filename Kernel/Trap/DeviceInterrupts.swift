@@ -10,7 +10,8 @@ enum DeviceInterrupts {
             if handlers.contains(.console) { serveConsole() }
             if handlers.contains(.disk) { Disk.interrupt() }
             if handlers.interfaces != 0 {
-                // The network thread completes it when it has silenced the cards: until then the source keeps quiet by itself.
+                // The network thread completes it when it has silenced the cards: until then the source keeps quiet by
+                // itself.
                 Network.interrupt(handlers.interfaces, source: source)
             } else {
                 Interrupts.complete(source)

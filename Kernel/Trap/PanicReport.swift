@@ -37,9 +37,13 @@ enum PanicReport {
         }
         if let frame {
             let cause = frame.value.scause
-            say("scause \(hex: cause) (\(TrapCause.name(cause)))  sepc \(hex: frame.value.sepc)  stval \(hex: frame.value.stval)\n")
+            say(
+                "scause \(hex: cause) (\(TrapCause.name(cause)))  sepc \(hex: frame.value.sepc)  stval \(hex: frame.value.stval)\n"
+            )
             if cause == TrapCause.illegalInstruction {
-                say("an overflow, an index out of range, a nil unwrapped or a failed precondition ends in such an instruction\n")
+                say(
+                    "an overflow, an index out of range, a nil unwrapped or a failed precondition ends in such an instruction\n"
+                )
             }
             printRegisters(frame)
             Backtrace.print(from: frame)
@@ -67,7 +71,8 @@ enum PanicReport {
             "  ra   sp   gp   tp   t0   t1   t2   s0   s1   a0   a1   a2   a3   a4   a5   a6   a7   s2   s3   s4   s5   s6   s7   s8   s9  s10  s11   t3   t4   t5   t6 "
         for index in 0..<31 {
             var line: KernelMessage = ""
-            for place in 5 * index..<5 * index + 5 { line.append(byte: unsafe names.utf8Start[place]) }  // 31 names of 5 bytes
+            // 31 names of 5 bytes
+            for place in 5 * index..<5 * index + 5 { line.append(byte: unsafe names.utf8Start[place]) }
             line.append(hex: read_word(UInt64(frame.bits) + UInt64(8 * index)), digits: 16)
             if index % 4 == 3 { line.append(byte: 10) }
             say(line)

@@ -1,5 +1,5 @@
-// Every trap: from user mode (system calls, faults, interrupts) and from the kernel (interrupts, faults in copies to and from
-// user memory, and what must not happen). trap.S enters here with interrupts off.
+// Every trap: from user mode (system calls, faults, interrupts) and from the kernel (interrupts, faults in copies to
+// and from user memory, and what must not happen). trap.S enters here with interrupts off.
 
 import Machine
 import Storage
@@ -26,7 +26,8 @@ import SystemInterface
     returnToUserChecks()
 }
 
-/// What may keep a thread from going back to user mode: it was killed, or its turn is over. Interrupts are off, before and after.
+/// What may keep a thread from going back to user mode: it was killed, or its turn is over. Interrupts are off, before
+/// and after.
 @inline(__always)
 func returnToUserChecks() {
     if currentThread.value.killed.load(ordering: .relaxed) || Scheduler.here.value.needsYield { stayInKernel() }
@@ -63,7 +64,9 @@ private func serveUserFault(_ cause: UInt64, _ address: UInt64, _ frame: Ref<tra
         process.noteMemory()
         if isServed { return }
     }
-    process.report("usertrap(): unexpected scause \(hex: cause) pid=\(process.pid)\n            sepc=\(hex: frame.value.sepc) stval=\(hex: address)\n")
+    process.report(
+        "usertrap(): unexpected scause \(hex: cause) pid=\(process.pid)\n            sepc=\(hex: frame.value.sepc) stval=\(hex: address)\n"
+    )
     process.markKilled()
 }
 
@@ -78,7 +81,8 @@ private func serveUserFault(_ cause: UInt64, _ address: UInt64, _ frame: Ref<tra
     }
 }
 
-/// A copy to or from user memory faulted: serves the page, or sends the copy to its end. False if it was something else.
+/// A copy to or from user memory faulted: serves the page, or sends the copy to its end. False if it was something
+/// else.
 private func serveUserCopyFault(_ cause: UInt64, _ frame: Ref<trap_frame>) -> Bool {
     let at = frame.value.sepc
     guard let access = TrapCause.access(cause), access != .execute,

@@ -8,7 +8,8 @@ extension NetStack where Device: ~Copyable {
     ///   - payloadCount: bytes after the ICMP header, up to 65,507.
     ///   - sequence: the caller's number, seen in the reply.
     ///   - timeout: after which it has failed.
-    /// - Returns: the slot: a completion says when it is complete (perhaps it is at once, by loopback); then `takeEcho`, always.
+    /// - Returns: the slot: a completion says when it is complete (perhaps it is at once, by loopback); then
+    ///   `takeEcho`, always.
     public mutating func startEcho(
         to destination: IPAddress, payloadCount: Int, sequence: UInt16, timeout: Duration, now: Instant
     ) throws(EchoError) -> Int {

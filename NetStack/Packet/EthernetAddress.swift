@@ -12,11 +12,14 @@ public struct EthernetAddress: Equatable, Sendable {
         bits = low | UInt64(d) << 24 | UInt64(e) << 32 | UInt64(f) << 40
     }
 
-    /// A locally administered unicast address made of random bits, for a device without one of its own (IEEE 802: bit 1 set, bit 0 clear).
+    /// A locally administered unicast address made of random bits, for a device without one of its own (IEEE 802: bit 1
+    /// set, bit 0 clear).
     public static func random(_ random: UInt64) -> EthernetAddress { EthernetAddress(bits: random & ~1 | 2) }
 
     /// Byte 0 to 5 in the order of transmission.
-    public subscript(index: Int) -> UInt8 { index >= 0 && index < 6 ? UInt8(truncatingIfNeeded: bits >> (8 * UInt64(index))) : 0 }
+    public subscript(index: Int) -> UInt8 {
+        index >= 0 && index < 6 ? UInt8(truncatingIfNeeded: bits >> (8 * UInt64(index))) : 0
+    }
 
     public static let broadcast = EthernetAddress(bits: 0xffff_ffff_ffff)
     public static let zero = EthernetAddress(bits: 0)

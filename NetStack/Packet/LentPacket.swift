@@ -1,8 +1,10 @@
-// Lending: the owner keeps a packet that a device reads at the same time, without a copy and without counting references.
+// Lending: the owner keeps a packet that a device reads at the same time, without a copy and without counting
+// references.
 //
-// Promise: `lend` splits a packet into two halves. The owner's half cannot change the bytes; the device's half has a front of its own, so
-// that headers put on there do not move the owner's. Each half is dropped once, in either order and on any hart, and the buffer is freed
-// by whichever is dropped second. A kept packet becomes a whole one again when the device is done with it.
+// Promise: `lend` splits a packet into two halves. The owner's half cannot change the bytes; the device's half has a
+// front of its own, so that headers put on there do not move the owner's. Each half is dropped once, in either order
+// and on any hart, and the buffer is freed by whichever is dropped second. A kept packet becomes a whole one again when
+// the device is done with it.
 
 import Synchronization
 
@@ -15,7 +17,8 @@ extension Packet {
         // Not shared yet: the other half does not exist.
         unsafe buffer.word.pointee.store(Whereabouts.lent, ordering: .relaxed)
         return Lending(
-            kept: KeptPacket(buffer, UInt32(truncatingIfNeeded: start), UInt32(truncatingIfNeeded: end)), lent: LentPacket(buffer))
+            kept: KeptPacket(buffer, UInt32(truncatingIfNeeded: start), UInt32(truncatingIfNeeded: end)),
+            lent: LentPacket(buffer))
     }
 }
 
@@ -95,7 +98,8 @@ public struct LentPacket: ~Copyable {
     @inline(__always)
     init(_ buffer: PacketBuffer) { self.buffer = buffer }
 
-    /// A packet, perhaps a train, that goes to a device for good: it returns to its pool when the device is done with it.
+    /// A packet, perhaps a train, that goes to a device for good: it returns to its pool when the device is done with
+    /// it.
     @inline(__always)
     public init(_ packet: consuming Packet) {
         buffer = packet.release()
@@ -120,8 +124,8 @@ public struct LentPacket: ~Copyable {
         if let rest { Self.dropAll(rest) }
     }
 
-    /// Without an owner there is no other half to race with, and what it read was over when it was dropped: no exchange is needed. An
-    /// owner that leaves between load and exchange is seen by the exchange.
+    /// Without an owner there is no other half to race with, and what it read was over when it was dropped: no exchange
+    /// is needed. An owner that leaves between load and exchange is seen by the exchange.
     @inline(__always)
     private static func drop(_ buffer: PacketBuffer) {
         // Alive until this half is dropped.
@@ -185,7 +189,8 @@ public struct LentPacket: ~Copyable {
     @inline(__always) @unsafe
     public var firstByte: UnsafeMutableRawPointer { unsafe buffer.firstByte }
 
-    /// Calls `body` with each part, the first one first. The part is shown alone: it says nothing of those behind it but by `hasRest`.
+    /// Calls `body` with each part, the first one first. The part is shown alone: it says nothing of those behind it
+    /// but by `hasRest`.
     @inline(__always)
     public func forEachPart(_ body: (borrowing LentPacket) -> Void) {
         var next: PacketBuffer? = buffer
@@ -198,7 +203,8 @@ public struct LentPacket: ~Copyable {
     }
 }
 
-/// Kept packets in a row, the oldest first: what a sender holds until it is acknowledged. Dropping the queue drops them.
+/// Kept packets in a row, the oldest first: what a sender holds until it is acknowledged. Dropping the queue drops
+/// them.
 public struct KeptQueue: ~Copyable {
     private var first: PacketBuffer?
     private var last: PacketBuffer?

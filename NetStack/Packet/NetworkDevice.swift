@@ -1,6 +1,7 @@
 // What the stack knows of a network card of any kind: one protocol, to which packets are handed over.
 
-/// Work that a device takes off the stack. Negotiated with the hardware, never assumed; what is missing is done in software.
+/// Work that a device takes off the stack. Negotiated with the hardware, never assumed; what is missing is done in
+/// software.
 public struct NetworkCapabilities: OptionSet, Sendable {
     public let rawValue: UInt32
     public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -29,22 +30,24 @@ public protocol NetworkDevice: ~Copyable {
     /// Whether frames can get through at the moment, as far as the device knows.
     var isLinkUp: Bool { get }
 
-    /// Received frames that the card or its driver dropped, as far as they know of them: no room, damaged, an impossible length.
+    /// Received frames that the card or its driver dropped, as far as they know of them: no room, damaged, an
+    /// impossible length.
     var framesDropped: UInt64 { get }
 
-    /// Nanoseconds until `reclaim` is due even without an interrupt, because the device had no packets to receive into or a transmission
-    /// is being watched; .max: never.
+    /// Nanoseconds until `reclaim` is due even without an interrupt, because the device had no packets to receive into
+    /// or a transmission is being watched; .max: never.
     var patience: UInt64 { get }
 
-    /// Queues a frame, perhaps a train, from its Ethernet header on; its offload request asks for no more than `capabilities` has.
+    /// Queues a frame, perhaps a train, from its Ethernet header on; its offload request asks for no more than
+    /// `capabilities` has.
     /// - Returns: the frame when there is no room for it; nil when the device has it.
     mutating func transmit(_ frame: consuming LentPacket) -> LentPacket?
     /// Makes sure the device works on what was queued. One call for a batch.
     mutating func flush()
     /// The next received frame, perhaps a train, from its Ethernet header on; nil when there is none at the moment.
     mutating func receive() -> Packet?
-    /// Frees frames that the device has sent, refills what it receives into, and looks whether something takes too long. Called
-    /// regularly, and before frames are received.
+    /// Frees frames that the device has sent, refills what it receives into, and looks whether something takes too
+    /// long. Called regularly, and before frames are received.
     mutating func reclaim(now: UInt64)
     /// Lets the device interrupt for received frames again, then looks once more.
     /// - Returns: true when something arrived meanwhile, perhaps without an interrupt: drain again.

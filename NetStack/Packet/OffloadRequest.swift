@@ -1,7 +1,7 @@
 // What a card is asked to do to a frame that it sends, and what it says about one that it received.
 //
-// Promise: the request travels with the packet, whatever headers are put in front of it meanwhile. A driver turns it into its device's
-// header; what a card lacks the stack does in software just above the driver.
+// Promise: the request travels with the packet, whatever headers are put in front of it meanwhile. A driver turns it
+// into its device's header; what a card lacks the stack does in software just above the driver.
 
 /// Work on a frame that is left to the card.
 public struct OffloadRequest: Equatable, Sendable {
@@ -27,7 +27,8 @@ public struct OffloadRequest: Equatable, Sendable {
         }
     }
 
-    /// The transport checksum is still to be made: over everything from this byte of the frame on. The field holds the pseudo-header's sum.
+    /// The transport checksum is still to be made: over everything from this byte of the frame on. The field holds the
+    /// pseudo-header's sum.
     public var checksumStart: Int
     /// The checksum's own place, in bytes from `checksumStart` on; 0 to 255.
     public var checksumOffset: Int
@@ -39,8 +40,9 @@ public struct OffloadRequest: Equatable, Sendable {
         self.segmentation = segmentation
     }
 
-    // Packed: bits 0 to 7 the checksum's offset, 8 "verified" (nothing else is set then), 16 to 31 its start from the buffer's beginning
-    // (0: no request), 32 to 47 the segment size, 48 to 55 the kind (0: none), 56 to 63 the header's length.
+    // Packed: bits 0 to 7 the checksum's offset, 8 "verified" (nothing else is set then), 16 to 31 its start from the
+    // buffer's beginning (0: no request), 32 to 47 the segment size, 48 to 55 the kind (0: none), 56 to 63 the header's
+    // length.
 
     static var verified: UInt64 { 1 << 8 }
 
@@ -49,7 +51,8 @@ public struct OffloadRequest: Equatable, Sendable {
         let start = UInt64(truncatingIfNeeded: packetStart &+ checksumStart) & 0xffff
         let word = start << 16 | UInt64(truncatingIfNeeded: checksumOffset) & 0xff
         guard let segmentation else { return word }
-        return word | UInt64(segmentation.size) << 32 | UInt64(segmentation.kind.rawValue) << 48 | UInt64(segmentation.headerLength) << 56
+        return word | UInt64(segmentation.size) << 32 | UInt64(segmentation.kind.rawValue) << 48 | UInt64(
+            segmentation.headerLength) << 56
     }
 
     @inline(__always)
@@ -64,7 +67,8 @@ public struct OffloadRequest: Equatable, Sendable {
     private static func segmentation(_ word: UInt64) -> Segmentation? {
         guard let kind = SegmentKind(rawValue: UInt8(truncatingIfNeeded: word >> 48)) else { return nil }
         return Segmentation(
-            kind: kind, size: UInt16(truncatingIfNeeded: word >> 32), headerLength: UInt8(truncatingIfNeeded: word >> 56))
+            kind: kind, size: UInt16(truncatingIfNeeded: word >> 32),
+            headerLength: UInt8(truncatingIfNeeded: word >> 56))
     }
 }
 
@@ -88,7 +92,8 @@ extension Packet {
     /// Whether something is left to a card.
     @inline(__always) public var hasOffload: Bool { buffer.hasOffload }
 
-    /// Of a packet with an offload request: where the checksum's bytes begin, and its own place, both from the first byte as it is now.
+    /// Of a packet with an offload request: where the checksum's bytes begin, and its own place, both from the first
+    /// byte as it is now.
     @inline(__always)
     public var checksumPlace: (start: Int, field: Int) {
         let word = buffer.load(PacketField.offload, as: UInt64.self)

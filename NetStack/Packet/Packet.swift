@@ -1,15 +1,16 @@
 // One frame or datagram in one buffer, or in several that are coupled: one owner.
 //
-// Promise: the holder of the value owns the bytes; passing it on is `consuming`, and dropping it returns its buffers to their pool. The
-// bytes never move: headers are taken off and put on by moving the front. Accesses are bounds-checked. PacketTrain.swift has what
-// concerns the further buffers; all here is about the first.
+// Promise: the holder of the value owns the bytes; passing it on is `consuming`, and dropping it returns its buffers to
+// their pool. The bytes never move: headers are taken off and put on by moving the front. Accesses are bounds-checked.
+// PacketTrain.swift has what concerns the further buffers; all here is about the first.
 
 @frozen
 public struct Packet: ~Copyable {
     let buffer: PacketBuffer
 
-    /// Where a fresh packet's bytes start: 2 mod 4, so that what follows an Ethernet header is aligned, and with room before them
-    /// for all that can be put in front: UDP, IPv4, an ICMP error about them with its own IPv4 header, Ethernet, a device's header.
+    /// Where a fresh packet's bytes start: 2 mod 4, so that what follows an Ethernet header is aligned, and with room
+    /// before them for all that can be put in front: UDP, IPv4, an ICMP error about them with its own IPv4 header,
+    /// Ethernet, a device's header.
     public static var frameOffset: Int { PacketField.firstByte + 78 }
     /// Bytes that a fresh packet of one buffer can hold at most.
     public static var capacity: Int { PacketPool.bufferSize - frameOffset }
@@ -59,7 +60,8 @@ public struct Packet: ~Copyable {
         return true
     }
 
-    /// Sets the first buffer's count by moving its end; new bytes hold anything. False, and no change, beyond the buffer.
+    /// Sets the first buffer's count by moving its end; new bytes hold anything. False, and no change, beyond the
+    /// buffer.
     @inline(__always) @discardableResult
     public mutating func resize(to byteCount: Int) -> Bool {
         guard byteCount >= 0, byteCount <= PacketPool.bufferSize &- buffer.start else { return false }
@@ -89,7 +91,8 @@ public struct Packet: ~Copyable {
         }
     }
 
-    /// Where the first byte lies, for DMA and for copies: `count` bytes there are the packet's, `headroom` before and `tailroom` after too.
+    /// Where the first byte lies, for DMA and for copies: `count` bytes there are the packet's, `headroom` before and
+    /// `tailroom` after too.
     @inline(__always) @unsafe
     public var firstByte: UnsafeMutableRawPointer { unsafe buffer.firstByte }
 
@@ -103,7 +106,8 @@ public struct Packet: ~Copyable {
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
-    /// A word for the packet's owner, number 0 to 7; it holds anything until it is set. A packet that changes hands takes its notes along.
+    /// A word for the packet's owner, number 0 to 7; it holds anything until it is set. A packet that changes hands
+    /// takes its notes along.
     @inline(__always)
     public subscript(note number: Int) -> UInt64 {
         get { buffer.load(PacketField.notes &+ 8 &* (number & 7), as: UInt64.self) }

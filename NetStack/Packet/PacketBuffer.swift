@@ -1,7 +1,7 @@
 // One buffer of a pool: where its book-keeping lies, and the accesses that all other types of this module are made of.
 //
-// Promise: a handle is made by the pool alone, of one of its buffers of `PacketPool.bufferSize` bytes; every access below stays in the
-// first `firstByte` bytes of it, which no device and no program may write.
+// Promise: a handle is made by the pool alone, of one of its buffers of `PacketPool.bufferSize` bytes; every access
+// below stays in the first `firstByte` bytes of it, which no device and no program may write.
 
 import Synchronization
 
@@ -26,7 +26,8 @@ enum PacketField {
     static var firstByte: Int { 128 }
 }
 
-/// Where a lent buffer is. Its owner and the device each exchange the word once, so that exactly one of them frees the buffer.
+/// Where a lent buffer is. Its owner and the device each exchange the word once, so that exactly one of them frees the
+/// buffer.
 enum Whereabouts {
     static var home: UInt32 { 0 }
     static var lent: UInt32 { 1 }
@@ -43,11 +44,15 @@ public struct PacketBuffer {
 
     /// In bounds: `offset` is one of `PacketField`, and the buffer is the pool's.
     @inline(__always)
-    func load<T: BitwiseCopyable>(_ offset: Int, as type: T.Type) -> T { unsafe base.load(fromByteOffset: offset, as: T.self) }
+    func load<T: BitwiseCopyable>(_ offset: Int, as type: T.Type) -> T {
+        unsafe base.load(fromByteOffset: offset, as: T.self)
+    }
 
     /// In bounds, as `load`.
     @inline(__always)
-    func store<T: BitwiseCopyable>(_ value: T, _ offset: Int) { unsafe base.storeBytes(of: value, toByteOffset: offset, as: T.self) }
+    func store<T: BitwiseCopyable>(_ value: T, _ offset: Int) {
+        unsafe base.storeBytes(of: value, toByteOffset: offset, as: T.self)
+    }
 
     @inline(__always)
     private func link(_ offset: Int) -> PacketBuffer? {

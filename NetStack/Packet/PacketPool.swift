@@ -1,13 +1,15 @@
-// The pool that packets come from: buffers of 2,048 bytes in memory handed in at start, with a free list through the buffers themselves.
+// The pool that packets come from: buffers of 2,048 bytes in memory handed in at start, with a free list through the
+// buffers themselves.
 //
-// Promise: taking and returning never block and never wait (one compare-and-swap), so any hart and any thread may do it at any time.
-// The memory must outlive every packet. The first buffer's place holds the pool's own few words.
+// Promise: taking and returning never block and never wait (one compare-and-swap), so any hart and any thread may do it
+// at any time. The memory must outlive every packet. The first buffer's place holds the pool's own few words.
 
 import Synchronization
 
 /// The words that all handles of one pool share.
 struct PoolState: ~Copyable {
-    /// Generation (32 bits, so that a head that came back differs from one that stayed), free buffers (16), index of the first free one (16).
+    /// Generation (32 bits, so that a head that came back differs from one that stayed), free buffers (16), index of
+    /// the first free one (16).
     let head: Atomic<UInt64>
     let lowWater: Atomic<UInt32>
     let failures: Atomic<UInt32>
@@ -70,10 +72,12 @@ public struct PacketPool: @unchecked Sendable {
             }
             precondition(index <= count, "the packet pool's free list leaves the pool")
             let buffer = unsafe PacketBuffer(unsafe: base + index &* Self.bufferSize)  // in bounds: just checked
-            let next = buffer.load(PacketField.next, as: UInt64.self)  // another hart may be writing here: then the exchange fails
+            // another hart may be writing here: then the exchange fails
+            let next = buffer.load(PacketField.next, as: UInt64.self)
             let left = (old >> 16 & 0xffff) &- 1
             let new = (old >> 32 &+ 1) << 32 | left << 16 | next & 0xffff
-            let result = unsafe state.pointee.head.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing)
+            let result = unsafe state.pointee.head.compareExchange(
+                expected: old, desired: new, ordering: .acquiringAndReleasing)
             if result.exchanged {
                 if unsafe state.pointee.lowWater.load(ordering: .relaxed) > UInt32(truncatingIfNeeded: left) {
                     unsafe state.pointee.lowWater.store(UInt32(truncatingIfNeeded: left), ordering: .relaxed)
@@ -93,7 +97,8 @@ public struct PacketPool: @unchecked Sendable {
         while true {
             buffer.store(old & 0xffff, PacketField.next)
             let new = (old >> 32 &+ 1) << 32 | ((old >> 16 & 0xffff) &+ 1) << 16 | index
-            let result = unsafe state.pointee.head.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing)
+            let result = unsafe state.pointee.head.compareExchange(
+                expected: old, desired: new, ordering: .acquiringAndReleasing)
             if result.exchanged { return }
             old = result.original
         }

@@ -1,7 +1,7 @@
 // A train: one frame or datagram in several coupled buffers. Headers lie in the first, payload in all.
 //
-// Promise: parts are coupled and uncoupled, never copied together. A train goes where a packet goes, queues and devices included; its
-// parts come and leave as one.
+// Promise: parts are coupled and uncoupled, never copied together. A train goes where a packet goes, queues and devices
+// included; its parts come and leave as one.
 
 extension Packet {
     /// Whether there are buffers behind the first.
@@ -52,8 +52,8 @@ extension Packet {
         return true
     }
 
-    /// Takes bytes off the front of the train; buffers that become empty leave, but for the last. False, and no change, when there
-    /// are fewer.
+    /// Takes bytes off the front of the train; buffers that become empty leave, but for the last. False, and no change,
+    /// when there are fewer.
     public mutating func trimTrain(_ byteCount: Int) -> Bool {
         guard byteCount >= 0, byteCount <= totalCount else { return false }
         var left = byteCount

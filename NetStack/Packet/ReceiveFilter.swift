@@ -23,13 +23,17 @@ public struct ReceiveFilter: Equatable, Sendable {
 
     public mutating func insert(_ group: EthernetAddress) {
         for i in 0..<groupCount where groups[i] == group { return }
-        guard groupCount < Self.groupLimit else { return takesAllGroups = true }
+        guard groupCount < Self.groupLimit else {
+            takesAllGroups = true
+            return
+        }
         groups[groupCount] = group
         groupCount += 1
     }
 
     public static func == (a: ReceiveFilter, b: ReceiveFilter) -> Bool {
-        guard a.isPromiscuous == b.isPromiscuous, a.takesAllGroups == b.takesAllGroups, a.groupCount == b.groupCount else { return false }
+        guard a.isPromiscuous == b.isPromiscuous, a.takesAllGroups == b.takesAllGroups, a.groupCount == b.groupCount
+        else { return false }
         for i in 0..<a.groupCount where a.groups[i] != b.groups[i] { return false }
         return true
     }

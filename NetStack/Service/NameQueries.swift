@@ -7,7 +7,8 @@ extension NetStack where Device: ~Copyable {
     // MARK: For callers
 
     /// Begins to look a name up: labels with dots between them.
-    /// - Returns: the query: a completion says when it is complete (perhaps it is at once, from the cache); then `takeQuery`, always.
+    /// - Returns: the query: a completion says when it is complete (perhaps it is at once, from the cache); then
+    ///   `takeQuery`, always.
     public mutating func startQuery(_ text: RawSpan, now: Instant) throws(ResolveError) -> Int {
         guard let i = (0..<StackLimit.queries).first(where: { resolver.queries[$0].state == .free }) else {
             throw .tooManyQueries

@@ -46,7 +46,8 @@ extension NetStack where Device: ~Copyable {
 
     /// Sends a datagram.
     /// - Parameters:
-    ///   - payload: a packet from `pool` with the payload alone in it; a large payload is a train, best in parts that fill fragments
+    ///   - payload: a packet from `pool` with the payload alone in it; a large payload is a train, best in parts that
+    ///     fill fragments
     ///     (`FragmentSize.ethernet`, 8 bytes fewer in the first).
     ///   - destination: nil for the peer that the socket is connected to.
     public mutating func send(

@@ -21,7 +21,8 @@ public struct Checksum {
         }
     }
 
-    /// - Parameter start: `byteCount` bytes. Each load below lies in the first of the `left` bytes that are still to be added.
+    /// - Parameter start: `byteCount` bytes. Each load below lies in the first of the `left` bytes that are still to be
+    ///   added.
     @inline(never)
     private mutating func add(_ start: UnsafeRawPointer, byteCount: Int) {
         var at = unsafe start, left = byteCount

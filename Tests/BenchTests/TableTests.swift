@@ -18,7 +18,9 @@ import Testing
     }
 
     @Test func resultsAreFoundAmongWhatAConsoleHolds() {
-        let results = Results("Swiftlet on 1 hart\n\ngetpid\t175\n...........\nno number\there\n# comment\t3\ntwo\t1\t2\n", prefix: "virtio-")
+        let results = Results(
+            "Swiftlet on 1 hart\n\ngetpid\t175\n...........\nno number\there\n# comment\t3\ntwo\t1\t2\n",
+            prefix: "virtio-")
         #expect(results.names == ["virtio-getpid"])
         #expect(results["virtio-getpid"] == 175)
         #expect(Results(results.text("kept\nsince today")).names == results.names)
@@ -50,6 +52,9 @@ import Testing
         #expect(text.contains("-10% better than 100"))
     }
 
-    @Test(arguments: [(676, "676"), (1078, "1,078"), (9999, "9,999"), (10_049, "10.0 k"), (443_000, "443 k"), (36_700_000, "36.7 M"), (423_000_000, "423 M")])
+    @Test(arguments: [
+        (676, "676"), (1078, "1,078"), (9999, "9,999"), (10_049, "10.0 k"), (443_000, "443 k"), (36_700_000, "36.7 M"),
+        (423_000_000, "423 M"),
+    ])
     func numbersAreShort(value: Int, text: String) { #expect(short(value) == text) }
 }

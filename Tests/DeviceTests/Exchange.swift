@@ -1,5 +1,5 @@
-// The same trial for every network card: frames of every size both ways, bursts that wrap its ring, an overflow. What is wrong comes
-// back as words, so that a trial that must fail can be tested too.
+// The same trial for every network card: frames of every size both ways, bursts that wrap its ring, an overflow. What
+// is wrong comes back as words, so that a trial that must fail can be tested too.
 
 import Drivers
 import Foundation
@@ -32,7 +32,8 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
     private var now: UInt64 { UInt64(Date().timeIntervalSince(start) * 1e9) + 1 }
 
     /// To the card, or from it; every byte depends on its place and on `seed`.
-    static func frame(_ count: Int, _ seed: Int, to destination: [UInt8] = [0x52, 0x54, 0, 0x73, 0x77, 0x66]) -> [UInt8] {
+    static func frame(_ count: Int, _ seed: Int, to destination: [UInt8] = [0x52, 0x54, 0, 0x73, 0x77, 0x66]) -> [UInt8]
+    {
         destination + (6..<max(6, count)).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ seed &* 13 &+ ($0 >> 8)) }
     }
 
@@ -90,7 +91,9 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
     mutating func comesIn(_ frames: [[UInt8]]) {
         for frame in frames where !wire.send(frame) { problems.append("QEMU does not take a frame of \(frame.count)") }
         let arrived = collect(frames.count, seconds: patience)
-        guard arrived.count == frames.count else { return problems.append("\(frames.count) frames were sent, \(arrived.count) came in") }
+        guard arrived.count == frames.count else {
+            return problems.append("\(frames.count) frames were sent, \(arrived.count) came in")
+        }
         for (got, wanted) in zip(arrived, frames) where !isSame(got, wanted) {
             problems.append("\(wanted.count) bytes came in as \(got.count) others")
         }
@@ -108,21 +111,25 @@ struct Exchange<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Bursts of several frames, so often that a ring of 13 KiB goes around many times, its end falling anywhere in a frame.
+    /// Bursts of several frames, so often that a ring of 13 KiB goes around many times, its end falling anywhere in a
+    /// frame.
     mutating func bursts(_ count: Int) {
         for turn in 0..<count where problems.count < problemLimit {
             comesIn((0..<4).map { Self.frame(60 + (turn * 397 + $0 * 611) % 1455, turn + $0) })
         }
     }
 
-    /// More than any ring holds comes while the ring is not drained. What comes in is whole and in order, and the card works at once after.
+    /// More than any ring holds comes while the ring is not drained. What comes in is whole and in order, and the card
+    /// works at once after.
     mutating func overload() {
         let frames = (0..<400).map { Self.frame(1000 + $0, $0) }
         for frame in frames where !wire.send(frame, waiting: false) { usleep(2000) }  // QEMU itself may have enough
         usleep(200_000)
         var next = 0
         for frame in collect(frames.count, seconds: 1.5) {
-            guard let place = frames[next...].firstIndex(of: frame) else { return problems.append("overload: a frame that was not sent") }
+            guard let place = frames[next...].firstIndex(of: frame) else {
+                return problems.append("overload: a frame that was not sent")
+            }
             next = place + 1
         }
         if next == 0 { problems.append("overload: nothing came in") }

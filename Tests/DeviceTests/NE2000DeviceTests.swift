@@ -16,7 +16,8 @@ import Testing
 
     static func address(_ number: Int) -> [UInt8] { [0x52, 0x54, 0, 0x73, 0x77, 0x66 + UInt8(number)] }
 
-    @Test(.enabled(if: QTestArchitecture.i386.isAvailable, missing(.i386)), arguments: [NE2000Width.byte, .word, .long])
+    @Test(
+        .enabled(if: QTestArchitecture.i386.isAvailable, missing(.i386)), arguments: [NE2000Width.byte, .word, .long])
     func isaCardMovesFramesOfEverySize(width: NE2000Width) throws {
         let machine = try isa([0x300])
         let ports = QTestPorts(machine, base: 0x300)
@@ -81,7 +82,9 @@ import Testing
             ["-device", "ne2k_pci,netdev=n0,addr=4,romfile=,mac=52:54:00:73:77:66"]
         }
         let function = try #require(
-            pciFunctions(machine).first { NE2000PCI.name(vendor: $0.record.vendorID, device: $0.record.deviceID) != nil })
+            pciFunctions(machine).first {
+                NE2000PCI.name(vendor: $0.record.vendorID, device: $0.record.deviceID) != nil
+            })
         function.enable()
         let ports = try #require(function.window(0, needed: 32))
         let wire = try QTestWire(machine)
@@ -108,7 +111,9 @@ import Testing
         let pool = hostPool()
         var exchange = Exchange(try NE2000(try #require(function.window(0, needed: 32)), pool: pool), wire, pool)
         exchange.device.accept(ReceiveFilter())  // all systems: 224.0.0.1
-        for destination: [UInt8] in [[2, 2, 2, 2, 2, 2], [1, 0, 0x5e, 0, 0, 9], [1, 0, 0x5e, 0, 0, 1], [255, 255, 255, 255, 255, 255]] {
+        for destination: [UInt8] in [
+            [2, 2, 2, 2, 2, 2], [1, 0, 0x5e, 0, 0, 9], [1, 0, 0x5e, 0, 0, 1], [255, 255, 255, 255, 255, 255],
+        ] {
             wire.send(Exchange<NE2000<QTestMMIO>>.frame(100, 1, to: destination))
         }
         #expect(exchange.collect(3, seconds: 1).map { $0[0] } == [1, 255])

@@ -36,7 +36,9 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
     func networkCardMovesFramesOfEverySize(_ attachment: Attachment) throws {
         let machine = try QTestMachine(.riscv64, wires: 1) { _ in
             let rom = attachment.isPCI ? ",romfile=" : ""
-            return attachment.arguments + ["-device", "\(attachment.device("net")),netdev=n0,mac=52:54:00:73:77:66\(rom)"]
+            return attachment.arguments + [
+                "-device", "\(attachment.device("net")),netdev=n0,mac=52:54:00:73:77:66\(rom)",
+            ]
         }
         let memory = QTestDMA(QTestMemory(machine))
         let bytes = 257 * PacketPool.bufferSize
@@ -46,7 +48,8 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
         let wire = try QTestWire(machine)
         do {
             var exchange = Exchange(
-                try VirtIONet<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(device, in: memory, pool: pool, receiveBuffers: 64, random: 0x1122_3344_5566), wire, pool)
+                try VirtIONet<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(
+                    device, in: memory, pool: pool, receiveBuffers: 64, random: 0x1122_3344_5566), wire, pool)
             check(exchange.device.hardwareAddress == EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66))
             exchange.everySize(step: 5)
             exchange.bursts(100)
@@ -66,11 +69,13 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
             image = folder.appendingPathComponent("disk")
             try Data(original).write(to: image!)
             return attachment.arguments + [
-                "-drive", "file=\(image!.path),if=none,format=raw,id=d", "-device", "\(attachment.device("blk")),drive=d",
+                "-drive", "file=\(image!.path),if=none,format=raw,id=d", "-device",
+                "\(attachment.device("blk")),drive=d",
             ]
         }
         let memory = QTestDMA(QTestMemory(machine))
-        var disk = try VirtIOBlock<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(try transport(machine, attachment), in: memory)
+        var disk = try VirtIOBlock<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(
+            try transport(machine, attachment), in: memory)
         check(disk.capacity == 2048)
         let buffer = unsafe memory.allocate(byteCount: 64 << 10)!
         func finish() -> BlockStatus? {
@@ -85,13 +90,22 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
         for turn in 0..<40 {
             let sectors = 1 + turn * 7 % 64, sector = turn * 331 % (2048 - sectors)
             let bytes = sectors * 512
-            let token = unsafe try disk.submit(.read, sector: UInt64(sector), BlockSegment(unsafe: buffer, byteCount: bytes))
+            let token = unsafe try disk.submit(
+                .read, sector: UInt64(sector), BlockSegment(unsafe: buffer, byteCount: bytes))
             check(token != nil)
             #expect(finish() == .done)
-            unsafe #expect(UnsafeRawBufferPointer(start: buffer, count: bytes).elementsEqual(expected[sector * 512..<sector * 512 + bytes]))
-            for i in 0..<bytes { unsafe buffer.storeBytes(of: UInt8(truncatingIfNeeded: i &* 11 &+ turn), toByteOffset: i, as: UInt8.self) }
-            unsafe expected.replaceSubrange(sector * 512..<sector * 512 + bytes, with: UnsafeRawBufferPointer(start: buffer, count: bytes))
-            _ = try disk.submit(.write, sector: UInt64(sector), segmentCount: 1) { _ in unsafe BlockSegment(unsafe: buffer, byteCount: bytes) }
+            unsafe #expect(
+                UnsafeRawBufferPointer(start: buffer, count: bytes).elementsEqual(
+                    expected[sector * 512..<sector * 512 + bytes]))
+            for i in 0..<bytes {
+                unsafe buffer.storeBytes(
+                    of: UInt8(truncatingIfNeeded: i &* 11 &+ turn), toByteOffset: i, as: UInt8.self)
+            }
+            unsafe expected.replaceSubrange(
+                sector * 512..<sector * 512 + bytes, with: UnsafeRawBufferPointer(start: buffer, count: bytes))
+            _ = try disk.submit(.write, sector: UInt64(sector), segmentCount: 1) { _ in
+                unsafe BlockSegment(unsafe: buffer, byteCount: bytes)
+            }
             #expect(finish() == .done)
         }
         if disk.canFlush {

@@ -7,11 +7,15 @@ import Testing
 @Suite struct BootOptionsTests {
     private func options(_ text: String) -> BootOptions {
         let bytes = Array(text.utf8)
-        return unsafe bytes.withUnsafeBytes { unsafe BootOptions(DeviceTreeBytes(unsafe: $0.baseAddress ?? UnsafeRawPointer(bitPattern: 8)!, count: bytes.count)) }
+        return unsafe bytes.withUnsafeBytes {
+            unsafe BootOptions(
+                DeviceTreeBytes(unsafe: $0.baseAddress ?? UnsafeRawPointer(bitPattern: 8)!, count: bytes.count))
+        }
     }
 
     @Test func cardsPlacementsAndFeatures() {
-        let options = options("ip=10.0.2.15/24 ne0=isa:0x310,9 isa=00:05.0@0x300 ne1=isa:0x330 vt-without=csum,event_idx run=ls")
+        let options = options(
+            "ip=10.0.2.15/24 ne0=isa:0x310,9 isa=00:05.0@0x300 ne1=isa:0x330 vt-without=csum,event_idx run=ls")
         #expect(options.misspelt == 0 && options.hintCount == 2)
         #expect(options.hint(0) == ISAHint(port: 0x310, source: 9))
         #expect(options.hint(1) == ISAHint(port: 0x330, source: nil))
@@ -22,8 +26,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "ne0=isa:0x300,", "ne0=isa:0x", "ne0=isa:0xfffff", "ne0=isa:0x300,0", "ne0=isa:0x300,1024", "ne0=isa:0x300x", "isa=", "isa=00:05@0x300",
-        "isa=00:20.0@0x300", "isa=00:05.8@0x300", "isa=00:05.0@300", "isa=00:05.0@0x300 isa=1:1.1@0x300z", "vt-without=", "vt-without=csum,",
+        "ne0=isa:0x300,", "ne0=isa:0x", "ne0=isa:0xfffff", "ne0=isa:0x300,0", "ne0=isa:0x300,1024", "ne0=isa:0x300x",
+        "isa=", "isa=00:05@0x300",
+        "isa=00:20.0@0x300", "isa=00:05.8@0x300", "isa=00:05.0@300", "isa=00:05.0@0x300 isa=1:1.1@0x300z",
+        "vt-without=", "vt-without=csum,",
         "vt-without=nosuch", "vt-without=csum,,mtu",
     ]) func misspeltWordsAreCounted(text: String) { #expect(options(text).misspelt == 1) }
 
@@ -33,7 +39,8 @@ import Testing
     }
 
     @Test func thereIsRoomForFourOfEach() {
-        let options = options((0..<5).map { "ne\($0)=isa:0x\($0 + 1)00 isa=00:0\($0).0@0x\($0 + 1)00" }.joined(separator: " "))
+        let options = options(
+            (0..<5).map { "ne\($0)=isa:0x\($0 + 1)00 isa=00:0\($0).0@0x\($0 + 1)00" }.joined(separator: " "))
         #expect(options.hintCount == 4 && options.placements.count == 4 && options.misspelt == 2)
     }
 }

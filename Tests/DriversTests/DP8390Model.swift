@@ -1,5 +1,5 @@
-// An NE2000 in Swift: the DP8390's registers, the card's memory and PROM, remote DMA, both directions of the wire. It complains about
-// drivers that break the datasheet's rules, and breaks its own promises on demand.
+// An NE2000 in Swift: the DP8390's registers, the card's memory and PROM, remote DMA, both directions of the wire. It
+// complains about drivers that break the datasheet's rules, and breaks its own promises on demand.
 
 import Drivers
 
@@ -53,8 +53,8 @@ final class DP8390Model {
     var doublesLowByte = false
     /// Changes the header of a frame that is received.
     var distortHeader: ((inout [UInt8]) -> Void)?
-    /// The card has shown a false ISR or CURR since its last reset: a driver that believed it is excused from the order of steps, though
-    /// not from the bounds of the memory.
+    /// The card has shown a false ISR or CURR since its last reset: a driver that believed it is excused from the order
+    /// of steps, though not from the bounds of the memory.
     private var hasLied = false
     private(set) var dropped = 0
     private(set) var resets = 0
@@ -62,7 +62,8 @@ final class DP8390Model {
 
     /// - Parameter kilobytes: of memory; 16 on 16 data lines and 8 on 8 if nil.
     init(
-        address: [UInt8] = [0x52, 0x54, 0, 0x73, 0x77, 0x66], isWide: Bool = true, signature: UInt8 = 0x57, kilobytes: Int? = nil
+        address: [UInt8] = [0x52, 0x54, 0, 0x73, 0x77, 0x66], isWide: Bool = true, signature: UInt8 = 0x57,
+        kilobytes: Int? = nil
     ) {
         self.address = address
         isNarrow = !isWide
@@ -235,7 +236,10 @@ final class DP8390Model {
     func store8(_ value: UInt8, _ port: Int) {
         accesses += 1
         if isGone { return }
-        if port == 0x10 { return _ = data(8, UInt32(value)) }
+        if port == 0x10 {
+            _ = data(8, UInt32(value))
+            return
+        }
         if port == 0x1f {
             if resetNeverEnds > 0 { resetNeverEnds -= 1; if resetNeverEnds > 0 { isr &= 0x7f } }
             return
@@ -291,7 +295,9 @@ final class DP8390Model {
     private func acknowledge(_ value: UInt8) {
         if value & 0x10 != 0, jam != nil, value != 0xff, !hasLied {
             if jam != .started { complain("overflow: OVW acknowledged before the card was stopped and started") }
-            if !removedSinceJam, (bnry + 1 == pstop ? pstart : bnry + 1) != curr { complain("overflow: OVW acknowledged before a frame was removed") }
+            if !removedSinceJam, (bnry + 1 == pstop ? pstart : bnry + 1) != curr {
+                complain("overflow: OVW acknowledged before a frame was removed")
+            }
         }
         isr &= ~(value & 0x7f)
     }
@@ -309,7 +315,11 @@ final class DP8390Model {
             isr &= ~0x80
             // What was on its way when the chip was stopped is over by now, or never will be.
             if jam == .loopback { abortTransmission() }
-            if jam == .loopback { jam = .started } else if jam == .stopped { complain("overflow: started without loopback") }
+            if jam == .loopback {
+                jam = .started
+            } else if jam == .stopped {
+                complain("overflow: started without loopback")
+            }
         }
         switch value >> 3 & 7 {
         case 1, 2:
@@ -329,7 +339,9 @@ final class DP8390Model {
         if dcr & 1 != 0, rbcr & 1 != 0 { complain("odd byte count in word mode") }
         if !isWriting, rsar + rbcr <= 32 { return }
         if isMonitoring, rsar >= memoryEnd, rsar + rbcr <= 0xc000 { return }  // a driver that measures
-        guard rsar >= memoryStart, rsar + rbcr <= memoryEnd else { return complain("remote DMA of \(rbcr) bytes at \(rsar)") }
+        guard rsar >= memoryStart, rsar + rbcr <= memoryEnd else {
+            return complain("remote DMA of \(rbcr) bytes at \(rsar)")
+        }
         let span = rsar..<rsar + rbcr
         if isWriting {
             if span.overlaps(ring), !isStopped { complain("remote write into the receive ring") }
@@ -337,7 +349,9 @@ final class DP8390Model {
         } else if span.overlaps(ring), !hasLied, !isStopped {
             for page in rsar >> 8...(rsar + rbcr - 1) >> 8 {
                 let first = bnry + 1 == pstop ? pstart : bnry + 1, size = pstop - pstart
-                if (page - first + size) % size >= (curr - first + size) % size { complain("read of page \(page), where the card writes") }
+                if (page - first + size) % size >= (curr - first + size) % size {
+                    complain("read of page \(page), where the card writes")
+                }
             }
         }
     }

@@ -110,7 +110,8 @@ func withVirtMachine(_ body: (DeviceTree) throws -> Void) throws {
         for offset in stride(from: 56, to: min(3000, virtMachineTree.count - 4), by: 4) {
             for token: UInt8 in [1, 2, 3, 4, 9, 255] {
                 var bytes = virtMachineTree
-                bytes.replaceSubrange(offset..<offset + 4, with: token == 255 ? [255, 255, 255, 255] : [0, 0, 0, token])
+                bytes.replaceSubrange(
+                    offset..<offset + 4, with: token == 255 ? [255, 255, 255, 255] : [0, 0, 0, token])
                 _ = withTree(bytes) { tree in
                     var walker = tree.nodes
                     while let node = walker.next() { _ = node.region() }

@@ -27,8 +27,10 @@ import Testing
 
     /// Impossible headers: what is in the ring is dropped, and all is well again, without a reset.
     @Test(arguments: [
-        [0x01, 0x00, 0x40, 0x00], [0x01, 0xff, 0x40, 0x00], [0x01, 0x4e, 0xff, 0xff], [0x01, 0x4e, 0x00, 0x06], [0x01, 0x4d, 0x40, 0x00],
-        [0x01, 0x4f, 0x40, 0x00], [0x00, 0x00, 0x00, 0x00], [0xff, 0xff, 0xff, 0xff], [0x01, 0x4e, 0x00, 0xff], [0x01, 0x80, 0xfc, 0x32],
+        [0x01, 0x00, 0x40, 0x00], [0x01, 0xff, 0x40, 0x00], [0x01, 0x4e, 0xff, 0xff], [0x01, 0x4e, 0x00, 0x06],
+        [0x01, 0x4d, 0x40, 0x00],
+        [0x01, 0x4f, 0x40, 0x00], [0x00, 0x00, 0x00, 0x00], [0xff, 0xff, 0xff, 0xff], [0x01, 0x4e, 0x00, 0xff],
+        [0x01, 0x80, 0xfc, 0x32],
     ]) func senselessHeaderCostsTheRing(header: [UInt8]) throws {
         let rig = try NE2000Rig(DP8390Model())
         rig.model.distortHeader = { $0 = header }
@@ -205,12 +207,16 @@ import Testing
             for _ in 0..<Int.random(in: 0..<6, using: &random) {
                 rig.model.receive(rig.frame(.random(in: 14...1514, using: &random), seed))
             }
-            for _ in 0..<Int.random(in: 0..<4, using: &random) { _ = rig.send(rig.frame(.random(in: 14...1514, using: &random), seed)) }
+            for _ in 0..<Int.random(in: 0..<4, using: &random) {
+                _ = rig.send(rig.frame(.random(in: 14...1514, using: &random), seed))
+            }
             if Bool.random(using: &random) { rig.model.endTransmission() }
             rig.run(for: .random(in: 0...20_000_000, using: &random), step: 1_000_000)
         }
         // The faults are over: it works again, or has said that it does not.
-        (model.transmitNeverEnds, model.dmaNeverEnds, model.resetNeverEnds, model.losesInterrupts, model.stuckReads) = (0, 0, 0, 0, 0)
+        (model.transmitNeverEnds, model.dmaNeverEnds, model.resetNeverEnds, model.losesInterrupts, model.stuckReads) = (
+            0, 0, 0, 0, 0
+        )
         (model.falseCurrent.reads, model.distortHeader, model.transmitFails) = (0, nil, 0)
         for _ in 0..<4 {
             rig.model.endTransmission()
@@ -244,7 +250,10 @@ import Testing
         case 7: model.falseCurrent = (.random(in: 0...255, using: &random), .random(in: 1...3, using: &random))
         case 8: for i in 0..<80 { model.receive(rig.frame(1000, i)) }
         case 9: model.resetNeverEnds = .random(in: 1...4, using: &random)
-        case 10: (model.stuckBits, model.stuckReads) = (.random(in: 0...255, using: &random), .random(in: 1...40, using: &random))
+        case 10:
+            (model.stuckBits, model.stuckReads) = (
+                .random(in: 0...255, using: &random), .random(in: 1...40, using: &random)
+            )
         default: if Bool.random(using: &random) { model.reset() } else { model.transmitFails = 2 }
         }
     }

@@ -37,7 +37,9 @@ import Testing
         #expect(model.complaints == [] && rig.faults == [])
     }
 
-    @Test(arguments: [NE2000Width.byte, .word, .long]) func lengthIsRecomputedWhereTheLowByteStandsInTheHighOne(width: NE2000Width) throws {
+    @Test(arguments: [NE2000Width.byte, .word, .long]) func lengthIsRecomputedWhereTheLowByteStandsInTheHighOne(
+        width: NE2000Width
+    ) throws {
         let model = DP8390Model(kilobytes: 16)
         model.doublesLowByte = true
         let rig = try NE2000Rig(model, width: width)

@@ -19,7 +19,9 @@ final class NE2000Rig {
     var complaints: [String] = []
     var faults: [String] = []
 
-    init(_ model: DP8390Model, width: NE2000Width = .long, packets: Int = 64, expectingSignature: Bool = true) throws(NE2000Error) {
+    init(_ model: DP8390Model, width: NE2000Width = .long, packets: Int = 64, expectingSignature: Bool = true)
+        throws(NE2000Error)
+    {
         self.model = model
         let bytes = (packets + 1) * PacketPool.bufferSize
         unsafe poolMemory = .allocate(byteCount: bytes, alignment: 64)

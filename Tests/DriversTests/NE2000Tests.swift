@@ -1,4 +1,5 @@
-// The NE2000 driver against the model: every size, every width, the ring and its end, the filter, the overflow, the probe.
+// The NE2000 driver against the model: every size, every width, the ring and its end, the filter, the overflow, the
+// probe.
 
 import Drivers
 import Testing

@@ -1,5 +1,6 @@
-// A PCI hierarchy as configuration space shows it: functions with base addresses, bridges that pass on what their bus numbers say, windows
-// that decode. It answers only as its registers were programmed, so a driver that numbers or places things wrongly finds nothing.
+// A PCI hierarchy as configuration space shows it: functions with base addresses, bridges that pass on what their bus
+// numbers say, windows that decode. It answers only as its registers were programmed, so a driver that numbers or
+// places things wrongly finds nothing.
 
 @testable import Drivers
 
@@ -33,8 +34,12 @@ final class PCIFunctionModel {
         bytes[0x0e] = 1
     }
 
-    func set16(_ offset: Int, _ value: UInt16) { for i in 0..<2 { bytes[offset + i] = UInt8(value >> UInt16(8 * i) & 255) } }
-    func set(_ offset: Int, _ value: UInt32) { for i in 0..<4 { bytes[offset + i] = UInt8(value >> UInt32(8 * i) & 255) } }
+    func set16(_ offset: Int, _ value: UInt16) {
+        for i in 0..<2 { bytes[offset + i] = UInt8(value >> UInt16(8 * i) & 255) }
+    }
+    func set(_ offset: Int, _ value: UInt32) {
+        for i in 0..<4 { bytes[offset + i] = UInt8(value >> UInt32(8 * i) & 255) }
+    }
     func get(_ offset: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << UInt32(8 * $1) } }
 
     /// Writes bytes of the configuration space, as far as they can be written.
@@ -48,7 +53,10 @@ final class PCIFunctionModel {
                 let mask = UInt8(masks[index] >> UInt32(8 * (place & 3)) & 255)
                 let fixed: UInt8 = place & 3 == 0 ? UInt8(masks[index] & 15) : 0
                 let isUpperHalf = index > 0 && masks[index - 1] & 7 == 4
-                bytes[place] = isUpperHalf ? byte & mask : byte & mask & (place & 3 == 0 ? 0xf0 | (masks[index] & 1 != 0 ? 0x0c : 0) : 0xff) | fixed
+                bytes[place] =
+                    isUpperHalf
+                    ? byte & mask
+                    : byte & mask & (place & 3 == 0 ? 0xf0 | (masks[index] & 1 != 0 ? 0x0c : 0) : 0xff) | fixed
             } else if place == 4 || place == 5 || (isBridge && place >= 0x10 && place < 0x34) {
                 bytes[place] = byte
             }
@@ -87,9 +95,11 @@ final class PCIModel {
     func function(_ address: PCIAddress) -> PCIFunctionModel? {
         var functions = root, bus: UInt8 = 0
         while bus != address.bus {
-            guard let bridge = functions.values.first(where: {
-                $0.isBridge && $0.bytes[0x19] != 0 && $0.bytes[0x19] <= address.bus && address.bus <= $0.bytes[0x1a]
-            }) else { return nil }
+            guard
+                let bridge = functions.values.first(where: {
+                    $0.isBridge && $0.bytes[0x19] != 0 && $0.bytes[0x19] <= address.bus && address.bus <= $0.bytes[0x1a]
+                })
+            else { return nil }
             bus = bridge.bytes[0x19]
             functions = bridge.children
         }
@@ -118,8 +128,14 @@ struct PCISpace: RegisterSpace {
     func load16(_ offset: Int) -> UInt16 { UInt16(load8(offset)) | UInt16(load8(offset + 1)) << 8 }
     func load32(_ offset: Int) -> UInt32 { UInt32(load16(offset)) | UInt32(load16(offset + 2)) << 16 }
     func load64(_ offset: Int) -> UInt64 { fatalError("configuration space has no 64-bit registers") }
-    func store8(_ value: UInt8, _ offset: Int) { if let (function, place) = at(offset) { function.write(UInt32(value), place, 1) } }
-    func store16(_ value: UInt16, _ offset: Int) { if let (function, place) = at(offset) { function.write(UInt32(value), place, 2) } }
-    func store32(_ value: UInt32, _ offset: Int) { if let (function, place) = at(offset) { function.write(value, place, 4) } }
+    func store8(_ value: UInt8, _ offset: Int) {
+        if let (function, place) = at(offset) { function.write(UInt32(value), place, 1) }
+    }
+    func store16(_ value: UInt16, _ offset: Int) {
+        if let (function, place) = at(offset) { function.write(UInt32(value), place, 2) }
+    }
+    func store32(_ value: UInt32, _ offset: Int) {
+        if let (function, place) = at(offset) { function.write(value, place, 4) }
+    }
     func store64(_ value: UInt64, _ offset: Int) { fatalError("configuration space has no 64-bit registers") }
 }

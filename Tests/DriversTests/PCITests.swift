@@ -7,7 +7,9 @@ import Testing
 @Suite struct PCITests {
     private func device(_ number: UInt8) -> UInt8 { number << 3 }
 
-    private func scan(_ model: PCIModel, forISA: ISAPlacements = ISAPlacements(), ports: UInt64 = 65536, memory: UInt64 = 64 << 20) -> [PCIRecord] {
+    private func scan(
+        _ model: PCIModel, forISA: ISAPlacements = ISAPlacements(), ports: UInt64 = 65536, memory: UInt64 = 64 << 20
+    ) -> [PCIRecord] {
         var host = PCIHost(
             configuration: model.space, lastBus: 255,
             ports: PCIWindow(model.space, base: 0, byteCount: ports, reserved: 4096),
@@ -27,7 +29,9 @@ import Testing
         #expect(bases[0].kind == .io && bases[0].byteCount == 32 && bases[0].address == 0x1000)
         #expect(bases[1].kind == .memory32 && bases[1].byteCount == 4096 && bases[1].address == 0x4000_0000)
         #expect(bases[2].kind == .none && bases[3].kind == .none)
-        #expect(bases[4].kind == .memory64 && bases[4].isPrefetchable && bases[4].byteCount == 16384 && bases[4].address == 0x4000_4000)
+        #expect(
+            bases[4].kind == .memory64 && bases[4].isPrefetchable && bases[4].byteCount == 16384
+                && bases[4].address == 0x4000_4000)
         #expect(card.get(0x20) == 0x4000_400c && card.get(0x24) == 0)
         #expect(card.decoded.isEmpty)  // it answers when a driver lets it
         #expect(records[0].interruptAtRoot?.unit == 4 << 11 && records[0].interruptAtRoot?.pin == 1)
@@ -36,7 +40,10 @@ import Testing
     @Test func multifunctionDevicesAndNothingElseAreSearchedWhole() {
         let first = PCIFunctionModel(vendor: 1, device: 2)
         first.bytes[0x0e] = 0x80
-        let model = PCIModel([device(1): first, device(1) + 5: PCIFunctionModel(vendor: 1, device: 3), device(2): PCIFunctionModel(vendor: 1, device: 4), device(2) + 1: PCIFunctionModel(vendor: 1, device: 5)])
+        let model = PCIModel([
+            device(1): first, device(1) + 5: PCIFunctionModel(vendor: 1, device: 3),
+            device(2): PCIFunctionModel(vendor: 1, device: 4), device(2) + 1: PCIFunctionModel(vendor: 1, device: 5),
+        ])
         #expect(scan(model).map(\.deviceID) == [2, 3, 4])
     }
 
@@ -64,9 +71,12 @@ import Testing
         }
         #expect(passes(outer, records[2].baseAddresses[0]) && passes(inner, records[2].baseAddresses[0]))
         #expect(passes(outer, records[3].baseAddresses[0]) && !passes(inner, records[3].baseAddresses[0]))
-        for index in 0..<2 { #expect(!passes(outer, records[4].baseAddresses[index]) && !passes(inner, records[4].baseAddresses[index])) }
+        for index in 0..<2 {
+            #expect(!passes(outer, records[4].baseAddresses[index]) && !passes(inner, records[4].baseAddresses[index]))
+        }
         #expect(outer.bytes[4] & 7 == 7 && outer.word(0x24) > outer.word(0x26))
-        // INTB of device 3 on bus 2: turned by 3 there, by 0 at the inner bridge, and raised as the outer bridge's, device 2.
+        // INTB of device 3 on bus 2: turned by 3 there, by 0 at the inner bridge, and raised as the outer bridge's,
+        // device 2.
         #expect(records[2].interruptAtRoot?.unit == 2 << 11 && records[2].interruptAtRoot?.pin == (1 + 3) % 4 + 1)
         #expect(records[3].interruptAtRoot?.unit == 2 << 11 && records[3].interruptAtRoot?.pin == 7 % 4 + 1)
     }
@@ -88,7 +98,8 @@ import Testing
         let card = PCIFunctionModel(vendor: 0x10ec, device: 0x8029, masks: [0xffff_ff01])
         let other = PCIFunctionModel(vendor: 0x10ec, device: 0x8029, masks: [0xffff_ff01])
         let records = scan(PCIModel([device(5): card, device(6): other]), forISA: placements)
-        #expect(records[0].isForISA && records[0].baseAddresses[0].address == 0x300 && card.decoded.first?.base == 0x300)
+        #expect(
+            records[0].isForISA && records[0].baseAddresses[0].address == 0x300 && card.decoded.first?.base == 0x300)
         #expect(!records[1].isForISA && records[1].baseAddresses[0].address == 0x1000 && other.decoded.isEmpty)
     }
 
@@ -99,7 +110,8 @@ import Testing
         (card.bytes[0x50], card.bytes[0x51], card.bytes[0x60], card.bytes[0x61]) = (9, 0x60, 5, 0x50)
         let model = PCIModel([device(1): card])
         let records = scan(model)
-        let function = PCIFunction(record: records[0], configuration: model.space.window(at: 1 << 15), ports: nil, memory: nil)
+        let function = PCIFunction(
+            record: records[0], configuration: model.space.window(at: 1 << 15), ports: nil, memory: nil)
         var seen: [UInt8] = []
         function.forEachCapability { id, _ in
             seen.append(id)
@@ -115,7 +127,8 @@ import Testing
         #expect(seen.isEmpty)
     }
 
-    /// A thousand configuration spaces of random bytes, bridges among them: a scan ends, and stays in configuration space.
+    /// A thousand configuration spaces of random bytes, bridges among them: a scan ends, and stays in configuration
+    /// space.
     @Test func randomConfigurationSpacesAreSurvived() {
         var random = SeededNumbers(seed: 7)
         for _ in 0..<1000 {
@@ -126,7 +139,8 @@ import Testing
                     if depth < 9, random.next() % 3 == 0 {
                         functions[place] = PCIFunctionModel(bridge: make(depth + 1))
                     } else {
-                        let function = PCIFunctionModel(vendor: 1, device: 1, masks: (0..<6).map { _ in UInt32(truncatingIfNeeded: random.next()) })
+                        let function = PCIFunctionModel(
+                            vendor: 1, device: 1, masks: (0..<6).map { _ in UInt32(truncatingIfNeeded: random.next()) })
                         for i in 0x28..<256 { function.bytes[i] = UInt8(truncatingIfNeeded: random.next()) }
                         functions[place] = function
                     }
@@ -137,7 +151,8 @@ import Testing
             let records = scan(model)
             for record in records {
                 let function = PCIFunction(
-                    record: record, configuration: model.space.window(at: record.address.configurationOffset), ports: nil, memory: nil)
+                    record: record, configuration: model.space.window(at: record.address.configurationOffset),
+                    ports: nil, memory: nil)
                 function.forEachCapability { _, _ in true }
             }
             #expect(model.strays == 0)
@@ -157,7 +172,9 @@ import Testing
             #expect(ranges[0].byteCount == 65536 && host.pciRange(3) == nil)
             // 32 + (device + pin - 1) mod 4.
             for device in 0..<UInt32(32) {
-                for pin in 1...UInt32(4) { #expect(host.pciInterrupt(unit: device << 11, pin: pin) == 32 + (device + pin - 1) % 4) }
+                for pin in 1...UInt32(4) {
+                    #expect(host.pciInterrupt(unit: device << 11, pin: pin) == 32 + (device + pin - 1) % 4)
+                }
             }
             #expect(host.pciInterrupt(unit: 0, pin: 5) == nil || host.pciInterrupt(unit: 0, pin: 5) == 32)
         }

@@ -1,5 +1,5 @@
-// DMA memory for tests, in two copies: what the processor sees and what the device sees. Only the hand-over calls move bytes between
-// them, so that a driver which forgets one fails its test. Rings exist on the device's side alone.
+// DMA memory for tests, in two copies: what the processor sees and what the device sees. Only the hand-over calls move
+// bytes between them, so that a driver which forgets one fails its test. Rings exist on the device's side alone.
 
 import Drivers
 
@@ -42,7 +42,9 @@ final class TestMemory {
 
     /// Where the device finds an address; nil when it is no address of this memory.
     func deviceSide(_ address: UInt64, _ count: Int) -> UnsafeMutableRawPointer? {
-        guard address >= Self.deviceBase, address - Self.deviceBase + UInt64(count) <= UInt64(byteCount) else { return nil }
+        guard address >= Self.deviceBase, address - Self.deviceBase + UInt64(count) <= UInt64(byteCount) else {
+            return nil
+        }
         return unsafe device + Int(address - Self.deviceBase)
     }
 }
@@ -65,11 +67,19 @@ struct TestDMA: DMA {
         let there = unsafe memory.device + memory.offset(pointer, byteCount)
         if direction == .deviceWrites { unsafe pointer.copyMemory(from: there, byteCount: byteCount) }
     }
-    private func ring(_ pointer: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer { unsafe memory.device + memory.offset(pointer, 8) }
+    private func ring(_ pointer: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        unsafe memory.device + memory.offset(pointer, 8)
+    }
     func load16(_ pointer: UnsafeMutableRawPointer) -> UInt16 { unsafe ring(pointer).load(as: UInt16.self) }
     func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 { unsafe ring(pointer).load(as: UInt32.self) }
-    func store16(_ value: UInt16, _ pointer: UnsafeMutableRawPointer) { unsafe ring(pointer).storeBytes(of: value, as: UInt16.self) }
-    func store32(_ value: UInt32, _ pointer: UnsafeMutableRawPointer) { unsafe ring(pointer).storeBytes(of: value, as: UInt32.self) }
-    func store64(_ value: UInt64, _ pointer: UnsafeMutableRawPointer) { unsafe ring(pointer).storeBytes(of: value, as: UInt64.self) }
+    func store16(_ value: UInt16, _ pointer: UnsafeMutableRawPointer) {
+        unsafe ring(pointer).storeBytes(of: value, as: UInt16.self)
+    }
+    func store32(_ value: UInt32, _ pointer: UnsafeMutableRawPointer) {
+        unsafe ring(pointer).storeBytes(of: value, as: UInt32.self)
+    }
+    func store64(_ value: UInt64, _ pointer: UnsafeMutableRawPointer) {
+        unsafe ring(pointer).storeBytes(of: value, as: UInt64.self)
+    }
     func orderAll() {}
 }

@@ -10,12 +10,16 @@ final class DiskModel: VirtIOModel {
     var writesNoStatus = false
     var flushes = 0
 
-    init(_ memory: TestMemory, isLegacy: Bool, sectors: Int = 128, features: UInt64 = 1 << 2 | 1 << 9, capacity: UInt32 = 64) {
+    init(
+        _ memory: TestMemory, isLegacy: Bool, sectors: Int = 128, features: UInt64 = 1 << 2 | 1 << 9,
+        capacity: UInt32 = 64
+    ) {
         disk = (0..<sectors * 512).map { UInt8(truncatingIfNeeded: $0 / 512 + $0 % 512) }
         var configuration = [UInt8](repeating: 0, count: 64)
         unsafe withUnsafeBytes(of: UInt64(sectors)) { unsafe configuration.replaceSubrange(0..<8, with: $0) }
         configuration[12] = 62  // seg_max
-        super.init(memory, id: 2, isLegacy: isLegacy, features: features, capacities: [capacity], configuration: configuration)
+        super.init(
+            memory, id: 2, isLegacy: isLegacy, features: features, capacities: [capacity], configuration: configuration)
     }
 
     override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
@@ -75,8 +79,12 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         let noMagic = DiskModel(memory, isLegacy: true)
         noMagic.magic = 0
         #expect(reason(noMagic) == .notVirtIO)
-        #expect(reason(VirtIOModel(memory, id: 0, isLegacy: true, features: 0, capacities: [], configuration: [])) == .noDevice)
-        #expect(reason(VirtIOModel(memory, id: 1, isLegacy: true, features: 0, capacities: [], configuration: [])) == .wrongDevice)
+        #expect(
+            reason(VirtIOModel(memory, id: 0, isLegacy: true, features: 0, capacities: [], configuration: []))
+                == .noDevice)
+        #expect(
+            reason(VirtIOModel(memory, id: 1, isLegacy: true, features: 0, capacities: [], configuration: []))
+                == .wrongDevice)
         let stuck = DiskModel(memory, isLegacy: false)
         stuck.neverResets = true
         stuck.status = 15
@@ -103,10 +111,13 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         check(disk.completed()?.token == read)
         check(disk.completed() == nil)
         for i in 0..<3 {
-            for j in 0..<1024 { unsafe #expect((buffer + 2048 * i + j).load(as: UInt8.self) == model.disk[5 * 512 + 1024 * i + j]) }
+            for j in 0..<1024 {
+                unsafe #expect((buffer + 2048 * i + j).load(as: UInt8.self) == model.disk[5 * 512 + 1024 * i + j])
+            }
         }
         unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0x77, count: 1024)
-        let write = unsafe try #require(try disk.submit(.write, sector: 9, BlockSegment(unsafe: buffer, byteCount: 1024)))
+        let write = unsafe try #require(
+            try disk.submit(.write, sector: 9, BlockSegment(unsafe: buffer, byteCount: 1024)))
         let flush = try #require(try disk.submitFlush())
         check(disk.completed()?.token == write)
         let last = disk.completed()
@@ -123,7 +134,8 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         let model = DiskModel(memory, isLegacy: false, features: 1 << 5)
         var disk = try start(model)
         let buffer = unsafe memory.allocate(4096)!
-        let sectorOfBuffer = unsafe BlockSegment(unsafe: buffer, byteCount: 512), odd = unsafe BlockSegment(unsafe: buffer, byteCount: 100)
+        let sectorOfBuffer = unsafe BlockSegment(unsafe: buffer, byteCount: 512),
+            odd = unsafe BlockSegment(unsafe: buffer, byteCount: 100)
         #expect(throws: BlockError.readOnly) { try disk.submit(.write, sector: 0, sectorOfBuffer) }
         #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: 128, sectorOfBuffer) }
         #expect(throws: BlockError.beyondCapacity) { try disk.submit(.read, sector: .max, sectorOfBuffer) }
@@ -132,7 +144,8 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
             try disk.submit(.read, sector: 0, segmentCount: 99) { _ in sectorOfBuffer }
         }
         #expect(model.pending(0) == 0)
-        let flush = unsafe try disk.submit(.flush, sector: .max, BlockSegment(unsafe: buffer, byteCount: 1))  // sector and segment of a flush mean nothing
+        // sector and segment of a flush mean nothing
+        let flush = unsafe try disk.submit(.flush, sector: .max, BlockSegment(unsafe: buffer, byteCount: 1))
         #expect(flush != nil)
         check(disk.completed()?.status == .done)
     }
@@ -144,7 +157,9 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         model.isPaused = true
         for _ in 0..<3 {
             var tokens: [UInt16] = []
-            while let token = unsafe try disk.submit(.read, sector: 1, BlockSegment(unsafe: buffer, byteCount: 512)) { tokens.append(token.index) }
+            while let token = unsafe try disk.submit(.read, sector: 1, BlockSegment(unsafe: buffer, byteCount: 512)) {
+                tokens.append(token.index)
+            }
             #expect(tokens.count == 5)  // 16 descriptors, 3 a request
             #expect(Set(tokens).count == 5)
             model.run(0)
@@ -161,7 +176,9 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         let buffer = unsafe memory.allocate(4096)!
         for i in 0..<70_000 {
             let sector = UInt64(i % 128)
-            guard let token = unsafe try disk.submit(.read, sector: sector, BlockSegment(unsafe: buffer, byteCount: 512)) else {
+            guard
+                let token = unsafe try disk.submit(.read, sector: sector, BlockSegment(unsafe: buffer, byteCount: 512))
+            else {
                 Issue.record("avail ring stalled at request \(i)")
                 return
             }
@@ -232,7 +249,8 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         #expect(handler.acknowledge(masking: true) == .queue)
         #expect(model.interruptStatus == 0)
         check(disk.completed() != nil)
-        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))  // finishes while masked
+        // finishes while masked
+        _ = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: buffer, byteCount: 512))
         #expect(model.interrupts == 1)
         check(disk.rearm())
         check(disk.completed() != nil)
@@ -245,7 +263,8 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         let model = DiskModel(memory, isLegacy: true)
         var disk = try start(model)
         model.wantsNoNotifications = true
-        let token = unsafe try disk.submit(.read, sector: 0, BlockSegment(unsafe: memory.allocate(4096)!, byteCount: 512))
+        let token = unsafe try disk.submit(
+            .read, sector: 0, BlockSegment(unsafe: memory.allocate(4096)!, byteCount: 512))
         #expect(model.queues[0].notifications == 0)
         model.run(0)
         check(disk.completed()?.token == token)

@@ -1,4 +1,5 @@
-// The VirtIO drivers against devices that lie, forget and lose themselves: a thousand seeds of it, for the network card and for the disk.
+// The VirtIO drivers against devices that lie, forget and lose themselves: a thousand seeds of it, for the network card
+// and for the disk.
 
 import Drivers
 import Testing
@@ -25,7 +26,8 @@ import Testing
             if seed % 5 == 0 { features |= 1 << 28 }
             model = NetModel(memory, isLegacy: seed % 4 < 2, features: features, capacity: seed % 7 == 0 ? 16 : 64)
             card = try VirtIONet(
-                VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool, receiveBuffers: 16, random: 1)
+                VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool, receiveBuffers: 16,
+                random: 1)
             _ = card.rearm()
         }
 
@@ -81,7 +83,9 @@ import Testing
             for _ in 0..<Int.random(in: 0..<6, using: &random) where model.toDeliver.count < 40 {
                 model.deliver([frame(.random(in: 14...1514, using: &random), seed)])
             }
-            for _ in 0..<Int.random(in: 0..<4, using: &random) { _ = rig.send(frame(.random(in: 14...1514, using: &random), seed)) }
+            for _ in 0..<Int.random(in: 0..<4, using: &random) {
+                _ = rig.send(frame(.random(in: 14...1514, using: &random), seed))
+            }
             if Bool.random(using: &random) { model.isPaused = false; model.run(0); model.run(1) }
             rig.run(for: .random(in: 0...30_000_000, using: &random))
         }
@@ -113,7 +117,10 @@ import Testing
         case 2: model.faults.append(.usedID(.random(in: 0...UInt32.max, using: &random)))
         case 3, 4: model.faults.append(.usedLength(.random(in: 0...100, using: &random)))
         case 5: model.faults.append(.usedLength(.random(in: 0...UInt32.max, using: &random)))
-        case 6: if Int.random(in: 0..<8, using: &random) == 0 { model.faults.append(.usedIndexJump(.random(in: 0...UInt16.max, using: &random))) }
+        case 6:
+            if Int.random(in: 0..<8, using: &random) == 0 {
+                model.faults.append(.usedIndexJump(.random(in: 0...UInt16.max, using: &random)))
+            }
         case 7, 8: model.losesInterrupts += Int.random(in: 1...4, using: &random)
         case 9: model.isPaused = true
         case 10, 11: model.changeConfiguration(6, .random(in: 0...1, using: &random))
@@ -162,7 +169,8 @@ import Testing
             case 0: model.faults.append(.usedID(.random(in: 0...80, using: &random)))
             case 1: model.faults.append(.usedID(.random(in: 0...UInt32.max, using: &random)))
             case 2: model.faults.append(.usedLength(.random(in: 0...UInt32.max, using: &random)))
-            case 3: if seed % 5 == 0 { model.faults.append(.usedIndexJump(.random(in: 0...UInt16.max, using: &random))) }
+            case 3:
+                if seed % 5 == 0 { model.faults.append(.usedIndexJump(.random(in: 0...UInt16.max, using: &random))) }
             case 4: model.isPaused.toggle()
             case 5: model.writesNoStatus.toggle()
             case 6: model.failing.toggle()
@@ -172,7 +180,10 @@ import Testing
             }
             for _ in 0..<Int.random(in: 0...2, using: &random) {
                 let operation: BlockOperation = Bool.random(using: &random) ? .read : .write
-                if let token = unsafe try? disk.submit(operation, sector: .random(in: 0..<120, using: &random), BlockSegment(unsafe: buffer, byteCount: 512)) {
+                if let token = unsafe try? disk.submit(
+                    operation, sector: .random(in: 0..<120, using: &random),
+                    BlockSegment(unsafe: buffer, byteCount: 512))
+                {
                     #expect(underWay.insert(token.index).inserted, "seed \(seed): a token twice")
                 }
             }

@@ -1,5 +1,5 @@
-// A small VirtIO device behind MMIO registers, legacy or modern: it really walks the rings in the device's copy of memory, complains
-// about drivers that break the rules, and breaks the rules itself on demand.
+// A small VirtIO device behind MMIO registers, legacy or modern: it really walks the rings in the device's copy of
+// memory, complains about drivers that break the rules, and breaks the rules itself on demand.
 
 import Drivers
 import Testing
@@ -52,7 +52,9 @@ class VirtIOModel {
     var complaints: [String] = []
     private var deviceFeaturesSel: UInt32 = 0, driverFeaturesSel: UInt32 = 0, queueSel = 0, pageSize: UInt32 = 0
 
-    init(_ memory: TestMemory, id: UInt32, isLegacy: Bool, features: UInt64, capacities: [UInt32], configuration: [UInt8]) {
+    init(
+        _ memory: TestMemory, id: UInt32, isLegacy: Bool, features: UInt64, capacities: [UInt32], configuration: [UInt8]
+    ) {
         self.memory = memory
         self.isLegacy = isLegacy
         deviceID = id
@@ -126,7 +128,9 @@ class VirtIOModel {
     }
 
     private func setLow(_ address: inout UInt64, _ value: UInt32) { address = address & ~0xffff_ffff | UInt64(value) }
-    private func setHigh(_ address: inout UInt64, _ value: UInt32) { address = address & 0xffff_ffff | UInt64(value) << 32 }
+    private func setHigh(_ address: inout UInt64, _ value: UInt32) {
+        address = address & 0xffff_ffff | UInt64(value) << 32
+    }
 
     private func enableLegacy(_ page: UInt32) {
         let size = UInt64(queues[queueSel].size), base = UInt64(page) * UInt64(pageSize)
@@ -180,13 +184,17 @@ class VirtIOModel {
 
     private func notify(_ queue: Int) {
         queues[queue].notifications += 1
-        if status & 4 == 0, statusHistory.last != 15, statusHistory.last != 7 { complaints.append("notification before DRIVER_OK") }
+        if status & 4 == 0, statusHistory.last != 15, statusHistory.last != 7 {
+            complaints.append("notification before DRIVER_OK")
+        }
         if !isPaused { run(queue) }
     }
 
     private func writeUsedFlags(_ i: Int) {
         if queues[i].isReady, usesEventIndex { writeAvailEvent(i) }
-        if queues[i].isReady { unsafe at(queues[i].used, 2)?.storeBytes(of: wantsNoNotifications ? 1 : 0, as: UInt16.self) }
+        if queues[i].isReady {
+            unsafe at(queues[i].used, 2)?.storeBytes(of: wantsNoNotifications ? 1 : 0, as: UInt16.self)
+        }
     }
 
     /// Chains the driver offers that the device has not taken.
@@ -214,7 +222,8 @@ class VirtIOModel {
             guard chain.count < Int(queue.size), UInt32(number) < queue.size,
                 let entry = unsafe at(queue.descriptors + 16 * UInt64(number), 16)
             else { complaints.append("a chain that does not end"); return false }
-            let address = unsafe entry.load(as: UInt64.self), length = unsafe Int(entry.load(fromByteOffset: 8, as: UInt32.self))
+            let address = unsafe entry.load(as: UInt64.self),
+                length = unsafe Int(entry.load(fromByteOffset: 8, as: UInt32.self))
             let flags = unsafe entry.load(fromByteOffset: 12, as: UInt16.self)
             if flags & 4 != 0 {
                 guard readTable(address, length, flags, &chain) else { return false }
@@ -242,12 +251,15 @@ class VirtIOModel {
         }
         var number = 0
         while true {
-            guard number < length / 16, chain.count <= length / 16, let entry = unsafe at(address + 16 * UInt64(number), 16),
+            guard number < length / 16, chain.count <= length / 16,
+                let entry = unsafe at(address + 16 * UInt64(number), 16),
                 let bytes = unsafe at(entry.load(as: UInt64.self), Int(entry.load(fromByteOffset: 8, as: UInt32.self)))
             else { complaints.append("an indirect chain that does not end"); return false }
             let flags = unsafe entry.load(fromByteOffset: 12, as: UInt16.self)
-            unsafe chain.append(Segment(
-                bytes: .init(start: bytes, count: Int(entry.load(fromByteOffset: 8, as: UInt32.self))), isWritable: flags & 2 != 0))
+            unsafe chain.append(
+                Segment(
+                    bytes: .init(start: bytes, count: Int(entry.load(fromByteOffset: 8, as: UInt32.self))),
+                    isWritable: flags & 2 != 0))
             if flags & 1 == 0 { return true }
             number = unsafe Int(entry.load(fromByteOffset: 14, as: UInt16.self))
         }

@@ -1,4 +1,5 @@
-// What virtio-net negotiates beyond the simplest device: event index, indirect descriptors, merged buffers, the control queue.
+// What virtio-net negotiates beyond the simplest device: event index, indirect descriptors, merged buffers, the control
+// queue.
 
 import Testing
 
@@ -24,7 +25,8 @@ import Testing
 
     private func start(_ model: NetModel, receiveBuffers: Int = 64) throws -> TestNet {
         try VirtIONet(
-            VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool, receiveBuffers: receiveBuffers, random: 1)
+            VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool,
+            receiveBuffers: receiveBuffers, random: 1)
     }
 
     private func packet(_ bytes: [UInt8]) -> Packet {
@@ -37,7 +39,8 @@ import Testing
 
     private func lent(_ bytes: [UInt8]) -> LentPacket { LentPacket(packet(bytes)) }
 
-    /// Every combination, legacy and modern: frames of all sizes go both ways, through rings that wrap, and nothing is left over.
+    /// Every combination, legacy and modern: frames of all sizes go both ways, through rings that wrap, and nothing is
+    /// left over.
     @Test(arguments: [false, true], 0..<16)
     func framesGoBothWaysWhateverWasNegotiated(isLegacy: Bool, combination: Int) throws {
         var features = Bit.basic
@@ -175,9 +178,10 @@ import Testing
         check(net.capabilities.contains(.receiveFilter))
         var filter = ReceiveFilter()
         net.accept(filter)
-        #expect(model.orders == [
-            [0, 0, 0], [0, 1, 0], [1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0x5e, 0, 0, 1],
-        ])
+        #expect(
+            model.orders == [
+                [0, 0, 0], [0, 1, 0], [1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0x5e, 0, 0, 1],
+            ])
         model.isPaused = true
         model.orders = []
         filter.isPromiscuous = true
@@ -190,7 +194,10 @@ import Testing
         model.run(2)
         net.reclaim(now: 0)
         model.run(2)
-        #expect(model.orders.map { $0.prefix(3) } == [[0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 1, 1], [1, 0, 0]])
+        #expect(
+            model.orders.map { $0.prefix(3) } == [
+                [0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 1, 1], [1, 0, 0],
+            ])
         #expect(model.complaints == [])
     }
 

@@ -35,7 +35,9 @@ import Testing
     @Test func isReadAsItIsWritten() {
         let bytes: [UInt8] = [2, 4, 66, 0, 0xa8, 5, 54, 0, 16, 0, 3, 1]
         let header = unsafe VirtIONetHeader(parsing: bytes.span.bytes)
-        #expect(header.flags == .dataValid && header.segmentType == 4 && header.headersLength == 66 && header.segmentSize == 1448)
+        #expect(
+            header.flags == .dataValid && header.segmentType == 4 && header.headersLength == 66
+                && header.segmentSize == 1448)
         #expect(header.checksumStart == 54 && header.checksumOffset == 16 && header.bufferCount == 259)
         #expect(emit(header, 12) == bytes)
         unsafe #expect(VirtIONetHeader(parsing: bytes.span.bytes.extracting(0..<10)).bufferCount == 0)

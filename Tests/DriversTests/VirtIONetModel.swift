@@ -1,10 +1,12 @@
-// The network card that the driver's tests meet: virtio 1.2, section 5.1, over VirtIOModel's queues; and frames to compare.
+// The network card that the driver's tests meet: virtio 1.2, section 5.1, over VirtIOModel's queues; and frames to
+// compare.
 
 import Drivers
 
 @testable import NetStack
 
-/// A network card: frames that the driver sends collect in `sent`; frames in `toDeliver` go out as fast as there are buffers.
+/// A network card: frames that the driver sends collect in `sent`; frames in `toDeliver` go out as fast as there are
+/// buffers.
 final class NetModel: VirtIOModel {
     var sent: [[UInt8]] = []
     var toDeliver: [[UInt8]] = []
@@ -21,13 +23,16 @@ final class NetModel: VirtIOModel {
     init(_ memory: TestMemory, isLegacy: Bool, features: UInt64 = 1 << 5 | 1 << 16 | 1 << 27, capacity: UInt32 = 256) {
         hasShortHeader = isLegacy
         super.init(
-            memory, id: 1, isLegacy: isLegacy, features: features, capacities: [capacity, capacity] + (features & 1 << 17 != 0 ? [64] : []),
+            memory, id: 1, isLegacy: isLegacy, features: features,
+            capacities: [capacity, capacity] + (features & 1 << 17 != 0 ? [64] : []),
             configuration: [0x52, 0x54, 0, 0x73, 0x77, 0x66, 1, 0, 1, 0, 0x78, 0x05])
     }
 
     override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
         if queue == 2 { return obey(chain) }
-        if wantsOwnHeader, unsafe chain.first?.bytes.count != headerLength || chain.count != 2 { complaints.append("header not alone") }
+        if wantsOwnHeader, unsafe chain.first?.bytes.count != headerLength || chain.count != 2 {
+            complaints.append("header not alone")
+        }
         if queue == 1 {
             if chain.contains(where: \.isWritable) { complaints.append("writable transmit descriptor") }
             let bytes = chain.flatMap { unsafe Array($0.bytes) }
@@ -97,7 +102,9 @@ final class NetModel: VirtIOModel {
         }
         let start = Int(header[6]) | Int(header[7]) << 8, offset = Int(header[8]) | Int(header[9]) << 8
         if driverFeatures & 1 == 0 { complaints.append("checksum wanted from a device that makes none") }
-        if header[1...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count { complaints.append("a header of impossible fields") }
+        if header[1...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count {
+            complaints.append("a header of impossible fields")
+        }
         var frame = frame
         var checksum = Checksum()
         unsafe frame.withUnsafeBytes { unsafe checksum.add(RawSpan(_unsafeBytes: $0), from: start, to: frame.count) }

@@ -1,4 +1,5 @@
-// The network driver against the model: legacy and modern, rings that wrap, full rings, lies, interrupts; and no packet lost on the way.
+// The network driver against the model: legacy and modern, rings that wrap, full rings, lies, interrupts; and no packet
+// lost on the way.
 
 import Drivers
 import Testing
@@ -19,13 +20,15 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
 
     func model(_ kind: Kind, capacity: UInt32 = 256) -> NetModel {
         NetModel(
-            memory, isLegacy: kind != .modern, features: 1 << 5 | 1 << 16 | (kind == .legacyWithoutLayout ? 0 : 1 << 27),
+            memory, isLegacy: kind != .modern,
+            features: 1 << 5 | 1 << 16 | (kind == .legacyWithoutLayout ? 0 : 1 << 27),
             capacity: capacity)
     }
 
     func start(_ model: NetModel, receiveBuffers: Int = 64) throws -> TestNet {
         try VirtIONet(
-            VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool, receiveBuffers: receiveBuffers,
+            VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool,
+            receiveBuffers: receiveBuffers,
             random: 0x1122_3344_5566_7788)
     }
 
@@ -83,7 +86,8 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
 
     /// A stack whose socket 0 is connected to 10.0.2.2:7, a neighbour that it knows.
     private func stack(_ model: NetModel) throws -> NetStack<TestNet> {
-        let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
+        let tables = UnsafeMutableRawPointer.allocate(
+            byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
         var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
         _ = stack.addInterface(try start(model))
         stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
@@ -95,7 +99,9 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         return stack
     }
 
-    @Test(arguments: [false, true], Kind.allCases) func checksumsAreRightWhoeverMakesThem(offload: Bool, kind: Kind) throws {
+    @Test(arguments: [false, true], Kind.allCases) func checksumsAreRightWhoeverMakesThem(offload: Bool, kind: Kind)
+        throws
+    {
         let model = model(kind)
         model.features |= offload ? 3 : 0
         var stack = try stack(model)
@@ -104,7 +110,9 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             let sent = try #require(model.sent.last)
             let datagram = Array(sent[34...])
             let isRight = unsafe datagram.withUnsafeBytes {
-                unsafe UDPHeader(parsing: RawSpan(_unsafeBytes: $0), source: IPv4Address(10, 0, 2, 15), destination: IPv4Address(10, 0, 2, 2)) != nil
+                unsafe UDPHeader(
+                    parsing: RawSpan(_unsafeBytes: $0), source: IPv4Address(10, 0, 2, 15),
+                    destination: IPv4Address(10, 0, 2, 2)) != nil
             }
             #expect(isRight && (datagram[6] != 0 || datagram[7] != 0), "\(count) bytes")
         }
@@ -119,9 +127,11 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             model.receiveFlags = flags
             var stack = try stack(model)
             // From 10.0.2.2:7 to port 9, one byte, with a wrong checksum.
-            let wrong = Array(echoRequest.prefix(14)) + [
-                0x45, 0, 0, 29, 0, 1, 0, 0, 64, 17, 0x62, 0xbf, 10, 0, 2, 2, 10, 0, 2, 15, 0, 7, 0, 9, 0, 9, 0x12, 0x34, 0x55,
-            ]
+            let wrong =
+                Array(echoRequest.prefix(14)) + [
+                    0x45, 0, 0, 29, 0, 1, 0, 0, 64, 17, 0x62, 0xbf, 10, 0, 2, 2, 10, 0, 2, 15, 0, 7, 0, 9, 0, 9, 0x12,
+                    0x34, 0x55,
+                ]
             model.deliver([wrong])
             _ = stack.poll(now: Instant(nanoseconds: 2), budget: 64)
             check(stack.readiness(0).contains(.readable) == (offload && flags != 0))
@@ -236,7 +246,9 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         let model = model(.modern)
         do {
             var net = try start(model)
-            for fault: Fault in [.usedLength(0xffff_ffff), .usedLength(0), .usedLength(25), .usedID(999), .usedID(0xffff_0001)] {
+            for fault: Fault in [
+                .usedLength(0xffff_ffff), .usedLength(0), .usedLength(25), .usedID(999), .usedID(0xffff_0001),
+            ] {
                 model.faults = [fault]
                 model.deliver([frame(60, 1)])
                 let packet = net.receive()
@@ -303,7 +315,8 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
 
     @Test func stackLooksAgainAtACardThatRanOutOfPackets() throws {
         let model = model(.modern)
-        let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
+        let tables = UnsafeMutableRawPointer.allocate(
+            byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
         var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
         _ = stack.addInterface(try start(model, receiveBuffers: 4))
         var held = PacketQueue()
@@ -315,15 +328,19 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         }
         #expect(stack.poll(now: Instant(nanoseconds: 5), budget: 64).nextDeadline == Instant(nanoseconds: 10_000_005))
         held.removeAll()
-        #expect(stack.poll(now: Instant(nanoseconds: 10_000_005), budget: 64).nextDeadline == Instant(nanoseconds: 1_010_000_005))
+        #expect(
+            stack.poll(now: Instant(nanoseconds: 10_000_005), budget: 64).nextDeadline
+                == Instant(nanoseconds: 1_010_000_005))
         #expect(model.pending(0) == 4)
     }
 
     @Test(arguments: Kind.allCases) func wholeStackAnswersARPAndPingThroughTheDriver(kind: Kind) throws {
         let model = model(kind)
         do {
-            let tables = UnsafeMutableRawPointer.allocate(byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
-            var stack = unsafe NetStack<TestNet>(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
+            let tables = UnsafeMutableRawPointer.allocate(
+                byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
+            var stack = unsafe NetStack<TestNet>(
+                pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 1))
             _ = stack.addInterface(try start(model))
             stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
             model.deliver([arpRequest])

@@ -99,7 +99,9 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
         onThreads(4) { thread in
             guard let file = try? system.open("/log", [.readWrite]) else { return }
             for index in 0..<40 {
-                #expect(system.write(file.inode, at: 0, [UInt8](repeating: UInt8(thread), count: 1500 + index)).error == nil)
+                #expect(
+                    system.write(file.inode, at: 0, [UInt8](repeating: UInt8(thread), count: 1500 + index)).error == nil
+                )
             }
             _ = consume file
         }

@@ -16,7 +16,9 @@ import Testing
             let offset = Int.random(in: 0...min(model.count, 100_000), using: &random)
             let bytes = pattern(Int.random(in: 0...5000, using: &random), seed: round)
             #expect(system.write(file, at: offset, bytes) == WriteOutcome(count: bytes.count, error: nil))
-            if offset + bytes.count > model.count { model += [UInt8](repeating: 0, count: offset + bytes.count - model.count) }
+            if offset + bytes.count > model.count {
+                model += [UInt8](repeating: 0, count: offset + bytes.count - model.count)
+            }
             model.replaceSubrange(offset..<offset + bytes.count, with: bytes)
             let start = Int.random(in: 0...model.count + 2000, using: &random)
             let count = Int.random(in: 0...6000, using: &random)
@@ -69,14 +71,18 @@ import Testing
         let file = try system.open("/f", [.create, .readWrite]).inode
         #expect(system.write(file, at: 1, [1]) == WriteOutcome(count: 0, error: .invalidArgument))
         var source = FaultySource(left: 100)
-        #expect(system.write(file, at: UInt64.max - 3, count: 100, from: &source) == WriteOutcome(count: 0, error: .invalidArgument))
+        #expect(
+            system.write(file, at: UInt64.max - 3, count: 100, from: &source)
+                == WriteOutcome(count: 0, error: .invalidArgument))
         _ = consume file
     }
 
     @Test func directoriesReadAsEntriesAndAreNotWritten() throws {
         let system = try mount(makeDisk())
         let root = try system.root()
-        #expect(try system.read(root, at: 0, 1000) == [1, 0, 46] + [UInt8](repeating: 0, count: 13) + [1, 0, 46, 46] + [UInt8](repeating: 0, count: 12))
+        #expect(
+            try system.read(root, at: 0, 1000) == [1, 0, 46] + [UInt8](repeating: 0, count: 13) + [1, 0, 46, 46]
+                + [UInt8](repeating: 0, count: 12))
         #expect(system.write(root, at: 0, [1]) == WriteOutcome(count: 0, error: .isDirectory))
         try system.makeNode("/n", 1, 1)
         let node = try system.lookUp("/n")
@@ -93,12 +99,16 @@ import Testing
         for good in [0, 1, 1023, 1024, 1025, 30_000, 70_000] {
             let size = Int(try system.status(file).size)
             var source = FaultySource(left: good)
-            #expect(system.write(file, at: UInt64(size), count: 1 << 40, from: &source) == WriteOutcome(count: good, error: .badAddress))
+            #expect(
+                system.write(file, at: UInt64(size), count: 1 << 40, from: &source)
+                    == WriteOutcome(count: good, error: .badAddress))
             #expect(try system.status(file).size == UInt64(size + good))
             #expect(try system.read(file, at: size, good) == [UInt8](repeating: 0x5A, count: good))
         }
         var sink = FaultySink(left: 5000)
-        #expect(failure { () throws(SystemError) in _ = try system.read(file, at: 0, count: .max, into: &sink) } == .badAddress)
+        #expect(
+            failure { () throws(SystemError) in _ = try system.read(file, at: 0, count: .max, into: &sink) }
+                == .badAddress)
         _ = consume file
         try system.unlink("/f")
         #expect(system.freeInodes == 62)

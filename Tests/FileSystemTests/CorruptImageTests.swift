@@ -27,11 +27,14 @@ import Testing
         while position < paths.count, paths.count < 60 {
             let path = paths[position]
             position += 1
-            if let status = try? system.status(path), status.size > 400_000, status.type == 2 { continue }  // holes, mostly
+            // holes, mostly
+            if let status = try? system.status(path), status.size > 400_000, status.type == 2 { continue }
             guard let content = try? system.contents(of: path), path.utf8.count < 40 else { continue }
             for start in stride(from: 0, to: min(content.count, 6 * 16) / 16 * 16, by: 16) {
                 let name = content[start + 2..<start + 16].prefix { $0 != 0 }
-                if name.allSatisfy({ $0 > 32 && $0 < 127 }), name != [46] { paths.append(path + "/" + String(decoding: name, as: UTF8.self)) }
+                if name.allSatisfy({ $0 > 32 && $0 < 127 }), name != [46] {
+                    paths.append(path + "/" + String(decoding: name, as: UTF8.self))
+                }
             }
         }
         for path in ["/f", "/g", "/d", "/d/e", "/d/e/h", "/d/f"] {
@@ -59,7 +62,8 @@ import Testing
             var random = Seeded(seed)
             let disk = TestDisk(image: image)
             for _ in 0..<Int.random(in: 1...12, using: &random) {
-                // Mostly where it hurts: superblock, log header, inodes in use, bitmap, directories and indirect blocks.
+                // Mostly where it hurts: superblock, log header, inodes in use, bitmap, directories and indirect
+                // blocks.
                 let byte: Int
                 switch Int.random(in: 0..<10, using: &random) {
                 case 0: byte = 1024 + Int.random(in: 0..<36, using: &random)
@@ -88,7 +92,7 @@ import Testing
             if let layout = DiskLayout(blocks: 50, inodes: 32, log: 14, doubleIndirect: seed % 2 == 0) {
                 var block = [UInt8](repeating: 0, count: 1024)
                 var span = block.mutableSpan
-                var bytes = span.mutableBytes
+                var bytes = unsafe span.mutableBytes  // bytes have no padding
                 layout.encode(into: &bytes)
                 disk.image.replaceSubrange(1024..<2048, with: block)
                 if seed % 3 != 0 { disk.put(Int32(0), at: 2048) }

@@ -22,8 +22,9 @@ import Testing
         #expect(disk.number(at: inode + 6, as: Int16.self) == 1)
         #expect(disk.number(at: inode + 8, as: UInt32.self) == 32)
         #expect(disk.number(at: inode + 12, as: UInt32.self) == 39)
-        #expect(Array(disk.image[39 * 1024..<39 * 1024 + 32])
-            == [1, 0, 46] + [UInt8](repeating: 0, count: 13) + [1, 0, 46, 46] + [UInt8](repeating: 0, count: 12))
+        #expect(
+            Array(disk.image[39 * 1024..<39 * 1024 + 32])
+                == [1, 0, 46] + [UInt8](repeating: 0, count: 13) + [1, 0, 46, 46] + [UInt8](repeating: 0, count: 12))
     }
 
     @Test func bitmapCountsMetadataAsUsed() throws {
@@ -46,13 +47,17 @@ import Testing
         #expect(Array(disk.image[first * 1024..<first * 1024 + 1024]) == Array(pattern(13 * 1024)[0..<1024]))
         let indirect = Int(disk.number(at: file + 12 + 48, as: UInt32.self))  // addrs[12]
         let thirteenth = Int(disk.number(at: indirect * 1024, as: UInt32.self))
-        #expect(Array(disk.image[thirteenth * 1024..<thirteenth * 1024 + 1024]) == Array(pattern(13 * 1024)[12 * 1024..<13 * 1024]))
+        #expect(
+            Array(disk.image[thirteenth * 1024..<thirteenth * 1024 + 1024])
+                == Array(pattern(13 * 1024)[12 * 1024..<13 * 1024]))
         let device = 33 * 1024 + 3 * 64
         #expect(disk.number(at: device, as: Int16.self) == 3)
         #expect(disk.number(at: device + 2, as: Int16.self) == 1)
         #expect(disk.number(at: device + 4, as: Int16.self) == 2)
         #expect(Array(disk.image[39 * 1024 + 32..<39 * 1024 + 48]) == [2, 0] + Array("fourteen-chars".utf8))
-        #expect(Array(disk.image[39 * 1024 + 48..<39 * 1024 + 64]) == [3, 0] + Array("console".utf8) + [UInt8](repeating: 0, count: 7))
+        #expect(
+            Array(disk.image[39 * 1024 + 48..<39 * 1024 + 64]) == [3, 0] + Array("console".utf8)
+                + [UInt8](repeating: 0, count: 7))
     }
 
     @Test func theLogHeaderCountsSlotsAndNamesHomes() throws {
@@ -67,7 +72,8 @@ import Testing
     }
 
     @Test func imagesAsXv6sMkfsMakesThemMount() throws {
-        // 2022: 1000 blocks, 200 inodes, log of 30; 2025: 2000 blocks, log of 31. Its mkfs rounds the root's size up to a block.
+        // 2022: 1000 blocks, 200 inodes, log of 30; 2025: 2000 blocks, log of 31. Its mkfs rounds the root's size up to
+        // a block.
         for (blocks, log) in [(1000, 30), (2000, 31)] as [(UInt32, UInt32)] {
             let disk = try makeDisk(makeLayout(blocks: blocks, inodes: 200, log: log))
             let inode = Int(2 + log) * 1024 + 64
@@ -83,16 +89,21 @@ import Testing
     }
 
     @Test func impossibleSuperblocksAreRefused() throws {
-        // Field by field; size larger than the device, regions that overlap or wrap, no log, too many inodes, unknown feature.
+        // Field by field; size larger than the device, regions that overlap or wrap, no log, too many inodes, unknown
+        // feature.
         let bad: [(Int, UInt32)] = [
-            (0, 0x1020_3041), (1, 1001), (1, 0), (1, 38), (3, 0), (3, 1), (3, 0xFFFF_FFFF), (3, 100), (4, 0), (4, 12), (4, 32),
-            (4, 0xFFFF_FFFF), (5, 1), (5, 0), (5, 0xFFFF_FFF0), (6, 32), (6, 0xFFFF_FFFF), (7, 36), (7, 0xFFFF_FFFF), (8, 2),
+            (0, 0x1020_3041), (1, 1001), (1, 0), (1, 38), (3, 0), (3, 1), (3, 0xFFFF_FFFF), (3, 100), (4, 0), (4, 12),
+            (4, 32),
+            (4, 0xFFFF_FFFF), (5, 1), (5, 0), (5, 0xFFFF_FFF0), (6, 32), (6, 0xFFFF_FFFF), (7, 36), (7, 0xFFFF_FFFF),
+            (8, 2),
         ]
         for (field, value) in bad {
             let disk = try makeDisk()
             disk.put(value, at: 1024 + field * 4)
             let console = Console()
-            #expect(failure { () throws(SystemError) in _ = try mount(disk, console: console) } == .invalidArgument, "\(field) = \(value)")
+            #expect(
+                failure { () throws(SystemError) in _ = try mount(disk, console: console) } == .invalidArgument,
+                "\(field) = \(value)")
             #expect(console.lines.count == 1)
             #expect(try findings(disk).map(\.kind) == [.superblock])
         }

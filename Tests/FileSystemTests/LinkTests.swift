@@ -108,7 +108,7 @@ import Testing
         #expect(failure { () throws(SystemError) in try system.touch("x", from: b) } == .noSuchFile)
         #expect(failure { () throws(SystemError) in try system.makeDirectory("x", from: b) } == .noSuchFile)
         #expect(failure { () throws(SystemError) in try system.link("/f", "x", from: b) } == .noSuchFile)
-        // Its ".." still leads to the parent; once that is removed too, nowhere, and not to whoever could have its inode.
+        // Its ".." still leads to the parent; once that is removed too, nowhere, and not to a later user of its inode.
         #expect(try system.status("../..", from: b).inode == 1)
         try system.unlink("/a")
         for index in 0..<5 { try system.makeDirectory("/n\(index)") }

@@ -34,7 +34,9 @@ import Testing
 
     @Test func anImpossibleHeaderIsRefused() throws {
         // n out of range; a home block in front of the inodes, in the log itself, beyond the end.
-        for (count, home) in [(-1, 40), (31, 40), (Int32.max, 40), (Int32.min, 40), (1, 0), (1, 1), (1, 5), (1, 1000), (1, -1)] as [(Int32, Int32)] {
+        for (count, home) in [
+            (-1, 40), (31, 40), (Int32.max, 40), (Int32.min, 40), (1, 0), (1, 1), (1, 5), (1, 1000), (1, -1),
+        ] as [(Int32, Int32)] {
             let disk = try makeDisk()
             disk.put(count, at: 2048)
             disk.put(home, at: 2052)

@@ -20,7 +20,9 @@ import Testing
         try system.makeDirectory("/123456789012345")
         try system.write([7], to: "/12345678901234/123456789012345")
         #expect(try system.contents(of: "/12345678901234567/12345678901234") == [7])
-        #expect(failure { () throws(SystemError) in try system.touch("/12345678901234/123456789012345/x") } == .notDirectory)
+        #expect(
+            failure { () throws(SystemError) in try system.touch("/12345678901234/123456789012345/x") } == .notDirectory
+        )
         #expect(failure { () throws(SystemError) in _ = try system.status("/1234567890123") } == .noSuchFile)
     }
 

@@ -1,9 +1,9 @@
 // Cutting the power at every write: what the disk then holds must mount, check clean, and have all that was promised.
 //
 // A workload runs on a disk that writes down each write, each flush, and each call that returned. For every moment in
-// between, the disk as a power cut may leave it is built: all that was flushed, and of the writes since then everything, or
-// nothing, or any part of them, since a disk may take them in any order. The rest of the call that was under way may be
-// there or not; what calls before it did must be.
+// between, the disk as a power cut may leave it is built: all that was flushed, and of the writes since then
+// everything, or nothing, or any part of them, since a disk may take them in any order. The rest of the call that was
+// under way may be there or not; what calls before it did must be.
 
 import DiskImage
 import FileSystem
@@ -57,7 +57,9 @@ struct Model: Equatable, Sendable {
     func writing(_ path: String, _ offset: Int, _ bytes: [UInt8]) -> Model {
         var model = self
         guard let file = names[path]!, var content = model.files[file] else { return self }
-        if content.count < offset + bytes.count { content += [UInt8](repeating: 0, count: offset + bytes.count - content.count) }
+        if content.count < offset + bytes.count {
+            content += [UInt8](repeating: 0, count: offset + bytes.count - content.count)
+        }
         content.replaceSubrange(offset..<offset + bytes.count, with: bytes)
         model.files[file] = content
         return model
@@ -85,12 +87,12 @@ struct Model: Equatable, Sendable {
 /// A disk over another one: the base stays as it is.
 final class OverlayDisk: BlockDevice {
     let blockCount: UInt32
-    private let base: UnsafeRawPointer
+    private let base: [UInt8]
     private var changed: [UInt32: [UInt8]]
 
-    init(_ base: UnsafeRawBufferPointer, _ changed: [UInt32: [UInt8]]) {
+    init(_ base: [UInt8], _ changed: [UInt32: [UInt8]]) {
         blockCount = UInt32(base.count / blockSize)
-        self.base = base.baseAddress!
+        self.base = base
         self.changed = changed
     }
 
@@ -102,9 +104,9 @@ final class OverlayDisk: BlockDevice {
             let request = request(index)
             guard request.block < blockCount else { throw .inputOutput }
             if let data = changed[request.block] {
-                data.withUnsafeBytes { request.memory.address.copyMemory(from: $0.baseAddress!, byteCount: blockSize) }
+                request.memory.store(data)
             } else {
-                request.memory.address.copyMemory(from: base + Int(request.block) * blockSize, byteCount: blockSize)
+                request.memory.store(base, from: Int(request.block) * blockSize)
             }
         }
     }
@@ -113,7 +115,7 @@ final class OverlayDisk: BlockDevice {
         for index in 0..<count {
             let request = request(index)
             guard request.block < blockCount else { throw .inputOutput }
-            let data = Array(UnsafeRawBufferPointer(start: request.memory.address, count: blockSize))
+            let data = request.memory.copy
             changed[request.block] = data
             writes.append((request.block, data))
         }
@@ -130,7 +132,8 @@ final class PowerCut {
     private(set) var cuts = 0
     private var random: Seeded
 
-    /// Records what these threads do, each its own steps; their files are apart, each in "/tN" if there is more than one.
+    /// Records what these threads do, each its own steps; their files are apart, each in "/tN" if there is more than
+    /// one.
     init(_ layout: DiskLayout, _ workload: [[Step]], seed: UInt64 = 1) throws {
         let disk = try makeDisk(layout)
         let system = try mountThreaded(disk)
@@ -142,7 +145,9 @@ final class PowerCut {
         disk.startRecording()
         onThreads(workload.count) { thread in
             for step in workload[thread] {
-                if let error = failure({ () throws(SystemError) in try step.run(on: system) }) { Issue.record("\(step): \(error)") }
+                if let error = failure({ () throws(SystemError) in try step.run(on: system) }) {
+                    Issue.record("\(step): \(error)")
+                }
                 disk.note(.returned(thread: thread))
             }
         }
@@ -176,20 +181,18 @@ final class PowerCut {
                 done[thread] += 1
                 allowed[thread] = trees(thread)
             }
-            durable.withUnsafeBytes { base in
-                for choice in 0..<(unflushed.isEmpty ? 1 : unflushed.count == 1 ? 2 : 2 + tries) {
-                    // Of two writes to one block, the disk has one or the other.
-                    var kept: [UInt32: [UInt8]] = [:]
-                    for (block, data) in choice >= 2 ? unflushed.shuffled(using: &random) : unflushed {
-                        if choice == 0 || choice >= 2 && Bool.random(using: &random) { kept[block] = data }
-                    }
-                    tryCut(base, kept, allowed)
+            for choice in 0..<(unflushed.isEmpty ? 1 : unflushed.count == 1 ? 2 : 2 + tries) {
+                // Of two writes to one block, the disk has one or the other.
+                var kept: [UInt32: [UInt8]] = [:]
+                for (block, data) in choice >= 2 ? unflushed.shuffled(using: &random) : unflushed {
+                    if choice == 0 || choice >= 2 && Bool.random(using: &random) { kept[block] = data }
                 }
+                tryCut(durable, kept, allowed)
             }
         }
     }
 
-    private func tryCut(_ base: UnsafeRawBufferPointer, _ kept: [UInt32: [UInt8]], _ allowed: [[[String: [UInt8]?]]]) {
+    private func tryCut(_ base: [UInt8], _ kept: [UInt32: [UInt8]], _ allowed: [[[String: [UInt8]?]]]) {
         cuts += 1
         let disk = OverlayDisk(base, kept)
         verify(disk, allowed)
@@ -197,7 +200,9 @@ final class PowerCut {
         guard cuts % 16 == 0, !disk.writes.isEmpty else { return }
         cuts += 1
         var again = kept
-        for write in disk.writes.prefix(Int.random(in: 0..<disk.writes.count, using: &random)) { again[write.block] = write.data }
+        for write in disk.writes.prefix(Int.random(in: 0..<disk.writes.count, using: &random)) {
+            again[write.block] = write.data
+        }
         verify(OverlayDisk(base, again), allowed)
     }
 
@@ -212,7 +217,9 @@ final class PowerCut {
             try walk(system, "", &found)
             for (thread, trees) in allowed.enumerated() {
                 let own = allowed.count == 1 ? found : found.filter { $0.key.hasPrefix("/t\(thread)") }
-                if !trees.contains(own) { Issue.record("cut \(cuts): thread \(thread) finds \(own.mapValues { $0?.count })") }
+                if !trees.contains(own) {
+                    Issue.record("cut \(cuts): thread \(thread) finds \(own.mapValues { $0?.count })")
+                }
             }
         } catch {
             Issue.record("cut \(cuts): \(error)")
@@ -254,7 +261,8 @@ final class PowerCut {
             let directories = model.names.filter { name in
                 name.value == nil && !model.names.keys.contains { $0.hasPrefix(name.key + "/") }
             }.map(\.key).sorted()
-            let parent = model.names.filter { $0.value == nil }.map(\.key).sorted().randomElement(using: &random) ?? root
+            let parent =
+                model.names.filter { $0.value == nil }.map(\.key).sorted().randomElement(using: &random) ?? root
             switch Int.random(in: 0..<10, using: &random) {
             case 0, 1: add(.create("\(parent)/f\(index)"))
             case 2: add(.makeDirectory("\(parent)/d\(index)"))
@@ -263,7 +271,8 @@ final class PowerCut {
             case 5: if let directory = directories.randomElement(using: &random) { add(.unlink(directory)) }
             case 6: if let file = files.randomElement(using: &random) { add(.truncate(file)) }
             default:
-                guard let file = files.randomElement(using: &random), let identity = model.names[file]!, let content = model.files[identity]
+                guard let file = files.randomElement(using: &random), let identity = model.names[file]!,
+                    let content = model.files[identity]
                 else { continue }
                 let offset = Int.random(in: 0...content.count, using: &random)
                 add(.write(file, offset: offset, pattern(Int.random(in: 1...6000, using: &random), seed: index)))
@@ -273,40 +282,60 @@ final class PowerCut {
     }
 
     @Test func aFileIsMadeAndReplaced() throws {
-        try run("a file made and replaced", makeLayout(blocks: 300), [[
-            .create("/a"), .write("/a", offset: 0, pattern(5000)), .create("/b"), .write("/b", offset: 0, pattern(3000, seed: 2)),
-            .unlink("/a"), .link("/b", "/a"), .unlink("/b"), .truncate("/a"), .write("/a", offset: 0, pattern(2500, seed: 3)),
-        ]], tries: 20)
+        try run(
+            "a file made and replaced", makeLayout(blocks: 300),
+            [
+                [
+                    .create("/a"), .write("/a", offset: 0, pattern(5000)), .create("/b"),
+                    .write("/b", offset: 0, pattern(3000, seed: 2)),
+                    .unlink("/a"), .link("/b", "/a"), .unlink("/b"), .truncate("/a"),
+                    .write("/a", offset: 0, pattern(2500, seed: 3)),
+                ]
+            ], tries: 20)
     }
 
     @Test func aLargeFileIsWrittenInSteps() throws {
-        try run("a large file", makeLayout(blocks: 700), [[
-            .create("/a"), .write("/a", offset: 0, pattern(120_000)), .write("/a", offset: 5000, pattern(60_000, seed: 2)),
-            .create("/b"), .write("/b", offset: 0, pattern(50_000, seed: 3)), .unlink("/a"),
-            .create("/c"), .write("/c", offset: 0, pattern(70_000, seed: 4)), .truncate("/c"), .unlink("/b"),
-        ]], tries: 3)
+        try run(
+            "a large file", makeLayout(blocks: 700),
+            [
+                [
+                    .create("/a"), .write("/a", offset: 0, pattern(120_000)),
+                    .write("/a", offset: 5000, pattern(60_000, seed: 2)),
+                    .create("/b"), .write("/b", offset: 0, pattern(50_000, seed: 3)), .unlink("/a"),
+                    .create("/c"), .write("/c", offset: 0, pattern(70_000, seed: 4)), .truncate("/c"), .unlink("/b"),
+                ]
+            ], tries: 3)
     }
 
     @Test(arguments: 1...4 as ClosedRange<UInt64>)
     func callsOfEveryKind(seed: UInt64) throws {
         let log: UInt32 = seed % 2 == 0 ? 30 : 31
-        try run("calls of every kind, seed \(seed)", makeLayout(blocks: 500, inodes: 96, log: log), [mixed("", seed: seed, count: 120)])
+        try run(
+            "calls of every kind, seed \(seed)", makeLayout(blocks: 500, inodes: 96, log: log),
+            [mixed("", seed: seed, count: 120)])
     }
 
     @Test func theSmallestLogAndDoubleIndirectBlocks() throws {
         try run("small log", makeLayout(blocks: 500, inodes: 96, log: 13), [mixed("", seed: 9, count: 80)])
-        try run("double indirect", makeLayout(blocks: 900, inodes: 96, log: 20, doubleIndirect: true), [[
-            .create("/a"), .write("/a", offset: 0, pattern(300_000)), .create("/b"), .write("/b", offset: 0, pattern(40_000)),
-            .write("/a", offset: 290_000, pattern(50_000, seed: 5)), .unlink("/b"), .truncate("/a"),
-            .write("/a", offset: 0, pattern(20_000, seed: 6)), .unlink("/a"),
-        ]], tries: 1)
+        try run(
+            "double indirect", makeLayout(blocks: 900, inodes: 96, log: 20, doubleIndirect: true),
+            [
+                [
+                    .create("/a"), .write("/a", offset: 0, pattern(300_000)), .create("/b"),
+                    .write("/b", offset: 0, pattern(40_000)),
+                    .write("/a", offset: 290_000, pattern(50_000, seed: 5)), .unlink("/b"), .truncate("/a"),
+                    .write("/a", offset: 0, pattern(20_000, seed: 6)), .unlink("/a"),
+                ]
+            ], tries: 1)
     }
 
     @Test func threadsThatCommitTogether() throws {
         for seed in 1...3 as ClosedRange<UInt64> {
-            try run("four threads, seed \(seed)", makeLayout(blocks: 900, inodes: 200), (0..<4).map { thread in
-                mixed("/t\(thread)", seed: seed * 10 + UInt64(thread), count: 30)
-            }, tries: 4)
+            try run(
+                "four threads, seed \(seed)", makeLayout(blocks: 900, inodes: 200),
+                (0..<4).map { thread in
+                    mixed("/t\(thread)", seed: seed * 10 + UInt64(thread), count: 30)
+                }, tries: 4)
         }
     }
 }

@@ -44,11 +44,19 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
 
     /// A little-endian number of the image.
     func number<T: FixedWidthInteger>(at byte: Int, as type: T.Type) -> T {
-        lock.withLock { bytes.withUnsafeBytes { T(littleEndian: $0.loadUnaligned(fromByteOffset: byte, as: type)) } }
+        // the load checks its bounds
+        lock.withLock {
+            unsafe bytes.withUnsafeBytes { unsafe T(littleEndian: $0.loadUnaligned(fromByteOffset: byte, as: type)) }
+        }
     }
 
     func put<T: FixedWidthInteger>(_ value: T, at byte: Int) {
-        lock.withLock { bytes.withUnsafeMutableBytes { $0.storeBytes(of: value.littleEndian, toByteOffset: byte, as: T.self) } }
+        // The store checks its bounds.
+        lock.withLock {
+            unsafe bytes.withUnsafeMutableBytes {
+                unsafe $0.storeBytes(of: value.littleEndian, toByteOffset: byte, as: T.self)
+            }
+        }
     }
 
     func breakRead(of block: UInt32) { lock.withLock { _ = unreadable.insert(block) } }
@@ -56,7 +64,11 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
 
     func startRecording() { lock.withLock { events = [] } }
     func note(_ event: Event) { lock.withLock { events?.append(event) } }
-    func stopRecording() -> [Event] { lock.withLock { let all = events ?? []; events = nil; return all } }
+    func stopRecording() -> [Event] {
+        lock.withLock {
+            let all = events ?? []; events = nil; return all
+        }
+    }
 
     func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
         var failed = false
@@ -64,9 +76,7 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
             for index in 0..<count {
                 let request = request(index)
                 guard request.block < blockCount, !unreadable.contains(request.block) else { failed = true; continue }
-                bytes.withUnsafeBytes {
-                    request.memory.address.copyMemory(from: $0.baseAddress! + Int(request.block) * blockSize, byteCount: blockSize)
-                }
+                request.memory.store(bytes, from: Int(request.block) * blockSize)
             }
         }
         if failed { throw .inputOutput }
@@ -78,10 +88,10 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
             for index in 0..<count {
                 let request = request(index)
                 guard request.block < blockCount, !failsWrites else { failed = true; continue }
-                let data = UnsafeRawBufferPointer(start: request.memory.address, count: blockSize)
+                let data = request.memory.copy
                 let start = Int(request.block) * blockSize
                 bytes.replaceSubrange(start..<start + blockSize, with: data)
-                events?.append(.write(block: request.block, data: Array(data)))
+                events?.append(.write(block: request.block, data: data))
             }
         }
         if failed { throw .inputOutput }
@@ -101,7 +111,9 @@ final class Console: @unchecked Sendable {
 typealias TestFileSystem = FileSystem<HostPlatform<TestDisk, NoMonitor>>
 typealias ThreadedFileSystem = FileSystem<HostPlatform<TestDisk, ThreadMonitor>>
 
-func makeLayout(blocks: UInt32 = 1000, inodes: UInt32 = 64, log: UInt32 = 31, doubleIndirect: Bool = false) -> DiskLayout {
+func makeLayout(blocks: UInt32 = 1000, inodes: UInt32 = 64, log: UInt32 = 31, doubleIndirect: Bool = false)
+    -> DiskLayout
+{
     DiskLayout(blocks: blocks, inodes: inodes, log: log, doubleIndirect: doubleIndirect)!
 }
 
@@ -112,7 +124,9 @@ func makeDisk(_ layout: DiskLayout = makeLayout()) throws -> TestDisk {
     return disk
 }
 
-func mount(_ disk: TestDisk, console: Console = Console(), buffers: Int = 128, inodes: Int = 64) throws(SystemError) -> TestFileSystem {
+func mount(_ disk: TestDisk, console: Console = Console(), buffers: Int = 128, inodes: Int = 64) throws(SystemError)
+    -> TestFileSystem
+{
     try TestFileSystem.mount(HostPlatform(disk, message: console.say), buffers: buffers, inodes: inodes)
 }
 
@@ -169,13 +183,17 @@ extension FileSystem {
         try span(path) { path, from throws(SystemError) in try lookUp(path, from: from) }
     }
 
-    func lookUp(_ path: String, from: borrowing Inode<P>) throws(SystemError) -> Inode<P> { try lookUp(Array(path.utf8).span, from: from) }
+    func lookUp(_ path: String, from: borrowing Inode<P>) throws(SystemError) -> Inode<P> {
+        try lookUp(Array(path.utf8).span, from: from)
+    }
 
     func makeDirectory(_ path: String) throws(SystemError) {
         try span(path) { path, from throws(SystemError) in try makeDirectory(path, from: from) }
     }
 
-    func makeDirectory(_ path: String, from: borrowing Inode<P>) throws(SystemError) { try makeDirectory(Array(path.utf8).span, from: from) }
+    func makeDirectory(_ path: String, from: borrowing Inode<P>) throws(SystemError) {
+        try makeDirectory(Array(path.utf8).span, from: from)
+    }
 
     func makeNode(_ path: String, _ major: Int16, _ minor: Int16) throws(SystemError) {
         try span(path) { path, from throws(SystemError) in try makeNode(path, major: major, minor: minor, from: from) }
@@ -185,7 +203,9 @@ extension FileSystem {
         try span(path) { path, from throws(SystemError) in try unlink(path, from: from) }
     }
 
-    func unlink(_ path: String, from: borrowing Inode<P>) throws(SystemError) { try unlink(Array(path.utf8).span, from: from) }
+    func unlink(_ path: String, from: borrowing Inode<P>) throws(SystemError) {
+        try unlink(Array(path.utf8).span, from: from)
+    }
 
     func link(_ old: String, _ new: String) throws(SystemError) {
         let bytes = Array(new.utf8)
@@ -197,11 +217,15 @@ extension FileSystem {
     }
 
     func status(_ path: String) throws(SystemError) -> FileStatus { try status(lookUp(path)) }
-    func status(_ path: String, from: borrowing Inode<P>) throws(SystemError) -> FileStatus { try status(lookUp(path, from: from)) }
+    func status(_ path: String, from: borrowing Inode<P>) throws(SystemError) -> FileStatus {
+        try status(lookUp(path, from: from))
+    }
 
     /// Makes an empty file, or leaves one as it is.
     func touch(_ path: String) throws(SystemError) { _ = try open(path, [.create, .readWrite]) }
-    func touch(_ path: String, from: borrowing Inode<P>) throws(SystemError) { _ = try open(path, [.create, .readWrite], from: from) }
+    func touch(_ path: String, from: borrowing Inode<P>) throws(SystemError) {
+        _ = try open(path, [.create, .readWrite], from: from)
+    }
 
     func write(_ inode: borrowing Inode<P>, at offset: Int, _ content: [UInt8]) -> WriteOutcome {
         var source = ArraySource(content)

@@ -24,7 +24,8 @@ import Testing
     private func run(_ tool: String, _ arguments: [String]) throws -> (status: Int32, output: Data, messages: String) {
         let process = Process()
         // The tools are built beside the tests.
-        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(tool)
+        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+            .appendingPathComponent(tool)
         process.arguments = arguments
         let output = Pipe()
         let messages = Pipe()
@@ -45,8 +46,9 @@ import Testing
         #expect(try run("mkfs", image, a, "other=" + b).status == 0)
         #expect(try FileManager.default.attributesOfItem(atPath: image)[.size] as? Int == 8192 * 1024)
         let list = try run("mkfs", "--list", image)
-        #expect(String(decoding: list.output, as: UTF8.self)
-            == "1\t1\t1\t64\t.\n1\t1\t1\t64\t..\n2\t2\t1\t100000\ta.txt\n3\t2\t1\t5\tother\n")
+        #expect(
+            String(decoding: list.output, as: UTF8.self)
+                == "1\t1\t1\t64\t.\n1\t1\t1\t64\t..\n2\t2\t1\t100000\ta.txt\n3\t2\t1\t5\tother\n")
         #expect(try Array(run("mkfs", "--extract", image, "a.txt").output) == pattern(100_000))
         #expect(try run("fsck", image).status == 0)
         let header = try Array(Data(contentsOf: URL(fileURLWithPath: image))[2048..<2052])
@@ -75,7 +77,8 @@ import Testing
         let big = folder.write("big", pattern(274_433))
         let other = folder.write("f", pattern(30_000))
         for arguments in [
-            [big], ["--blocks", "60", "--inodes", "32", other], ["nope"], ["a-name-too-long=" + other], ["a/b=" + other],
+            [big], ["--blocks", "60", "--inodes", "32", other], ["nope"], ["a-name-too-long=" + other],
+            ["a/b=" + other],
             ["--blocks", "x"], ["--log", "12"], ["--what"],
         ] {
             let result = try run("mkfs", [image] + arguments)
@@ -99,7 +102,9 @@ import Testing
         let damaged = folder.write("damaged.img", bytes)
         let result = try run("fsck", damaged)
         #expect(result.status == 4)
-        #expect(String(decoding: result.output, as: UTF8.self).contains("block 160: the bitmap says in use, but nothing uses the block"))
+        #expect(
+            String(decoding: result.output, as: UTF8.self).contains(
+                "block 160: the bitmap says in use, but nothing uses the block"))
         #expect(try run("fsck", folder.path + "/nope").status == 8)
         #expect(try run("fsck", image, damaged, folder.path + "/nope").status == 12)
         #expect(try run("fsck").status == 16)

@@ -5,7 +5,8 @@ import Testing
 /// Names declared at the top level of a file that other files can use.
 func declarations(in file: SourceFile, typesOnly: Bool = false) -> [String] {
     let kinds = typesOnly ? "struct|enum|class|protocol|typealias" : "struct|enum|class|protocol|typealias|func|var|let"
-    let pattern = try! Regex<(Substring, Substring)>("(?m)^(?:@\\w+(?:\\([^)]*\\))? )*(?:public |final )*(?:\(kinds)) (\\w+)")
+    let pattern = try! Regex<(Substring, Substring)>(
+        "(?m)^(?:@\\w+(?:\\([^)]*\\))? )*(?:public |final )*(?:\(kinds)) (\\w+)")
     return file.code.matches(of: pattern).map { String($0.output.1) }
 }
 
@@ -57,7 +58,9 @@ func declarations(in file: SourceFile, typesOnly: Bool = false) -> [String] {
     @Test func aTypeNameStandsForOneThing() {
         var places: [String: [String]] = [:]
         for folder in ["Kernel", "Drivers", "NetStack", "User/Library"] {
-            for file in swiftFiles(below: folder) { for name in declarations(in: file, typesOnly: true) { places[name, default: []].append(file.path) } }
+            for file in swiftFiles(below: folder) {
+                for name in declarations(in: file, typesOnly: true) { places[name, default: []].append(file.path) }
+            }
         }
         #expect(places.count > 200, "the types were not found")
         for (name, files) in places.sorted(by: { $0.key < $1.key }) where Set(files).count > 1 {

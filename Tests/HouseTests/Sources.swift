@@ -3,7 +3,8 @@
 import Foundation
 
 /// The project's folder: this file is Tests/HouseTests/Sources.swift in it.
-let projectFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+let projectFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
 
 /// One file of the repository.
 struct SourceFile {
@@ -26,10 +27,14 @@ struct SourceFile {
 let sourceFiles: [SourceFile] = {
     var files: [SourceFile] = []
     let keys: [URLResourceKey] = [.isRegularFileKey, .fileSizeKey]
-    guard let walk = FileManager.default.enumerator(at: projectFolder, includingPropertiesForKeys: keys) else { return [] }
+    guard let walk = FileManager.default.enumerator(at: projectFolder, includingPropertiesForKeys: keys) else {
+        return []
+    }
     for case let url as URL in walk {
         let path = String(url.path.dropFirst(projectFolder.path.count + 1))
-        if path == "build" || path.hasPrefix(".git/") || path == ".git" || path.hasPrefix(".build") || path.hasPrefix("Tests/Fuzz/Corpus") {
+        if path == "build" || path.hasPrefix(".git/") || path == ".git" || path.hasPrefix(".build")
+            || path.hasPrefix("Tests/Fuzz/Corpus")
+        {
             walk.skipDescendants()
             continue
         }

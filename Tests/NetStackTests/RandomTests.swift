@@ -52,7 +52,8 @@ import Testing
         #expect(numbers.count == 2000)
     }
 
-    // MARK: What the wire shows (once: one DHCPDISCOVER and one echo request gave the next DNS identifiers and ports away)
+    // MARK: What the wire shows (once: one DHCPDISCOVER and one echo request gave the next DNS identifiers and ports
+    // away)
 
     /// The generator that the fields were drawn from before, run on from a state that the wire showed.
     @Test func echoIdentifiersAndTransactionsDoNotFollowTheOldGenerator() throws {

@@ -1,8 +1,10 @@
-// QEMU, driven from outside over its qtest protocol: a program of the host's reads and writes ports, registers and memory of a machine whose
-// processor sleeps. (Protocol: QEMU's documentation, "QTest Device Emulation Testing Framework".)
+// QEMU, driven from outside over its qtest protocol: a program of the host's reads and writes ports, registers and
+// memory of a machine whose processor sleeps. (Protocol: QEMU's documentation, "QTest Device Emulation Testing
+// Framework".)
 //
-// Promise: writes reach the machine in order and before any later read; they are sent in batches, since only reads have something to
-// wait for. When QEMU says no or ends, `failure` says so, and everything reads as all ones from then on; nothing waits for ever.
+// Promise: writes reach the machine in order and before any later read; they are sent in batches, since only reads have
+// something to wait for. When QEMU says no or ends, `failure` says so, and everything reads as all ones from then on;
+// nothing waits for ever.
 
 import Foundation
 
@@ -67,7 +69,9 @@ public final class QTestMachine {
         defer { close(listener) }
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", "\"$@\" & machine=$!; read end; kill -9 $machine", "sh"]
-        process.arguments! += [architecture.program, "-nodefaults", "-display", "none", "-m", "64M", "-bios", firmware.path]
+        process.arguments! += [
+            architecture.program, "-nodefaults", "-display", "none", "-m", "64M", "-bios", firmware.path,
+        ]
         process.arguments! += architecture == .i386 ? ["-M", "pc"] : ["-M", "virt"]
         process.arguments! += ["-qtest", "unix:\(folder.path)/qtest", "-qtest-log", "/dev/null"]
         for i in 0..<wires {
@@ -83,11 +87,15 @@ public final class QTestMachine {
         process.standardInput = leash
         try runUnblocked(process)
         do { socket = try UnixSocket.accept(listener, seconds: Self.patience) } catch {
-            throw QTestError(description: "QEMU did not start: \((try? String(contentsOf: errors, encoding: .utf8)) ?? "")")
+            throw QTestError(
+                description: "QEMU did not start: \((try? String(contentsOf: errors, encoding: .utf8)) ?? "")")
         }
         // Answered once the machine is complete.
         _ = answer("endianness")
-        if failure != nil { throw QTestError(description: "QEMU does not answer: \((try? String(contentsOf: errors, encoding: .utf8)) ?? "")") }
+        if failure != nil {
+            throw QTestError(
+                description: "QEMU does not answer: \((try? String(contentsOf: errors, encoding: .utf8)) ?? "")")
+        }
     }
 
     deinit {
@@ -151,7 +159,9 @@ public final class QTestMachine {
     private func flush() {
         var done = 0
         while done < outgoing.count, failure == nil {
-            let count = unsafe outgoing.withUnsafeBytes { unsafe send(socket, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL)) }
+            let count = unsafe outgoing.withUnsafeBytes {
+                unsafe send(socket, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL))
+            }
             if count <= 0 { failure = "QEMU is gone" } else { done += count }
         }
         outgoing.removeAll(keepingCapacity: true)
@@ -182,7 +192,8 @@ public final class QTestMachine {
     /// Reads guest memory.
     public func read(_ address: UInt64, _ count: Int) -> [UInt8] {
         guard count > 0 else { return [] }
-        let digits = Array(answer("read 0x\(String(address, radix: 16)) 0x\(String(count, radix: 16))").utf8.dropFirst(2))
+        let digits = Array(
+            answer("read 0x\(String(address, radix: 16)) 0x\(String(count, radix: 16))").utf8.dropFirst(2))
         guard digits.count == 2 * count else { return [UInt8](repeating: 0xff, count: count) }
         func value(_ digit: UInt8) -> UInt8 { digit < 58 ? digit - 48 : digit - 87 }
         return (0..<count).map { value(digits[2 * $0]) << 4 | value(digits[2 * $0 + 1]) }
@@ -194,6 +205,8 @@ public final class QTestMachine {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for byte in bytes { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }
-        tell("write 0x\(String(address, radix: 16)) 0x\(String(bytes.count, radix: 16)) 0x\(String(decoding: text, as: UTF8.self))")
+        tell(
+            "write 0x\(String(address, radix: 16)) 0x\(String(bytes.count, radix: 16)) 0x\(String(decoding: text, as: UTF8.self))"
+        )
     }
 }

@@ -16,8 +16,12 @@ public struct QTestPorts: Registers {
     }
 
     public func load8(_ offset: Int) -> UInt8 { UInt8(truncatingIfNeeded: machine.number("inb \(hex(base + offset))")) }
-    public func load16(_ offset: Int) -> UInt16 { UInt16(truncatingIfNeeded: machine.number("inw \(hex(base + offset))")) }
-    public func load32(_ offset: Int) -> UInt32 { UInt32(truncatingIfNeeded: machine.number("inl \(hex(base + offset))")) }
+    public func load16(_ offset: Int) -> UInt16 {
+        UInt16(truncatingIfNeeded: machine.number("inw \(hex(base + offset))"))
+    }
+    public func load32(_ offset: Int) -> UInt32 {
+        UInt32(truncatingIfNeeded: machine.number("inl \(hex(base + offset))"))
+    }
     public func load64(_ offset: Int) -> UInt64 { fatalError("no port has 64 bits") }
     public func store8(_ value: UInt8, _ offset: Int) { machine.tell("outb \(hex(base + offset)) \(hex(value))") }
     public func store16(_ value: UInt16, _ offset: Int) { machine.tell("outw \(hex(base + offset)) \(hex(value))") }
@@ -48,8 +52,8 @@ public struct QTestMMIO: RegisterSpace {
     public func store64(_ value: UInt64, _ offset: Int) { machine.tell("writeq \(at(offset)) \(hex(value))") }
 }
 
-/// Guest memory that the test gives out, with a copy here: the driver works on the copy, the device on the guest's memory, and only the
-/// hand-over calls move bytes between them. Rings are the guest's alone.
+/// Guest memory that the test gives out, with a copy here: the driver works on the copy, the device on the guest's
+/// memory, and only the hand-over calls move bytes between them. Rings are the guest's alone.
 @safe
 public final class QTestMemory {
     let machine: QTestMachine
@@ -105,9 +109,15 @@ public struct QTestDMA: DMA {
     public func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 {
         UInt32(truncatingIfNeeded: memory.machine.number(unsafe "readl \(at(pointer))"))
     }
-    public func store16(_ value: UInt16, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell(unsafe "writew \(at(pointer)) \(hex(value))") }
-    public func store32(_ value: UInt32, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell(unsafe "writel \(at(pointer)) \(hex(value))") }
-    public func store64(_ value: UInt64, _ pointer: UnsafeMutableRawPointer) { memory.machine.tell(unsafe "writeq \(at(pointer)) \(hex(value))") }
+    public func store16(_ value: UInt16, _ pointer: UnsafeMutableRawPointer) {
+        memory.machine.tell(unsafe "writew \(at(pointer)) \(hex(value))")
+    }
+    public func store32(_ value: UInt32, _ pointer: UnsafeMutableRawPointer) {
+        memory.machine.tell(unsafe "writel \(at(pointer)) \(hex(value))")
+    }
+    public func store64(_ value: UInt64, _ pointer: UnsafeMutableRawPointer) {
+        memory.machine.tell(unsafe "writeq \(at(pointer)) \(hex(value))")
+    }
     /// Commands are carried out one after the other.
     public func orderAll() {}
 }

@@ -3,12 +3,18 @@
 import Foundation
 
 public enum UnixSocket {
-    private static func withAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    private static func withAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result)
+        -> Result
+    {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+            unsafe $0.copyBytes(from: path.utf8.prefix($0.count - 1))
+        }
         return unsafe withUnsafePointer(to: &address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
         }
     }
 
@@ -44,7 +50,9 @@ public enum UnixSocket {
     }
 
     static func accept(_ listener: Int32, seconds: Int32) throws -> Int32 {
-        guard isReadable(listener, milliseconds: seconds * 1000) else { throw QTestError(description: "QEMU does not connect") }
+        guard isReadable(listener, milliseconds: seconds * 1000) else {
+            throw QTestError(description: "QEMU does not connect")
+        }
         return Foundation.accept(listener, nil, nil)
     }
 
@@ -56,7 +64,9 @@ public enum UnixSocket {
 
     static func send(_ bytes: [UInt8], from descriptor: Int32, to path: String, waiting: Bool) -> Bool {
         unsafe withAddress(path) { address, length in
-            unsafe sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT)), address, length) == bytes.count
+            unsafe sendto(
+                descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT)), address,
+                length) == bytes.count
         }
     }
 }

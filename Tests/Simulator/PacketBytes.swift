@@ -9,7 +9,8 @@ extension PacketPool {
         let count = bytes.count
         unsafe bytes.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }
-            unsafe packet.firstByte.copyMemory(from: start, byteCount: count)  // the packet was made as long as the source
+            // the packet was made as long as the source
+            unsafe packet.firstByte.copyMemory(from: start, byteCount: count)
         }
         return packet
     }

@@ -1,4 +1,5 @@
-// `make bench`, its quick parts: a machine that counts, a card with a peer at the other end of its wire, the table, a profile.
+// `make bench`, its quick parts: a machine that counts, a card with a peer at the other end of its wire, the table, a
+// profile.
 
 import Foundation
 import Testing
@@ -9,12 +10,16 @@ import Testing
     }
 
     @Test func theTableHasWhatWasMeasuredAndTwoRunsAgree() throws {
-        let kept = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-bench-\(UUID().uuidString).tsv")
+        let kept = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "swiftlet-bench-\(UUID().uuidString).tsv")
         defer { try? FileManager.default.removeItem(at: kept) }
         let first = try bench("measure", "--output", kept.path, "getpid", "pipe-round-trip", "page-lazy", "echo-56")
         #expect(first.status == 0, "\(first.output)")
         let table = first.output
-        for title in ["null system call (getpid)", "pipe round trip, 1 byte", "first touch of a lazy page", "virtio: echo reply, 56 B"] {
+        for title in [
+            "null system call (getpid)", "pipe round trip, 1 byte", "first touch of a lazy page",
+            "virtio: echo reply, 56 B",
+        ] {
             #expect(table.contains(title), "\(table)")
         }
         #expect(!table.contains("second run"), "\(table)")

@@ -8,11 +8,14 @@ private let kinds = ["virtio", "virtio-legacy", "virtio-pci", "ne2k", "ne2k-isa"
 private func rate(_ card: String) -> String { card.hasPrefix("ne2k") ? "10m" : "40m" }
 private func seconds(_ card: String) -> String { card.hasPrefix("ne2k") ? "8" : "2" }
 
-@Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
+@Suite(.serialized)
 struct CardTests {
-    /// How many of 10 MB of datagrams a report says were lost. On a busy machine a few are: an old card has room for eight frames.
+    /// How many of 10 MB of datagrams a report says were lost. On a busy machine a few are: an old card has room for
+    /// eight frames.
     private func lost(_ report: String) throws -> (lost: Int, total: Int) {
-        guard let numbers = report.firstMatch(of: /(\d+)\/\s*(\d+) \(/), let lost = Int(numbers.1), let total = Int(numbers.2) else {
+        guard let numbers = report.firstMatch(of: /(\d+)\/\s*(\d+) \(/), let lost = Int(numbers.1),
+            let total = Int(numbers.2)
+        else {
             throw GuestError(description: "no report of the server's: \(report)")
         }
         return (lost, total)
@@ -23,7 +26,7 @@ struct CardTests {
         #expect(total >= 6780 && lost * 20 < total, "\(report)")
     }
 
-    @Test(arguments: kinds) func onATap(card: String) throws {
+    @Test(needsNetwork, needs("iperf"), arguments: kinds) func onATap(card: String) throws {
         let network = try PrivateNetwork()
         try network.serveAddresses()
         let guest = try Guest(["NIC": card, "NET": "tap", "TAP": "tap0", "CPUS": "2"], network: network)
@@ -43,8 +46,9 @@ struct CardTests {
         try guest.halt()
     }
 
-    /// 32,000 frames a second for ten seconds are more than any of these takes; it takes what it can, and answers at once afterwards.
-    @Test(arguments: ["virtio", "ne2k"]) func overloadWedgesNoCard(card: String) throws {
+    /// 32,000 frames a second for ten seconds are more than any of these takes; it takes what it can, and answers at
+    /// once afterwards.
+    @Test(needsNetwork, needs("iperf"), arguments: ["virtio", "ne2k"]) func overloadWedgesNoCard(card: String) throws {
         let network = try PrivateNetwork()
         try network.serveAddresses()
         let guest = try Guest(["NIC": card, "NET": "tap", "TAP": "tap0", "CPUS": "1"], network: network)
@@ -61,7 +65,7 @@ struct CardTests {
         try guest.halt()
     }
 
-    @Test(arguments: kinds) func onQEMUsOwnNetwork(card: String) throws {
+    @Test(needsNetwork, needs("iperf"), arguments: kinds) func onQEMUsOwnNetwork(card: String) throws {
         let network = try PrivateNetwork()
         let guest = try Guest(["NIC": card, "NET": "user", "FORWARD": "udp:127.0.0.1:5001-:5001"], network: network)
         try guest.waitForShell()
@@ -79,12 +83,13 @@ struct CardTests {
     }
 
     /// Two guests on one wire, no server: addresses by hand.
-    @Test(arguments: [("virtio", "ne2k"), ("virtio-legacy", "ne2k-isa"), ("virtio-pci", "ne2k")])
+    @Test(needsNetwork, arguments: [("virtio", "ne2k"), ("virtio-legacy", "ne2k-isa"), ("virtio-pci", "ne2k")])
     func onASocket(one: String, other: String) throws {
         let network = try PrivateNetwork()
         try network.run("ip", "route", "add", "230.0.0.0/8", "dev", "lo")
         let a = try Guest(["NIC": one, "NET": "socket", "IP": "10.1.0.1/24", "CPUS": "1"], network: network)
-        let b = try Guest(["NIC": other, "NET": "socket", "IP": "10.1.0.2/24", "CPUS": "1", "GUEST": "2"], network: network)
+        let b = try Guest(
+            ["NIC": other, "NET": "socket", "IP": "10.1.0.2/24", "CPUS": "1", "GUEST": "2"], network: network)
         try a.waitForShell()
         try b.waitForShell()
         #expect(try a.run("ping -c 3 -i 0.1 10.1.0.2").contains("3 received"))
@@ -103,18 +108,28 @@ struct CardTests {
         let guest = try Guest(["NIC": card])
         try guest.waitForShell()
         let shown = try guest.run("ifconfig")
-        #expect(shown.hasPrefix(card.hasPrefix("ne2k") ? "ne0: " : "vt0: ") && shown.contains("ether 52:54:00:73:77:66"), "\(shown)")
+        #expect(
+            shown.hasPrefix(card.hasPrefix("ne2k") ? "ne0: " : "vt0: ") && shown.contains("ether 52:54:00:73:77:66"),
+            "\(shown)")
         let pci = try guest.monitor("info pci")
         let listed = try guest.run("lspci -v")
         if card == "virtio" || card == "virtio-legacy" {
             let tree = try guest.monitor("info qtree")
-            let slot = try #require(tree.firstMatch(of: /mmio 0*(1000\d000)\/0*200\s+bus: virtio-mmio-bus\.\d\s+type virtio-mmio-bus\s+dev: virtio-net/))
-            #expect(shown.contains("virtio-net on mmio at 0x\(slot.1), irq \(slot.1.dropFirst(4).prefix(1))"), "\(shown)\n\(tree)")
+            let slot = try #require(
+                tree.firstMatch(
+                    of: /mmio 0*(1000\d000)\/0*200\s+bus: virtio-mmio-bus\.\d\s+type virtio-mmio-bus\s+dev: virtio-net/)
+            )
+            #expect(
+                shown.contains("virtio-net on mmio at 0x\(slot.1), irq \(slot.1.dropFirst(4).prefix(1))"),
+                "\(shown)\n\(tree)")
         } else {
-            let base = try #require(pci.firstMatch(of: /Bus +0, device +4, function 0:[^B]*?BAR0: I\/O at 0x([0-9a-f]+)/)?.1)
+            let base = try #require(
+                pci.firstMatch(of: /Bus +0, device +4, function 0:[^B]*?BAR0: I\/O at 0x([0-9a-f]+)/)?.1)
             let port = String(Int(base, radix: 16) ?? 0, radix: 16)
             #expect(shown.contains("ports 0x\(port), irq 32"), "\(shown)\n\(pci)")
-            #expect(listed.contains("00:04.0 Ethernet controller") && listed.contains("I/O ports at \(String(repeating: "0", count: 4 - port.count))\(port)"))
+            #expect(
+                listed.contains("00:04.0 Ethernet controller")
+                    && listed.contains("I/O ports at \(String(repeating: "0", count: 4 - port.count))\(port)"))
             #expect(listed.contains("routed to irq 32"))
             #expect(shown.contains(card == "ne2k-isa" ? "ne2000 on isa, ports 0x300" : "on pci 00:04.0"))
             #expect(listed.contains("Left to the ISA attachment") == (card == "ne2k-isa"))
@@ -122,7 +137,7 @@ struct CardTests {
         try guest.halt()
     }
 
-    @Test func twoCardsOnTwoNetworksRouteAsTheTableSays() throws {
+    @Test(needsNetwork) func twoCardsOnTwoNetworksRouteAsTheTableSays() throws {
         let network = try PrivateNetwork()
         try network.serveAddresses()
         let guest = try Guest(["NIC": "virtio,ne2k", "NET": "user", "NET2": "tap", "TAP": "tap0"], network: network)
@@ -140,7 +155,9 @@ struct CardTests {
         try guest.halt()
     }
 
-    @Test(arguments: ["virtio", "virtio-pci"]) func linkIsNoticedAndTheLeaseAskedForAgain(card: String) throws {
+    @Test(needsNetwork, arguments: ["virtio", "virtio-pci"]) func linkIsNoticedAndTheLeaseAskedForAgain(card: String)
+        throws
+    {
         let network = try PrivateNetwork()
         let server = try network.serveAddresses()
         let guest = try Guest(["NIC": card, "NET": "tap", "TAP": "tap0"], network: network)
@@ -160,17 +177,23 @@ struct CardTests {
     }
 
     /// Each feature can be left alone, and the driver gets on without it.
-    @Test(arguments: [
-        "csum,guest_csum", "mrg_rxbuf", "ctrl_vq", "event_idx", "indirect_desc,any_layout", "status,mtu",
-        "csum,guest_csum,mrg_rxbuf,ctrl_vq,event_idx,indirect_desc,any_layout,status,mtu", "version_1",
-    ]) func featuresCanBeLeftAlone(names: String) throws {
+    @Test(
+        needsNetwork,
+        arguments: [
+            "csum,guest_csum", "mrg_rxbuf", "ctrl_vq", "event_idx", "indirect_desc,any_layout", "status,mtu",
+            "csum,guest_csum,mrg_rxbuf,ctrl_vq,event_idx,indirect_desc,any_layout,status,mtu", "version_1",
+        ]) func featuresCanBeLeftAlone(names: String) throws
+    {
         let network = try PrivateNetwork()
         try network.serveAddresses()
         let guest = try Guest(
-            ["NIC": "virtio-pci", "NET": "tap", "TAP": "tap0", "ARGS": "vt-without=\(names)", "CPUS": "1"], network: network)
+            ["NIC": "virtio-pci", "NET": "tap", "TAP": "tap0", "ARGS": "vt-without=\(names)", "CPUS": "1"],
+            network: network)
         try guest.waitForShell()
         #expect(try guest.run("dhcp | grep address") == "  address      192.168.76.11/24")
-        #expect(try network.run("ping", "-q", "-c", "1000", "-i", "0.001", "-w", "30", "192.168.76.11").contains("1000 received"))
+        #expect(
+            try network.run("ping", "-q", "-c", "1000", "-i", "0.001", "-w", "30", "192.168.76.11").contains(
+                "1000 received"))
         let shown = try guest.run("ifconfig vt0")
         #expect(shown.contains("MRG_RXBUF") == !names.contains("mrg_rxbuf"))
         #expect(shown.contains("EVENT_IDX") == !names.contains("event_idx"))
@@ -182,7 +205,8 @@ struct CardTests {
     @Test func malformedBootArgumentsAreNamed() throws {
         let guest = try Guest(["ARGS": "ne0=isa:0x300,0 vt-without=nosuch isa=00:04@0x300"])
         try guest.waitForShell()
-        #expect(guest.transcript.contains("boot arguments: 3 of ne0=, isa= and vt-without= are malformed and left out\n"))
+        #expect(
+            guest.transcript.contains("boot arguments: 3 of ne0=, isa= and vt-without= are malformed and left out\n"))
         #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
         try guest.halt()
     }

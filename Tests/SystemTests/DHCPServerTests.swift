@@ -1,4 +1,5 @@
-// Real DHCP servers: each gives our guest a lease, and each has its own opinion of mistakes (Documentation/DHCP.md has the table).
+// Real DHCP servers: each gives a guest a lease, and each answers mistakes in its own way (Documentation/DHCP.md has
+// the table).
 
 import Foundation
 import Testing
@@ -13,7 +14,9 @@ enum DHCPServer: String, CaseIterable, CustomTestStringConvertible {
 
     func start(in network: PrivateNetwork) throws {
         let folder = network.folder.path
-        func write(_ name: String, _ text: String) throws { try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8) }
+        func write(_ name: String, _ text: String) throws {
+            try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+        }
         switch self {
         case .dnsmasq: try network.serveAddresses(from: 11, to: 30)
         case .udhcpd:
@@ -28,9 +31,11 @@ enum DHCPServer: String, CaseIterable, CustomTestStringConvertible {
             try write(
                 "dhcpd.conf",
                 "authoritative; ping-check false; default-lease-time 3600;\n"
-                    + "subnet 192.168.76.0 netmask 255.255.255.0 { range dynamic-bootp 192.168.76.11 192.168.76.30; option routers 192.168.76.1; }\n")
+                    + "subnet 192.168.76.0 netmask 255.255.255.0 { range dynamic-bootp 192.168.76.11 192.168.76.30; option routers 192.168.76.1; }\n"
+            )
             try network.start(
-                "dhcpd", "-4", "-f", "-d", "--no-pid", "-cf", "\(folder)/dhcpd.conf", "-lf", "\(folder)/dhcpd.leases", "br0"
+                "dhcpd", "-4", "-f", "-d", "--no-pid", "-cf", "\(folder)/dhcpd.conf", "-lf", "\(folder)/dhcpd.leases",
+                "br0"
             ).wait(for: "Server starting service")
         }
     }
@@ -39,9 +44,11 @@ enum DHCPServer: String, CaseIterable, CustomTestStringConvertible {
 @Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
 struct DHCPServerTests {
     /// Says which servers the other tests leave out.
-    @Test(.enabled(
-        if: DHCPServer.installed.count == DHCPServer.allCases.count,
-        "tried without \(DHCPServer.allCases.filter { !$0.isInstalled }.map(\.rawValue)), for lack of udhcpd or isc-dhcp-server"))
+    @Test(
+        .enabled(
+            if: DHCPServer.installed.count == DHCPServer.allCases.count,
+            "tried without \(DHCPServer.allCases.filter { !$0.isInstalled }.map(\.rawValue)), for lack of udhcpd or isc-dhcp-server"
+        ))
     func allServersAreThere() {}
 
     @Test(arguments: DHCPServer.installed) func givesOurGuestALeaseAndTakesItBack(server: DHCPServer) throws {
@@ -50,7 +57,9 @@ struct DHCPServerTests {
         let guest = try Guest(["NET": "tap", "TAP": "tap0"], network: network)
         try guest.waitForShell()
         let lease = try guest.run("dhcp")
-        #expect(lease.contains("vt0: bound") && lease.contains("lease        3600 s") && lease.contains("router       192.168.76.1"), "\(lease)")
+        #expect(
+            lease.contains("vt0: bound") && lease.contains("lease        3600 s")
+                && lease.contains("router       192.168.76.1"), "\(lease)")
         #expect(try guest.run("ping -c 2 -i 0.1 \(PrivateNetwork.host)").contains("2 received"))
         #expect(try guest.run("dhcp -r; dhcp -s") == "vt0: no address")
         #expect(try guest.run("dhcp | head -n 1") == "vt0: bound")
@@ -72,7 +81,10 @@ struct DHCPServerTests {
         try server.start(in: network)
         let discover = projectFolder.appendingPathComponent("build/tools/release/discover").path
         var report = ""
-        for mistake in ["none", "wrong-checksum", "no-checksum", "short", "no-cookie", "no-end", "other-chaddr", "no-type", "broadcast-flag", "swapped-xid"] {
+        for mistake in [
+            "none", "wrong-checksum", "no-checksum", "short", "no-cookie", "no-end", "other-chaddr", "no-type",
+            "broadcast-flag", "swapped-xid",
+        ] {
             let (_, output) = try runOnHost(network.entry + [discover, "ve0", mistake])
             let answer = output.trimmingCharacters(in: .whitespacesAndNewlines)
             report += "\(mistake): \(answer)\n"

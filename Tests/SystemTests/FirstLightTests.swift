@@ -12,7 +12,9 @@ import Testing
         #expect(try guest.run("echo hi > a; cat a") == "hi")
         let counts = try guest.run("ls | wc").split(separator: " ").compactMap { Int($0) }
         #expect(counts.count == 3 && counts[0] > 10 && counts[1] == 4 * counts[0])
-        #expect(try guest.run("ping -c 3 10.0.2.2; echo status $?").contains("3 packets transmitted, 3 received, 0% packet loss"))
+        #expect(
+            try guest.run("ping -c 3 10.0.2.2; echo status $?").contains(
+                "3 packets transmitted, 3 received, 0% packet loss"))
         try guest.halt()
     }
 
@@ -30,10 +32,12 @@ import Testing
         #expect(try guest.run("echo 'a  b' \"c  d\" e\\ f") == "a  b c  d e f")
         #expect(try guest.run("(echo x; echo y) > f; echo z >> f; cat < f") == "x\ny\nz")
         #expect(try guest.run("mkdir d; cd d; echo in > f; cd ..; cat d/f") == "in")
-        #expect(try guest.run("ln d/f g; rm d/f; cat g; rm d g; cat g; echo $?") == "in\ncat: g: no such file or directory\n1")
+        #expect(
+            try guest.run("ln d/f g; rm d/f; cat g; rm d g; cat g; echo $?")
+                == "in\ncat: g: no such file or directory\n1")
         #expect(try guest.run("nosuch; echo $?") == "sh: nosuch: no such program (ls / lists them)\n127")
         #expect(try guest.run("echo no > /nodir/f; echo $?") == "sh: /nodir/f: no such file or directory\n1")
-        #expect(try guest.run("ls && echo yes | grep y") .hasSuffix("yes"))
+        #expect(try guest.run("ls && echo yes | grep y").hasSuffix("yes"))
         #expect(try guest.run("grep zzz README || echo none") == "none")
         #expect(try guest.run("echo a |") == "sh: syntax: a command is missing")
         #expect(try guest.run("echo background > h & wait; cat h") == "background")
@@ -112,7 +116,9 @@ import Testing
         let unreachable = try guest.run("ping -c 1 -W 10 10.0.2.77; echo status $?")
         #expect(unreachable.contains("icmp_seq=1 host unreachable"))
         #expect(unreachable.hasSuffix("status 1"))
-        #expect(try guest.run("ping -c 1 10.0.2; echo status $?") == "ping: 10.0.2: not an IPv4 address such as 10.0.2.2\nstatus 1")
+        #expect(
+            try guest.run("ping -c 1 10.0.2; echo status $?")
+                == "ping: 10.0.2: not an IPv4 address such as 10.0.2.2\nstatus 1")
         #expect(try guest.run("ping -c 1 127.0.0.1").contains("1 received"))
         try guest.halt()
     }

@@ -1,7 +1,7 @@
 // A machine under test: QEMU started by qemu/start, with a keyboard and a screen.
 //
-// Every wait has a deadline and waits for output, never for time to pass. When something does not come, the error carries the
-// whole console, and the folder with the disk image and the packet capture is kept.
+// Every wait has a deadline and waits for output, never for time to pass. When something does not come, the error
+// carries the whole console, and the folder with the disk image and the packet capture is kept.
 
 import Foundation
 import Testing
@@ -35,9 +35,10 @@ final class Guest: @unchecked Sendable {
     ///   - image: a disk image to use and change; else a fresh copy of build/fs.img.
     ///   - script: what starts the machine, or several, with these arguments.
     ///   - network: the private network that it starts in.
+    ///   - entry: else what stands before the command that starts it, such as another user's name.
     init(
         _ options: [String: String] = [:], image: URL? = nil, script: String = "qemu/start", arguments: [String] = [],
-        network: PrivateNetwork? = nil
+        network: PrivateNetwork? = nil, entry: [String] = []
     ) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -46,11 +47,25 @@ final class Guest: @unchecked Sendable {
             try FileManager.default.copyItem(at: projectFolder.appendingPathComponent("build/fs.img"), to: disk)
         }
         let start = projectFolder.appendingPathComponent(script)
-        process.executableURL = network == nil ? start : URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = network.map { $0.entry + [start.path] + arguments } ?? arguments
+        let entry = network?.entry ?? entry
+        process.executableURL = entry.isEmpty ? start : URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = entry.isEmpty ? arguments : entry + [start.path] + arguments
+        if network == nil, !entry.isEmpty {
+            for (path, mode) in [(folder.path, 0o777), (disk.path, 0o666)] {
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            }
+        }
         process.environment = ProcessInfo.processInfo.environment
-            .filter { !["CPUS", "MEM", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "FSIMG", "KERNEL", "MAKEFLAGS", "MFLAGS"].contains($0.key) }
-            .merging(["PCAP": "1", "FOLDER": folder.path, "KERNEL": Self.kernel]) { $1 }
+            .filter {
+                ![
+                    "CPUS", "MEM", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER", "PCAP",
+                    "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "FSIMG", "KERNEL", "MAKEFLAGS",
+                    "MFLAGS",
+                ].contains($0.key)
+            }
+            // On a tap a capture takes the card's offloads away (qemu/start).
+            .merging(script == "qemu/start" && options["NET"] != "tap" ? ["PCAP": "1"] : [:]) { $1 }
+            .merging(["FOLDER": folder.path, "KERNEL": Self.kernel]) { $1 }
             .merging(options) { $1 }
         if image != nil { process.environment?["FSIMG"] = disk.path }
         if script == "qemu/start" {
@@ -107,15 +122,22 @@ final class Guest: @unchecked Sendable {
             if isClosed || !condition.wait(until: deadline) {
                 if find(wanted) != nil { continue }
                 failed = true
-                let reason = isClosed ? "the machine ended before it printed" : "within \(Int(seconds)) s the machine did not print"
-                throw GuestError(description: "\(reason) \"\(text)\". Kept: \(folder.path). The console:\n\(String(decoding: console, as: UTF8.self))")
+                let reason =
+                    isClosed
+                    ? "the machine ended before it printed" : "within \(Int(seconds)) s the machine did not print"
+                throw GuestError(
+                    description:
+                        "\(reason) \"\(text)\". Kept: \(folder.path). The console:\n\(String(decoding: console, as: UTF8.self))"
+                )
             }
         }
     }
 
     private func find(_ wanted: [UInt8]) -> Int? {
         guard console.count >= read + wanted.count else { return nil }
-        return (read...(console.count - wanted.count)).first { console[$0] == wanted[0] && console[$0..<$0 + wanted.count].elementsEqual(wanted) }
+        return (read...(console.count - wanted.count)).first {
+            console[$0] == wanted[0] && console[$0..<$0 + wanted.count].elementsEqual(wanted)
+        }
     }
 
     /// Waits for the shell's first prompt.
@@ -136,7 +158,8 @@ final class Guest: @unchecked Sendable {
         return String(output.dropFirst())
     }
 
-    /// Asks QEMU's monitor, and returns its answer. It has a socket of its own: on the terminal its echo would fall into the guest's lines.
+    /// Asks QEMU's monitor, and returns its answer. It has a socket of its own: on the terminal its echo would fall
+    /// into the guest's lines.
     func monitor(_ command: String) throws -> String {
         try Monitor(folder.appendingPathComponent("monitor").path).ask(command)
     }
@@ -158,8 +181,12 @@ final class Guest: @unchecked Sendable {
             guard Date() < deadline else {
                 failed = true
                 condition.unlock()
-                let state = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? "gone"
-                throw GuestError(description: "the machine did not power off. QEMU's process:\n\(state)\nThe console:\n\(transcript)")
+                let state =
+                    (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8))
+                    ?? "gone"
+                throw GuestError(
+                    description: "the machine did not power off. QEMU's process:\n\(state)\nThe console:\n\(transcript)"
+                )
             }
         }
         condition.unlock()
@@ -175,14 +202,15 @@ final class Guest: @unchecked Sendable {
 }
 
 extension Process {
-    /// Starts the process with no signal blocked. Tests run on threads that block all of them, a child inherits that, and programs that
-    /// live on SIGALRM (ping) or end on SIGTERM then do neither.
+    /// Starts the process with no signal blocked. Tests run on threads that block all of them, a child inherits that,
+    /// and programs that live on SIGALRM (ping) or end on SIGTERM then do neither.
     func runWithSignals() throws {
         var none = sigset_t()
         var before = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        // The calls fill in, or read, the two sets.
+        _ = unsafe sigemptyset(&none)
+        _ = unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { _ = unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         try run()
     }
 }

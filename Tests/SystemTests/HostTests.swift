@@ -16,7 +16,8 @@ struct HostTests {
     }
     private let address = "192.168.76.11"
 
-    /// Free packets when all is quiet. What was sent last is given back when the card is looked at the next time, within a second.
+    /// Free packets when all is quiet. What was sent last is given back when the card is looked at the next time,
+    /// within a second.
     private func freePackets(_ guest: Guest) throws -> String {
         let count = "netstat -s | grep free$ | head -n 1"
         var last = try guest.run(count)
@@ -38,7 +39,7 @@ struct HostTests {
         try guest.halt()
     }
 
-    @Test func linuxToolsFindIt() throws {
+    @Test(needs("traceroute", "arping")) func linuxToolsFindIt() throws {
         let (network, guest) = try bridgedGuest()
         let trace = try network.run("traceroute", "-n", address)
         #expect(trace.contains(" 1  \(address)"), "\(trace)")
@@ -46,25 +47,30 @@ struct HostTests {
         #expect(try network.run("ping", "-c", "3", "-i", "0.1", "-s", "65507", address).contains("3 received"))
         #expect(try guest.run("traceroute -q 1 \(PrivateNetwork.host)").contains(" 1  \(PrivateNetwork.host)  "))
         #expect(try guest.run("ping -c 2 -i 0.1 -s 65507 \(PrivateNetwork.host)").contains("2 received"))
-        #expect(try guest.run("host www") == "www is server.lab.example\nserver.lab.example has address \(PrivateNetwork.host)")
+        #expect(
+            try guest.run("host www")
+                == "www is server.lab.example\nserver.lab.example has address \(PrivateNetwork.host)")
         #expect(try guest.run("host nobody.lab.example; echo $?") == "host: nobody.lab.example: no such name\n1")
         #expect(try guest.run("ping -c 1 server").contains("1 received"))
         try guest.halt()
     }
 
-    @Test func datagramsOfEverySizeComeBackWhole() throws {
+    @Test(needs("socat")) func datagramsOfEverySizeComeBackWhole() throws {
         let (network, guest) = try bridgedGuest()
         guest.type("nc -u -l -e 7\n")
         try guest.wait(for: "nc -u -l -e 7\n")
         var random = SystemRandomNumberGenerator()
         for size in [1, 2, 100, 1471, 1472, 1473, 1480, 2953, 8192, 30_000, 59_999, 60_000] {
-            let sent = network.folder.appendingPathComponent("sent"), back = network.folder.appendingPathComponent("back")
+            let sent = network.folder.appendingPathComponent("sent"),
+                back = network.folder.appendingPathComponent("back")
             let bytes = Data((0..<size).map { _ in UInt8.random(in: 0...255, using: &random) })
             try bytes.write(to: sent)
             // The first may come before the listener has its port.
             for _ in 0..<10 {
                 try network.run(
-                    "sh", "-c", "socat -b 65536 -t 0.5 - UDP:\(address):7,sndbuf=262144,rcvbuf=262144 < \(sent.path) > \(back.path) || true")
+                    "sh", "-c",
+                    "socat -b 65536 -t 0.5 - UDP:\(address):7,sndbuf=262144,rcvbuf=262144 < \(sent.path) > \(back.path) || true"
+                )
                 if (try? Data(contentsOf: back)) == bytes { break }
                 guard size == 1 else { break }
             }
@@ -74,12 +80,14 @@ struct HostTests {
         try guest.halt()
     }
 
-    @Test func iperfRunsBothWaysWithoutLoss() throws {
+    @Test(needs("iperf")) func iperfRunsBothWaysWithoutLoss() throws {
         let (network, guest) = try bridgedGuest()
         guest.type("iperf -u -s -1\n")
         try guest.wait(for: "listening on UDP port 5001\n")
         let sent = try network.run("iperf", "-c", address, "-u", "-b", "7m", "-t", "3")
-        #expect(sent.contains("Server Report:") && sent.range(of: #" 0/1[78]\d\d \(0%\)"#, options: .regularExpression) != nil, "\(sent)")
+        #expect(
+            sent.contains("Server Report:")
+                && sent.range(of: #" 0/1[78]\d\d \(0%\)"#, options: .regularExpression) != nil, "\(sent)")
         try guest.wait(for: "(0.0%)\n$ ")
         let server = try network.start("iperf", "-s", "-u", "-P", "1")
         try server.wait(for: "listening")
@@ -90,7 +98,9 @@ struct HostTests {
     }
 
     /// As fast as the host can send, to a program that reads, with fragments and pings between.
-    @Test(arguments: [1, 2]) func floodStopsNeitherTheShellNorWhatComesAfterAndLosesNoPacket(harts: Int) throws {
+    @Test(needs("iperf"), arguments: [1, 2]) func floodStopsNeitherTheShellNorWhatComesAfterAndLosesNoPacket(harts: Int)
+        throws
+    {
         let (network, guest) = try bridgedGuest(["CPUS": "\(harts)"])
         let before = try freePackets(guest)
         guest.type("iperf -u -s &\n")
@@ -103,7 +113,8 @@ struct HostTests {
         _ = flood.end()
         _ = fragments.end()
         try guest.wait(for: "%)\n")
-        #expect(try network.run("ping", "-q", "-c", "200", "-i", "0.002", "-w", "20", address).contains(" 0% packet loss"))
+        #expect(
+            try network.run("ping", "-q", "-c", "200", "-i", "0.002", "-w", "20", address).contains(" 0% packet loss"))
         // Fragments whose neighbours were lost are kept for 30 seconds.
         let deadline = Date(timeIntervalSinceNow: 60)
         var after = try freePackets(guest)
@@ -117,17 +128,25 @@ struct HostTests {
         try guest.halt()
     }
 
-    /// 100,000 frames, ten kinds at 3,000 a second each or so, one of them sound; then the sound ones are answered as before, and no packet is missing.
-    @Test(arguments: [1, 2]) func malformedFramesAtWireRateCostNothingButTheirCounters(harts: Int) throws {
+    /// 100,000 frames, ten kinds at 3,000 a second each or so, one of them sound; then the sound ones are answered as
+    /// before, and no packet is missing.
+    @Test(needs("mausezahn"), arguments: [1, 2]) func malformedFramesAtWireRateCostNothingButTheirCounters(harts: Int)
+        throws
+    {
         let (network, guest) = try bridgedGuest(["CPUS": "\(harts)"])
         let before = try freePackets(guest)
         let ethernet: [UInt8] = [0x52, 0x54, 0, 0x73, 0x77, 0x66, 2, 0, 0, 0, 0, 9]
         func packet(_ change: (inout [UInt8]) -> Void = { _ in }) -> [UInt8] {
-            var bytes: [UInt8] = [0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0, 0, 192, 168, 76, 1, 192, 168, 76, 11, 8, 0, 0xf7, 0xfe, 0, 0, 0, 1]
+            var bytes: [UInt8] = [
+                0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0, 0, 192, 168, 76, 1, 192, 168, 76, 11, 8, 0, 0xf7, 0xfe, 0, 0, 0,
+                1,
+            ]
             change(&bytes)
             let sum = stride(from: 0, to: 20, by: 2).reduce(0) { $0 + Int(bytes[$1]) << 8 + Int(bytes[$1 + 1]) }
             let checksum = ~(sum & 0xffff + sum >> 16)
-            if bytes[10] == 0, bytes[11] == 0 { (bytes[10], bytes[11]) = (UInt8(checksum >> 8 & 255), UInt8(checksum & 255)) }
+            if bytes[10] == 0, bytes[11] == 0 {
+                (bytes[10], bytes[11]) = (UInt8(checksum >> 8 & 255), UInt8(checksum & 255))
+            }
             return ethernet + [8, 0] + bytes
         }
         let frames: [[UInt8]] = [
@@ -144,15 +163,20 @@ struct HostTests {
         ]
         let senders = try frames.map { frame in
             try network.start(
-                "mausezahn", "br0", "-q", "-c", "10000", "-d", "200u", frame.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " "))
+                "mausezahn", "br0", "-q", "-c", "10000", "-d", "200u",
+                frame.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " "))
         }
         #expect(try guest.run("echo alive").contains("alive"))
         for sender in senders { _ = sender.end() }
-        try network.run("ping", "-q", "-c", "1", "-w", "20", address)  // Linux has a queue of its own, that has to empty
+        // Linux has a queue of its own, that has to empty
+        try network.run("ping", "-q", "-c", "1", "-w", "20", address)
         let (_, pings) = try runOnHost(network.entry + ["ping", "-q", "-c", "200", "-i", "0.002", "-w", "20", address])
         #expect(pings.contains(" 0% packet loss"), "\(pings)")
         let counters = try guest.run("netstat -s")
-        for reason in ["bad IP header checksum", "bad IP header length", "bad IP total length", "bad ICMP checksum", "malformed ARP message"] {
+        for reason in [
+            "bad IP header checksum", "bad IP header length", "bad IP total length", "bad ICMP checksum",
+            "malformed ARP message",
+        ] {
             #expect(counters.contains("dropped: \(reason)"), "\(counters)")
         }
         let deadline = Date(timeIntervalSinceNow: 60)
@@ -165,7 +189,7 @@ struct HostTests {
         try guest.halt()
     }
 
-    @Test func tcpdumpAndTsharkTellTheSameStory() throws {
+    @Test(needs("tshark")) func tcpdumpAndTsharkTellTheSameStory() throws {
         let (network, guest) = try bridgedGuest()
         let shark = try network.start(
             "tshark", "-l", "-n", "-i", "br0", "-f", "icmp", "-T", "fields", "-e", "ip.src", "-e", "ip.dst",
@@ -179,14 +203,19 @@ struct HostTests {
         try network.run("ping", "-q", "-c", "3", "-i", "0.2", "-w", "10", address)
         pings.stop()
         shark.stop()
-        let guestStory = console.split(separator: "\n").map { String($0.drop { $0 == " " }.drop { $0 != " " }.dropFirst()) }
-        let sharkStory = shark.output.split(separator: "\n").map { $0.split(separator: "\t") }.filter { $0.count == 5 }.map { fields in
-            let kind = fields[2] == "8" ? "request" : "reply"
-            let (identifier, sequence) = (number(fields[3]), number(fields[4]))
-            return "IP \(fields[0]) > \(fields[1]): ICMP echo \(kind), id \(identifier), seq \(sequence), length 64"
+        let guestStory = console.split(separator: "\n").map {
+            String($0.drop { $0 == " " }.drop { $0 != " " }.dropFirst())
         }
+        let sharkStory = shark.output.split(separator: "\n").map { $0.split(separator: "\t") }.filter { $0.count == 5 }
+            .map { fields in
+                let kind = fields[2] == "8" ? "request" : "reply"
+                let (identifier, sequence) = (number(fields[3]), number(fields[4]))
+                return "IP \(fields[0]) > \(fields[1]): ICMP echo \(kind), id \(identifier), seq \(sequence), length 64"
+            }
         let begin = sharkStory.firstIndex(of: guestStory.first ?? "") ?? sharkStory.endIndex
-        #expect(guestStory.count == 10 && Array(sharkStory[begin...].prefix(10)) == guestStory, "\(guestStory)\n\(sharkStory)")
+        #expect(
+            guestStory.count == 10 && Array(sharkStory[begin...].prefix(10)) == guestStory,
+            "\(guestStory)\n\(sharkStory)")
         try guest.halt()
     }
 
@@ -201,7 +230,8 @@ struct HostTests {
         let image = network.folder.appendingPathComponent("fs.img")
         try FileManager.default.copyItem(at: projectFolder.appendingPathComponent("build/fs.img"), to: image)
         let squatter = try Guest(
-            ["NET": "tap", "TAP": "tap1", "GUEST": "2", "IP": "192.168.76.11/24", "CPUS": "1"], image: image, network: network)
+            ["NET": "tap", "TAP": "tap1", "GUEST": "2", "IP": "192.168.76.11/24", "CPUS": "1"], image: image,
+            network: network)
         try squatter.waitForShell()
         let server = try network.serveAddresses(from: 11, to: 12)
         let guest = try Guest(["NET": "tap", "TAP": "tap0"], network: network)
@@ -214,7 +244,7 @@ struct HostTests {
     }
 
     /// RFC 2131, 4.4.5, with a lease of 20 seconds: T1 after 10, T2 after 17.5.
-    @Test func leaseWithoutItsServerIsRenewedReboundLostAndGotAgain() throws {
+    @Test(needs("udhcpd")) func leaseWithoutItsServerIsRenewedReboundLostAndGotAgain() throws {
         let network = try PrivateNetwork()
         let configuration = network.folder.appendingPathComponent("udhcpd.conf")
         let leases = network.folder.appendingPathComponent("udhcpd.leases")
@@ -249,7 +279,9 @@ struct HostTests {
             if states.last != state { states.append(state) }
             _ = try guest.run("sleep 0.3")
         }
-        #expect(states.drop { $0 == "about to ask" } == ["bound", "renewing", "rebinding", "asking for a server"], "\(states)")
+        #expect(
+            states.drop { $0 == "about to ask" } == ["bound", "renewing", "rebinding", "asking for a server"],
+            "\(states)")
         #expect(try guest.run("ping -c 1 \(PrivateNetwork.host)").contains("network is down"))
         _ = try serve()
         #expect(try guest.run("dhcp -W 90").hasPrefix("vt0: bound"))

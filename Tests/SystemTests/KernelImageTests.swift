@@ -8,7 +8,8 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
 
 @Suite struct KernelImageTests {
     @Test func noSegmentOfKernelOrProgramIsWritableAndExecutable() throws {
-        let programs = try FileManager.default.contentsOfDirectory(atPath: projectFolder.appendingPathComponent("build/programs").path)
+        let programs = try FileManager.default.contentsOfDirectory(
+            atPath: projectFolder.appendingPathComponent("build/programs").path)
         #expect(programs.count > 10)
         for file in ["build/swiftlet.elf"] + programs.map({ "build/programs/\($0)" }) {
             let image = try Data(contentsOf: projectFolder.appendingPathComponent(file))
@@ -21,7 +22,9 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
     @Test func noPageInUseIsWritableAndExecutable() throws {
         let guest = try Guest(["CPUS": "1"])
         try guest.waitForShell()
-        let mappings = try guest.monitor("info mem").split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count == 4 }
+        let mappings = try guest.monitor("info mem").split(separator: "\n").map { $0.split(separator: " ") }.filter {
+            $0.count == 4
+        }
         let rights = mappings.map { $0[3] }.filter { $0.hasPrefix("r") || $0.hasPrefix("-") }
         #expect(rights.filter { $0.hasPrefix("r-x") }.count >= 1)
         #expect(rights.filter { $0.hasPrefix("rw-") }.count > 64)
@@ -32,15 +35,12 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
 
     /// Type and flags of each program header.
     private func programHeaders(_ image: Data) -> [(UInt32, UInt32)] {
-        image.withUnsafeBytes { bytes in
-            let table = Int(bytes.loadUnaligned(fromByteOffset: 32, as: UInt64.self))
-            let count = Int(bytes.loadUnaligned(fromByteOffset: 56, as: UInt16.self))
-            return (0..<count).map { index in
-                (
-                    bytes.loadUnaligned(fromByteOffset: table + 56 * index, as: UInt32.self),
-                    bytes.loadUnaligned(fromByteOffset: table + 56 * index + 4, as: UInt32.self)
-                )
-            }
+        func number(_ offset: Int, bytes: Int) -> UInt64 {
+            (0..<bytes).reduce(0) { $0 | UInt64(image[offset + $1]) << UInt64(8 * $1) }
+        }
+        let table = Int(number(32, bytes: 8))
+        return (0..<Int(number(56, bytes: 2))).map { index in
+            (UInt32(number(table + 56 * index, bytes: 4)), UInt32(number(table + 56 * index + 4, bytes: 4)))
         }
     }
 
@@ -53,11 +53,12 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
 
     @Test func panicTellsReasonHartAndBacktraceAndEndsTheMachine() throws {
         // A disk without a file system: the kernel has nothing to run.
-        let empty = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-empty-\(UUID().uuidString).img")
+        let empty = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "swiftlet-empty-\(UUID().uuidString).img")
         try Data(count: 1 << 20).write(to: empty)
         defer { try? FileManager.default.removeItem(at: empty) }
         let guest = try Guest(image: empty)
-        try guest.wait(for: "panic: the disk cannot be mounted: `make fs-reset` makes a fresh one")
+        try guest.wait(for: "panic: the disk cannot be mounted: fsck on the host says what is wrong with its image")
         try guest.wait(for: "hart ")
         try guest.wait(for: "backtrace, innermost first:")
         try guest.wait(for: "static FileStore.mount()")
@@ -65,15 +66,19 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         #expect(try guest.exitStatus() == 1)
     }
 
-    /// A jump to nowhere inside an interrupt's handler: the way back leads over the return address, the trap and the interrupted thread.
+    /// A jump to nowhere inside an interrupt's handler: the way back leads over the return address, the trap and the
+    /// interrupted thread.
     @Test(.enabled(if: debugger != nil, "no gdb that knows RISC-V is installed (apt-get install gdb-multiarch)"))
     func backtraceGoesThroughATrap() throws {
         let guest = try Guest(["CPUS": "1", "GUEST": "8"], arguments: ["--gdb"])
         try guest.wait(for: "Quit with")
         _ = try runOnHost(
-            [debugger!, "-batch", Guest.kernel, "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
-             "-ex", "target remote localhost:1241", "-ex", "hbreak *(long)&kernel_trap", "-ex", "continue",
-             "-ex", "delete", "-ex", "set $pc=0", "-ex", "detach"])
+            [
+                debugger!, "-batch", Guest.kernel, "-ex", "set architecture riscv:rv64", "-ex",
+                "set tcp connect-timeout 60",
+                "-ex", "target remote localhost:1241", "-ex", "hbreak *(long)&kernel_trap", "-ex", "continue",
+                "-ex", "delete", "-ex", "set $pc=0", "-ex", "detach",
+            ])
         try guest.wait(for: "panic: ")
         try guest.wait(for: "backtrace, innermost first:\n  0x0000000000000000\n  in a trap from:\n")
         try guest.wait(for: "thread_main")
@@ -86,8 +91,8 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         _ = try guest.exitStatus()
     }
 
-    /// OpenSBI 1.1 can send a hart that it starts to the boot hart's entry (Kernel/Machine/boot.S, late_hart): seldom, and on a busy
-    /// machine. A debugger does it here to every hart.
+    /// OpenSBI 1.1 can send a hart that it starts to the boot hart's entry (Kernel/Machine/boot.S, late_hart): seldom,
+    /// and on a busy machine. A debugger does it here to every hart.
     @Test(.enabled(if: debugger != nil, "no gdb that knows RISC-V is installed (apt-get install gdb-multiarch)"))
     func hartThatFirmwareSendsToTheBootEntryFindsItsPlace() throws {
         let guest = try Guest(["CPUS": "4", "GUEST": "9"], arguments: ["--gdb"])
@@ -95,8 +100,11 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         let entry = ["-ex", "hbreak *((long)&secondary_entry - (long)0xffffffc000000000)", "-ex", "continue"]
         let send = ["-ex", "set $pc=0x80200000"]
         let session = try runOnHost(
-            [debugger!, "-batch", Guest.kernel, "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
-             "-ex", "target remote localhost:1242"] + entry + send + ["-ex", "continue"] + send + ["-ex", "continue"] + send
+            [
+                debugger!, "-batch", Guest.kernel, "-ex", "set architecture riscv:rv64", "-ex",
+                "set tcp connect-timeout 60",
+                "-ex", "target remote localhost:1242",
+            ] + entry + send + ["-ex", "continue"] + send + ["-ex", "continue"] + send
                 + ["-ex", "delete", "-ex", "detach"])
         #expect(session.output.components(separatedBy: "hit Breakpoint 1").count == 4, "\(session.output)")
         try guest.wait(for: "Swiftlet on 4 harts")
@@ -116,14 +124,15 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         #expect(result.output.contains(message))
     }
 
-    /// A mistyped path must not come up as our own image under the other's name.
+    /// A mistyped path must not come up as the default image under another name.
     @Test func startRefusesAnImageThatIsNotThere() throws {
         let result = try runOnHost(["qemu/start", "--print"], environment: ["FSIMG": "/nowhere/theirs.img"])
         #expect(result.status == 2)
         #expect(result.output.contains("FSIMG=/nowhere/theirs.img: there is no such file"))
     }
 
-    /// `make` renews the programs in our guests' images and `make fs-reset` removes these; another's image beside them is not ours.
+    /// `make` renews the programs in the guests' images and `make fs-reset` removes these; another image beside them is
+    /// left alone.
     @Test func makeLeavesImagesOfOthersAlone() throws {
         let theirs = projectFolder.appendingPathComponent("build/fs-theirs.img")
         try Data().write(to: theirs)

@@ -15,21 +15,28 @@ final class Monitor {
 
     deinit { close(descriptor) }
 
-    /// What the monitor prints at a command that a person would type.
+    /// The monitor's answer to a command of its human interface.
     func ask(_ command: String) throws -> String {
-        let printed = try answer(to: ["execute": "human-monitor-command", "arguments": ["command-line": command]]) as? String ?? ""
+        let printed =
+            try answer(to: ["execute": "human-monitor-command", "arguments": ["command-line": command]]) as? String
+            ?? ""
         return printed.replacingOccurrences(of: "\r\n", with: "\n")
     }
 
     private func answer(to request: [String: Any]) throws -> Any {
         let line = try JSONSerialization.data(withJSONObject: request) + Data("\n".utf8)
-        let sent = line.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        // the line's own bytes
+        let sent = unsafe line.withUnsafeBytes {
+            unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
         guard sent == line.count else { throw GuestError(description: "QEMU's monitor does not take \(request)") }
         while true {
             let message = try JSONSerialization.jsonObject(with: Data(try nextLine())) as? [String: Any] ?? [:]
             if let result = message["return"] { return result }
             // The greeting and events come between.
-            if let error = message["error"] { throw GuestError(description: "QEMU's monitor, asked \(request): \(error)") }
+            if let error = message["error"] {
+                throw GuestError(description: "QEMU's monitor, asked \(request): \(error)")
+            }
         }
     }
 
@@ -43,7 +50,7 @@ final class Monitor {
                 throw GuestError(description: "QEMU's monitor does not answer")
             }
             var buffer = [UInt8](repeating: 0, count: 65536)
-            let count = recv(descriptor, &buffer, buffer.count, 0)
+            let count = unsafe recv(descriptor, &buffer, buffer.count, 0)  // no more than the buffer holds
             guard count > 0 else { throw GuestError(description: "QEMU's monitor hung up") }
             unread += buffer[..<count]
         }

@@ -1,5 +1,6 @@
-// The power fails while the guest writes: QEMU is killed at a random moment, again and again, and the disk must be whole each
-// time. (Tests/FileSystemTests cuts at every single write; this is the whole system, device and driver included.)
+// The power fails while the guest writes: QEMU is killed at a random moment, again and again, and the disk must be
+// whole each time. (Tests/FileSystemTests cuts at every single write; this is the whole system, device and driver
+// included.)
 
 import Foundation
 import Testing
@@ -42,7 +43,8 @@ import Testing
 
     private static var work: String {
         let writers = ["a", "b", "c"].map { name in
-            let round = "mkdir d\(name); cat README > d\(name)/x; ln d\(name)/x y\(name); cat sh >> y\(name); rm d\(name)/x y\(name) d\(name)"
+            let round =
+                "mkdir d\(name); cat README > d\(name)/x; ln d\(name)/x y\(name); cat sh >> y\(name); rm d\(name)/x y\(name) d\(name)"
             return "(" + Array(repeating: round, count: 30).joined(separator: "; ") + ") &\n"
         }
         return "echo begun\n" + writers.joined() + "wait\n"

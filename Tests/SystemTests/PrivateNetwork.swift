@@ -1,5 +1,5 @@
-// A network that only the test sees: a namespace with br0, two taps, and this machine at 192.168.76.1, in which guests, servers and tools run.
-// It ends with the object, and everything that was started in it ends before.
+// A network that only the test sees: a namespace with br0, two taps, and this machine at 192.168.76.1, in which guests,
+// servers and tools run. It ends with the object, and everything that was started in it ends before.
 
 import Foundation
 
@@ -9,16 +9,20 @@ final class PrivateNetwork: @unchecked Sendable {
 
     /// Why there is none here; nil when there can be one.
     static let obstacle: String? = {
-        guard (try? runOnHost(["ip", "-V"]).status) == 0 else { return "iproute2 is not installed" }
-        let works = (try? runOnHost(unshare + ["sh", "-c", "ip link add br0 type bridge && ip tuntap add tap0 mode tap"]).status) == 0
-        return works ? nil : "a private network namespace with taps cannot be made here"
+        let tools = ["ip", "nsenter", "dnsmasq", "ping"].filter { (try? runOnHost(["which", $0]).status) != 0 }
+        guard tools.isEmpty else { return "\(tools.joined(separator: ", ")) not installed: make doctor says how" }
+        let works =
+            (try? runOnHost(unshare + ["sh", "-c", "ip link add br0 type bridge && ip tuntap add tap0 mode tap"]).status)
+            == 0
+        return works
+            ? nil : "a private network namespace with taps cannot be made here (make doctor says what it needs)"
     }()
     static var isPossible: Bool { obstacle == nil }
 
     private static let isRoot = getuid() == 0
     private static let unshare = ["unshare", "--net"] + (isRoot ? [] : ["--user", "--map-root-user"])
 
-    /// Keeps the namespace: reads from a pipe of ours until that closes, however we end.
+    /// Keeps the namespace: reads from a pipe until that closes, however the test ends.
     private let keeper = Process()
     private let lifeline = Pipe()
     private var servers: [Process] = []
@@ -49,25 +53,30 @@ final class PrivateNetwork: @unchecked Sendable {
 
     /// What stands before a command that is to run in the network.
     var entry: [String] {
-        ["nsenter", "--target", "\(keeper.processIdentifier)", "--net"] + (Self.isRoot ? [] : ["--user", "--preserve-credentials"])
+        ["nsenter", "--target", "\(keeper.processIdentifier)", "--net"]
+            + (Self.isRoot ? [] : ["--user", "--preserve-credentials"])
     }
 
     /// Runs a command in the network; throws, with its output, when it fails.
     @discardableResult
     func run(_ command: String..., environment: [String: String] = [:]) throws -> String {
         let (status, output) = try runOnHost(entry + command, environment: environment)
-        guard status == 0 else { throw GuestError(description: "\(command.joined(separator: " ")): status \(status)\n\(output)") }
+        guard status == 0 else {
+            throw GuestError(description: "\(command.joined(separator: " ")): status \(status)\n\(output)")
+        }
         return output
     }
 
-    /// Starts a command in the network; it ends with `stop`, or with the network. What it prints goes to a file, whose place comes back.
+    /// Starts a command in the network; it ends with `stop`, or with the network. What it prints goes to a file, whose
+    /// place comes back.
     @discardableResult
     func start(_ command: String...) throws -> Server {
         let process = Process()
         let log = folder.appendingPathComponent("log-\(servers.count)")
         _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        // A shell between: Foundation takes a child that closes the descriptors it does not know, as servers do, for one that ended.
+        // A shell between: Foundation takes a child that closes the descriptors it does not know, as servers do, for
+        // one that ended.
         process.arguments = entry + ["sh", "-c", "\"$@\" & trap 'kill $!' TERM; wait $!; wait $!", "server"] + command
         process.currentDirectoryURL = projectFolder
         process.standardInput = FileHandle.nullDevice
@@ -112,8 +121,12 @@ final class PrivateNetwork: @unchecked Sendable {
     @discardableResult
     func serveAddresses(from first: Int = 11, to last: Int = 99) throws -> Server {
         let server = try start(
-            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--group=root", "--interface=br0",
-            "--bind-interfaces", "--dhcp-sequential-ip", "--dhcp-range=192.168.76.\(first),192.168.76.\(last),1h", "--dhcp-authoritative",
+            // As qemu/pair starts it: no pid file, which is the host's, and no change of group, which a user's
+            // namespace refuses.
+            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root", "--group=",
+            "--interface=br0",
+            "--bind-interfaces", "--dhcp-sequential-ip", "--dhcp-range=192.168.76.\(first),192.168.76.\(last),1h",
+            "--dhcp-authoritative",
             "--dhcp-leasefile=\(folder.path)/leases", "--no-resolv", "--no-hosts", "--log-facility=-", "--log-dhcp",
             "--domain=lab.example", "--local=/lab.example/", "--host-record=server.lab.example,\(Self.host)",
             "--cname=www.lab.example,server.lab.example", "--no-ping")

@@ -4,13 +4,14 @@ import Foundation
 import Testing
 
 @Suite(.serialized) struct SurvivalTests {
-    /// Processes hold all memory while another writes to shared pages and ends the shell: only a process that holds memory pays, init
-    /// starts another shell, and everything works afterwards.
+    /// Processes hold all memory while another writes to shared pages and ends the shell: only a process that holds
+    /// memory pays, init starts another shell, and everything works afterwards.
     @Test(arguments: [1, 3]) func allMemoryTakenEndsNeitherInitNorTheMachine(harts: Int) throws {
         let guest = try Guest(["CPUS": "\(harts)"])
         try guest.waitForShell()
         let free = try guest.run("free")
-        #expect(try guest.run("memhog 2; echo status $?", seconds: 60).contains("memhog: 2 is what was written\nstatus 0"))
+        #expect(
+            try guest.run("memhog 2; echo status $?", seconds: 60).contains("memhog: 2 is what was written\nstatus 0"))
         guest.type("memhog 3 2\n")  // pid 2 is the first shell
         try guest.waitForShell()
         #expect(!guest.transcript.contains("panic"))
@@ -21,7 +22,8 @@ import Testing
 
     /// An /init that ends at once is executed anew, once a second; the machine does not stop.
     @Test func anInitThatEndsIsExecutedAnew() throws {
-        let image = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-init-\(UUID().uuidString).img")
+        let image = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "swiftlet-init-\(UUID().uuidString).img")
         try FileManager.default.copyItem(at: projectFolder.appendingPathComponent("build/fs.img"), to: image)
         defer { try? FileManager.default.removeItem(at: image) }
         let update = try runOnHost(["build/tools/release/mkfs", "--update", image.path, "init=build/programs/true"])

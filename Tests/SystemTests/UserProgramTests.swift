@@ -10,7 +10,9 @@ import Testing
         let output = try guest.run("usertests -q", seconds: 300)
         #expect(output.hasSuffix("ALL TESTS PASSED"), "\(output)")
         #expect(!output.contains("FAILED"))
-        #expect(output.contains(" usertests: unknown sys call 22\n") && output.contains(" usertests: unknown sys call 63\n"))
+        #expect(
+            output.contains(" usertests: unknown sys call 22\n") && output.contains(" usertests: unknown sys call 63\n")
+        )
         try guest.halt()
     }
 
@@ -50,7 +52,8 @@ import Testing
     @Test func everyProgramKnowsHelp() throws {
         let guest = try Guest()
         try guest.waitForShell()
-        let programs = try FileManager.default.contentsOfDirectory(atPath: projectFolder.appendingPathComponent("build/programs").path)
+        let programs = try FileManager.default.contentsOfDirectory(
+            atPath: projectFolder.appendingPathComponent("build/programs").path)
         for program in programs.sorted() where program != "init" {
             #expect(try guest.run("\(program) --help").hasPrefix("usage: \(program)"), "\(program)")
         }

@@ -11,21 +11,32 @@ public final class FileDisk: BlockDevice, Sendable {
     /// Whether `flush` waits for the host's disk. mkfs does not need it: it starts over after a crash.
     private let isDurable: Bool
 
-    /// Opens an image.
+    /// Opens an image and locks it, as QEMU locks the images of its guests.
     /// - Parameters:
-    ///   - writable: false opens it for reading only.
+    ///   - writable: false opens it for reading only, beside others that only read.
     ///   - blocks: if given, the file is made, or emptied, with this size.
-    /// - Throws: what the host says.
+    /// - Throws: `ImageInUse`, and what the host says.
     public init(_ path: String, writable: Bool, blocks: UInt32? = nil, durable: Bool = false) throws {
-        let flags = (writable ? O_RDWR : O_RDONLY) | (blocks == nil ? 0 : O_CREAT | O_TRUNC)
-        let descriptor = Foundation.open(path, flags | O_CLOEXEC, 0o644)
+        let flags = (writable ? O_RDWR : O_RDONLY) | (blocks == nil ? 0 : O_CREAT)
+        let descriptor = unsafe Foundation.open(path, flags | O_CLOEXEC, 0o644)  // the string's own bytes
         guard descriptor >= 0 else { throw HostError(path, errno) }
-        if let blocks, ftruncate(descriptor, off_t(blocks) * off_t(blockSize)) != 0 { throw HostError(path, errno) }
-        let size = lseek(descriptor, 0, SEEK_END)
-        guard size >= 0 else { throw HostError(path, errno) }
         self.descriptor = descriptor
-        blockCount = UInt32(clamping: Int(size) / blockSize)
         isDurable = durable
+        var size: off_t = 0
+        do {
+            try ImageLock.take(descriptor, path, writable: writable)
+            // Emptied only now: until then it may be another's.
+            if let blocks, ftruncate(descriptor, 0) != 0 || ftruncate(descriptor, off_t(blocks) * off_t(blockSize)) != 0
+            {
+                throw HostError(path, errno)
+            }
+            size = lseek(descriptor, 0, SEEK_END)
+            guard size >= 0 else { throw HostError(path, errno) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        blockCount = UInt32(clamping: Int(size) / blockSize)
     }
 
     deinit { close(descriptor) }
@@ -33,7 +44,10 @@ public final class FileDisk: BlockDevice, Sendable {
     public func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
         for index in 0..<count {
             let request = request(index)
-            guard pread(descriptor, request.memory.address, blockSize, off_t(request.block) * off_t(blockSize)) == blockSize
+            // A block's memory has the size of a block.
+            guard
+                unsafe pread(descriptor, request.memory.address, blockSize, off_t(request.block) * off_t(blockSize))
+                    == blockSize
             else { throw .inputOutput }
         }
     }
@@ -41,8 +55,10 @@ public final class FileDisk: BlockDevice, Sendable {
     public func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
         for index in 0..<count {
             let request = request(index)
+            // A block's memory has the size of a block.
             guard request.block < blockCount,
-                pwrite(descriptor, request.memory.address, blockSize, off_t(request.block) * off_t(blockSize)) == blockSize
+                unsafe pwrite(descriptor, request.memory.address, blockSize, off_t(request.block) * off_t(blockSize))
+                    == blockSize
             else { throw .inputOutput }
         }
     }
@@ -52,9 +68,12 @@ public final class FileDisk: BlockDevice, Sendable {
     }
 }
 
-/// What the host's operating system said of a file.
+/// Why the host's operating system refused an operation on a file.
 public struct HostError: Error, CustomStringConvertible {
     public let description: String
 
-    public init(_ path: String, _ number: Int32) { description = "\(path): \(String(cString: strerror(number)))" }
+    public init(_ path: String, _ number: Int32) {
+        let reason = unsafe String(cString: strerror(number))  // the C library's text, copied at once
+        description = "\(path): \(reason)"
+    }
 }

@@ -1,28 +1,34 @@
-// The host as a platform for the file system: memory from malloc, monitors from pthreads or none, messages to a closure.
+// The host as a platform for the file system: memory from malloc, monitors of Foundation's or none, messages to a
+// closure.
 
 import FileSystem
 import Foundation
 import SystemInterface
 
 /// A platform around any device. Its memory is freed with the last copy, so keep one as long as the file system.
+@safe
 public final class HostPlatform<Device: BlockDevice, Lock: HostMonitor>: FileSystemPlatform {
     public let device: Device
     private let message: (String) -> Void
-    private var memory: [UnsafeMutableRawPointer] = []
+    /// What was allocated, to be freed at the end.
+    private var memory: [UnsafeMutableRawPointer]
 
     /// - Parameter message: where the console lines go.
-    public init(_ device: Device, monitors: Lock.Type = NoMonitor.self, message: @escaping (String) -> Void = { _ in }) {
+    public init(_ device: Device, monitors: Lock.Type = NoMonitor.self, message: @escaping (String) -> Void = { _ in })
+    {
         self.device = device
         self.message = message
+        unsafe memory = []  // nothing is allocated
     }
 
-    deinit { for block in memory { free(block) } }
+    // The file system, which uses the memory, has ended.
+    deinit { unsafe memory.forEach { unsafe $0.deallocate() } }
 
+    @unsafe
     public func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? {
-        var block: UnsafeMutableRawPointer?
-        guard posix_memalign(&block, max(alignment, 16), byteCount) == 0, let block else { return nil }
-        memory.append(block)
-        return block
+        let block = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: max(alignment, 16))
+        unsafe memory.append(block)  // freed by deinit
+        return unsafe block
     }
 
     public func makeMonitor() -> Lock? { Lock() }
@@ -30,12 +36,12 @@ public final class HostPlatform<Device: BlockDevice, Lock: HostMonitor>: FileSys
     public func report(_ message: StaticString) { self.message(message.description) }
 }
 
-/// A monitor that can be made out of nothing.
+/// A monitor that needs nothing to be made.
 public protocol HostMonitor: Monitor {
     init()
 }
 
-/// For one thread: nothing to lock, and nobody who could wake it.
+/// For one thread: there is nothing to lock, and no other thread to wait for.
 public struct NoMonitor: HostMonitor {
     public init() {}
     public func acquire() {}
@@ -46,23 +52,11 @@ public struct NoMonitor: HostMonitor {
 
 /// For many threads.
 public final class ThreadMonitor: HostMonitor {
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let condition = NSCondition()
 
-    public init() {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        pthread_mutex_destroy(mutex)
-        pthread_cond_destroy(condition)
-        mutex.deallocate()
-        condition.deallocate()
-    }
-
-    public func acquire() { pthread_mutex_lock(mutex) }
-    public func release() { pthread_mutex_unlock(mutex) }
-    public func wait() { pthread_cond_wait(condition, mutex) }
-    public func wakeAll() { pthread_cond_broadcast(condition) }
+    public init() {}
+    public func acquire() { condition.lock() }
+    public func release() { condition.unlock() }
+    public func wait() { condition.wait() }
+    public func wakeAll() { condition.broadcast() }
 }

@@ -49,7 +49,7 @@ public struct ArraySink: ByteSink {
     public init() {}
 
     public mutating func take(_ source: RawSpan) -> Bool {
-        source.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        unsafe source.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }  // the span's own bytes
         return true
     }
 }
@@ -63,8 +63,21 @@ public struct ArraySource: ByteSource {
 
     public mutating func give(_ destination: inout MutableRawSpan) -> Int {
         let count = min(destination.byteCount, bytes.count - position)
-        destination.copy(bytes.span.bytes.extracting(position..<position + count))
+        destination.copy(unsafe bytes.span.bytes.extracting(position..<position + count))  // bytes have no padding
         position += count
         return count
+    }
+}
+
+extension BlockMemory {
+    /// A copy of the block.
+    // it has the size of a block
+    public var copy: [UInt8] { unsafe [UInt8](UnsafeRawBufferPointer(start: address, count: blockSize)) }
+
+    /// Stores the block that begins at a byte of an array.
+    public func store(_ bytes: [UInt8], from start: Int = 0) {
+        precondition(start >= 0 && start + blockSize <= bytes.count, "a block is not within the array")
+        // as was checked
+        unsafe bytes.withUnsafeBytes { unsafe address.copyMemory(from: $0.baseAddress! + start, byteCount: blockSize) }
     }
 }

@@ -1,5 +1,6 @@
-// Call frame information, as compilers write it for debuggers (DWARF 4, 6.4): at each instruction, how large the frame is and whether the
-// return address lies in it. As much as the RISC-V back end writes; anything else is an error, not a guess.
+// Call frame information, as compilers write it for debuggers (DWARF 4, 6.4): at each instruction, how large the frame
+// is and whether the return address lies in it. As much as the RISC-V back end writes; anything else is an error, not a
+// guess.
 
 import Foundation
 
@@ -13,9 +14,12 @@ public struct CallFrameRow: Equatable {
 }
 
 extension ELFImage {
-    /// The rows of `.debug_frame`, in address order. Behind a function whose end touches no other stands a row that knows nothing.
+    /// The rows of `.debug_frame`, in address order. Behind a function whose end touches no other stands a row that
+    /// knows nothing.
     public func callFrames() throws -> [CallFrameRow] {
-        guard let section = contents(ofSection: ".debug_frame") else { throw ELFError(description: "there is no .debug_frame: built without -g?") }
+        guard let section = contents(ofSection: ".debug_frame") else {
+            throw ELFError(description: "there is no .debug_frame: built without -g?")
+        }
         var reader = FrameReader(bytes: section)
         return try reader.allRows()
     }
@@ -42,12 +46,16 @@ private struct FrameReader {
             let entry = at
             let length = Int(try number(4))
             let end = at + length
-            guard length < 0xffff_fff0, end <= bytes.count else { throw ELFError(description: ".debug_frame is cut short, or of 64 bits") }
+            guard length < 0xffff_fff0, end <= bytes.count else {
+                throw ELFError(description: ".debug_frame is cut short, or of 64 bits")
+            }
             let common = try number(4)
             if common == 0xffff_ffff {
                 commons[entry] = try readCommon(end)
             } else {
-                guard let common = commons[Int(common)] else { throw ELFError(description: ".debug_frame names a CIE that is not there") }
+                guard let common = commons[Int(common)] else {
+                    throw ELFError(description: ".debug_frame names a CIE that is not there")
+                }
                 let (start, size) = (try number(8), try number(8))
                 var row = common.start
                 row = CallFrameRow(address: start, size: row.size, returnAddressOffset: row.returnAddressOffset)
@@ -106,7 +114,9 @@ private struct FrameReader {
             case (0, 0x04): advance(try number(4))
             case (0, 0x0a): remembered.append(row)
             case (0, 0x0b):
-                guard let old = remembered.popLast() else { throw ELFError(description: ".debug_frame restores what it did not remember") }
+                guard let old = remembered.popLast() else {
+                    throw ELFError(description: ".debug_frame restores what it did not remember")
+                }
                 row = CallFrameRow(address: row.address, size: old.size, returnAddressOffset: old.returnAddressOffset)
             case (0, 0x0c):
                 let isKnown = try unsigned() == Self.stackPointer

@@ -40,11 +40,8 @@ public struct ELFImage {
         guard data.count > 64, data.prefix(4) == Data([0x7f, 0x45, 0x4c, 0x46]), data[4] == 2, data[5] == 1 else {
             throw ELFError(description: "not a 64-bit little-endian ELF file")
         }
-        func number<T: FixedWidthInteger>(_ type: T.Type, _ offset: Int) throws -> T {
-            guard offset >= 0, offset + MemoryLayout<T>.size <= data.count else {
-                throw ELFError(description: "the ELF file is cut short")
-            }
-            return data.withUnsafeBytes { T(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: T.self)) }
+        func number<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type, _ offset: Int) throws -> T {
+            try data.number(type, offset)
         }
         func text(_ offset: Int) -> String {
             guard offset < data.count else { return "" }
@@ -57,7 +54,8 @@ public struct ELFImage {
             let header = table + 64 * index
             sections.append(
                 Section(
-                    name: Int(try number(UInt32.self, header)), type: try number(UInt32.self, header + 4), address: try number(UInt64.self, header + 16),
+                    name: Int(try number(UInt32.self, header)), type: try number(UInt32.self, header + 4),
+                    address: try number(UInt64.self, header + 16),
                     offset: Int(try number(UInt64.self, header + 24)), size: Int(try number(UInt64.self, header + 32)),
                     link: Int(try number(UInt32.self, header + 40)), flags: try number(UInt64.self, header + 8)))
         }
@@ -78,7 +76,8 @@ public struct ELFImage {
             addresses.append(address)
             let inText = section != 0 && Int(section) < sections.count && sections[Int(section)].flags & 4 != 0
             // Assembly labels have no type; local ones (.L…, $x) are no functions.
-            let isFunction = inText && (info & 15 == 2 || info & 15 == 0) && !name.isEmpty && !name.hasPrefix(".L")
+            let isFunction =
+                inText && (info & 15 == 2 || info & 15 == 0) && !name.isEmpty && !name.hasPrefix(".L")
                 && !name.hasPrefix("$x") && !name.hasPrefix("$d")
             symbols.append(Symbol(name: name, address: address, isFunction: isFunction, isDefined: section != 0))
         }
@@ -107,8 +106,10 @@ public struct ELFImage {
 
     /// Where in the file the byte at an address is.
     public func fileOffset(of address: UInt64) -> Int? {
-        sections.first { $0.type == 1 && $0.flags & 2 != 0 && $0.address <= address && address < $0.address + UInt64($0.size) }
-            .map { $0.offset + Int(address - $0.address) }
+        sections.first {
+            $0.type == 1 && $0.flags & 2 != 0 && $0.address <= address && address < $0.address + UInt64($0.size)
+        }
+        .map { $0.offset + Int(address - $0.address) }
     }
 
     /// The function that an address lies in.
@@ -116,17 +117,16 @@ public struct ELFImage {
 
     /// The file up to the end of what is loaded, with no section headers: all that exec looks at.
     public func trimmed() throws -> Data {
-        func number<T: FixedWidthInteger>(_ type: T.Type, _ offset: Int) throws -> T {
-            guard offset >= 0, offset + MemoryLayout<T>.size <= data.count else {
-                throw ELFError(description: "the ELF file is cut short")
-            }
-            return data.withUnsafeBytes { T(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: T.self)) }
+        func number<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type, _ offset: Int) throws -> T {
+            try data.number(type, offset)
         }
         let table = Int(try number(UInt64.self, 32))
         let count = Int(try number(UInt16.self, 56))
         var end = table + 56 * count
         for index in 0..<count where try number(UInt32.self, table + 56 * index) == 1 {
-            end = max(end, Int(try number(UInt64.self, table + 56 * index + 8) + number(UInt64.self, table + 56 * index + 32)))
+            end = max(
+                end, Int(try number(UInt64.self, table + 56 * index + 8) + number(UInt64.self, table + 56 * index + 32))
+            )
         }
         guard end <= data.count else { throw ELFError(description: "the ELF file is cut short") }
         var result = Data(data.prefix(end))
@@ -141,13 +141,27 @@ public struct ELFImage {
         for section in sections where section.type == 4 {
             for index in 0..<(section.size / 24) {
                 let entry = section.offset + 24 * index
-                let (offset, info): (UInt64, UInt64) = data.withUnsafeBytes {
-                    ($0.loadUnaligned(fromByteOffset: entry, as: UInt64.self), $0.loadUnaligned(fromByteOffset: entry + 8, as: UInt64.self))
-                }
+                guard let offset = try? data.number(UInt64.self, entry),
+                    let info = try? data.number(UInt64.self, entry + 8)
+                else { break }
                 let symbol = Int(info >> 32)
-                if symbol < addressesByIndex.count, addressesByIndex[symbol] == target, offset != 0 { found.append(offset) }
+                if symbol < addressesByIndex.count, addressesByIndex[symbol] == target, offset != 0 {
+                    found.append(offset)
+                }
             }
         }
         return found
+    }
+}
+
+extension Data {
+    /// A little-endian number at a byte offset.
+    /// - Throws: ELFError beyond the end.
+    func number<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type, _ offset: Int) throws -> T {
+        guard offset >= 0, offset <= count - MemoryLayout<T>.size else {
+            throw ELFError(description: "the ELF file is cut short")
+        }
+        // within the data
+        return unsafe withUnsafeBytes { unsafe T(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: T.self)) }
     }
 }

@@ -1,7 +1,7 @@
 // discover: sends one DHCPDISCOVER with a mistake of your choice, and says what the servers on the link answer.
 //
-// For the lab and for the table in Documentation/DHCP.md: which mistake makes which server silent. Needs the right to open packet
-// sockets (root, or root of a network namespace).
+// For the lab and for the table in Documentation/DHCP.md: which mistake makes which server silent. Needs the right to
+// open packet sockets (root, or root of a network namespace).
 
 import Foundation
 

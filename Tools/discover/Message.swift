@@ -37,7 +37,9 @@ struct Message {
 
     init(_ mistake: Mistake) { self.mistake = mistake }
 
-    private static func word(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) } }
+    private static func word(_ value: UInt32) -> [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) }
+    }
     private static func half(_ value: Int) -> [UInt8] { [UInt8(value >> 8 & 255), UInt8(value & 255)] }
 
     private var payload: [UInt8] {
@@ -56,7 +58,8 @@ struct Message {
     var frame: [UInt8] {
         let payload = payload
         let length = 8 + payload.count
-        var header: [UInt8] = [0x45, 0] + Self.half(20 + length) + [0, 1, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255]
+        var header: [UInt8] =
+            [0x45, 0] + Self.half(20 + length) + [0, 1, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255]
         header.replaceSubrange(10..<12, with: Self.half(~Self.sum(header) & 0xffff))
         var datagram = Self.half(68) + Self.half(67) + Self.half(length) + [0, 0] + payload
         var checksum = ~Self.sum([0, 0, 0, 0, 255, 255, 255, 255, 0, 17] + Self.half(length) + datagram) & 0xffff
@@ -71,22 +74,26 @@ struct Message {
 
     private static func sum(_ bytes: [UInt8]) -> Int {
         var sum = 0
-        for i in stride(from: 0, to: bytes.count, by: 2) { sum += Int(bytes[i]) << 8 | (i + 1 < bytes.count ? Int(bytes[i + 1]) : 0) }
+        for i in stride(from: 0, to: bytes.count, by: 2) {
+            sum += Int(bytes[i]) << 8 | (i + 1 < bytes.count ? Int(bytes[i + 1]) : 0)
+        }
         while sum > 0xffff { sum = sum & 0xffff + sum >> 16 }
         return sum
     }
 
-    /// What a frame offers to this message's sender; nil when it is no offer, or for somebody else.
+    /// What a frame offers to this message's sender; nil when it is no offer, or for another station.
     func offer(in frame: [UInt8]) -> String? {
         guard frame.count >= 14 + 20 + 8 + 240, frame[12] == 8, frame[13] == 0, frame[23] == 17 else { return nil }
         let start = 14 + Int(frame[14] & 15) * 4
-        guard frame.count >= start + 8 + 236, frame[start + 2] == 0, frame[start + 3] == 68, frame[start + 8] == 2 else { return nil }
+        guard frame.count >= start + 8 + 236, frame[start + 2] == 0, frame[start + 3] == 68, frame[start + 8] == 2
+        else { return nil }
         let reply = Array(frame[(start + 8)...])
         let xid = Array(reply[4..<8])
         guard xid == Self.word(transaction) || xid == Self.word(transaction.byteSwapped) else { return nil }
         func address(_ at: Int) -> String { reply[at..<at + 4].map(String.init).joined(separator: ".") }
         let goesToAll = frame[0..<6].allSatisfy { $0 == 255 }
         let isMissed = xid != Self.word(transaction)
-        return "offer of an address\(goesToAll ? ", to all" : ", to the station alone")\(isMissed ? ", with a foreign xid" : "")"
+        return
+            "offer of an address\(goesToAll ? ", to all" : ", to the station alone")\(isMissed ? ", with a foreign xid" : "")"
     }
 }

@@ -11,7 +11,7 @@ let usage = """
     itself (a log to bring home, inodes without links) is mentioned, and is no error. Changes nothing.
       -q       say nothing of images without errors
       --help   this text
-    Exit status, as fsck(8): 0 no errors, 4 errors, 8 an image could not be read, 16 wrong usage.
+    Exit status, as fsck(8): 0 no errors, 4 errors, 8 an image could not be read or is in use, 16 wrong usage.
     """
 
 func fail(_ message: String) { FileHandle.standardError.write(Data("fsck: \(message)\n".utf8)) }
@@ -32,9 +32,10 @@ func check(_ path: String, quiet: Bool) -> Int32 {
             print("\(path): \(problem.isNote ? "note: " : "")\(inode)\(block)\(problem.message)")
         }
         if !quiet || summary.problems > 0 {
-            print("\(path): \(summary.files) files, \(summary.directories) directories, \(summary.devices) devices, "
-                + "\(summary.blocksInUse) of \(disk.blockCount) blocks in use; "
-                + (summary.problems == 0 ? "clean" : "\(summary.problems) errors"))
+            print(
+                "\(path): \(summary.files) files, \(summary.directories) directories, \(summary.devices) devices, "
+                    + "\(summary.blocksInUse) of \(disk.blockCount) blocks in use; "
+                    + (summary.problems == 0 ? "clean" : "\(summary.problems) errors"))
         }
         return summary.problems == 0 ? 0 : 4
     } catch {

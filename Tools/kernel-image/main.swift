@@ -1,9 +1,10 @@
 // kernel-image IN OUT: finishes the linked kernel.
 //
-// 1. The guard: fails, and names the callers, if the image holds what the kernel must not have: reference counting and a heap
-//    (Documentation/Design.md, "No reference counting in the kernel"), or lazy initialisation of globals, which could deadlock in a trap.
-// 2. Writes the tables that backtraces are made with into the image: where each function's frame has which size, and the functions'
-//    names (Kernel/Trap/Backtrace.swift reads them and says how they are laid out).
+// 1. The guard: fails, and names the callers, if the image holds what the kernel must not have: reference counting and
+//    a heap (Documentation/Design.md, "No reference counting in the kernel"), or lazy initialisation of globals, which
+//    could deadlock in a trap.
+// 2. Writes the tables that backtraces are made with into the image: where each function's frame has which size, and
+//    the functions' names (Kernel/Trap/Backtrace.swift reads them and says how they are laid out).
 
 import ELF
 import Foundation
@@ -61,7 +62,9 @@ do {
 } catch { fail("\(input): \(error)") }
 
 var table = Data()
-@MainActor func append(_ value: UInt32) { table.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }) }
+@MainActor func append(_ value: UInt32) {
+    table.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) })
+}
 append(UInt32(functions.count))
 append(UInt32(frames.count))
 var nameOffset = 8 + 8 * functions.count + 4 * frames.count
@@ -76,7 +79,9 @@ for name in names {
     table.append(0)
 }
 guard table.count <= Int(tableEnd - tableStart) else {
-    fail("the tables need \(table.count) bytes, Linker/kernel.ld keeps \(tableEnd - tableStart) for them: enlarge kernel_symbols there")
+    fail(
+        "the tables need \(table.count) bytes, Linker/kernel.ld keeps \(tableEnd - tableStart) for them: enlarge kernel_symbols there"
+    )
 }
 image.replaceSubrange(fileOffset..<fileOffset + table.count, with: table)
 do {
@@ -90,7 +95,7 @@ do {
     let place = UInt32(row.address - start) / 2
     guard let size = row.size else { return 0x1fff << 19 | place }
     guard place < 1 << 18, size % 16 == 0, size / 16 < 0x1fff, row.returnAddressOffset ?? -8 == -8 else {
-        fail("\(input): the frame at 0x\(String(row.address, radix: 16)) has a shape that the table cannot tell")
+        fail("\(input): the frame at 0x\(String(row.address, radix: 16)) has a shape that the table cannot describe")
     }
     return UInt32(size / 16) << 19 | (row.returnAddressOffset == nil ? 0 : 1 << 18) | place
 }

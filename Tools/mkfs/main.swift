@@ -10,6 +10,7 @@ let usage = """
            mkfs --update IMAGE [FILE | NAME=FILE]...
            mkfs --list IMAGE
            mkfs --extract IMAGE NAME
+           mkfs --remove IMAGE...
 
     Makes IMAGE, an xv6 file system, with each FILE in its root directory under its last path component, or under NAME.
       --blocks N         size in blocks of 1024 bytes (default 8192)
@@ -19,7 +20,10 @@ let usage = """
       --update           renew these files in an existing image, where they differ, and leave everything else as it is
       --list             print inode, type, links, size and name of what is in the root directory
       --extract          print a file's content
+      --remove           remove these images, except those in use
       --help             this text
+    An image that a running guest or another tool has open is left as it is.
+    Exit status: 0 done, 1 failed, 3 an image is in use.
     """
 
 struct Failure: Error {
@@ -37,9 +41,10 @@ func explain<R>(_ what: String, _ body: () throws(SystemError) -> R) throws -> R
     do { return try body() } catch { throw Failure("\(what): \(error.message)") }
 }
 
-func mount(_ path: String) throws -> Image {
-    let disk = try FileDisk(path, writable: true)
-    return try explain(path) { () throws(SystemError) in try Image.mount(platform(disk), buffers: 512, inodes: 64) }
+func mount(_ path: String) throws -> Image { try mount(FileDisk(path, writable: true), path) }
+
+func mount(_ disk: FileDisk, _ path: String) throws -> Image {
+    try explain(path) { () throws(SystemError) in try Image.mount(platform(disk), buffers: 512, inodes: 64) }
 }
 
 /// A file to put into the image, as the command line names it.
@@ -62,7 +67,9 @@ struct Entry {
 func add(_ entries: [Entry], to image: Image) throws {
     for entry in entries {
         guard UInt64(entry.content.count) <= image.layout.mostFileBytes else {
-            throw Failure("\(entry.name): \(entry.content.count) bytes, but a file of this image may have \(image.layout.mostFileBytes)")
+            throw Failure(
+                "\(entry.name): \(entry.content.count) bytes, but a file of this image may have \(image.layout.mostFileBytes)"
+            )
         }
         if let old = try? image.contents(of: "/" + entry.name), old == entry.content { continue }
         try explain(entry.name) { () throws(SystemError) in try image.write(entry.content, to: "/" + entry.name) }
@@ -92,7 +99,9 @@ func run(_ arguments: [String]) throws {
     var rest = arguments[...]
     while let argument = rest.popFirst() {
         func number() throws -> UInt32 {
-            guard let text = rest.popFirst(), let value = UInt32(text) else { throw Failure("\(argument) needs a number") }
+            guard let text = rest.popFirst(), let value = UInt32(text) else {
+                throw Failure("\(argument) needs a number")
+            }
             return value
         }
         switch argument {
@@ -101,7 +110,7 @@ func run(_ arguments: [String]) throws {
         case "--inodes": inodes = try number()
         case "--log": log = try number()
         case "--double-indirect": doubleIndirect = true
-        case "--update", "--list", "--extract": mode = argument
+        case "--update", "--list", "--extract", "--remove": mode = argument
         case "--": operands += rest; rest = []
         case _ where argument.hasPrefix("-"): throw Failure("unknown option \(argument)\n\(usage)")
         default: operands.append(argument)
@@ -115,27 +124,40 @@ func run(_ arguments: [String]) throws {
     case "--extract":
         guard names.count == 1, let name = names.first else { throw Failure("--extract takes an image and one name") }
         let image = try mount(path)
-        FileHandle.standardOutput.write(Data(try explain(name) { () throws(SystemError) in try image.contents(of: name) }))
+        FileHandle.standardOutput.write(
+            Data(try explain(name) { () throws(SystemError) in try image.contents(of: name) }))
     case "--update":
         let entries = try names.map(Entry.init)
         try add(entries, to: mount(path))
+    case "--remove":
+        for path in operands where FileManager.default.fileExists(atPath: path) {
+            let disk = try FileDisk(path, writable: true)  // holds the lock
+            defer { withExtendedLifetime(disk) {} }
+            guard unsafe unlink(path) == 0 else { throw HostError(path, errno) }  // the string's own bytes
+        }
     default:
         guard let layout = DiskLayout(blocks: blocks, inodes: inodes, log: log, doubleIndirect: doubleIndirect) else {
-            throw Failure("no file system has \(blocks) blocks, \(inodes) inodes and a log of \(log) blocks (see --help)")
+            throw Failure(
+                "no file system has \(blocks) blocks, \(inodes) inodes and a log of \(log) blocks (see --help)")
         }
         let entries = try names.map(Entry.init)
         // Under another name until it is complete, so that a failure leaves no half image.
         let unfinished = path + ".unfinished"
-        defer { unlink(unfinished) }
+        let old = FileManager.default.fileExists(atPath: path) ? try FileDisk(path, writable: true) : nil
+        defer { withExtendedLifetime(old) {} }
         let disk = try FileDisk(unfinished, writable: true, blocks: blocks)
+        defer { _ = unsafe unlink(unfinished) }  // the string's own bytes
         try explain(path) { () throws(SystemError) in try Image.format(platform(disk), layout) }
-        try add(entries, to: mount(unfinished))
-        guard rename(unfinished, path) == 0 else { throw HostError(path, errno) }
+        try add(entries, to: mount(disk, unfinished))
+        guard unsafe rename(unfinished, path) == 0 else { throw HostError(path, errno) }  // the strings' own bytes
     }
 }
 
 do {
     try run(Array(CommandLine.arguments.dropFirst()))
+} catch let error as ImageInUse {
+    FileHandle.standardError.write(Data("mkfs: \(error)\n".utf8))
+    exit(3)
 } catch {
     let message = (error as? Failure)?.message ?? "\(error)"
     FileHandle.standardError.write(Data("mkfs: \(message)\n".utf8))

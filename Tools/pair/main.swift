@@ -1,5 +1,6 @@
-// pair NAME=COMMAND...: runs several guests in one terminal. Each line they print is shown behind its guest's name; a line typed
-// as "NAME text" goes to that guest, any other line to all of them. Ends when all have ended.
+// pair NAME=COMMAND...: runs several guests in one terminal. Each line they print is shown behind its guest's name; a
+// line typed as "NAME text" goes to that guest, any other line to all of them, Ctrl-C to the guest typed to last. Ends
+// when all have ended, or with Ctrl-\.
 
 import Foundation
 
@@ -10,7 +11,9 @@ func fail(_ message: String) -> Never {
 
 let arguments = CommandLine.arguments.dropFirst()
 if arguments.isEmpty || arguments.contains("--help") {
-    print("usage: pair NAME=COMMAND...\nRuns the commands side by side; \"NAME text\" types text to one of them, any other line to all.")
+    print(
+        "usage: pair NAME=COMMAND...\nRuns the commands side by side; \"NAME text\" types text to one of them, any other line to all.\n"
+            + "Ctrl-C goes to the one typed to last (to all before that); Ctrl-\\ ends them.")
     exit(arguments.isEmpty ? 2 : 0)
 }
 
@@ -55,9 +58,9 @@ final class Member: @unchecked Sendable {
         line.removeAll()
     }
 
-    func type(_ text: Substring) {
+    func type(_ keys: [UInt8]) {
         guard process.isRunning else { return }
-        try? keyboard.fileHandleForWriting.write(contentsOf: Data((text + "\n").utf8))
+        try? keyboard.fileHandleForWriting.write(contentsOf: Data(keys))
     }
 }
 
@@ -65,7 +68,7 @@ signal(SIGPIPE, SIG_IGN)
 var members: [Member] = []
 for argument in arguments {
     let parts = argument.split(separator: "=", maxSplits: 1)
-    guard parts.count == 2 else { fail("\(argument): NAME=COMMAND is wanted") }
+    guard parts.count == 2 else { fail("\(argument): NAME=COMMAND is expected") }
     do {
         members.append(try Member(name: String(parts[0]), command: String(parts[1])))
     } catch {
@@ -73,17 +76,74 @@ for argument in arguments {
     }
 }
 
+/// The terminal, which hands Ctrl-C and Ctrl-\ over as keys, at once, and not as signals: these would end QEMU, the
+/// shells around this program and what else belongs to its group.
+struct Terminal {
+    static let interrupt: UInt8 = 3, leave: UInt8 = 28, newline: UInt8 = 10
+    private var before = termios()
+    private let isTerminal: Bool
+
+    init() {
+        isTerminal = unsafe tcgetattr(0, &before) == 0  // a variable's own place
+        guard isTerminal else { return }
+        var keys = before
+        keys.c_lflag &= ~tcflag_t(ISIG)
+        unsafe withUnsafeMutableBytes(of: &keys.c_cc) { codes in
+            // A tuple of bytes, and both are numbers of bytes in it.
+            unsafe codes[Int(VEOL)] = Self.interrupt
+            unsafe codes[Int(VEOL2)] = Self.leave
+        }
+        _ = unsafe tcsetattr(0, TCSANOW, &keys)  // a variable's own place
+    }
+
+    func restore() {
+        guard isTerminal else { return }
+        var before = before
+        _ = unsafe tcsetattr(0, TCSANOW, &before)  // a variable's own place
+    }
+
+    /// Restores the terminal and ends; the guests end with this program.
+    func end() -> Never {
+        restore()
+        exit(130)
+    }
+}
+
 let everybody = members
+let terminal = Terminal()
 Thread.detachNewThread {
-    while let line = readLine() {
-        if let one = everybody.first(where: { line.hasPrefix($0.name + " ") }) {
-            one.type(line.dropFirst(one.name.count + 1))
-        } else {
-            for member in everybody { member.type(line[...]) }
+    var line: [UInt8] = []
+    var chosen = everybody
+    /// Those that the line is for, and what of it is theirs; remembers them.
+    func address() -> [UInt8] {
+        if let one = everybody.first(where: { line.starts(with: ($0.name + " ").utf8) }) {
+            chosen = [one]
+            return Array(line.dropFirst(one.name.utf8.count + 1))
+        }
+        return line
+    }
+    var key: UInt8 = 0
+    while unsafe Foundation.read(0, &key, 1) == 1 {  // one byte, and a variable's own place
+        switch key {
+        case Terminal.leave:
+            terminal.end()
+        case Terminal.interrupt:
+            let text = address()
+            for member in chosen { member.type(text + [key]) }
+            line = []
+        case Terminal.newline:
+            let text = address()
+            if text.count == line.count { chosen = everybody }
+            for member in chosen { member.type(text + [key]) }
+            line = []
+        default:
+            line.append(key)
         }
     }
-    // The end of our input is the end of theirs.
+    // The end of our input is the end of theirs; at a terminal nothing else could end them then.
+    if isatty(0) == 1 { terminal.end() }
     for member in everybody { try? member.keyboard.fileHandleForWriting.close() }
 }
 for member in members { member.process.waitUntilExit() }
 Thread.sleep(forTimeInterval: 0.1)  // the last lines are on their way through the handlers
+terminal.restore()

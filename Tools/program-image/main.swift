@@ -1,5 +1,5 @@
-// program-image OUTPUT-FOLDER PROGRAM...: makes linked user programs small enough for a disk image: what is not loaded (symbols,
-// debugging information) is left out. The linked files keep it, for a debugger.
+// program-image OUTPUT-FOLDER PROGRAM...: makes linked user programs small enough for a disk image: what is not loaded
+// (symbols, debugging information) is left out. The linked files keep it, for a debugger.
 
 import ELF
 import Foundation
@@ -11,7 +11,9 @@ func fail(_ message: String) -> Never {
 
 let arguments = CommandLine.arguments.dropFirst()
 if arguments.contains("--help") {
-    print("usage: program-image OUTPUT-FOLDER PROGRAM...\nSaves each linked program without symbols in the folder, where it differs from what is there.")
+    print(
+        "usage: program-image OUTPUT-FOLDER PROGRAM...\nSaves each linked program without symbols in the folder, where it differs from what is there."
+    )
     exit(0)
 }
 guard arguments.count >= 2, let folder = arguments.first else { fail("usage: program-image OUTPUT-FOLDER PROGRAM...") }

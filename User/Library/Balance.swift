@@ -1,6 +1,6 @@
-// Whether all came back: the system's counts before and after a load.
+// The system's counts before and after a load: whether everything was given back.
 
-import SystemInterface
+public import SystemInterface
 
 /// Counts of the system at one moment.
 public struct Balance {
@@ -12,7 +12,7 @@ public struct Balance {
         ownMemory = try System.moveBreak(by: 0)
     }
 
-    /// What is not as it was, as text: empty if all is. Orphans may still be on their way out: it waits for them, 5 s at most.
+    /// The counts that differ, as text; empty if none does. Waits, 5 s at most, for orphans that have not ended yet.
     public func differences() throws(SystemError) -> Text {
         var text = Text()
         for attempt in 0..<50 {

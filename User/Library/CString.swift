@@ -1,76 +1,62 @@
-// NUL-terminated bytes: arguments, paths, names. Compared as bytes, without Unicode tables.
+// Strings that a program is given: its arguments, and literals. Compared as bytes, without Unicode tables.
 
-/// A string as the system knows it. It does not own its bytes: arguments live as long as the program, literals for ever; of
-/// others the maker says.
+/// A string that lives as long as the program: an argument, or a literal.
+@safe
 public struct CString: ExpressibleByStringLiteral, Equatable {
-    /// The first byte; a NUL follows the last.
-    public let start: UnsafePointer<UInt8>
+    private let start: UnsafePointer<UInt8>
+    /// Bytes.
+    public let count: Int
 
-    public init(_ start: UnsafePointer<UInt8>) { self.start = start }
-    public init(stringLiteral literal: StaticString) { start = literal.utf8Start }
-    public init(_ literal: StaticString) { start = literal.utf8Start }
-
-    /// Bytes without the NUL.
-    public var count: Int {
+    /// - Parameter start: bytes that end with a NUL and stay as long as the program.
+    init(unsafe start: UnsafePointer<UInt8>) {
         var count = 0
-        while start[count] != 0 { count += 1 }
-        return count
+        while unsafe start[count] != 0 { count += 1 }  // up to the NUL
+        unsafe self.start = start
+        self.count = count
     }
 
-    public var isEmpty: Bool { start[0] == 0 }
-    public var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: start, count: count) }
+    /// - Parameter start: `count` bytes that stay as long as the program.
+    private init(unsafe start: UnsafePointer<UInt8>, count: Int) {
+        unsafe self.start = start
+        self.count = count
+    }
+
+    public init(_ literal: StaticString) {
+        // a literal's own bytes, which stay
+        unsafe self.init(unsafe: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    }
+
+    public init(stringLiteral literal: StaticString) { self.init(literal) }
+
+    public var isEmpty: Bool { count == 0 }
+
+    /// A byte; 0 behind the last one.
+    public subscript(index: Int) -> UInt8 {
+        precondition(index >= 0, "a negative place in a string")
+        return index < count ? unsafe start[index] : 0  // within the string
+    }
+
+    // the string's own bytes
+    public var bytes: [UInt8] { unsafe [UInt8](UnsafeBufferPointer(start: start, count: count)) }
+
+    /// Where it lies, for tests of what exec makes of arguments.
+    public var address: UInt { unsafe UInt(bitPattern: start) }
 
     public static func == (a: CString, b: CString) -> Bool {
-        var index = 0
-        while a.start[index] == b.start[index] {
-            if a.start[index] == 0 { return true }
-            index += 1
-        }
-        return false
-    }
-
-    public func hasPrefix(_ prefix: StaticString) -> Bool {
-        for index in 0..<prefix.utf8CodeUnitCount where start[index] != prefix.utf8Start[index] { return false }
+        guard a.count == b.count else { return false }
+        for index in 0..<a.count where a[index] != b[index] { return false }
         return true
     }
 
-    /// What follows the first `count` bytes; not beyond the end.
-    public func dropFirst(_ count: Int) -> CString { CString(start + count) }
-
-    /// A whole decimal number; nil if it is anything else, or too large.
-    public var number: Int? {
-        let isNegative = start[0] == 0x2d
-        var index = isNegative ? 1 : 0
-        guard start[index] != 0 else { return nil }
-        var value = 0
-        while start[index] != 0 {
-            guard start[index] >= 0x30, start[index] <= 0x39, value < 1 << 56 else { return nil }
-            value = value * 10 + Int(start[index] - 0x30)
-            index += 1
-        }
-        return isNegative ? -value : value
+    public func hasPrefix(_ prefix: CString) -> Bool {
+        guard prefix.count <= count else { return false }
+        for index in 0..<prefix.count where self[index] != prefix[index] { return false }
+        return true
     }
 
-    /// A decimal number of seconds such as 2, 0.2 or .001, in nanoseconds; nil if it is anything else, or beyond a year.
-    public var nanoseconds: UInt64? {
-        var index = 0
-        var seconds: UInt64 = 0
-        var fraction: UInt64 = 0
-        var scale: UInt64 = 1_000_000_000
-        while start[index] >= 0x30, start[index] <= 0x39, seconds < 32_000_000 {
-            seconds = seconds * 10 + UInt64(start[index] - 0x30)
-            index += 1
-        }
-        if start[index] == 0x2e {
-            index += 1
-            guard index > 1 || start[index] != 0 else { return nil }
-            while start[index] >= 0x30, start[index] <= 0x39 {
-                scale /= 10
-                fraction += UInt64(start[index] - 0x30) * scale
-                index += 1
-            }
-        }
-        guard index > 0, start[index] == 0, seconds < 32_000_000 else { return nil }
-        return seconds * 1_000_000_000 + fraction
+    /// What follows the first `number` bytes; empty if there are no more.
+    public func dropFirst(_ number: Int) -> CString {
+        let number = min(max(0, number), count)
+        return unsafe CString(unsafe: start + number, count: count - number)  // within the string
     }
 }

@@ -1,13 +1,12 @@
-// The time of day as people write it.
+// The time of day as text.
 
 /// "Sat Nov 21 04:33:00 UTC 2026", of seconds since 1970-01-01 00:00 UTC.
 public func dateText(_ seconds: UInt64) -> Text { Calendar.text(seconds) }
 
 private enum Calendar {
-    /// "Sat Nov 21 04:33:00 UTC 2026"; seconds since 1970.
     static func text(_ seconds: UInt64) -> Text {
-        let weekdays: StaticString = "ThuFriSatSunMonTueWed"
-        let months: StaticString = "JanFebMarAprMayJunJulAugSepOctNovDec"
+        let weekdays: CString = "ThuFriSatSunMonTueWed"
+        let months: CString = "JanFebMarAprMayJunJulAugSepOctNovDec"
         let days = Int(seconds / 86400)
         let (year, month, day) = civil(days)
         var clock = Text()
@@ -19,14 +18,14 @@ private enum Calendar {
         return "\(three(weekdays, days % 7)) \(three(months, month - 1)) \(day, width: 2) \(clock) UTC \(year)"
     }
 
-    private static func three(_ names: StaticString, _ index: Int) -> Text {
+    private static func three(_ names: CString, _ index: Int) -> Text {
         var text = Text()
-        for place in 0..<3 { text.bytes.append(names.utf8Start[index * 3 + place]) }
+        for place in 0..<3 { text.bytes.append(names[index * 3 + place]) }
         return text
     }
 
-    /// Days since 1970-01-01 as year, month and day of the Gregorian calendar. Years begin in March here, so the leap day is the
-    /// last of its year; 400 years have 146097 days.
+    /// Days since 1970-01-01 as year, month and day of the Gregorian calendar. Years begin in March here, so the leap
+    /// day is the last of its year; 400 years have 146097 days.
     private static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468  // since 0000-03-01
         let era = shifted / 146_097

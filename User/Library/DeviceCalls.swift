@@ -1,15 +1,14 @@
-// What there is on the buses, and how it is written.
+// Devices on the buses, and their places as text.
 
-import SystemInterface
+public import SystemInterface
+import UserMachine
 
 extension System {
     /// Function number `index` on the PCI bus; nil beyond the last.
-    @inline(never)
     public static func pciFunction(_ index: Int) throws(SystemError) -> PCIReport? {
         var report = PCIReport()
-        let count = try withUnsafeMutablePointer(to: &report) { (report) throws(SystemError) in
-            try call(.pciFunction, word(Int32(truncatingIfNeeded: index)), word(report))
-        }
+        let count = try withAddress(of: &report) { ecall(.pciFunction, word(Int32(truncatingIfNeeded: index)), $0) }
+            .checked()
         return index < count ? report : nil
     }
 }
@@ -20,11 +19,8 @@ extension InterfaceReport {
         let spot = DeviceSpot(word: spot)
         guard spot.bus != .none else { return nil }
         var text = Text()
-        for index in 0..<16 {
-            let word = index < 8 ? driver0 : driver8
-            let byte = UInt8(truncatingIfNeeded: word >> UInt64(index % 8 * 8))
-            if byte != 0 { text.bytes.append(byte) }
-        }
+        text.append(packed: driver0)
+        text.append(packed: driver8)
         let unit = UInt64(spot.unit)
         switch spot.bus {
         case .none: break

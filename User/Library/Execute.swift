@@ -1,39 +1,34 @@
 // Running other programs.
 
-import SystemInterface
+public import SystemInterface
 
-/// Becomes the program that the words name (each NUL-terminated), which is looked for here and then in the root. Returns only
-/// with a complaint, and the exit status for it: 127 if there is no such program, 126 if it does not run.
+/// Becomes the program that the first word names, which is looked for here and then in the root. Returns only with a
+/// complaint, and the exit status for it: 127 if there is no such program, 126 if it does not run.
+/// - Parameter words: at least one, without NULs.
 public func execute(_ words: [[UInt8]]) -> Int32 {
-    var arguments: [UnsafePointer<UInt8>?] = []
-    // The words live on in this array until exec has copied them.
-    for word in words { arguments.append(word.withUnsafeBufferPointer { $0.baseAddress }) }
-    arguments.append(nil)
-    let name = CString(arguments[0]!)
-    do throws(SystemError) {
-        try execute(name, arguments)
-    } catch .noSuchFile where !name.bytes.contains(UInt8(ascii: "/")) {
-        let path = joinPath("/", [UInt8](name.bytes))
-        do throws(SystemError) {
-            try path.withUnsafeBufferPointer { (path) throws(SystemError) in
-                try execute(CString(path.baseAddress!), arguments)
-            }
-        } catch .noSuchFile {
-            complain("\(name): no such program (ls / lists them)")
-            return 127
-        } catch {
-            complain("\(name): \(error)")
-        }
-    } catch {
-        complain("\(name): \(error)")
-        return error == .noSuchFile ? 127 : 126
+    let name = Path(words[0])
+    let arguments = ArgumentVector(words)
+    let status = execute(name, arguments)
+    guard status == .noSuchFile, !name.bytes.contains(UInt8(ascii: "/")) else {
+        complain("\(name): \(status)")
+        return status == .noSuchFile ? 127 : 126
     }
+    let second = execute(("/" as Path).appending(words[0]), arguments)
+    if second == .noSuchFile {
+        complain("\(name): no such program (ls / lists them)")
+        return 127
+    }
+    complain("\(name): \(second)")
     return 126
 }
 
-private func execute(_ path: CString, _ arguments: [UnsafePointer<UInt8>?]) throws(SystemError) {
-    try arguments.withUnsafeBufferPointer { (arguments) throws(SystemError) in
-        try System.exec(path, arguments.baseAddress!)
+/// Why the program does not run.
+private func execute(_ path: Path, _ arguments: borrowing ArgumentVector) -> SystemError {
+    do throws(SystemError) {
+        try System.exec(path, arguments)
+        return .badExecutable
+    } catch {
+        return error
     }
 }
 
@@ -45,14 +40,5 @@ public func runProgram(_ words: [[UInt8]]) throws(SystemError) -> Int32 {
     while true {
         let (ended, status) = try System.wait()
         if ended == pid { return status }
-    }
-}
-
-extension Arguments {
-    /// Each as an array, NUL-terminated: the words of a command.
-    public var words: [[UInt8]] {
-        var words: [[UInt8]] = []
-        for index in 0..<count { words.append([UInt8](self[index].bytes) + [0]) }
-        return words
     }
 }

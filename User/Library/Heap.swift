@@ -1,5 +1,5 @@
-// The heap under Array and class instances: blocks in sizes of powers of two, a list of free ones for each size, memory from
-// sbrk. Each block has 16 bytes before it that hold its size class, so that free knows its list.
+// The heap under Array and class instances: blocks in sizes of powers of two, a list of free ones for each size, memory
+// from sbrk. Each block has 16 bytes before it that hold its size class, so that free knows its list.
 
 import SystemInterface
 
@@ -22,7 +22,7 @@ private struct HeapState {
             do throws(SystemError) {
                 let start = try System.moveBreak(by: Int32(wanted))
                 if start != end {
-                    // Not behind the last piece (the first one, or somebody else moved the break): begin anew.
+                    // Not behind the last piece (the first one, or the program moved the break itself): begin anew.
                     next = (start + 15) & ~15
                 }
                 end = start + wanted
@@ -36,7 +36,7 @@ private struct HeapState {
     }
 }
 
-nonisolated(unsafe) private var heap = HeapState()
+nonisolated(unsafe) private var heap = HeapState()  // a program has one thread
 
 /// posix_memalign, under another name for the reason that start.S gives. 0, or 12 (ENOMEM).
 @c(heap_allocate) public func heapAllocate(
@@ -47,28 +47,33 @@ nonisolated(unsafe) private var heap = HeapState()
     guard size < 1 << 31 else { return 12 }
     let total = size + headerSize + extra
     let sizeClass = max(smallestClass, UInt.bitWidth - (total - 1).leadingZeroBitCount)
-    var block = heap.free[sizeClass]
+    // From here on: a program has one thread, and blocks and their headers lie in memory that the kernel gave to this
+    // heap.
+    var block = unsafe heap.free[sizeClass]
     if block != 0 {
-        heap.free[sizeClass] = UnsafePointer<UInt>(bitPattern: block).unsafelyUnwrapped.pointee
+        unsafe heap.free[sizeClass] = UnsafePointer<UInt>(bitPattern: block).unsafelyUnwrapped.pointee
     } else {
-        block = heap.fresh(1 << UInt(sizeClass))
+        block = unsafe heap.fresh(1 << UInt(sizeClass))  // one thread
         guard block != 0 else { return 12 }
     }
     var address = block + headerSize
     if extra > 0 { address = (address + alignment - 1) & ~(alignment - 1) }
-    let header = UnsafeMutablePointer<UInt>(bitPattern: address - headerSize).unsafelyUnwrapped
-    header[0] = UInt(sizeClass)
-    header[1] = block
-    result.pointee = UnsafeMutableRawPointer(bitPattern: address)
+    // The header lies within the block, before the address.
+    let header = unsafe UnsafeMutablePointer<UInt>(bitPattern: address - headerSize).unsafelyUnwrapped
+    unsafe header[0] = UInt(sizeClass)
+    unsafe header[1] = block
+    unsafe result.pointee = UnsafeMutableRawPointer(bitPattern: address)  // the caller's place for the result
     return 0
 }
 
 /// free.
 @c(heap_free) public func heapFree(_ pointer: UnsafeMutableRawPointer?) {
-    guard let pointer else { return }
-    let header = UnsafePointer<UInt>(bitPattern: UInt(bitPattern: pointer) - headerSize).unsafelyUnwrapped
-    let sizeClass = Int(header[0])
-    let block = UnsafeMutablePointer<UInt>(bitPattern: header[1]).unsafelyUnwrapped
-    block.pointee = heap.free[sizeClass]
-    heap.free[sizeClass] = UInt(bitPattern: block)
+    // A program has one thread, and the pointer came from heapAllocate, which put a header before it.
+    guard let pointer = unsafe pointer else { return }
+    let header = unsafe UnsafePointer<UInt>(bitPattern: UInt(bitPattern: pointer) - headerSize).unsafelyUnwrapped
+    let sizeClass = unsafe Int(header[0])
+    let block = unsafe UnsafeMutablePointer<UInt>(bitPattern: header[1]).unsafelyUnwrapped
+    // The freed block's first word is the list's link.
+    unsafe block.pointee = heap.free[sizeClass]
+    unsafe heap.free[sizeClass] = UInt(bitPattern: block)
 }

@@ -4,12 +4,12 @@ public import SystemInterface
 
 /// Lines of a file, one after another.
 public struct LineReader {
-    private let file: Descriptor
+    private let file: FileDescriptor
     private var buffer = [UInt8](repeating: 0, count: 1024)
     private var start = 0
     private var end = 0
 
-    public init(_ file: Descriptor) { self.file = file }
+    public init(_ file: FileDescriptor) { self.file = file }
 
     /// The next line, without its line end; nil at the end of the file.
     public mutating func next() throws(SystemError) -> [UInt8]? {
@@ -29,39 +29,43 @@ public struct LineReader {
 }
 
 /// Reads what there is into an array, up to its count; 0 at the end of the file.
-public func readPiece(_ file: Descriptor, into buffer: inout [UInt8]) throws(SystemError) -> Int {
-    var result: Swift.Result<Int, SystemError> = .success(0)
-    buffer.withUnsafeMutableBytes { bytes in
-        do throws(SystemError) {
-            result = .success(try System.read(file, bytes))
-        } catch {
-            result = .failure(error)
-        }
-    }
-    return try result.get()
+public func readPiece(_ file: FileDescriptor, into buffer: inout [UInt8]) throws(SystemError) -> Int {
+    var span = buffer.mutableSpan
+    return try System.read(file, into: &span)
 }
 
-/// Calls `body` with each file named in the arguments, opened for reading, or with standard input if there is none. A file that
-/// cannot be opened or read is complained of; the result is 1 if there was any such, else 0.
-public func forEachFile(_ arguments: Arguments, _ body: (Descriptor, CString?) throws(SystemError) -> Void) -> Int32 {
+/// Calls `body` with each argument. A failure is complained about, with the argument's name, and the next one follows.
+/// - Returns: the exit status: 1 if there was a failure, else 0.
+public func forEachArgument(_ arguments: Arguments, _ body: (CString) throws(SystemError) -> Void) -> Int32 {
     var status: Int32 = 0
-    if arguments.count == 0 {
-        do throws(SystemError) {
-            try body(.standardInput, nil)
-        } catch {
-            complain("standard input: \(error)")
-            status = 1
-        }
-    }
     for index in 0..<arguments.count {
         do throws(SystemError) {
-            let file = try System.open(arguments[index])
-            try body(file, arguments[index])
-            try System.close(file)
+            try body(arguments[index])
         } catch {
             complain("\(arguments[index]): \(error)")
             status = 1
         }
     }
     return status
+}
+
+/// Calls `body` with each file named in the arguments, opened for reading, or with standard input if there is none. A
+/// failure is complained about, and the next file follows.
+/// - Returns: the exit status: 1 if there was a failure, else 0.
+public func forEachFile(_ arguments: Arguments, _ body: (FileDescriptor, CString?) throws(SystemError) -> Void) -> Int32
+{
+    guard arguments.count > 0 else {
+        do throws(SystemError) {
+            try body(.standardInput, nil)
+            return 0
+        } catch {
+            complain("standard input: \(error)")
+            return 1
+        }
+    }
+    return forEachArgument(arguments) { (name) throws(SystemError) in
+        let file = try System.open(Path(name))
+        try body(file, name)
+        try System.close(file)
+    }
 }

@@ -1,6 +1,6 @@
 // Network interfaces by name and number.
 
-import SystemInterface
+public import SystemInterface
 
 /// All interfaces, in the order of their numbers; the loopback last.
 public func allInterfaces() throws(SystemError) -> [InterfaceReport] {
@@ -13,10 +13,7 @@ extension InterfaceReport {
     /// "vt0".
     public var nameText: Text {
         var text = Text()
-        for index in 0..<8 {
-            let byte = UInt8(truncatingIfNeeded: name >> UInt64(8 * index))
-            if byte != 0 { text.bytes.append(byte) }
-        }
+        text.append(packed: name)
         return text
     }
 
@@ -24,7 +21,17 @@ extension InterfaceReport {
     public var hardwareText: Text { ethernetText(hardware) }
 }
 
-/// A station address, the first byte lowest, with colons.
+extension Text {
+    /// Appends up to eight characters that are packed into a word, the first one lowest, zeros behind.
+    mutating func append(packed word: UInt64) {
+        for index in 0..<8 {
+            let byte = UInt8(truncatingIfNeeded: word >> UInt64(8 * index))
+            if byte != 0 { bytes.append(byte) }
+        }
+    }
+}
+
+/// An Ethernet address, the first byte lowest, with colons.
 public func ethernetText(_ bits: UInt64) -> Text {
     var text = Text()
     for index in 0..<6 {
@@ -33,25 +40,6 @@ public func ethernetText(_ bits: UInt64) -> Text {
     }
     return text
 }
-
-/// Six numbers of two hexadecimal digits with colons between, the first one lowest; nil if it is anything else.
-public func parseEthernetAddress(_ text: CString) -> UInt64? {
-    var bits: UInt64 = 0
-    for index in 0..<18 {
-        let byte = text.start[index]
-        switch (index % 3, byte) {
-        case (2, 58) where index < 17: break
-        case (2, 0) where index == 17: break
-        case (0, 0x30...0x39), (1, 0x30...0x39): bits |= digit(UInt64(byte - 0x30), index)
-        case (0, 0x41...0x46), (1, 0x41...0x46), (0, 0x61...0x66), (1, 0x61...0x66): bits |= digit(UInt64((byte | 0x20) - 0x61 + 10), index)
-        default: return nil
-        }
-    }
-    return bits
-}
-
-/// A hexadecimal digit in its place: the first of two is the upper one.
-private func digit(_ value: UInt64, _ index: Int) -> UInt64 { value << UInt64(index / 3 * 8 + (index % 3 == 0 ? 4 : 0)) }
 
 extension Array<InterfaceReport> {
     /// The name of an interface; a question mark where there is none.

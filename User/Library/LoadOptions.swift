@@ -1,29 +1,24 @@
-// What the load tests are told on the command line: for how long, with how many processes, from which seed.
+// The options of the load tests: how long, with how many processes, from which seed.
 
-import SystemInterface
+public import SystemInterface
 
 public struct LoadOptions {
     /// Of the random numbers; printed, so that a run can be repeated.
-    public private(set) var seed: UInt64
-    public private(set) var seconds = 10
-    public private(set) var processes = 0
+    public let seed: UInt64
+    public let seconds: Int
+    public let processes: Int
 
-    /// Takes -s, -t and -p, or ends the program with its usage text. Without -s the seed is the clock's.
-    public init(_ arguments: Arguments, _ usage: StaticString, processes: Int) {
-        var arguments = arguments
-        var (seed, seconds, count) = (System.clock, 10, processes)
-        arguments.takeOptions(usage, withValue: "stp") { letter, value in
-            guard let number = value.number, number >= 0 else { return false }
-            switch letter {
-            case UInt8(ascii: "s"): seed = UInt64(number)
-            case UInt8(ascii: "t") where number > 0: seconds = number
-            case UInt8(ascii: "p") where number > 0 && number <= 20: count = number
-            default: return false
-            }
-            return true
-        }
-        if arguments.count > 0 { Arguments.refuse("\(arguments[0]) makes no sense", usage) }
-        (self.seed, self.seconds, self.processes) = (seed, seconds, count)
+    /// The letters that a program declares to have these options.
+    public static var letters: StaticString { "s:t:p:" }
+
+    /// - Parameter processes: unless -p says otherwise. Without -s the seed is the kernel's choice, without -t it takes
+    ///   10 s.
+    public init(_ arguments: Arguments, processes: Int) throws(SystemError) {
+        arguments.expectNone()
+        let given = arguments.number("s", in: 0...(1 << 60) - 1)
+        if let given { seed = UInt64(given) } else { seed = try System.randomNumber() >> 32 }
+        seconds = arguments.number("t", in: 1...1_000_000) ?? 10
+        self.processes = arguments.number("p", in: 1...20) ?? processes
     }
 
     /// Nanoseconds since boot at which the load ends.

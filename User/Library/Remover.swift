@@ -4,23 +4,19 @@ import SystemInterface
 
 public enum Remover {
     /// Empties a directory, however deep it is. What cannot be removed stays.
-    public static func empty(_ path: CString) {
-        var names = list(path)
-        while let name = names.popLast() {
-            let full = joinPath(path, name)
-            full.withUnsafeBufferPointer { full in
-                let victim = CString(full.baseAddress!)
-                do throws(SystemError) {
-                    try System.unlink(victim)
-                } catch .directoryNotEmpty {
-                    emptyFromWithin(victim)
-                } catch {}
-            }
+    public static func empty(_ path: Path) {
+        for name in list(path) {
+            let victim = path.appending(name)
+            do throws(SystemError) {
+                try System.unlink(victim)
+            } catch .directoryNotEmpty {
+                emptyFromWithin(victim)
+            } catch {}
         }
     }
 
     /// Paths are at most 127 bytes long: a deep tree is removed by a child that steps into it.
-    private static func emptyFromWithin(_ directory: CString) {
+    private static func emptyFromWithin(_ directory: Path) {
         do throws(SystemError) {
             let pid = try System.fork()
             if pid == 0 {
@@ -33,14 +29,15 @@ public enum Remover {
         } catch {}
     }
 
-    private static func list(_ path: CString) -> [[UInt8]] {
-        var names: [[UInt8]] = []
+    private static func list(_ path: Path) -> [[UInt8]] {
         do throws(SystemError) {
             let directory = try System.open(path)
             var reader = DirectoryReader(directory)
-            while let name = try reader.next() { names.append(name) }
+            let names = try reader.all()
             try System.close(directory)
-        } catch {}
-        return names
+            return names
+        } catch {
+            return []
+        }
     }
 }

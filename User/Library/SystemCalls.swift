@@ -1,43 +1,61 @@
-// The system calls, as functions that throw what went wrong. The one place in a user program that executes `ecall`.
-// What each call does: Kernel/Interface/SystemCallNumber.swift and Kernel/SystemCall.
+// The system calls about processes and the system, as functions that throw what went wrong. What each call does:
+// Kernel/Interface/SystemCallNumber.swift. Files: SystemFiles.swift; the network: SystemNetwork.swift.
 
 public import SystemInterface
 import UserMachine
 
-/// An open file of this process.
-public struct Descriptor: Equatable, Sendable {
-    public let rawValue: Int32
-    public init(_ rawValue: Int32) { self.rawValue = rawValue }
-
-    public static let standardInput = Descriptor(0)
-    public static let standardOutput = Descriptor(1)
-    public static let standardError = Descriptor(2)
+/// Executes `ecall`: a number and its arguments, and what the kernel returns.
+@inline(__always)  // the arguments go straight into their registers: a call is a few instructions
+func ecall(_ number: SystemCallNumber, _ a: UInt = 0, _ b: UInt = 0, _ c: UInt = 0, _ d: UInt = 0) -> SystemCallResult {
+    system_call(number.rawValue, UInt64(a), UInt64(b), UInt64(c), UInt64(d))
 }
 
-@inline(__always)
+extension SystemCallResult {
+    /// The result of a call that may fail.
+    /// - Throws: the error number of a call that returned -1.
+    @inline(__always)  // as `ecall`
+    func checked() throws(SystemError) -> Int {
+        if value == -1 { throw SystemError(rawValue: Int32(truncatingIfNeeded: error)) }
+        return Int(value)
+    }
+}
+
+/// A call that may fail, with numbers as arguments.
+@inline(__always)  // as `ecall`
 func call(
-    _ number: SystemCallNumber, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0
+    _ number: SystemCallNumber, _ a: UInt = 0, _ b: UInt = 0, _ c: UInt = 0, _ d: UInt = 0
 ) throws(SystemError) -> Int {
-    let result = system_call(number.rawValue, a, b, c, d)
-    if result.value == -1 { throw SystemError(rawValue: Int32(truncatingIfNeeded: result.error)) }
-    return Int(result.value)
+    try ecall(number, a, b, c, d).checked()
 }
 
-@inline(__always)
-func word(_ value: Int32) -> UInt64 { UInt64(bitPattern: Int64(value)) }
-@inline(__always)
-func word(_ pointer: UnsafeRawPointer?) -> UInt64 { UInt64(UInt(bitPattern: pointer)) }
+/// An `int` as a register holds it.
+@inline(__always)  // as `ecall`
+func word(_ value: Int32) -> UInt { UInt(bitPattern: Int(value)) }
 
-/// The system calls by xv6's names.
+/// Calls `body` with the address of a record that the kernel reads or fills in.
+@inline(__always)  // as `ecall`
+public func withAddress<Record: BitwiseCopyable, Result>(of record: inout Record, _ body: (UInt) -> Result) -> Result {
+    // the kernel writes to the record, and not beyond it
+    unsafe withUnsafeMutablePointer(to: &record) { body(UInt(bitPattern: $0)) }
+}
+
+/// The system calls.
 public enum System {
     /// Any number with any arguments, for tests: a0, and a1, which is the error number when a0 is -1.
-    public static func raw(_ number: UInt64, _ a: UInt, _ b: UInt, _ c: UInt, _ d: UInt) -> (value: Int, error: SystemError) {
+    public static func raw(_ number: UInt64, _ a: UInt, _ b: UInt, _ c: UInt, _ d: UInt) -> (
+        value: Int, error: SystemError
+    ) {
         let result = system_call(number, UInt64(a), UInt64(b), UInt64(c), UInt64(d))
         return (Int(result.value), SystemError(rawValue: Int32(truncatingIfNeeded: result.error)))
     }
 
-    /// Any number with all registers: x1 to x31 (but sp) are loaded from here and stored back after the call. For tests.
-    public static func raw(registers: UnsafeMutablePointer<UInt64>) { system_call_registers(registers) }
+    /// A call with all registers: x1 to x31 (but sp) are loaded from here and stored back after it. For tests.
+    public static func raw(registers: inout [32 of UInt64]) {
+        // 32 registers, as the assembly expects.
+        unsafe withUnsafeMutableBytes(of: &registers) {
+            unsafe system_call_registers($0.baseAddress!.assumingMemoryBound(to: UInt64.self))
+        }
+    }
 
     // MARK: Processes
 
@@ -45,38 +63,38 @@ public enum System {
     public static func fork() throws(SystemError) -> Int32 { Int32(try call(.fork)) }
 
     public static func exit(_ status: Int32) -> Never {
-        _ = system_call(SystemCallNumber.exit.rawValue, word(status), 0, 0, 0)
+        _ = ecall(.exit, word(status))
         fatalError()
     }
 
     /// Waits for any child to end.
     public static func wait() throws(SystemError) -> (pid: Int32, status: Int32) {
         var status: Int32 = 0
-        let pid = try withUnsafeMutablePointer(to: &status) { (status) throws(SystemError) in try call(.wait, word(status)) }
+        let pid = try withAddress(of: &status) { ecall(.wait, $0) }.checked()
         return (Int32(pid), status)
     }
 
     public static func kill(_ pid: Int32) throws(SystemError) { _ = try call(.kill, word(pid)) }
 
-    /// Replaces this program; returns only by throwing. `arguments` ends with nil.
-    public static func exec(_ path: CString, _ arguments: UnsafePointer<UnsafePointer<UInt8>?>) throws(SystemError) {
-        _ = try call(.exec, word(path.start), word(arguments))
+    /// Replaces this program; returns only by throwing.
+    public static func exec(_ path: Path, _ arguments: borrowing ArgumentVector) throws(SystemError) {
+        let vector = arguments.address
+        _ = try path.withAddress { ecall(.exec, $0, vector) }.checked()
     }
 
-    public static var pid: Int32 { Int32(truncatingIfNeeded: system_call(SystemCallNumber.getpid.rawValue, 0, 0, 0, 0).value) }
+    public static var pid: Int32 { Int32(truncatingIfNeeded: ecall(.getpid).value) }
 
     /// Moves the break by `bytes`, reserving what it grows by; returns the old break.
-    public static func moveBreak(by bytes: Int32) throws(SystemError) -> UInt { UInt(bitPattern: try call(.sbrk, word(bytes), 1)) }
-
-    /// Moves the break by `bytes`; what it grows by comes when it is touched.
-    public static func moveBreakLazily(by bytes: Int32) throws(SystemError) -> UInt { UInt(bitPattern: try call(.sbrk, word(bytes), 2)) }
-
-    public static func sleep(nanoseconds: UInt64) throws(SystemError) { _ = try call(.nanosleep, nanoseconds) }
-
-    /// Nanoseconds since boot.
-    public static var clock: UInt64 {
-        UInt64(bitPattern: system_call(SystemCallNumber.clock.rawValue, 0, 0, 0, 0).value)
+    public static func moveBreak(by bytes: Int32) throws(SystemError) -> UInt {
+        UInt(bitPattern: try call(.sbrk, word(bytes), 1))
     }
+
+    /// Moves the break by `bytes`; pages that it grows by come when they are touched.
+    public static func moveBreakLazily(by bytes: Int32) throws(SystemError) -> UInt {
+        UInt(bitPattern: try call(.sbrk, word(bytes), 2))
+    }
+
+    public static func sleep(nanoseconds: UInt64) throws(SystemError) { _ = try call(.nanosleep, UInt(nanoseconds)) }
 
     /// Puts this process (pid 0) or a child into a group; group 0 names the process itself.
     public static func setGroup(of pid: Int32, to group: Int32) throws(SystemError) {
@@ -84,100 +102,61 @@ public enum System {
     }
 
     /// Names the group that ^C ends; 0: none.
-    public static func setForeground(_ group: Int32) { _ = system_call(SystemCallNumber.foreground.rawValue, word(group), 0, 0, 0) }
+    public static func setForeground(_ group: Int32) { _ = ecall(.foreground, word(group)) }
+
+    // MARK: The system
+
+    /// Nanoseconds since boot.
+    public static var clock: UInt64 { UInt64(bitPattern: ecall(.clock).value) }
+
+    /// Nanoseconds since 1970-01-01 00:00 UTC.
+    public static func wallClock() throws(SystemError) -> UInt64 { UInt64(try call(.wallClock)) }
 
     /// Powers the machine off.
     public static func halt(_ code: Int32) throws(SystemError) { _ = try call(.halt, word(code)) }
 
-    /// Fills `records` with what the kernel knows of the processes; returns how many there are, perhaps more than fit.
-    public static func processes(_ records: UnsafeMutableBufferPointer<ProcessRecord>) throws(SystemError) -> Int {
-        try call(.processes, word(records.baseAddress), UInt64(records.count))
+    /// What the kernel knows of the processes.
+    public static func processes() throws(SystemError) -> [ProcessRecord] {
+        var records = [ProcessRecord](repeating: ProcessRecord(), count: Limit.processes)
+        // the kernel fills in as many records as the count says
+        let count = try unsafe records.withUnsafeMutableBufferPointer {
+            ecall(.processes, UInt(bitPattern: $0.baseAddress), UInt($0.count))
+        }.checked()
+        records.removeLast(records.count - min(count, records.count))
+        return records
     }
 
     /// What there is of memory, disk and tables, and what of it is free.
     public static func resources() throws(SystemError) -> SystemResources {
         var counts = SystemResources()
-        _ = try withUnsafeMutablePointer(to: &counts) { (counts) throws(SystemError) in try call(.resources, word(counts)) }
+        _ = try withAddress(of: &counts) { ecall(.resources, $0) }.checked()
         return counts
     }
 
     /// What the kernel counts of itself; the depths of stacks only when they are asked for.
     public static func counters(stacks: Bool = false) -> KernelCounters {
         var counters = KernelCounters()
-        withUnsafeMutablePointer(to: &counters) { counters in
-            _ = system_call(SystemCallNumber.counters.rawValue, word(counters), stacks ? 1 : 0, 0, 0)
-        }
+        _ = withAddress(of: &counters) { ecall(.counters, $0, stacks ? 1 : 0) }
         return counters
     }
 
-    /// Nanoseconds since 1970-01-01 00:00 UTC.
-    public static func wallClock() throws(SystemError) -> UInt64 { UInt64(try call(.wallClock)) }
-
-    /// The kernel's messages from a position on, at most 1 KiB; empty behind the last one. Moves the position behind them.
+    /// The kernel's messages from a position on, at most 1 KiB; empty behind the last one. Moves the position behind
+    /// them.
     public static func kernelMessages(from position: inout UInt64) throws(SystemError) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 1024)
-        let result = buffer.withUnsafeMutableBufferPointer { buffer in
-            withUnsafeMutablePointer(to: &position) { position in
-                system_call(SystemCallNumber.dmesg.rawValue, word(position), word(buffer.baseAddress), UInt64(buffer.count), 0)
+        let count = try withAddress(of: &position) { place in
+            unsafe buffer.withUnsafeMutableBufferPointer {  // the kernel writes no more than the count
+                ecall(.dmesg, place, UInt(bitPattern: $0.baseAddress), UInt($0.count))
             }
-        }
-        if result.value == -1 { throw SystemError(rawValue: Int32(truncatingIfNeeded: result.error)) }
-        buffer.removeLast(buffer.count - Int(result.value))
+        }.checked()
+        buffer.removeLast(buffer.count - count)
         return buffer
     }
 
-    // MARK: Files
-
-    public static func open(_ path: CString, _ flags: OpenFlags = []) throws(SystemError) -> Descriptor {
-        Descriptor(Int32(try call(.open, word(path.start), UInt64(flags.rawValue))))
-    }
-
-    public static func close(_ file: Descriptor) throws(SystemError) { _ = try call(.close, word(file.rawValue)) }
-
-    /// Reads what there is, up to the buffer's size; 0 at the end.
-    public static func read(_ file: Descriptor, _ buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
-        try call(.read, word(file.rawValue), word(buffer.baseAddress), UInt64(buffer.count))
-    }
-
-    public static func write(_ file: Descriptor, _ buffer: UnsafeRawBufferPointer) throws(SystemError) -> Int {
-        try call(.write, word(file.rawValue), word(buffer.baseAddress), UInt64(buffer.count))
-    }
-
-    public static func pipe() throws(SystemError) -> (read: Descriptor, write: Descriptor) {
-        var ends: (Int32, Int32) = (0, 0)
-        _ = try withUnsafeMutablePointer(to: &ends) { (ends) throws(SystemError) in try call(.pipe, word(ends)) }
-        return (Descriptor(ends.0), Descriptor(ends.1))
-    }
-
-    /// Another descriptor, the lowest free one, for the same open file.
-    public static func duplicate(_ file: Descriptor) throws(SystemError) -> Descriptor {
-        Descriptor(Int32(try call(.dup, word(file.rawValue))))
-    }
-
-    public static func status(_ file: Descriptor) throws(SystemError) -> FileStatus {
-        var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
-        _ = try withUnsafeMutablePointer(to: &words) { (words) throws(SystemError) in
-            try call(.fstat, word(file.rawValue), word(words))
-        }
-        return FileStatus(
-            device: Int32(truncatingIfNeeded: words.0), inode: UInt32(truncatingIfNeeded: words.0 >> 32),
-            type: Int16(truncatingIfNeeded: words.1), linkCount: Int16(truncatingIfNeeded: words.1 >> 16), size: words.2)
-    }
-
-    public static func changeDirectory(_ path: CString) throws(SystemError) { _ = try call(.chdir, word(path.start)) }
-    public static func makeDirectory(_ path: CString) throws(SystemError) { _ = try call(.mkdir, word(path.start)) }
-    public static func unlink(_ path: CString) throws(SystemError) { _ = try call(.unlink, word(path.start)) }
-
-    public static func makeNode(_ path: CString, major: Int16, minor: Int16) throws(SystemError) {
-        _ = try call(.mknod, word(path.start), word(Int32(major)), word(Int32(minor)))
-    }
-
-    public static func link(_ old: CString, as new: CString) throws(SystemError) {
-        _ = try call(.link, word(old.start), word(new.start))
-    }
-
-    /// Copies a block of 1024 bytes of the disk, past the file system; returns how many blocks the disk has.
-    public static func readDisk(block: UInt32, to buffer: UnsafeMutableRawPointer) throws(SystemError) -> UInt32 {
-        UInt32(try call(.diskRead, UInt64(block), word(buffer)))
+    /// A number of 64 bits from the kernel's random generator.
+    public static func randomNumber() throws(SystemError) -> UInt64 {
+        var number: UInt64 = 0
+        _ = try withAddress(of: &number) { ecall(.getrandom, $0, 8) }.checked()
+        return number
     }
 }

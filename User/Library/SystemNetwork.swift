@@ -1,17 +1,18 @@
 // System calls of the network, as Swift calls them.
 
 public import SystemInterface
+import UserMachine
 
 extension System {
     /// Sends one echo request and waits for its reply.
-    public static func ping(_ address: NetworkAddress, payload: Int32, milliseconds: Int32) throws(SystemError) -> PingReply {
+    public static func ping(_ address: NetworkAddress, payload: Int32, milliseconds: Int32) throws(SystemError)
+        -> PingReply
+    {
         var reply = PingReply()
         var address = address
-        _ = try withUnsafeMutablePointer(to: &reply) { (reply) throws(SystemError) in
-            try withUnsafeMutablePointer(to: &address) { (address) throws(SystemError) in
-                try call(.ping, word(address), word(payload), word(milliseconds), word(reply))
-            }
-        }
+        _ = try withAddress(of: &reply) { reply in
+            withAddress(of: &address) { ecall(.ping, $0, word(payload), word(milliseconds), reply) }
+        }.checked()
         return reply
     }
 
@@ -28,95 +29,89 @@ extension System {
 
     private static func dhcp(_ interface: Int32, _ limit: Int32) throws(SystemError) -> LeaseReport {
         var report = LeaseReport()
-        _ = try withUnsafeMutablePointer(to: &report) { (report) throws(SystemError) in
-            try call(.dhcpRequest, word(interface), word(limit), word(report))
-        }
+        _ = try withAddress(of: &report) { ecall(.dhcpRequest, word(interface), word(limit), $0) }.checked()
         return report
     }
 
-    public static func socket(_ kind: SocketKind = .datagram) throws(SystemError) -> Descriptor {
-        Descriptor(Int32(try call(.socket, word(kind.rawValue))))
+    public static func socket(_ kind: SocketKind = .datagram) throws(SystemError) -> FileDescriptor {
+        FileDescriptor(Int32(try call(.socket, word(kind.rawValue))))
     }
 
-    /// An address of `none` is any of ours, port 0 a free one.
-    public static func bind(_ socket: Descriptor, to address: SocketAddress) throws(SystemError) {
-        _ = try withAddress(address) { (address) throws(SystemError) in try call(.bind, word(socket.rawValue), address) }
+    /// An address of `none` is any of the machine's own, port 0 a free one.
+    public static func bind(_ socket: FileDescriptor, to address: SocketAddress) throws(SystemError) {
+        _ = try withOptionalAddress(of: address) { ecall(.bind, word(socket.rawValue), $0) }.checked()
     }
 
-    public static func connect(_ socket: Descriptor, to peer: SocketAddress) throws(SystemError) {
-        _ = try withAddress(peer) { (peer) throws(SystemError) in try call(.connect, word(socket.rawValue), peer) }
+    public static func connect(_ socket: FileDescriptor, to peer: SocketAddress) throws(SystemError) {
+        _ = try withOptionalAddress(of: peer) { ecall(.connect, word(socket.rawValue), $0) }.checked()
     }
 
-    /// Calls `body` with a pointer to the record as an argument of a call; 0 for nil.
-    private static func withAddress(
-        _ address: SocketAddress?, _ body: (UInt64) throws(SystemError) -> Int
-    ) throws(SystemError) -> Int {
-        guard var address else { return try body(0) }
-        return try withUnsafeMutablePointer(to: &address) { (address) throws(SystemError) in try body(word(address)) }
+    /// Calls `body` with the address of the record; 0 for nil.
+    private static func withOptionalAddress<Result>(of record: SocketAddress?, _ body: (UInt) -> Result) -> Result {
+        guard var record else { return body(0) }
+        return withAddress(of: &record, body)
     }
 
     /// Sends one datagram; to the connected peer if no address is given.
     public static func send(
-        _ socket: Descriptor, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress? = nil
+        _ socket: FileDescriptor, _ bytes: Span<UInt8>, to address: SocketAddress? = nil
     ) throws(SystemError) {
-        _ = try withAddress(address) { (address) throws(SystemError) in
-            try call(.sendto, word(socket.rawValue), word(bytes.baseAddress), UInt64(bytes.count), address)
-        }
+        _ = try withOptionalAddress(of: address) { address in
+            unsafe bytes.withUnsafeBufferPointer {  // the kernel only reads
+                ecall(.sendto, word(socket.rawValue), UInt(bitPattern: $0.baseAddress), UInt($0.count), address)
+            }
+        }.checked()
     }
 
     /// Waits for a datagram; what does not fit the buffer is lost.
     public static func receive(
-        _ socket: Descriptor, _ buffer: UnsafeMutableRawBufferPointer
+        _ socket: FileDescriptor, into buffer: inout [UInt8]
     ) throws(SystemError) -> (count: Int, source: SocketAddress) {
         var source = SocketAddress.none
-        let count = try withUnsafeMutablePointer(to: &source) { (source) throws(SystemError) in
-            try call(.recvfrom, word(socket.rawValue), word(buffer.baseAddress), UInt64(buffer.count), word(source))
-        }
+        let count = try withAddress(of: &source) { source in
+            unsafe buffer.withUnsafeMutableBufferPointer {  // the kernel writes no more than the count
+                ecall(.recvfrom, word(socket.rawValue), UInt(bitPattern: $0.baseAddress), UInt($0.count), source)
+            }
+        }.checked()
         return (count, source)
     }
 
-    public static func localAddress(_ socket: Descriptor) throws(SystemError) -> SocketAddress {
+    public static func localAddress(_ socket: FileDescriptor) throws(SystemError) -> SocketAddress {
         try address(.getsockname, socket)
     }
 
     /// The connected peer.
-    public static func peerAddress(_ socket: Descriptor) throws(SystemError) -> SocketAddress {
+    public static func peerAddress(_ socket: FileDescriptor) throws(SystemError) -> SocketAddress {
         try address(.getpeername, socket)
     }
 
-    private static func address(_ number: SystemCallNumber, _ socket: Descriptor) throws(SystemError) -> SocketAddress {
+    private static func address(_ number: SystemCallNumber, _ socket: FileDescriptor) throws(SystemError)
+        -> SocketAddress
+    {
         var address = SocketAddress.none
-        _ = try withUnsafeMutablePointer(to: &address) { (address) throws(SystemError) in
-            try call(number, word(socket.rawValue), word(address))
-        }
+        _ = try withAddress(of: &address) { ecall(number, word(socket.rawValue), $0) }.checked()
         return address
     }
 
-    public static func set(_ option: SocketOption, of socket: Descriptor, to value: Int32) throws(SystemError) {
+    public static func set(_ option: SocketOption, of socket: FileDescriptor, to value: Int32) throws(SystemError) {
         _ = try call(.setsockopt, word(socket.rawValue), word(option.rawValue), word(value))
     }
 
     /// The host that reported the socket's last error; `none` when there was no error.
-    public static func errorReporter(_ socket: Descriptor) throws(SystemError) -> NetworkAddress {
+    public static func errorReporter(_ socket: FileDescriptor) throws(SystemError) -> NetworkAddress {
         var address = NetworkAddress.none
-        _ = try withUnsafeMutablePointer(to: &address) { (address) throws(SystemError) in
-            try call(.getsockopt, word(socket.rawValue), word(SocketOption.errorReporter.rawValue), word(address))
-        }
+        _ = try withAddress(of: &address) {
+            ecall(.getsockopt, word(socket.rawValue), word(SocketOption.errorReporter.rawValue), $0)
+        }.checked()
         return address
     }
 
-    /// Waits until one of the descriptors is ready for what its entry asks, or the time has passed (negative: for ever). How many
-    /// have something to tell; the entries say which.
+    /// Waits until one of the descriptors is ready for what its entry asks, or the time has passed (negative: for
+    /// ever). The number of entries whose `returned` is not 0.
     public static func poll(_ entries: inout [PollEntry], milliseconds: Int32) throws(SystemError) -> Int {
-        var result: Swift.Result<Int, SystemError> = .success(0)
-        entries.withUnsafeMutableBufferPointer { entries in
-            do throws(SystemError) {
-                result = .success(try call(.poll, word(entries.baseAddress), UInt64(entries.count), word(milliseconds)))
-            } catch {
-                result = .failure(error)
-            }
-        }
-        return try result.get()
+        try unsafe entries.withUnsafeMutableBufferPointer {  // the kernel fills in as many entries as the count says
+            ecall(.poll, UInt(bitPattern: $0.baseAddress), UInt($0.count), word(milliseconds))
+        }.checked()
     }
 
     /// Sends frames to a station that is not there, straight through a driver; how many the card took.
@@ -127,9 +122,10 @@ extension System {
     /// Looks a domain name up.
     public static func resolve(_ name: CString, milliseconds: Int32) throws(SystemError) -> NameReport {
         var report = NameReport()
-        _ = try withUnsafeMutablePointer(to: &report) { (report) throws(SystemError) in
-            try call(.resolve, word(name.start), word(milliseconds), word(report))
-        }
+        let name = Path(name)
+        _ = try withAddress(of: &report) { report in
+            name.withAddress { ecall(.resolve, $0, word(milliseconds), report) }
+        }.checked()
         return report
     }
 
@@ -155,9 +151,8 @@ extension System {
     ) throws(SystemError) -> (record: Record?, places: Int32) {
         var record = record
         do throws(SystemError) {
-            let count = try withUnsafeMutablePointer(to: &record) { (record) throws(SystemError) in
-                try call(.networkStatus, word(table.rawValue), word(index), word(record))
-            }
+            let count = try withAddress(of: &record) { ecall(.networkStatus, word(table.rawValue), word(index), $0) }
+                .checked()
             return (Int(index) < count ? record : nil, Int32(truncatingIfNeeded: count))
         } catch .noSuchFile {
             // An empty place. Beyond all of them the call says how many there are.
@@ -168,8 +163,6 @@ extension System {
     /// Changes the network by hand.
     public static func change<Record: BitwiseCopyable>(_ change: NetworkChange, _ record: Record) throws(SystemError) {
         var record = record
-        _ = try withUnsafeMutablePointer(to: &record) { (record) throws(SystemError) in
-            try call(.networkChange, word(change.rawValue), word(record))
-        }
+        _ = try withAddress(of: &record) { ecall(.networkChange, word(change.rawValue), $0) }.checked()
     }
 }

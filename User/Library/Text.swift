@@ -1,4 +1,5 @@
-// Text made of pieces: "\(name): \(count) bytes". Bytes in an array; nothing here knows Unicode, so a program stays small.
+// Text made of pieces: "\(name): \(count) bytes". Bytes in an array; nothing here knows Unicode, so a program stays
+// small.
 
 public import SystemInterface
 
@@ -7,37 +8,35 @@ public struct Text: ExpressibleByStringInterpolation {
     public var bytes: [UInt8] = []
 
     public init() {}
-    public init(stringLiteral value: StaticString) { append(literal: value) }
+    public init(stringLiteral value: StaticString) { append(CString(value)) }
     public init(stringInterpolation: StringInterpolation) { bytes = stringInterpolation.text.bytes }
 
-    fileprivate mutating func append(literal text: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    public mutating func append(_ text: CString) { bytes.append(contentsOf: text.bytes) }
+    public mutating func append(_ text: CString) { for index in 0..<text.count { bytes.append(text[index]) } }
 
     /// Appends a number, with spaces (or zeros) before it up to `width`.
     public mutating func append(_ value: UInt64, width: Int = 0, zeros: Bool = false) {
-        var digits: InlineArray<20, UInt8> = .init(repeating: 0)
+        append(value, base: 10, width: width, padding: zeros ? 48 : 32)
+    }
+
+    /// Appends a hexadecimal number, with zeros before it up to `digits`.
+    public mutating func append(hex value: UInt64, digits: Int = 1) {
+        append(value, base: 16, width: digits, padding: 48)
+    }
+
+    private mutating func append(_ value: UInt64, base: UInt64, width: Int, padding: UInt8) {
+        var digits = [20 of UInt8](repeating: 0)
         var count = 0
         var rest = value
         repeat {
-            digits[count] = UInt8(truncatingIfNeeded: rest % 10) + 48
-            rest /= 10
+            let digit = UInt8(truncatingIfNeeded: rest % base)
+            digits[count] = digit < 10 ? digit + 48 : digit + 87
+            rest /= base
             count += 1
         } while rest > 0
-        for _ in 0..<max(0, width - count) { bytes.append(zeros ? 48 : 32) }
+        for _ in 0..<max(0, width - count) { bytes.append(padding) }
         while count > 0 {
             count -= 1
             bytes.append(digits[count])
-        }
-    }
-
-    /// Appends the lowest `digits` hexadecimal digits of a number.
-    public mutating func append(hex value: UInt64, digits: Int) {
-        for place in stride(from: digits - 1, through: 0, by: -1) {
-            let digit = UInt8(value >> UInt64(4 * place) & 15)
-            bytes.append(digit < 10 ? digit + 48 : digit + 87)
         }
     }
 
@@ -49,34 +48,34 @@ public struct Text: ExpressibleByStringInterpolation {
             text.bytes.reserveCapacity(literalCapacity + 8 * interpolationCount)
         }
 
-        public mutating func appendLiteral(_ literal: StaticString) { text.append(literal: literal) }
-        public mutating func appendInterpolation(_ value: StaticString) { text.append(literal: value) }
+        public mutating func appendLiteral(_ literal: StaticString) { text.append(CString(literal)) }
+        public mutating func appendInterpolation(_ value: StaticString) { text.append(CString(value)) }
         public mutating func appendInterpolation(_ value: CString) { text.append(value) }
+        public mutating func appendInterpolation(_ value: Path) { text.bytes.append(contentsOf: value.bytes) }
         public mutating func appendInterpolation(_ value: Text) { text.bytes.append(contentsOf: value.bytes) }
-        public mutating func appendInterpolation(_ value: SystemError) { text.append(literal: value.message) }
+        public mutating func appendInterpolation(_ value: SystemError) { text.append(CString(value.message)) }
 
-        public mutating func appendInterpolation(_ value: Int, width: Int = 0) {
+        public mutating func appendInterpolation<Number: BinaryInteger>(_ value: Number, width: Int = 0) {
             if value < 0 { text.bytes.append(45) }
-            text.append(UInt64(value.magnitude), width: width)
+            text.append(UInt64(truncatingIfNeeded: value.magnitude), width: width)
         }
-        public mutating func appendInterpolation(_ value: Int32) { appendInterpolation(Int(value)) }
-        public mutating func appendInterpolation(_ value: UInt64, width: Int = 0) { text.append(value, width: width) }
-        public mutating func appendInterpolation(_ value: UInt32) { text.append(UInt64(value)) }
-        public mutating func appendInterpolation(_ value: UInt16) { text.append(UInt64(value)) }
-        public mutating func appendInterpolation(_ value: UInt8) { text.append(UInt64(value)) }
 
-        /// In hexadecimal with 0x, or without it and with so many digits.
+        /// In hexadecimal with 0x.
         public mutating func appendInterpolation(hex value: UInt64) {
-            text.append(literal: "0x")
-            text.append(hex: value, digits: max(1, (67 - value.leadingZeroBitCount) / 4))
+            text.append("0x")
+            text.append(hex: value)
         }
-        public mutating func appendInterpolation(hex value: UInt64, digits: Int) { text.append(hex: value, digits: digits) }
+
+        /// In hexadecimal without 0x, with zeros before it up to `digits`.
+        public mutating func appendInterpolation<Number: BinaryInteger>(hex value: Number, digits: Int) {
+            text.append(hex: UInt64(truncatingIfNeeded: value), digits: digits)
+        }
 
         /// One byte as a character.
         public mutating func appendInterpolation(character: UInt8) { text.bytes.append(character) }
 
         /// Bytes as characters, padded with spaces on the right.
-        public mutating func appendInterpolation(_ bytes: UnsafeBufferPointer<UInt8>, width: Int) {
+        public mutating func appendInterpolation(_ bytes: [UInt8], width: Int = 0) {
             text.bytes.append(contentsOf: bytes)
             for _ in 0..<max(0, width - bytes.count) { text.bytes.append(32) }
         }
@@ -98,14 +97,21 @@ public struct Text: ExpressibleByStringInterpolation {
             text.append(UInt64(address.port))
         }
 
-        /// An address of either family, as people write it.
+        /// An address of either family in its usual notation.
         public mutating func appendInterpolation(address: NetworkAddress) {
-            if let ipv4 = address.ipv4 { appendInterpolation(address: ipv4) } else { appendInterpolation(ipv6: address) }
+            if let ipv4 = address.ipv4 {
+                appendInterpolation(address: ipv4)
+            } else {
+                appendInterpolation(ipv6: address)
+            }
         }
 
-        /// RFC 5952, 4: groups in hexadecimal without zeros in front; the longest run of zero groups, the first of two, as "::".
-        private mutating func appendInterpolation(ipv6 address: NetworkAddress) {
-            func group(_ index: Int) -> UInt64 { (index < 4 ? address.high : address.low) >> UInt64(48 - index % 4 * 16) & 0xffff }
+        /// RFC 5952, 4: groups in hexadecimal without zeros in front; the longest run of zero groups, the first of two,
+        /// as "::".
+        public mutating func appendInterpolation(ipv6 address: NetworkAddress) {
+            func group(_ index: Int) -> UInt64 {
+                (index < 4 ? address.high : address.low) >> UInt64(48 - index % 4 * 16) & 0xffff
+            }
             var (start, length) = (-1, 1)
             var run = 0
             for index in 0..<8 {
@@ -115,13 +121,12 @@ public struct Text: ExpressibleByStringInterpolation {
             var index = 0
             while index < 8 {
                 if index == start {
-                    text.append(literal: "::")
+                    text.append("::")
                     index += length
                     continue
                 }
                 if index > 0, index != start + length || start < 0 { text.bytes.append(58) }
-                let digits = group(index) > 0xfff ? 4 : group(index) > 0xff ? 3 : group(index) > 0xf ? 2 : 1
-                text.append(hex: group(index), digits: digits)
+                text.append(hex: group(index))
                 index += 1
             }
         }

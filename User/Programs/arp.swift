@@ -8,23 +8,17 @@ import UserLibrary
         usage: arp
                arp -d address
                arp -s address ether
-        Shows the neighbours: their Ethernet addresses, and how sure those are (RFC 4861, 7.3.2).
+        Shows the neighbours: their Ethernet addresses, and their states (RFC 4861, 7.3.2).
           -d  forgets a neighbour, so that it is asked for again
           -s  makes a neighbour known by hand, until it is forgotten by hand: arp -s 10.0.2.9 52:54:00:12:34:56
         """
+    static let options: StaticString? = "ds"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var (forgets, sets) = (false, false)
-        arguments.takeOptions(usage) { letter, _ in
-            if letter == UInt8(ascii: "d") { forgets = true }
-            if letter == UInt8(ascii: "s") { sets = true }
-            return letter == UInt8(ascii: "d") || letter == UInt8(ascii: "s")
-        }
+        let (forgets, sets) = (arguments.has("d"), arguments.has("s"))
         guard !(forgets && sets), arguments.count == (forgets ? 1 : sets ? 2 : 0) else {
-            Arguments.refuse(
-                "-d wants an address, -s an address and an Ethernet address, and without them no argument is wanted",
-                usage)
+            arguments.refuse(
+                "-d takes an address, -s an address and an Ethernet address; without them there are no arguments")
         }
         do throws(SystemError) {
             if forgets {

@@ -10,14 +10,12 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
         var buffer = [UInt8](repeating: 0, count: 4096)
         return forEachFile(arguments) { (file, _) throws(SystemError) in
             while true {
                 let count = try readPiece(file, into: &buffer)
                 if count == 0 { return }
-                buffer.withUnsafeBufferPointer { standardOutput.write(UnsafeBufferPointer(rebasing: $0[..<count])) }
+                standardOutput.write(buffer.span.extracting(0..<count))
                 if standardOutput.failed { fail("writing failed") }
             }
         }

@@ -12,19 +12,15 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
-        guard arguments.count >= 2 else { Arguments.refuse("a source and a target are wanted", usage) }
-        let target = arguments[arguments.count - 1]
+        guard arguments.count >= 2 else { arguments.refuse("a source and a target are needed") }
+        let target = Path(arguments[arguments.count - 1])
         if arguments.count > 2, !isDirectory(target) { fail("\(target): not a directory") }
         var result: Int32 = 0
         for index in 0..<arguments.count - 1 {
-            let source = arguments[index]
+            let source = Path(arguments[index])
             do throws(SystemError) {
                 let from = try System.open(source)
-                try withDestination(of: source, in: target) { (name) throws(SystemError) in
-                    if !copy(from, source, to: name) { result = 1 }
-                }
+                if !copy(from, source, to: destination(of: source, in: target)) { result = 1 }
                 try System.close(from)
             } catch {
                 complain("\(source): \(error)")
@@ -35,7 +31,7 @@ import UserLibrary
     }
 
     /// False after a complaint.
-    private static func copy(_ from: Descriptor, _ source: CString, to name: CString) -> Bool {
+    private static func copy(_ from: FileDescriptor, _ source: Path, to name: Path) -> Bool {
         do throws(SystemError) {
             let original = try System.status(from)
             if original.type == FileType.directory.rawValue {
@@ -61,7 +57,7 @@ import UserLibrary
         }
     }
 
-    private static func isSame(_ original: FileStatus, _ name: CString) -> Bool {
+    private static func isSame(_ original: FileStatus, _ name: Path) -> Bool {
         do throws(SystemError) {
             let other = try status(of: name)
             return other.inode == original.inode && other.device == original.device

@@ -8,15 +8,11 @@ import UserLibrary
         usage: date [-s]
         Prints the date and time in UTC, or with -s the seconds since 1970.
         """
+    static let options: StaticString? = "s"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var onlySeconds = false
-        arguments.takeOptions(usage) { letter, _ in
-            onlySeconds = true
-            return letter == UInt8(ascii: "s")
-        }
-        guard arguments.count == 0 else { Arguments.refuse("\(arguments[0]) makes no sense", usage) }
+        let onlySeconds = arguments.has("s")
+        arguments.expectNone()
         do throws(SystemError) {
             let seconds = try System.wallClock() / 1_000_000_000
             print(onlySeconds ? "\(seconds)" : dateText(seconds))

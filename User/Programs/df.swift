@@ -10,7 +10,7 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        guard arguments.count == 0 else { Arguments.refuse("\(arguments[0]) makes no sense", usage) }
+        arguments.expectNone()
         do throws(SystemError) {
             let counts = try System.resources()
             print("\("               total      used      free   use" as StaticString)")
@@ -26,7 +26,8 @@ import UserLibrary
 
     private static func show(_ what: StaticString, _ total: UInt64, _ free: UInt64) {
         let used = total - free
-        let name = UnsafeBufferPointer(start: what.utf8Start, count: what.utf8CodeUnitCount)
-        print("\(name, width: 10)\(total, width: 10)\(used, width: 10)\(free, width: 10)\(used * 100 / max(total, 1), width: 5)%")
+        print(
+            "\(CString(what).bytes, width: 10)\(total, width: 10)\(used, width: 10)\(free, width: 10)\(used * 100 / max(total, 1), width: 5)%"
+        )
     }
 }

@@ -13,34 +13,24 @@ import UserLibrary
           -W  give up after so many seconds (10)
         The exit status is 0 when the interface has an address (with -r: none any more), else 1.
         """
+    static let options: StaticString? = "sri:W:"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var isQuestion = false
-        var isRelease = false
-        var wanted: CString?
-        var limit: UInt64 = 10_000_000_000
-        arguments.takeOptions(usage, withValue: "iW") { letter, value in
-            switch letter {
-            case UInt8(ascii: "s"): isQuestion = true
-            case UInt8(ascii: "r"): isRelease = true
-            case UInt8(ascii: "i"):
-                wanted = value
-            case UInt8(ascii: "W"):
-                guard let time = value.nanoseconds, time >= 1_000_000 else { return false }
-                limit = time
-            default: return false
-            }
-            return true
+        let (isQuestion, isRelease) = (arguments.has("s"), arguments.has("r"))
+        let wanted = arguments.value("i")
+        let milliseconds = arguments.milliseconds("W") ?? 10_000
+        guard arguments.count == 0, !(isQuestion && isRelease) else {
+            arguments.refuse("there are no arguments, and -s and -r exclude each other")
         }
-        guard arguments.count == 0, !(isQuestion && isRelease) else { Arguments.refuse("no arguments are wanted, and one of -s and -r", usage) }
         do throws(SystemError) {
             let interfaces = try allInterfaces()
             let found = wanted.map { interfaces.named($0) } ?? interfaces.first
             if let wanted, found == nil { fail("\(wanted): no such interface") }
-            guard let found, !found.flags.contains(.loopback) else { fail("there is no network card (lspci shows what there is on PCI)") }
+            guard let found, !found.flags.contains(.loopback) else {
+                fail("there is no network card (lspci shows what there is on PCI)")
+            }
             let interface = Interface(number: Int32(found.number), name: found.nameText)
-            return try run(interface, isQuestion: isQuestion, isRelease: isRelease, limit: limit)
+            return try run(interface, isQuestion: isQuestion, isRelease: isRelease, milliseconds: milliseconds)
         } catch {
             fail("\(error)")
         }
@@ -52,7 +42,7 @@ import UserLibrary
     }
 
     private static func run(
-        _ interface: Interface, isQuestion: Bool, isRelease: Bool, limit: UInt64
+        _ interface: Interface, isQuestion: Bool, isRelease: Bool, milliseconds: Int32
     ) throws(SystemError) -> Int32 {
         do throws(SystemError) {
             if isRelease {
@@ -60,14 +50,15 @@ import UserLibrary
                 return 0
             }
             if isQuestion { return show(try System.lease(interface.number), interface) }
-            let milliseconds = Int32(min(limit / 1_000_000, UInt64(Int32.max)))
             return show(try System.requestLease(interface.number, milliseconds: milliseconds), interface)
         } catch .timedOut {
             complain("\(interface.name): no lease in time (\(progress(interface))); asking goes on in the background")
         } catch .connectionRefused {
             complain("\(interface.name): the server refused the address; asking goes on in the background")
         } catch .addressInUse {
-            complain("\(interface.name): another station uses the address that the server gave; asking goes on in the background")
+            complain(
+                "\(interface.name): another station uses the address that the server gave; asking goes on in the background"
+            )
         }
         return 1
     }
@@ -76,7 +67,9 @@ import UserLibrary
         print("\(interface.name): \(name(of: report))")
         guard report.address != .none else { return 1 }
         print("  address      \(address: report.address)/\(report.prefixLength)")
-        print("  mask         \(address: report.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - min(32, report.prefixLength)))")
+        print(
+            "  mask         \(address: report.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - min(32, report.prefixLength)))"
+        )
         if report.router != .none { print("  router       \(address: report.router)") }
         guard report.state.hasLease else { return 0 }
         for index in 0..<Int(report.nameServerCount) { print("  name server  \(address: report.nameServer(index))") }

@@ -10,16 +10,12 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
-        guard arguments.count == 0 else { Arguments.refuse("no arguments are expected", usage) }
+        arguments.expectNone()
         var position: UInt64 = 0
         do throws(SystemError) {
             var messages = try System.kernelMessages(from: &position)
             while !messages.isEmpty {
-                var text = Text()
-                text.bytes = messages
-                standardOutput.write(text)
+                standardOutput.write(messages.span)
                 messages = try System.kernelMessages(from: &position)
             }
             return 0

@@ -7,6 +7,8 @@ import UserLibrary
         usage: echo [-n] [word ...]
         Prints the words with a space between them, and ends the line unless -n is given.
         """
+    // Only -n in the first place is an option: everything else is printed.
+    static let options: StaticString? = nil
 
     static func run(_ arguments: Arguments) -> Int32 {
         var arguments = arguments

@@ -10,6 +10,8 @@ import UserLibrary
           -name pattern   only where the last component fits: * any characters, ? any one
           -type letter    only directories, files, or devices
         """
+    // Options stand behind the paths, and have names.
+    static let options: StaticString? = nil
 
     private struct Filter {
         var pattern: CString?
@@ -17,22 +19,22 @@ import UserLibrary
     }
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var paths: [CString] = []
+        var paths: [Path] = []
         var index = 0
         while index < arguments.count, !arguments[index].hasPrefix("-") {
-            paths.append(arguments[index])
+            paths.append(Path(arguments[index]))
             index += 1
         }
         var filter = Filter()
         while index < arguments.count {
-            guard index + 1 < arguments.count else { Arguments.refuse("\(arguments[index]) wants a value", usage) }
+            guard index + 1 < arguments.count else { arguments.refuse("\(arguments[index]) needs a value") }
             let value = arguments[index + 1]
             switch (arguments[index], value) {
             case ("-name", _): filter.pattern = value
             case ("-type", "d"): filter.type = FileType.directory.rawValue
             case ("-type", "f"): filter.type = FileType.file.rawValue
             case ("-type", "c"): filter.type = FileType.device.rawValue
-            default: Arguments.refuse("\(arguments[index]) \(value) makes no sense", usage)
+            default: arguments.refuse("\(arguments[index]) \(value) is not known")
             }
             index += 2
         }
@@ -42,7 +44,7 @@ import UserLibrary
         return result
     }
 
-    private static func find(_ path: CString, _ filter: Filter) -> Int32 {
+    private static func find(_ path: Path, _ filter: Filter) -> Int32 {
         do throws(SystemError) {
             let file = try System.open(path)
             let status = try System.status(file)
@@ -52,15 +54,11 @@ import UserLibrary
                 return 0
             }
             // Closed before going deeper: there are only 16 descriptors.
-            var names: [[UInt8]] = []
             var reader = DirectoryReader(file)
-            while let name = try reader.next() { names.append(name) }
+            let names = try reader.all()
             try System.close(file)
             var result: Int32 = 0
-            for name in names {
-                let full = joinPath(path, name)
-                result |= full.withUnsafeBufferPointer { find(CString($0.baseAddress!), filter) }
-            }
+            for name in names { result |= find(path.appending(name), filter) }
             return result
         } catch {
             complain("\(path): \(error)")
@@ -68,38 +66,35 @@ import UserLibrary
         }
     }
 
-    private static func show(_ path: CString, _ type: Int16, _ filter: Filter) {
+    private static func show(_ path: Path, _ type: Int16, _ filter: Filter) {
         if let wanted = filter.type, type != wanted { return }
-        if let pattern = filter.pattern {
-            let name = lastComponent(of: path) + [0]
-            let fits = name.withUnsafeBufferPointer { matches(pattern.start, $0.baseAddress!) }
-            if !fits { return }
-        }
+        if let pattern = filter.pattern, !matches(pattern, path.lastComponent) { return }
         print("\(path)")
     }
 
-    /// Whether a name fits a pattern. After a mismatch only the last * can take one byte more, so this is not exponential.
-    private static func matches(_ pattern: UnsafePointer<UInt8>, _ name: UnsafePointer<UInt8>) -> Bool {
-        var (pattern, name) = (pattern, name)
-        var star: UnsafePointer<UInt8>?
-        var restart = name
-        while name.pointee != 0 {
-            if pattern.pointee == UInt8(ascii: "*") {
-                star = pattern
-                restart = name
-                pattern += 1
-            } else if pattern.pointee != 0, pattern.pointee == UInt8(ascii: "?") || pattern.pointee == name.pointee {
-                pattern += 1
-                name += 1
+    /// Whether a name fits a pattern. After a mismatch only the last * can take one byte more, so this is not
+    /// exponential.
+    private static func matches(_ pattern: CString, _ name: [UInt8]) -> Bool {
+        var (place, index) = (0, 0)
+        var star: Int?
+        var restart = 0
+        while index < name.count {
+            if pattern[place] == UInt8(ascii: "*") {
+                star = place
+                restart = index
+                place += 1
+            } else if place < pattern.count, pattern[place] == UInt8(ascii: "?") || pattern[place] == name[index] {
+                place += 1
+                index += 1
             } else if let star {
-                pattern = star + 1
+                place = star + 1
                 restart += 1
-                name = restart
+                index = restart
             } else {
                 return false
             }
         }
-        while pattern.pointee == UInt8(ascii: "*") { pattern += 1 }
-        return pattern.pointee == 0
+        while pattern[place] == UInt8(ascii: "*") { place += 1 }
+        return place == pattern.count
     }
 }

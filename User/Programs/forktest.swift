@@ -14,7 +14,7 @@ import UserLibrary
         var rounds = 10
         if arguments.count > 0 {
             guard arguments.count == 1, let number = arguments[0].number, number > 0 else {
-                Arguments.refuse("the rounds are a number", usage)
+                arguments.refuse("the rounds are a number")
             }
             rounds = number
         }

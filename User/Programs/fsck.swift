@@ -8,19 +8,15 @@ import UserLibrary
     static let usage: StaticString = """
         usage: fsck [-q]
         Checks the disk under the running system: superblock, log, inodes, blocks, bitmap, directories and link counts. Changes
-        nothing. What others write meanwhile can look like an error: check while nothing else runs.
+        nothing. What other programs write meanwhile can look like an error: check while nothing else runs.
           -q  say nothing if there are no errors
         Exit status 0 no errors, 4 errors, 8 the disk could not be read.
         """
+    static let options: StaticString? = "q"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var isQuiet = false
-        arguments.takeOptions(usage) { letter, _ in
-            isQuiet = letter == UInt8(ascii: "q")
-            return isQuiet
-        }
-        guard arguments.count == 0 else { Arguments.refuse("there is only the one disk", usage) }
+        let isQuiet = arguments.has("q")
+        arguments.expectNone()
         do throws(SystemError) {
             let disk = try RawDisk()
             let summary = try DiskCheck.run(CheckPlatform(device: disk)) { problem in
@@ -31,7 +27,9 @@ import UserLibrary
                 print("\(line)\(problem.message)")
             }
             if !isQuiet || summary.problems > 0 {
-                print("\(Int(summary.files)) files, \(Int(summary.directories)) directories, \(Int(summary.devices)) devices, \(Int(summary.blocksInUse)) of \(disk.blockCount) blocks in use; \(Int(summary.problems)) errors")
+                print(
+                    "\(Int(summary.files)) files, \(Int(summary.directories)) directories, \(Int(summary.devices)) devices, \(Int(summary.blocksInUse)) of \(disk.blockCount) blocks in use; \(Int(summary.problems)) errors"
+                )
             }
             return summary.problems == 0 ? 0 : 4
         } catch {
@@ -46,20 +44,26 @@ private struct RawDisk: BlockDevice {
     let blockCount: UInt32
 
     init() throws(SystemError) {
-        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: blockSize, alignment: 16)
-        defer { block.deallocate() }
-        blockCount = try System.readDisk(block: 0, to: block.baseAddress!)
+        var block = [UInt8](repeating: 0, count: blockSize)
+        var span = block.mutableSpan
+        var bytes = unsafe span.mutableBytes  // bytes have no padding
+        blockCount = try System.readDisk(block: 0, into: &bytes)
     }
 
     func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
-        for index in 0..<count { _ = try System.readDisk(block: request(index).block, to: request(index).memory.address) }
+        for index in 0..<count {
+            let request = request(index)
+            try request.memory.withBytes { (bytes) throws(SystemError) in
+                _ = try System.readDisk(block: request.block, into: &bytes)
+            }
+        }
     }
 
     func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) { throw .notPermitted }
     func flush() throws(SystemError) {}
 }
 
-/// One thread: nobody to wait for.
+/// One thread, which waits for no other.
 private struct NoMonitor: Monitor {
     func acquire() {}
     func release() {}
@@ -70,8 +74,9 @@ private struct NoMonitor: Monitor {
 private struct CheckPlatform: FileSystemPlatform {
     let device: RawDisk
 
-    @unsafe
+    @unsafe  // as the protocol declares it
     func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? {
+        // Never freed: the program ends with it.
         UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: max(16, alignment)).baseAddress
     }
     func makeMonitor() -> NoMonitor? { NoMonitor() }

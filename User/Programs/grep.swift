@@ -1,5 +1,5 @@
-// grep: prints the lines that match a pattern. Patterns as in Kernighan and Pike's matcher: . any byte, * any number of the one
-// before, ^ and $ the ends of the line, \ takes the next byte as it is.
+// grep: prints the lines that match a pattern. Patterns as in Kernighan and Pike's matcher: . any byte, * any number of
+// the one before, ^ and $ the ends of the line, \ takes the next byte as it is.
 
 import SystemInterface
 import UserLibrary
@@ -12,23 +12,12 @@ import UserLibrary
           ^  start of line     $  end of line     \\  the next character as it is
           -v  lines that do not match    -c  only count them    -n  with line numbers    -i  upper and lower case alike
         """
+    static let options: StaticString? = "vcni"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var (inverted, counting, numbered) = (false, false, false)
-        var matcher = Matcher()
-        arguments.takeOptions(usage) { letter, _ in
-            switch letter {
-            case UInt8(ascii: "v"): inverted = true
-            case UInt8(ascii: "c"): counting = true
-            case UInt8(ascii: "n"): numbered = true
-            case UInt8(ascii: "i"): matcher.ignoresCase = true
-            default: return false
-            }
-            return true
-        }
-        guard arguments.count > 0 else { Arguments.refuse("no pattern given", usage) }
-        matcher.pattern = [UInt8](arguments[0].bytes)
+        let (inverted, counting, numbered) = (arguments.has("v"), arguments.has("c"), arguments.has("n"))
+        let matcher = Matcher(pattern: arguments.count > 0 ? arguments[0].bytes : [], ignoresCase: arguments.has("i"))
+        guard arguments.count > 0 else { arguments.refuse("a pattern is needed") }
         let files = arguments.dropFirst(1)
         let named = files.count > 1
         var found = false
@@ -54,9 +43,10 @@ import UserLibrary
     }
 }
 
+/// A pattern that lines are compared with.
 struct Matcher {
-    var pattern: [UInt8] = []
-    var ignoresCase = false
+    let pattern: [UInt8]
+    let ignoresCase: Bool
 
     /// Whether a line holds the pattern.
     func matches(_ line: [UInt8]) -> Bool {

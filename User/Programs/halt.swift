@@ -14,7 +14,7 @@ import UserLibrary
         var code = 0
         if arguments.count > 0 {
             guard arguments.count == 1, let number = arguments[0].number, number >= 0, number <= 65535 else {
-                Arguments.refuse("the code is a number from 0 to 65535", usage)
+                arguments.refuse("the code is a number from 0 to 65535")
             }
             code = number
         }

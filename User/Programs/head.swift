@@ -8,15 +8,10 @@ import UserLibrary
         usage: head [-n lines] [file ...]
         Prints the first lines (10) of the files, or of standard input.
         """
+    static let options: StaticString? = "n:"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var count = 10
-        arguments.takeOptions(usage, withValue: "n") { letter, value in
-            guard letter == UInt8(ascii: "n"), let number = value.number, number >= 0 else { return false }
-            count = number
-            return true
-        }
+        let count = arguments.number("n", in: 0...Int.max) ?? 10
         let isMany = arguments.count > 1
         return forEachFile(arguments) { (file, name) throws(SystemError) in
             if isMany, let name { print("==> \(name) <==") }
@@ -30,7 +25,7 @@ import UserLibrary
                     if buffer[end] == 10 { left -= 1 }
                     end += 1
                 }
-                buffer.withUnsafeBufferPointer { standardOutput.write(UnsafeBufferPointer(rebasing: $0[..<end])) }
+                standardOutput.write(buffer.span.extracting(0..<end))
             }
         }
     }

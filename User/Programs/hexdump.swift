@@ -9,19 +9,14 @@ import UserLibrary
         Prints the bytes of the files, or of standard input, 16 a line: offset, hexadecimal, characters.
           -n bytes   no more than so many of each
         """
+    static let options: StaticString? = "n:"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var limit = Int.max
-        arguments.takeOptions(usage, withValue: "n") { letter, value in
-            guard letter == UInt8(ascii: "n"), let number = value.number, number >= 0 else { return false }
-            limit = number
-            return true
-        }
+        let limit = arguments.number("n", in: 0...Int.max) ?? Int.max
         return forEachFile(arguments) { (file, _) throws(SystemError) in try dump(file, limit) }
     }
 
-    private static func dump(_ file: Descriptor, _ limit: Int) throws(SystemError) {
+    private static func dump(_ file: FileDescriptor, _ limit: Int) throws(SystemError) {
         var buffer = [UInt8](repeating: 0, count: 16)
         var offset = 0
         while offset < limit {
@@ -30,10 +25,16 @@ import UserLibrary
             var line: Text = "\(hex: UInt64(offset), digits: 8) "
             for index in 0..<16 {
                 if index == 8 { line.append(" ") }
-                if index < count { line = "\(line) \(hex: UInt64(buffer[index]), digits: 2)" } else { line.append("   ") }
+                if index < count {
+                    line = "\(line) \(hex: UInt64(buffer[index]), digits: 2)"
+                } else {
+                    line.append("   ")
+                }
             }
             line.append("  |")
-            for index in 0..<count { line.bytes.append(buffer[index] >= 32 && buffer[index] < 127 ? buffer[index] : UInt8(ascii: ".")) }
+            for index in 0..<count {
+                line.bytes.append(buffer[index] >= 32 && buffer[index] < 127 ? buffer[index] : UInt8(ascii: "."))
+            }
             line.append("|")
             print(line)
             offset += count
@@ -42,7 +43,7 @@ import UserLibrary
     }
 
     /// Pipes and the console give less than was asked for: reads until there are 16 bytes or the end has come.
-    private static func fill(_ buffer: inout [UInt8], from file: Descriptor) throws(SystemError) -> Int {
+    private static func fill(_ buffer: inout [UInt8], from file: FileDescriptor) throws(SystemError) -> Int {
         var count = 0
         var piece = [UInt8](repeating: 0, count: 16)
         while count < 16 {

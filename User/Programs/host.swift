@@ -11,19 +11,14 @@ import UserLibrary
           -W  give up after so many seconds (15)
         Exit status 1 if there is none.
         """
+    static let options: StaticString? = "W:"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var limit: UInt64 = 15_000_000_000
-        arguments.takeOptions(usage, withValue: "W") { letter, value in
-            guard letter == UInt8(ascii: "W"), let time = value.nanoseconds, time >= 1_000_000 else { return false }
-            limit = time
-            return true
-        }
-        guard arguments.count == 1 else { Arguments.refuse("one name is wanted", usage) }
+        let milliseconds = arguments.milliseconds("W") ?? 15_000
+        guard arguments.count == 1 else { arguments.refuse("one name is needed") }
         let name = arguments[0]
         do throws(SystemError) {
-            let report = try System.resolve(name, milliseconds: Int32(min(limit / 1_000_000, UInt64(Int32.max))))
+            let report = try System.resolve(name, milliseconds: milliseconds)
             var canonical = Text()
             for index in 0..<Int(report.nameCount) { canonical.bytes.append(report.nameByte(index)) }
             if !isSame(name, canonical) { print("\(name) is \(canonical)") }
@@ -32,7 +27,7 @@ import UserLibrary
         } catch .invalidArgument {
             fail("\(name): not a domain name")
         } catch .tryAgain {
-            fail("\(name): the name server cannot tell; try again later")
+            fail("\(name): the name server failed to answer; try again later")
         } catch {
             fail("\(name): \(error)")
         }

@@ -15,8 +15,6 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
         do throws(SystemError) {
             let interfaces = try allInterfaces()
             guard arguments.count > 0 else {
@@ -27,7 +25,7 @@ import UserLibrary
             switch arguments.count {
             case 1: show(interface)
             case 2, 3: try configure(interface, arguments.dropFirst(1))
-            default: Arguments.refuse("too many arguments", usage)
+            default: arguments.refuse("too many arguments")
             }
             return 0
         } catch .invalidArgument {
@@ -42,7 +40,7 @@ import UserLibrary
         var wanted = InterfaceReport()
         wanted.number = interface.number
         if arguments[0] == "delete" {
-            guard arguments.count == 1 else { Arguments.refuse("delete stands alone", usage) }
+            guard arguments.count == 1 else { arguments.refuse("no word may follow delete") }
         } else {
             guard let (address, prefixLength) = parseNetwork(arguments[0], standard: 24) else {
                 fail("\(arguments[0]): not an address such as 10.0.2.15/24")
@@ -50,7 +48,9 @@ import UserLibrary
             wanted.address = address
             wanted.prefixLength = UInt8(prefixLength)
             if arguments.count > 1 {
-                guard let router = parseAddress(arguments[1]) else { fail("\(arguments[1]): not an address such as 10.0.2.2") }
+                guard let router = parseAddress(arguments[1]) else {
+                    fail("\(arguments[1]): not an address such as 10.0.2.2")
+                }
                 wanted.router = router
             }
         }
@@ -80,7 +80,9 @@ import UserLibrary
             print(line)
         }
         if let device = interface.deviceText { print("        \(device)") }
-        if !flags.contains(.loopback) { print("        media: \(flags.contains(.running) ? "link up" : "no link" as StaticString)") }
+        if !flags.contains(.loopback) {
+            print("        media: \(flags.contains(.running) ? "link up" : "no link" as StaticString)")
+        }
         if !interface.capabilities.isEmpty { print("        options=<\(options(interface.capabilities))>") }
         print("        in  \(interface.packetsIn) packets, \(interface.bytesIn) bytes, \(interface.drops) dropped")
         print("        out \(interface.packetsOut) packets, \(interface.bytesOut) bytes")

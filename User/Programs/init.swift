@@ -9,6 +9,8 @@ import UserLibrary
         The first program of the system; the kernel starts it, with the words of the boot arguments. Among them run=program,argument,...
         runs a program in the shell's place and then powers the machine off; the program's status becomes QEMU's.
         """
+    // The words of the boot arguments, whatever they are.
+    static let options: StaticString? = nil
 
     static func run(_ arguments: Arguments) -> Int32 {
         openConsole()
@@ -29,7 +31,7 @@ import UserLibrary
 
     private static func openConsole() {
         do throws(SystemError) {
-            var console: Descriptor
+            var console: FileDescriptor
             do throws(SystemError) {
                 console = try System.open("console", .readWrite)
             } catch {
@@ -39,13 +41,15 @@ import UserLibrary
             _ = try System.duplicate(console)
             _ = try System.duplicate(console)
         } catch {
-            System.exit(1)  // there is nowhere to say why
+            System.exit(1)  // there is no console for a message
         }
     }
 
     /// What follows run= in the boot arguments.
     private static func bootCommand(_ arguments: Arguments) -> CString? {
-        for index in 0..<arguments.count where arguments[index].hasPrefix("run=") { return arguments[index].dropFirst(4) }
+        for index in 0..<arguments.count where arguments[index].hasPrefix("run=") {
+            return arguments[index].dropFirst(4)
+        }
         return nil
     }
 
@@ -53,7 +57,8 @@ import UserLibrary
         do throws(SystemError) {
             let child = try System.fork()
             if child == 0 {
-                // A group of its own, as the shell gives its programs: what a program does to its group does not reach init.
+                // A group of its own, as the shell gives its programs: what a program does to its group does not reach
+                // init.
                 try System.setGroup(of: 0, to: 0)
                 become(command)
             }
@@ -72,16 +77,12 @@ import UserLibrary
         for byte in command.bytes {
             if byte == UInt8(ascii: ",") { words.append([]) } else { words[words.count - 1].append(byte) }
         }
-        for index in 0..<words.count { words[index].append(0) }
         end(execute(words))
     }
 
     private static func startShell() -> Never {
         do throws(SystemError) {
-            let arguments: [UnsafePointer<UInt8>?] = [CString("sh").start, nil]
-            try arguments.withUnsafeBufferPointer { (arguments) throws(SystemError) in
-                try System.exec("sh", arguments.baseAddress!)
-            }
+            try System.exec("sh", ArgumentVector([CString("sh").bytes]))
         } catch {
             fail("sh: \(error)")
         }

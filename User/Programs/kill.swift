@@ -10,11 +10,11 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        guard arguments.count > 0 else { Arguments.refuse("no process named", usage) }
+        guard arguments.count > 0 else { arguments.refuse("a process number is needed") }
         var status: Int32 = 0
         for index in 0..<arguments.count {
             guard let pid = arguments[index].number, pid > 0, pid <= Int(Int32.max) else {
-                Arguments.refuse("\(arguments[index]) is no process number", usage)
+                arguments.refuse("\(arguments[index]) is no process number")
             }
             do throws(SystemError) {
                 try System.kill(Int32(pid))

@@ -10,11 +10,9 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
-        guard arguments.count == 2 else { Arguments.refuse("two names are wanted", usage) }
+        guard arguments.count == 2 else { arguments.refuse("two names are needed") }
         do throws(SystemError) {
-            try System.link(arguments[0], as: arguments[1])
+            try System.link(Path(arguments[0]), as: Path(arguments[1]))
             return 0
         } catch {
             fail("\(arguments[0]) as \(arguments[1]): \(error)")

@@ -10,22 +10,21 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
         if arguments.count == 0 { return list(".") }
         var status: Int32 = 0
-        for index in 0..<arguments.count { status |= list(arguments[index]) }
+        for index in 0..<arguments.count { status |= list(Path(arguments[index])) }
         return status
     }
 
-    private static func list(_ path: CString) -> Int32 {
+    /// Lists a file or a directory; the exit status.
+    private static func list(_ path: Path) -> Int32 {
         do throws(SystemError) {
             let file = try System.open(path)
             let status = try System.status(file)
             if status.type == FileType.directory.rawValue {
                 try listDirectory(file, path)
             } else {
-                show(lastComponent(of: path), status)
+                show(path.lastComponent, status)
             }
             try System.close(file)
             return 0
@@ -35,40 +34,17 @@ import UserLibrary
         }
     }
 
-    private static func show(_ name: UnsafeBufferPointer<UInt8>, _ status: FileStatus) {
-        print("\(name, width: Limit.name) \(Int(status.type)) \(status.inode) \(status.size)")
+    private static func show(_ name: [UInt8], _ status: FileStatus) {
+        print("\(name, width: Limit.name) \(status.type) \(status.inode) \(status.size)")
     }
 
-    private static func lastComponent(of path: CString) -> UnsafeBufferPointer<UInt8> {
-        let bytes = path.bytes
-        var start = 0
-        for index in 0..<bytes.count where bytes[index] == UInt8(ascii: "/") { start = index + 1 }
-        return UnsafeBufferPointer(rebasing: bytes[start...])
-    }
-
-    private static func listDirectory(_ directory: Descriptor, _ path: CString) throws(SystemError) {
-        var entry = [UInt8](repeating: 0, count: 16)
-        while try readPiece(directory, into: &entry) == 16 {
-            if entry[0] == 0 && entry[1] == 0 { continue }
-            var name: [UInt8] = []
-            for index in 2..<16 {
-                guard entry[index] != 0 else { break }
-                name.append(entry[index])
-            }
-            var full = [UInt8](path.bytes)
-            full.append(UInt8(ascii: "/"))
-            full += name
-            full.append(0)
+    private static func listDirectory(_ directory: FileDescriptor, _ path: Path) throws(SystemError) {
+        var reader = DirectoryReader(directory, givesDots: true)
+        while let name = try reader.next() {
             do throws(SystemError) {
-                let status = try full.withUnsafeBufferPointer { (full) throws(SystemError) in
-                    let file = try System.open(CString(full.baseAddress!))
-                    let status = try System.status(file)
-                    try System.close(file)
-                    return status
-                }
-                name.withUnsafeBufferPointer { show($0, status) }
+                show(name, try status(of: path.appending(name)))
             } catch {
-                name.withUnsafeBufferPointer { complain("\($0, width: 0): \(error)") }
+                complain("\(name): \(error)")
             }
         }
     }

@@ -6,19 +6,14 @@ import UserLibrary
 @main enum ListPCI: Program {
     static let usage: StaticString = """
         usage: lspci [-v]
-        Lists the functions on the PCI bus: bus:device.function, class, vendor:device, and a name where we know one.
+        Lists the functions on the PCI bus: bus:device.function, class, vendor:device, and the name if it is known.
         With -v also the subsystem, the interrupt, and where ports and memory lie. Nothing is printed on a machine without PCI.
         """
+    static let options: StaticString? = "v"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var isVerbose = false
-        arguments.takeOptions(usage) { option, _ in
-            guard option == UInt8(ascii: "v") else { return false }
-            isVerbose = true
-            return true
-        }
-        guard arguments.count == 0 else { Arguments.refuse("\(arguments[0]) makes no sense", usage) }
+        let isVerbose = arguments.has("v")
+        arguments.expectNone()
         do throws(SystemError) {
             var index = 0
             while let function = try System.pciFunction(index) {
@@ -33,14 +28,19 @@ import UserLibrary
     }
 
     private static func show(_ function: PCIReport) {
-        let place: Text = "\(hex: UInt64(function.bus), digits: 2):\(hex: UInt64(function.device), digits: 2).\(UInt64(function.function))"
+        let place: Text =
+            "\(hex: UInt64(function.bus), digits: 2):\(hex: UInt64(function.device), digits: 2).\(UInt64(function.function))"
         let identity: Text = "\(hex: UInt64(function.vendorID), digits: 4):\(hex: UInt64(function.deviceID), digits: 4)"
-        print("\(place) \(className(function.classCode >> 8)): \(identity) \(name(function.vendorID, function.deviceID)) (rev \(hex: UInt64(function.revision), digits: 2))")
+        print(
+            "\(place) \(className(function.classCode >> 8)): \(identity) \(name(function.vendorID, function.deviceID)) (rev \(hex: UInt64(function.revision), digits: 2))"
+        )
     }
 
     private static func showDetails(_ function: PCIReport) {
         if function.subsystemVendorID != 0 {
-            print("        Subsystem: \(hex: UInt64(function.subsystemVendorID), digits: 4):\(hex: UInt64(function.subsystemID), digits: 4)")
+            print(
+                "        Subsystem: \(hex: UInt64(function.subsystemVendorID), digits: 4):\(hex: UInt64(function.subsystemID), digits: 4)"
+            )
         }
         if function.isForISA { print("        Left to the ISA attachment (isa= in the boot arguments)") }
         if function.pin != 0 {
@@ -60,7 +60,9 @@ import UserLibrary
             } else {
                 let width: StaticString = base.kind == 3 ? "64-bit" : "32-bit"
                 let kind: StaticString = base.isPrefetchable ? "prefetchable" : "non-prefetchable"
-                print("        Region \(i): Memory at \(hex: base.address, digits: 8) (\(width), \(kind)) [size=\(base.byteCount)]")
+                print(
+                    "        Region \(i): Memory at \(hex: base.address, digits: 8) (\(width), \(kind)) [size=\(base.byteCount)]"
+                )
             }
         }
     }

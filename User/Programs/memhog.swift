@@ -1,4 +1,4 @@
-// memhog: takes all memory, to see how the system bears it.
+// memhog: takes all memory, to test how the system copes.
 
 import SystemInterface
 import UserLibrary
@@ -11,8 +11,9 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        guard arguments.count == 1 || arguments.count == 2, let count = arguments[0].number, count > 0, count <= 16 else {
-            Arguments.refuse("a number of processes from 1 to 16 is wanted", usage)
+        guard arguments.count == 1 || arguments.count == 2, let count = arguments[0].number, count > 0, count <= 16
+        else {
+            arguments.refuse("a number of processes from 1 to 16 is needed")
         }
         let victim = arguments.count == 2 ? arguments[1].number ?? 0 : 0
         // Pages that the children share until this process writes to them: each write needs a page of its own then.

@@ -9,15 +9,10 @@ import UserLibrary
         Prints the files, or standard input, a page (22 lines) at a time: Enter for the next page, q and Enter to stop.
         What does not go to the console is printed without a stop.
         """
+    static let options: StaticString? = "n:"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var height = 22
-        arguments.takeOptions(usage, withValue: "n") { letter, value in
-            guard letter == UInt8(ascii: "n"), let number = value.number, number > 0 else { return false }
-            height = number
-            return true
-        }
+        let height = arguments.number("n", in: 1...Int.max) ?? 22
         var keys = openKeys()
         var left = height
         return forEachFile(arguments) { (file, _) throws(SystemError) in
@@ -27,7 +22,7 @@ import UserLibrary
                     guard try wait(&keys) else { end(0) }
                     left = height
                 }
-                line.withUnsafeBufferPointer { print("\($0, width: 0)") }
+                print("\(line)")
                 if keys != nil { left -= 1 }
             }
         }
@@ -43,7 +38,7 @@ import UserLibrary
         }
     }
 
-    /// False if the user has had enough.
+    /// Waits for a key; false if that is q.
     private static func wait(_ keys: inout LineReader?) throws(SystemError) -> Bool {
         standardOutput.write("--more--")
         guard let answer = try keys?.next() else { return false }

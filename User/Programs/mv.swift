@@ -11,14 +11,12 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
-        guard arguments.count >= 2 else { Arguments.refuse("a source and a target are wanted", usage) }
-        let target = arguments[arguments.count - 1]
+        guard arguments.count >= 2 else { arguments.refuse("a source and a target are needed") }
+        let target = Path(arguments[arguments.count - 1])
         if arguments.count > 2, !isDirectory(target) { fail("\(target): not a directory") }
         var result: Int32 = 0
         for index in 0..<arguments.count - 1 {
-            let source = arguments[index]
+            let source = Path(arguments[index])
             do throws(SystemError) {
                 let status = try status(of: source)
                 if status.type == FileType.directory.rawValue {
@@ -26,7 +24,7 @@ import UserLibrary
                     result = 1
                     continue
                 }
-                try withDestination(of: source, in: target) { (name) throws(SystemError) in try move(source, status, to: name) }
+                try move(source, status, to: destination(of: source, in: target))
             } catch {
                 complain("\(source) to \(target): \(error)")
                 result = 1
@@ -35,7 +33,7 @@ import UserLibrary
         return result
     }
 
-    private static func move(_ source: CString, _ original: FileStatus, to name: CString) throws(SystemError) {
+    private static func move(_ source: Path, _ original: FileStatus, to name: Path) throws(SystemError) {
         do throws(SystemError) {
             try System.link(source, as: name)
         } catch .fileExists {

@@ -15,27 +15,16 @@ import UserLibrary
           -k          listen to all peers, and answer the one that wrote last
           -w seconds  end when nothing came for so long
         """
+    static let options: StaticString? = "ulkew:"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var (isUDP, listens, keepsListening, echoes) = (false, false, false, false)
-        var limit: Int32 = -1
-        arguments.takeOptions(usage, withValue: "w") { letter, value in
-            switch letter {
-            case UInt8(ascii: "u"): isUDP = true
-            case UInt8(ascii: "l"): listens = true
-            case UInt8(ascii: "k"): keepsListening = true
-            case UInt8(ascii: "e"): echoes = true
-            case UInt8(ascii: "w"):
-                guard let time = value.nanoseconds, time <= 1 << 50 else { return false }
-                limit = Int32(time / 1_000_000)
-            default: return false
-            }
-            return true
+        let (listens, keepsListening, echoes) = (arguments.has("l"), arguments.has("k"), arguments.has("e"))
+        let limit = arguments.nanoseconds("w", most: 1 << 50).map { Int32($0 / 1_000_000) } ?? -1
+        guard arguments.has("u") else { arguments.refuse("-u is needed: UDP is the only protocol so far") }
+        guard listens || !echoes else { arguments.refuse("-e needs -l") }
+        guard arguments.count == (listens ? 1 : 2) else {
+            arguments.refuse("an address and a port are needed (with -l only a port)")
         }
-        guard isUDP else { Arguments.refuse("only -u is there yet", usage) }
-        guard listens || !echoes else { Arguments.refuse("-e wants -l", usage) }
-        guard arguments.count == (listens ? 1 : 2) else { Arguments.refuse("address and port are wanted (only a port with -l)", usage) }
         guard let number = arguments[arguments.count - 1].number, number > 0, number <= 65535 else {
             fail("\(arguments[arguments.count - 1]): a port is a number from 1 to 65535")
         }
@@ -54,13 +43,13 @@ import UserLibrary
         }
     }
 
-    private static func echo(_ socket: Descriptor, limit: Int32) throws(SystemError) -> Int32 {
+    private static func echo(_ socket: FileDescriptor, limit: Int32) throws(SystemError) -> Int32 {
         var buffer = [UInt8](repeating: 0, count: 65536)
         if limit >= 0 { try System.set(.receiveTimeout, of: socket, to: max(1, limit)) }
         while true {
             do throws(SystemError) {
-                let (count, source) = try receive(socket, &buffer)
-                try send(socket, buffer, count, to: source)
+                let (count, source) = try System.receive(socket, into: &buffer)
+                try System.send(socket, buffer.span.extracting(0..<count), to: source)
             } catch .timedOut {
                 return 0
             } catch .connectionRefused {}  // the sender has gone already
@@ -68,22 +57,24 @@ import UserLibrary
     }
 
     private static func talk(
-        _ socket: Descriptor, isConnected: Bool, keepsListening: Bool, limit: Int32
+        _ socket: FileDescriptor, isConnected: Bool, keepsListening: Bool, limit: Int32
     ) throws(SystemError) -> Int32 {
-        var entries = [PollEntry(descriptor: socket.rawValue), PollEntry(descriptor: Descriptor.standardInput.rawValue)]
+        var entries = [
+            PollEntry(descriptor: socket.rawValue), PollEntry(descriptor: FileDescriptor.standardInput.rawValue),
+        ]
         var buffer = [UInt8](repeating: 0, count: 65536)
         var peer: SocketAddress?
         var isConnected = isConnected
         while true {
             if try System.poll(&entries, milliseconds: limit) == 0 { return 0 }
             if entries[0].returned != 0 {
-                let (count, source) = try receive(socket, &buffer)
+                let (count, source) = try System.receive(socket, into: &buffer)
                 peer = source
                 if !isConnected, !keepsListening {
                     try System.connect(socket, to: source)
                     isConnected = true
                 }
-                buffer.withUnsafeBufferPointer { standardOutput.write(UnsafeBufferPointer(rebasing: $0[..<count])) }
+                standardOutput.write(buffer.span.extracting(0..<count))
                 standardOutput.flush()
             }
             if entries[1].returned != 0 {
@@ -93,36 +84,9 @@ import UserLibrary
                     if limit < 0, isConnected { return 0 }
                     entries[1].descriptor = -1
                 } else if isConnected || peer != nil {
-                    try send(socket, buffer, count, to: isConnected ? nil : peer)
+                    try System.send(socket, buffer.span.extracting(0..<count), to: isConnected ? nil : peer)
                 }
             }
         }
-    }
-
-    private static func receive(_ socket: Descriptor, _ buffer: inout [UInt8]) throws(SystemError) -> (Int, SocketAddress) {
-        var result: Swift.Result<(Int, SocketAddress), SystemError> = .failure(.badAddress)
-        buffer.withUnsafeMutableBytes { bytes in
-            do throws(SystemError) {
-                let (count, source) = try System.receive(socket, bytes)
-                result = .success((count, source))
-            } catch {
-                result = .failure(error)
-            }
-        }
-        return try result.get()
-    }
-
-    private static func send(
-        _ socket: Descriptor, _ buffer: [UInt8], _ count: Int, to peer: SocketAddress?
-    ) throws(SystemError) {
-        var failure: SystemError?
-        buffer.withUnsafeBytes { bytes in
-            do throws(SystemError) {
-                try System.send(socket, UnsafeRawBufferPointer(rebasing: bytes[..<count]), to: peer)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
     }
 }

@@ -8,20 +8,14 @@ import UserLibrary
     static let usage: StaticString = """
         usage: netstat [-a] [-s]
         Shows the open sockets: packets that wait to be read, datagrams dropped because too many waited, addresses.
-          -s  show counters instead: traffic and, for each interface, why packets were dropped; the packets that all share
+          -s  show counters instead: traffic and, for each interface, why packets were dropped; the packets that all interfaces share
           -a  with -s, counters that are zero, too
         """
+    static let options: StaticString? = "sa"
 
     static func run(_ arguments: UserLibrary.Arguments) -> Int32 {
-        var arguments = arguments
-        var counters = false
-        var all = false
-        arguments.takeOptions(usage) { letter, _ in
-            if letter == UInt8(ascii: "s") { counters = true }
-            if letter == UInt8(ascii: "a") { all = true }
-            return letter == UInt8(ascii: "s") || letter == UInt8(ascii: "a")
-        }
-        guard arguments.count == 0 else { Arguments.refuse("no arguments are wanted", usage) }
+        let (counters, all) = (arguments.has("s"), arguments.has("a"))
+        arguments.expectNone()
         do throws(SystemError) {
             if counters { try showCounters(all: all) } else { try showSockets() }
             return 0
@@ -36,7 +30,9 @@ import UserLibrary
             let isCapture = socket.kind == .capture
             let local: Text = isCapture ? "all frames" : name(socket.local)
             let remote: Text = isCapture ? "" : socket.isConnected ? name(socket.peer) : "*"
-            print("\(isCapture ? "capture" : "udp    " as StaticString)  \(Int(socket.queued), width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)")
+            print(
+                "\(isCapture ? "capture" : "udp    " as StaticString)  \(Int(socket.queued), width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)"
+            )
         }
     }
 

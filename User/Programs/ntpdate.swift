@@ -1,4 +1,4 @@
-// ntpdate: asks a time server what time it is (SNTP, RFC 4330), and how far our clock is off.
+// ntpdate: asks a time server what time it is (SNTP, RFC 4330), and the offset of the machine's clock.
 
 import SystemInterface
 import UserLibrary
@@ -10,20 +10,15 @@ import UserLibrary
         (its RTC) is not changed: it belongs to the host.
           -W seconds  wait so long for the answer (3), three times
         """
+    static let options: StaticString? = "W:"
     private static let port: UInt16 = 123
     private static let messageCount = 48
     /// Seconds from 1900, where NTP begins, to 1970.
     private static let epoch: UInt64 = 2_208_988_800
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var wait: Int32 = 3000
-        arguments.takeOptions(usage, withValue: "W") { letter, value in
-            guard letter == UInt8(ascii: "W"), let time = value.nanoseconds, time >= 1_000_000, time < 1 << 40 else { return false }
-            wait = Int32(time / 1_000_000)
-            return true
-        }
-        guard arguments.count == 1 else { Arguments.refuse("one server is wanted", usage) }
+        let wait = arguments.milliseconds("W") ?? 3000
+        guard arguments.count == 1 else { arguments.refuse("one server is needed") }
         let server = addressOrEnd(arguments[0])
         do throws(SystemError) {
             let socket = try System.socket()
@@ -43,30 +38,22 @@ import UserLibrary
     }
 
     /// True when the server answered; false when it did not in time.
-    private static func ask(_ socket: Descriptor, _ server: NetworkAddress) throws(SystemError) -> Bool {
+    private static func ask(_ socket: FileDescriptor, _ server: NetworkAddress) throws(SystemError) -> Bool {
         var message = [UInt8](repeating: 0, count: messageCount)
         message[0] = 0x23  // version 4, client
         let sent = try System.wallClock()
         let stamp = timestamp(sent)
         for i in 0..<8 { message[40 + i] = UInt8(truncatingIfNeeded: stamp >> UInt64(56 - 8 * i)) }
-        var failure: SystemError?
-        var count = 0
-        let question = message
-        message.withUnsafeMutableBytes { buffer in
-            question.withUnsafeBytes { question in
-                do throws(SystemError) {
-                    try System.send(socket, question)
-                    count = try System.receive(socket, buffer).count
-                } catch {
-                    failure = error
-                }
-            }
+        let count: Int
+        do throws(SystemError) {
+            try System.send(socket, message.span)
+            count = try System.receive(socket, into: &message).count
+        } catch .timedOut {
+            return false
         }
-        if failure == .timedOut { return false }
-        if let failure { throw failure }
         let arrived = try System.wallClock()
         func word(_ at: Int) -> UInt64 { (0..<8).reduce(0) { $0 << 8 | UInt64(message[at + $1]) } }
-        // Mode 4, a stratum that is synchronised, an answer to our own question.
+        // Mode 4, a stratum that is synchronised, an answer to the question that was sent.
         guard count >= messageCount, message[0] & 7 == 4, message[1] > 0, message[1] < 16, word(24) == stamp else {
             fail("\(address: server): not a time server's answer")
         }
@@ -74,7 +61,9 @@ import UserLibrary
         let offset = (received - Int64(sent) + transmitted - Int64(arrived)) / 2
         let delay = Int64(arrived) - Int64(sent) - (transmitted - received)
         let sign: StaticString = offset < 0 ? "-" : "+"
-        print("server \(address: server), stratum \(message[1]), offset \(sign)\(milliseconds: offset.magnitude) ms, delay \(milliseconds: delay.magnitude) ms")
+        print(
+            "server \(address: server), stratum \(message[1]), offset \(sign)\(milliseconds: offset.magnitude) ms, delay \(milliseconds: delay.magnitude) ms"
+        )
         print(dateText(UInt64(max(0, transmitted)) / 1_000_000_000))
         return true
     }

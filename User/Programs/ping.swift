@@ -13,38 +13,16 @@ import UserLibrary
           -s size      bytes of payload, 56 if not given
           -W seconds   how long to wait for a reply; 1 if not given
         """
+    static let options: StaticString? = "fc:i:s:W:"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var count = Int.max
-        var interval: UInt64 = 1_000_000_000
-        var limit: UInt64 = 1_000_000_000
-        var size = 56
-        var floods = false
-        arguments.takeOptions(usage, withValue: "ciWs") { letter, value in
-            switch letter {
-            case UInt8(ascii: "f"):
-                floods = true
-                interval = 0
-            case UInt8(ascii: "c"):
-                guard let number = value.number, number > 0 else { return false }
-                count = number
-            case UInt8(ascii: "s"):
-                guard let number = value.number, number >= 0, number <= 65507 else { return false }
-                size = number
-            case UInt8(ascii: "i"):
-                guard let time = value.nanoseconds else { return false }
-                interval = time
-            case UInt8(ascii: "W"):
-                guard let time = value.nanoseconds, time >= 1_000_000 else { return false }
-                limit = time
-            default: return false
-            }
-            return true
-        }
-        guard arguments.count == 1 else { Arguments.refuse("one host is wanted", usage) }
+        let floods = arguments.has("f")
+        let count = arguments.number("c", in: 1...Int.max) ?? Int.max
+        let size = arguments.number("s", in: 0...65507) ?? 56
+        let interval = arguments.nanoseconds("i") ?? (floods ? 0 : 1_000_000_000)
+        let milliseconds = arguments.milliseconds("W") ?? 1000
+        guard arguments.count == 1 else { arguments.refuse("one host is needed") }
         let address = addressOrEnd(arguments[0])
-        let milliseconds = Int32(min(limit / 1_000_000, UInt64(Int32.max)))
         print("PING \(arguments[0]) (\(address: address)): \(size) data bytes")
         return ping(address, count: count, interval: interval, size: size, milliseconds: milliseconds, floods: floods)
     }
@@ -64,7 +42,9 @@ import UserLibrary
                 if floods {
                     standardOutput.write("\u{8} \u{8}")
                 } else {
-                    print("\(reply.bytes) bytes from \(address: address): icmp_seq=\(reply.sequence) ttl=\(reply.timeToLive) time=\(milliseconds: reply.roundTripNanoseconds) ms")
+                    print(
+                        "\(reply.bytes) bytes from \(address: address): icmp_seq=\(reply.sequence) ttl=\(reply.timeToLive) time=\(milliseconds: reply.roundTripNanoseconds) ms"
+                    )
                 }
             } catch .timedOut {
                 if !floods { print("no answer yet for icmp_seq=\(sent)") }
@@ -83,7 +63,9 @@ import UserLibrary
         print("\n--- \(address: address) ping statistics ---")
         print("\(sent) packets transmitted, \(times.count) received, \(lost)% packet loss")
         if times.count > 0 {
-            print("rtt min/avg/max/mdev = \(milliseconds: times.least)/\(milliseconds: times.average)/\(milliseconds: times.greatest)/\(milliseconds: times.deviation) ms")
+            print(
+                "rtt min/avg/max/mdev = \(milliseconds: times.least)/\(milliseconds: times.average)/\(milliseconds: times.greatest)/\(milliseconds: times.deviation) ms"
+            )
         }
         return times.count > 0 ? 0 : 1
     }

@@ -6,23 +6,14 @@ import UserLibrary
 @main enum Processes: Program {
     static let usage: StaticString = """
         usage: ps
-        Lists the processes: number, parent's number, what it does, the hart it ran on last, KiB of memory that it was given (not all
+        Lists the processes: number, parent's number, its state, the hart it ran on last, KiB of memory that it was given (not all
         of which it may have touched), open files, the most bytes its place's kernel stack ever held, name. A + marks one that is to end.
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        guard arguments.count == 0 else { Arguments.refuse("\(arguments[0]) makes no sense", usage) }
-        var records = [ProcessRecord](repeating: ProcessRecord(), count: Limit.processes)
-        var result: Swift.Result<Int, SystemError> = .success(0)
-        records.withUnsafeMutableBufferPointer { records in
-            do throws(SystemError) { result = .success(try System.processes(records)) } catch { result = .failure(error) }
-        }
-        switch result {
-        case .success(let count):
-            records.removeLast(records.count - min(count, records.count))
-        case .failure(let error):
-            fail("\(error)")
-        }
+        arguments.expectNone()
+        var records: [ProcessRecord]
+        do throws(SystemError) { records = try System.processes() } catch { fail("\(error)") }
         records.sort { $0.pid < $1.pid }
         print("\("  PID  PPID STATE  HART      KIB FILES STACK NAME" as StaticString)")
         for record in records { show(record) }
@@ -44,8 +35,8 @@ import UserLibrary
             case .runnable: "ready "
             case .zombie: "zombie"
             }
-        name.withUnsafeBufferPointer { name in
-            print("\(Int(record.pid), width: 5) \(Int(record.parent), width: 5) \(state) \(Int(record.hart), width: 4) \(record.memory / 1024, width: 8) \(Int(record.openFiles), width: 5) \(UInt64(record.stack), width: 5) \(name, width: 0)")
-        }
+        print(
+            "\(Int(record.pid), width: 5) \(Int(record.parent), width: 5) \(state) \(Int(record.hart), width: 4) \(record.memory / 1024, width: 8) \(Int(record.openFiles), width: 5) \(UInt64(record.stack), width: 5) \(name)"
+        )
     }
 }

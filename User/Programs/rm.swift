@@ -10,18 +10,7 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
-        guard arguments.count > 0 else { Arguments.refuse("nothing named", usage) }
-        var status: Int32 = 0
-        for index in 0..<arguments.count {
-            do throws(SystemError) {
-                try System.unlink(arguments[index])
-            } catch {
-                complain("\(arguments[index]): \(error)")
-                status = 1
-            }
-        }
-        return status
+        guard arguments.count > 0 else { arguments.refuse("no name is given") }
+        return forEachArgument(arguments) { (name) throws(SystemError) in try System.unlink(Path(name)) }
     }
 }

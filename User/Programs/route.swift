@@ -14,23 +14,23 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
         do throws(SystemError) {
             if arguments.count == 0 {
                 try show()
                 return 0
             }
-            guard arguments.count >= 2 else { Arguments.refuse("a network is wanted", usage) }
+            guard arguments.count >= 2 else { arguments.refuse("a network is needed") }
             let (destination, prefixLength) = network(arguments[1])
             if arguments[0] == "add" {
                 try add(destination, prefixLength, arguments.dropFirst(2))
             } else if arguments[0] == "delete", arguments.count == 2 {
                 try System.change(
                     .deleteRoute,
-                    RouteReport(destination: destination, prefixLength: prefixLength, router: .none, interface: RouteReport.anyInterface))
+                    RouteReport(
+                        destination: destination, prefixLength: prefixLength, router: .none,
+                        interface: RouteReport.anyInterface))
             } else {
-                Arguments.refuse("what is asked for is add or delete", usage)
+                arguments.refuse("the command is add or delete")
             }
             return 0
         } catch .noSuchFile {
@@ -49,11 +49,14 @@ import UserLibrary
     /// The network, and the length of its prefix in 128 bits.
     private static func network(_ text: CString) -> (NetworkAddress, UInt8) {
         if text == "default" { return (NetworkAddress(ipv4: 0), 96) }
-        guard let (address, prefixLength) = parseNetwork(text, standard: 32) else { fail("\(text): not a network such as 10.0.3.0/24") }
+        guard let (address, prefixLength) = parseNetwork(text, standard: 32) else {
+            fail("\(text): not a network such as 10.0.3.0/24")
+        }
         return (address, UInt8(96 + prefixLength))
     }
 
-    private static func add(_ destination: NetworkAddress, _ prefixLength: UInt8, _ way: Arguments) throws(SystemError) {
+    private static func add(_ destination: NetworkAddress, _ prefixLength: UInt8, _ way: Arguments) throws(SystemError)
+    {
         var router = NetworkAddress.none
         var interface = RouteReport.anyInterface
         if way.count == 2, way[0] == "-i" {
@@ -62,16 +65,18 @@ import UserLibrary
         } else if way.count == 1, let address = parseAddress(way[0]) {
             router = address
         } else {
-            Arguments.refuse("a router's address, or -i and an interface, is wanted", usage)
+            way.refuse("a router's address, or -i and an interface, is needed")
         }
         try System.change(
-            .addRoute, RouteReport(destination: destination, prefixLength: prefixLength, router: router, interface: interface))
+            .addRoute,
+            RouteReport(destination: destination, prefixLength: prefixLength, router: router, interface: interface))
     }
 
     private static func show() throws(SystemError) {
         let interfaces = try allInterfaces()
         print("destination         router           interface")
-        try System.forEach(.routes, RouteReport(destination: .none, prefixLength: 0, router: .none, interface: 0)) { route in
+        try System.forEach(.routes, RouteReport(destination: .none, prefixLength: 0, router: .none, interface: 0)) {
+            route in
             let length = route.destination.ipv4 == nil ? route.prefixLength : route.prefixLength - 96
             let destination: Text = length == 0 ? "default" : "\(address: route.destination)/\(length)"
             let router: Text = route.router == .none ? "on the link" : "\(address: route.router)"

@@ -11,7 +11,7 @@ import UserLibrary
 
     static func run(_ arguments: Arguments) -> Int32 {
         guard arguments.count == 1, let time = arguments[0].nanoseconds else {
-            Arguments.refuse("a number of seconds is wanted", usage)
+            arguments.refuse("a number of seconds is needed")
         }
         do throws(SystemError) { try System.sleep(nanoseconds: time) } catch { fail("\(error)") }
         return 0

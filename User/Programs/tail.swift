@@ -8,15 +8,10 @@ import UserLibrary
         usage: tail [-n lines] [file ...]
         Prints the last lines (10) of the files, or of standard input.
         """
+    static let options: StaticString? = "n:"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var count = 10
-        arguments.takeOptions(usage, withValue: "n") { letter, value in
-            guard letter == UInt8(ascii: "n"), let number = value.number, number >= 0 else { return false }
-            count = number
-            return true
-        }
+        let count = arguments.number("n", in: 0...Int.max) ?? 10
         let isMany = arguments.count > 1
         return forEachFile(arguments) { (file, name) throws(SystemError) in
             if isMany, let name { print("==> \(name) <==") }
@@ -25,7 +20,7 @@ import UserLibrary
     }
 
     /// Keeps the last lines while reading: there is no seek.
-    private static func printTail(of file: Descriptor, _ count: Int) throws(SystemError) {
+    private static func printTail(of file: FileDescriptor, _ count: Int) throws(SystemError) {
         var lines = LineReader(file)
         var kept: [[UInt8]] = []
         var oldest = 0
@@ -37,8 +32,6 @@ import UserLibrary
                 oldest = (oldest + 1) % count
             }
         }
-        for index in 0..<kept.count {
-            kept[(oldest + index) % kept.count].withUnsafeBufferPointer { print("\($0, width: 0)") }
-        }
+        for index in 0..<kept.count { print("\(kept[(oldest + index) % kept.count])") }
     }
 }

@@ -10,13 +10,11 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        guard arguments.count > 0 else { Arguments.refuse("no program named", usage) }
+        guard arguments.count > 0 else { arguments.refuse("a program is needed") }
         let start = System.clock
         do throws(SystemError) {
-            let status = try runProgram(arguments.words)
-            var error = Output(.standardError)
-            error.write("real \(milliseconds: System.clock - start) ms\n")
-            error.flush()
+            let status = try runProgram(arguments.commandWords)
+            writeError("real \(milliseconds: System.clock - start) ms\n")
             return status
         } catch {
             fail("\(arguments[0]): \(error)")

@@ -10,18 +10,10 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        arguments.takeOptions(usage) { _, _ in false }
-        guard arguments.count > 0 else { Arguments.refuse("nothing named", usage) }
-        var status: Int32 = 0
-        for index in 0..<arguments.count where !isDirectory(arguments[index]) {
-            do throws(SystemError) {
-                try System.close(try System.open(arguments[index], .create))
-            } catch {
-                complain("\(arguments[index]): \(error)")
-                status = 1
-            }
+        guard arguments.count > 0 else { arguments.refuse("no name is given") }
+        return forEachArgument(arguments) { (name) throws(SystemError) in
+            let path = Path(name)
+            if !isDirectory(path) { try System.close(try System.open(path, .create)) }
         }
-        return status
     }
 }

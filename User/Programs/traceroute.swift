@@ -7,35 +7,21 @@ import UserLibrary
     static let usage: StaticString = """
         usage: traceroute [-m hops] [-q probes] [-w seconds] host
         Prints the routers on the way to a host: sends UDP datagrams that may make one hop, then two, and so on, and prints the
-        hosts that complain. The host itself answers that no program listens on the port.
+        hosts that report an error. The host itself answers that no program listens on the port.
           -m hops     at most so many (30)
           -q probes   so many for each hop (3)
           -w seconds  wait so long for each answer (2)
         Exit status 0 if the host was reached.
         """
+    static let options: StaticString? = "m:q:w:"
     /// Where no program listens: one port for each probe, as traceroute has always had it.
     private static let firstPort = 33434
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var (hops, probes) = (30, 3)
-        var wait: Int32 = 2000
-        arguments.takeOptions(usage, withValue: "mqw") { letter, value in
-            switch letter {
-            case UInt8(ascii: "m"):
-                guard let number = value.number, number > 0, number <= 255 else { return false }
-                hops = number
-            case UInt8(ascii: "q"):
-                guard let number = value.number, number > 0, number <= 10 else { return false }
-                probes = number
-            case UInt8(ascii: "w"):
-                guard let time = value.nanoseconds, time >= 1_000_000, time < 1 << 40 else { return false }
-                wait = Int32(time / 1_000_000)
-            default: return false
-            }
-            return true
-        }
-        guard arguments.count == 1 else { Arguments.refuse("one host is wanted", usage) }
+        let hops = arguments.number("m", in: 1...255) ?? 30
+        let probes = arguments.number("q", in: 1...10) ?? 3
+        let wait = arguments.milliseconds("w") ?? 2000
+        guard arguments.count == 1 else { arguments.refuse("one host is needed") }
         let host = addressOrEnd(arguments[0])
         print("traceroute to \(arguments[0]) (\(address: host)), \(hops) hops at most")
         do throws(SystemError) {
@@ -74,27 +60,20 @@ import UserLibrary
     }
 
     /// The host that answered a probe; nil when none did in time.
-    private static func ask(_ socket: Descriptor) throws(SystemError) -> (reporter: NetworkAddress, isHost: Bool)? {
+    private static func ask(_ socket: FileDescriptor) throws(SystemError) -> (reporter: NetworkAddress, isHost: Bool)? {
         let payload: [UInt8] = [UInt8](repeating: 0x40, count: 32)
         var buffer = [UInt8](repeating: 0, count: 64)
-        let failure: SystemError? = payload.withUnsafeBytes { payload in
-            buffer.withUnsafeMutableBytes { buffer in
-                do throws(SystemError) {
-                    try System.send(socket, payload)
-                    _ = try System.receive(socket, buffer)
-                    return nil
-                } catch {
-                    return error
-                }
-            }
-        }
-        switch failure {
-        case nil, .connectionRefused?:
-            return (try System.peerAddress(socket).address, true)
-        case .hostUnreachable?, .networkUnreachable?:
+        do throws(SystemError) {
+            try System.send(socket, payload.span)
+            _ = try System.receive(socket, into: &buffer)
+        } catch .timedOut {
+            return nil
+        } catch .connectionRefused {
+            // The host itself: no program listens on the port.
+        } catch {
+            guard error == .hostUnreachable || error == .networkUnreachable else { throw error }
             return (try System.errorReporter(socket), false)
-        case .timedOut?: return nil
-        case let error?: throw error
         }
+        return (try System.peerAddress(socket).address, true)
     }
 }

@@ -10,7 +10,7 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
-        guard arguments.count == 0 else { Arguments.refuse("\(arguments[0]) makes no sense", usage) }
+        arguments.expectNone()
         do throws(SystemError) {
             let counts = try System.resources()
             let tenths = System.clock / 100_000_000
@@ -18,7 +18,9 @@ import UserLibrary
             if tenths >= 864_000 { text = "\(text)\(tenths / 864_000) d " }
             if tenths >= 36_000 { text = "\(text)\(tenths / 36_000 % 24) h " }
             if tenths >= 600 { text = "\(text)\(tenths / 600 % 60) min " }
-            print("\(text)\(tenths / 10 % 60).\(tenths % 10) s, \(counts.harts) harts, \(UInt64(Limit.processes) - counts.freeProcesses) processes")
+            print(
+                "\(text)\(tenths / 10 % 60).\(tenths % 10) s, \(counts.harts) harts, \(UInt64(Limit.processes) - counts.freeProcesses) processes"
+            )
             return 0
         } catch {
             fail("\(error)")

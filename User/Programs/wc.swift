@@ -9,6 +9,7 @@ import UserLibrary
         Counts lines, words and bytes of the files, or of standard input.
           -l, -w, -c   print only lines, words, bytes
         """
+    static let options: StaticString? = "lwc"
 
     struct Counts {
         var lines = 0
@@ -23,17 +24,7 @@ import UserLibrary
     }
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var (lines, words, bytes) = (false, false, false)
-        arguments.takeOptions(usage) { letter, _ in
-            switch letter {
-            case UInt8(ascii: "l"): lines = true
-            case UInt8(ascii: "w"): words = true
-            case UInt8(ascii: "c"): bytes = true
-            default: return false
-            }
-            return true
-        }
+        var (lines, words, bytes) = (arguments.has("l"), arguments.has("w"), arguments.has("c"))
         if !lines && !words && !bytes { (lines, words, bytes) = (true, true, true) }
         func report(_ counts: Counts, _ name: CString?) {
             var line = Text()
@@ -57,7 +48,7 @@ import UserLibrary
         return status
     }
 
-    private static func count(_ file: Descriptor) throws(SystemError) -> Counts {
+    private static func count(_ file: FileDescriptor) throws(SystemError) -> Counts {
         var counts = Counts()
         var buffer = [UInt8](repeating: 0, count: 4096)
         var inWord = false

@@ -11,20 +11,16 @@ import UserLibrary
           -n count   no more than so many words at a time
         Exit status 0 if every run was successful, 123 if one was not, 126 or 127 if the program does not run.
         """
+    static let options: StaticString? = "n:"
 
-    /// exec takes 31 arguments, and all of them in less than a page: half of one leaves room for the program's own stack.
+    /// exec takes 31 arguments, and all of them in less than a page: half of one leaves room for the program's own
+    /// stack.
     private static let mostWords = 31
     private static let mostBytes = 2048
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
-        var limit = Int.max
-        arguments.takeOptions(usage, withValue: "n") { letter, value in
-            guard letter == UInt8(ascii: "n"), let number = value.number, number > 0 else { return false }
-            limit = number
-            return true
-        }
-        let command = arguments.count > 0 ? arguments.words : [[UInt8(ascii: "e"), UInt8(ascii: "c"), UInt8(ascii: "h"), UInt8(ascii: "o"), 0]]
+        let limit = arguments.number("n", in: 1...Int.max) ?? Int.max
+        let command = arguments.count > 0 ? arguments.commandWords : [CString("echo").bytes]
         guard command.count < mostWords else { fail("too many arguments for one program") }
         do throws(SystemError) { return try runAll(command, limit) } catch { fail("\(error)") }
     }
@@ -34,7 +30,7 @@ import UserLibrary
         var words = command
         var result: Int32 = 0
         var ran = false
-        func size(_ words: [[UInt8]]) -> Int { words.reduce(0) { $0 + (($1.count + 15) & ~15) + 8 } }
+        func size(_ words: [[UInt8]]) -> Int { words.reduce(0) { $0 + (($1.count + 16) & ~15) + 8 } }
         func flush() throws(SystemError) {
             let status = try runProgram(words)
             if status == 126 || status == 127 { end(status) }
@@ -44,9 +40,10 @@ import UserLibrary
         }
         while let line = try lines.next() {
             for word in line.split(whereSeparator: { $0 == 32 || $0 == 9 || $0 == 13 }) {
-                let next = Array(word) + [0]
+                let next = Array(word)
                 if words.count > command.count,
-                    words.count == mostWords || words.count - command.count == limit || size(words) + size([next]) > mostBytes
+                    words.count == mostWords || words.count - command.count == limit
+                        || size(words) + size([next]) > mostBytes
                 {
                     try flush()
                 }

@@ -1,6 +1,6 @@
 // What the numbers are compared with: Documentation/bench/reference.tsv, one line an operation.
 
-/// An operation as the table shows it. Numbers that nobody took are nil.
+/// An operation as the table shows it. Numbers that were not measured are nil.
 public struct Reference: Sendable {
     public let name: String
     public let title: String
@@ -20,7 +20,8 @@ public struct Reference: Sendable {
             let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
             guard fields.count >= 7 else { return nil }
             return Reference(
-                name: fields[0], title: fields[1], target: Int(fields[2]), xv6: Int(fields[3]), xv6Shipped: Int(fields[4]), linux: Int(fields[5]),
+                name: fields[0], title: fields[1], target: Int(fields[2]), xv6: Int(fields[3]),
+                xv6Shipped: Int(fields[4]), linux: Int(fields[5]),
                 tolerance: Double(fields[6]) ?? 1)
         }
     }

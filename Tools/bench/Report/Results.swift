@@ -1,5 +1,5 @@
-// What was measured: names and numbers, as bench prints them and as files keep them. One line each: name, tab, number; a line that
-// begins with # says something about the rest.
+// What was measured: names and numbers, as bench prints them and as files keep them. One line each: name, tab, number;
+// a line that begins with # says something about the rest.
 
 /// The numbers of one run, in the order they came.
 public struct Results: Sendable {
@@ -13,7 +13,9 @@ public struct Results: Sendable {
     public init(_ text: String, prefix: String = "") {
         for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
             let fields = line.split(separator: "\t")
-            guard fields.count == 2, let value = Int(fields[1]), fields[0].allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" }) else { continue }
+            guard fields.count == 2, let value = Int(fields[1]),
+                fields[0].allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" })
+            else { continue }
             self[prefix + fields[0]] = value
         }
     }

@@ -57,9 +57,12 @@ public struct Row: Sendable {
         var notes: [String] = []
         if misses { notes.append("MISSES the target") }
         if wavers { notes.append("second run " + number(again)) }
-        if let change, abs(change) > reference.tolerance { notes.append("\(signed(change)) \(isWorse ? "WORSE" : "better") than \(number(baseline))") }
+        if let change, abs(change) > reference.tolerance {
+            notes.append("\(signed(change)) \(isWorse ? "WORSE" : "better") than \(number(baseline))")
+        }
         return [
-            reference.title, number(value), number(reference.target), number(reference.xv6), number(reference.xv6Shipped), number(reference.linux),
+            reference.title, number(value), number(reference.target), number(reference.xv6),
+            number(reference.xv6Shipped), number(reference.linux),
             ratio.map { fixed($0) + "x" } ?? "", notes.joined(separator: "; "),
         ]
     }
@@ -72,14 +75,18 @@ func fixed(_ value: Double) -> String {
 }
 
 public enum Table {
-    /// Joins what was measured with what it is compared with, in the reference's order; what that does not know comes last.
-    public static func rows(_ references: [Reference], _ results: Results, again: Results?, baseline: Results?) -> [Row] {
+    /// Joins what was measured with what it is compared with, in the reference's order; what that does not know comes
+    /// last.
+    public static func rows(_ references: [Reference], _ results: Results, again: Results?, baseline: Results?) -> [Row]
+    {
         let known = Set(references.map(\.name))
         let unknown = results.names.filter { !known.contains($0) }.map {
             Reference(name: $0, title: $0, target: nil, xv6: nil, xv6Shipped: nil, linux: nil, tolerance: 1)
         }
         return (references + unknown).compactMap { reference in
-            results[reference.name].map { Row(reference: reference, value: $0, again: again?[reference.name], baseline: baseline?[reference.name]) }
+            results[reference.name].map {
+                Row(reference: reference, value: $0, again: again?[reference.name], baseline: baseline?[reference.name])
+            }
         }
     }
 

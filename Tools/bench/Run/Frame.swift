@@ -1,5 +1,5 @@
-// The few frames that the peer speaks: ARP (RFC 826), ICMP echo (RFC 792), UDP without a checksum (RFC 768). Answers are made from what
-// they answer: addresses and ports change places.
+// The few frames that the peer speaks: ARP (RFC 826), ICMP echo (RFC 792), UDP without a checksum (RFC 768). Answers
+// are made from what they answer: addresses and ports change places.
 
 enum Frame {
     enum Kind {
@@ -44,9 +44,10 @@ enum Frame {
         return packet(answering: frame, 17, header + payload)
     }
 
-    /// An IPv4 packet to whom `frame` came from, in an Ethernet frame of at least 60 bytes.
+    /// An IPv4 packet to the sender of `frame`, in an Ethernet frame of at least 60 bytes.
     private static func packet(answering frame: [UInt8], _ number: UInt8, _ content: [UInt8]) -> [UInt8] {
-        var header: [UInt8] = [0x45, 0] + bytes(UInt16(20 + content.count)) + [0, 1, 0, 0, 64, number, 0, 0] + address + frame[26..<30]
+        var header: [UInt8] =
+            [0x45, 0] + bytes(UInt16(20 + content.count)) + [0, 1, 0, 0, 64, number, 0, 0] + address + frame[26..<30]
         header.replaceSubrange(10..<12, with: bytes(checksum(header)))
         let whole = Array(frame[6..<12]) + hardware + [8, 0] + header + content
         return whole + [UInt8](repeating: 0, count: max(0, 60 - whole.count))
@@ -55,7 +56,9 @@ enum Frame {
     /// The Internet checksum (RFC 1071) of bytes whose own checksum field is 0.
     private static func checksum(_ bytes: [UInt8]) -> UInt16 {
         var sum: UInt32 = 0
-        for at in stride(from: 0, to: bytes.count, by: 2) { sum += UInt32(bytes[at]) << 8 | (at + 1 < bytes.count ? UInt32(bytes[at + 1]) : 0) }
+        for at in stride(from: 0, to: bytes.count, by: 2) {
+            sum += UInt32(bytes[at]) << 8 | (at + 1 < bytes.count ? UInt32(bytes[at + 1]) : 0)
+        }
         while sum > 0xffff { sum = (sum & 0xffff) + sum >> 16 }
         return ~UInt16(sum)
     }

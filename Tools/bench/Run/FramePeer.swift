@@ -1,5 +1,5 @@
-// The station at the other end of the guest's wire: 10.0.7.1, on a QEMU stream back end. It answers ARP, swallows datagrams, and
-// takes two commands at UDP port 7070, which User/Programs/bench/NetworkMeasures.swift describes.
+// The station at the other end of the guest's wire: 10.0.7.1, on a QEMU stream back end. It answers ARP, swallows
+// datagrams, and takes two commands at UDP port 7070, which User/Programs/bench/NetworkMeasures.swift describes.
 
 import Foundation
 
@@ -15,7 +15,7 @@ final class FramePeer: @unchecked Sendable {
     private var wire: Int32 = -1
     private var received: [UInt8] = []
 
-    /// Echo requests under way: what is left, the request as it goes out, and whom to tell at the end.
+    /// Echo requests under way: what is left, the request as it goes out, and the station that gets the report.
     private var echoesLeft = 0
     private var echo: [UInt8] = []
     private var report: [UInt8] = []
@@ -29,25 +29,33 @@ final class FramePeer: @unchecked Sendable {
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { throw BenchError("\(path): too long for a socket") }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        unlink(path)
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw BenchError("\(path): too long for a socket")
         }
-        guard listener >= 0, bound == 0, listen(listener, 1) == 0 else { throw BenchError("\(path): no socket can be made there") }
+        // it fits, as was checked
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+        _ = unsafe unlink(path)  // the string's own bytes
+        // As POSIX has it: any address is passed as a sockaddr, with its own size.
+        let bound = unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard listener >= 0, bound == 0, listen(listener, 1) == 0 else {
+            throw BenchError("\(path): no socket can be made there")
+        }
         Thread.detachNewThread { self.serve() }
     }
 
     private func serve() {
         wire = accept(listener, nil, nil)
         close(listener)
-        unlink(path)
+        _ = unsafe unlink(path)  // the string's own bytes
         guard wire >= 0 else { return }
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
             waitOrRepeat()
-            let count = read(wire, &buffer, buffer.count)
+            let count = unsafe read(wire, &buffer, buffer.count)  // no more than the buffer holds
             guard count > 0 else { break }
             received += buffer[0..<count]
             // Each frame comes behind its length, 32 bits, big-endian.
@@ -63,13 +71,17 @@ final class FramePeer: @unchecked Sendable {
         close(wire)
     }
 
-    /// A guest that says nothing for two seconds waits for a packet that was lost (a ring or a queue overflowed while the host was busy
-    /// elsewhere): it gets another one. Its waiting is idle time, so the measure stays right; and it is told, since it should not be.
+    /// A guest that sends nothing for two seconds waits for a packet that was lost (a ring or a queue overflowed while
+    /// the host was busy elsewhere): it gets another one. Its waiting is idle time, so the measure stays right; a
+    /// message says that it happened.
     private func waitOrRepeat() {
         var entry = pollfd(fd: wire, events: Int16(POLLIN), revents: 0)
         var isFirst = true
-        while poll(&entry, 1, (isFirst ? 2000 : 20) * Int32(slowness)) == 0, let repeated {
-            if isFirst { FileHandle.standardError.write(Data("bench: the guest waits for packets that were lost: it gets others\n".utf8)) }
+        while unsafe poll(&entry, 1, (isFirst ? 2000 : 20) * Int32(slowness)) == 0, let repeated {  // one entry
+            if isFirst {
+                FileHandle.standardError.write(
+                    Data("bench: the guest waits for packets that were lost: it gets others\n".utf8))
+            }
             isFirst = false
             put(repeated)
         }
@@ -79,7 +91,8 @@ final class FramePeer: @unchecked Sendable {
         let bytes = Frame.bytes(UInt32(frame.count)) + frame
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { write(wire, $0.baseAddress! + sent, bytes.count - sent) }
+            // the bytes that are left
+            let count = unsafe bytes.withUnsafeBytes { unsafe write(wire, $0.baseAddress! + sent, bytes.count - sent) }
             guard count > 0 else { return }
             sent += count
         }
@@ -90,7 +103,8 @@ final class FramePeer: @unchecked Sendable {
         case .arpRequest: put(Frame.arpReply(to: frame))
         case .echoReply where echoesLeft > 0:
             echoesLeft -= 1
-            usleep(Self.pause * slowness)  // until the guest sleeps again: how far it had come when the next one arrives is the host's chance
+            // until the guest sleeps again: how far it had come when the next one arrives is the host's chance
+            usleep(Self.pause * slowness)
             if echoesLeft == 0 { repeated = nil }
             put(echoesLeft > 0 ? echo : report)
         case .datagram(let port, let payload) where port == 7070:

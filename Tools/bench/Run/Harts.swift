@@ -1,5 +1,5 @@
-// Whether two harts do more than one: the same work with CPUS=1 and CPUS=2, by the clock, in pairs, so that what else the host does
-// falls on both.
+// Whether two harts do more than one: the same work with CPUS=1 and CPUS=2, by the clock, in pairs, so that what else
+// the host does falls on both.
 
 import BenchReport
 import Foundation
@@ -8,9 +8,14 @@ enum Harts {
     private static let pairs = 3
 
     static func run() throws -> Int32 {
-        print("Four processes for two seconds, CPUS=2 against CPUS=1; the median of \(pairs) pairs. Wanted: 1.5 with two free cores.\n")
+        print(
+            "Four processes for two seconds, CPUS=2 against CPUS=1; the median of \(pairs) pairs. Wanted: 1.5 with two free cores.\n"
+        )
         var isEnough = true
-        for (kind, title) in [("exec", "fork + exec + wait"), ("read", "files: open, read, close"), ("write", "files: create, write 4 KiB, unlink")] {
+        for (kind, title) in [
+            ("exec", "fork + exec + wait"), ("read", "files: open, read, close"),
+            ("write", "files: create, write 4 KiB, unlink"),
+        ] {
             var ratios: [Double] = []
             var best = (one: 0, two: 0)
             for _ in 0..<pairs {

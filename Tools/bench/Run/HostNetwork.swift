@@ -1,24 +1,28 @@
-// The guest against the host over a tap, in a private network namespace, by the clock. Ratios to what the card takes at most are the
-// same on any host; the numbers themselves are this host's.
+// The guest against the host over a tap, in a private network namespace, by the clock. Ratios to what the card takes at
+// most are the same on any host; the numbers themselves are this host's.
 
 import BenchReport
 import Foundation
 
 enum HostNetwork {
-    /// What stands before the guest's command: a network namespace of its own, with a tap on a bridge, and the host's side in it.
+    /// What stands before the guest's command: a network namespace of its own, with a tap on a bridge, and the host's
+    /// side in it.
     private static var entry: [String] {
         let script = """
             ip link set lo up && STATE=/dev/null qemu/network up >/dev/null || { echo no tap can be made here; exit 1; }
             setpriv --pdeathsig KILL "$0" stations &
             exec "$@"
             """
-        return ["unshare", "--net"] + (getuid() == 0 ? [] : ["--user", "--map-root-user"]) + ["sh", "-c", script, CommandLine.arguments[0]]
+        return ["unshare", "--net"] + (getuid() == 0 ? [] : ["--user", "--map-root-user"]) + [
+            "sh", "-c", script, CommandLine.arguments[0],
+        ]
     }
 
     static func run(card: String) throws -> Int32 {
         let options = ["NET": "tap", "NIC": card, "IP": "192.168.76.11/24"]
         let results = Results(try Machine.run("bench,-t", options, counting: false, entry: entry))
-        guard let pings = results["pings"], let sent = results["sent"], let received = results["received"], let limit = results["looped"],
+        guard let pings = results["pings"], let sent = results["sent"], let received = results["received"],
+            let limit = results["looped"],
             limit > 0, sent > 0
         else { throw BenchError("bench -t printed no results") }
         let share = Double(sent) / Double(limit)
@@ -28,18 +32,21 @@ enum HostNetwork {
         }
         print(" a second  ratio  (\(card), 64-byte datagrams, one hart, the host at the other end of a tap)")
         line("frames that the driver alone sends: the card's limit here", limit)
-        let reached = results["reached"].map { ", of which \($0 * 100 / max(1, 2 * sent))% reached the host's program" } ?? ""
+        let reached =
+            results["reached"].map { ", of which \($0 * 100 / max(1, 2 * sent))% reached the host's program" } ?? ""
         line("datagrams out of a program" + reached, sent)
         line("datagrams into a program, offered as fast as the host can", received)
         line("ping round trips", pings)
         print(
             String(
-                format: "\nOf the time that a datagram out takes, %.0f%% are the card's (QEMU's device and the tap), %.0f%% ours.",
+                format:
+                    "\nOf the time that a datagram out takes, %.0f%% are the card's (QEMU's device and the tap), %.0f%% ours.",
                 min(1, share) * 100, max(0, 1 - share) * 100))
         return 0
     }
 
-    /// The host's side: swallows what comes to UDP port 7071, and sends for two and a half seconds to whoever writes to port 7072.
+    /// The host's side: drops what comes to UDP port 7071, and sends for two and a half seconds to each station that
+    /// writes to port 7072.
     static func runStations() throws -> Never {
         let sink = try open(port: 7071)
         let source = try open(port: 7072)
@@ -53,8 +60,11 @@ enum HostNetwork {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+        // As POSIX has it, here and below: any address is passed as a sockaddr, with its own size.
+        let bound = unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
         guard descriptor >= 0, bound == 0 else { throw BenchError("UDP port \(port) cannot be had") }
         return descriptor
@@ -66,8 +76,8 @@ enum HostNetwork {
         var count = 0
         while true {
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            if poll(&entry, 1, count > 0 ? 500 : -1) <= 0 { break }
-            if recv(descriptor, &buffer, buffer.count, 0) > 0 { count += 1 }
+            if unsafe poll(&entry, 1, count > 0 ? 500 : -1) <= 0 { break }  // one entry
+            if unsafe recv(descriptor, &buffer, buffer.count, 0) > 0 { count += 1 }  // no more than the buffer holds
         }
         print("reached\t\(count)")
         fflush(nil)
@@ -77,14 +87,20 @@ enum HostNetwork {
         var buffer = [UInt8](repeating: 7, count: 64)
         var peer = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = withUnsafeMutablePointer(to: &peer) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { recvfrom(descriptor, &buffer, buffer.count, 0, $0, &length) }
+        // A sockaddr_in has room for the sender's address; the buffer for what is received.
+        _ = unsafe withUnsafeMutablePointer(to: &peer) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe recvfrom(descriptor, &buffer, buffer.count, 0, $0, &length)
+            }
         }
         let end = Date(timeIntervalSinceNow: 2.5)
         while Date() < end {
             for _ in 0..<32 {
-                _ = withUnsafePointer(to: &peer) {
-                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { sendto(descriptor, buffer, 64, 0, $0, length) }
+                // 64 bytes of the buffer.
+                _ = unsafe withUnsafePointer(to: &peer) {
+                    unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        unsafe sendto(descriptor, buffer, 64, 0, $0, length)
+                    }
                 }
             }
         }

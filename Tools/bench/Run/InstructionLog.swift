@@ -1,7 +1,7 @@
 // QEMU's execution log, read as it is written: how often each address was executed between two passages of a marker.
 //
-// A line is "Trace 0: 0x7f31c00 [0000000000000000/ffffffc080201f2a/00101023/ff000001] name": the program counter stands between the
-// first two slashes.
+// A line is "Trace 0: 0x7f31c00 [0000000000000000/ffffffc080201f2a/00101023/ff000001] name": the program counter stands
+// between the first two slashes.
 
 import Foundation
 
@@ -18,10 +18,10 @@ final class InstructionLog: @unchecked Sendable {
     init(path: String, marker: UInt64) {
         self.marker = marker
         Thread.detachNewThread {
-            let file = open(path, O_RDONLY)
+            let file = unsafe open(path, O_RDONLY)  // the string's own bytes
             var buffer = [UInt8](repeating: 0, count: 1 << 20)
             while true {
-                let count = read(file, &buffer, buffer.count)
+                let count = unsafe read(file, &buffer, buffer.count)  // no more than the buffer holds
                 guard count > 0 else { break }
                 for index in 0..<count { self.take(buffer[index]) }
             }

@@ -26,7 +26,9 @@ struct Measurement {
             switch argument {
             case "--baseline":
                 let path = try value()
-                guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { throw BenchError("\(path): cannot be read") }
+                guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                    throw BenchError("\(path): cannot be read")
+                }
                 baseline = Results(text)
             case "--output": output = try value()
             case "--once": isOnce = true
@@ -38,14 +40,19 @@ struct Measurement {
 
     func run() throws -> Int32 {
         let reference = "Documentation/bench/reference.tsv"
-        guard let text = try? String(contentsOfFile: reference, encoding: .utf8) else { throw BenchError("\(reference): cannot be read") }
+        guard let text = try? String(contentsOfFile: reference, encoding: .utf8) else {
+            throw BenchError("\(reference): cannot be read")
+        }
         let results = try measureAll()
         let again = isOnce ? nil : try measureAll()
         let rows = Table.rows(Reference.parse(text), results, again: again, baseline: baseline)
-        print("Guest instructions for one operation, one hart, idle time left out. \"better\": times better than the best of the others.\n")
+        print(
+            "Guest instructions for one operation, one hart, idle time left out. \"better\": times better than the best of the others.\n"
+        )
         print(Table.text(rows), terminator: "")
         if let output {
-            try results.text("Written by `make bench`: guest instructions an operation.").write(toFile: output, atomically: true, encoding: .utf8)
+            try results.text("Written by `make bench`: guest instructions an operation.").write(
+                toFile: output, atomically: true, encoding: .utf8)
             print("\nKept in \(output); `make bench BASELINE=\(output)` compares with it.")
         }
         let worse = rows.filter(\.isWorse)
@@ -64,7 +71,9 @@ struct Measurement {
     }
 
     private static func kernelText() throws -> Int {
-        guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else { throw BenchError("build/swiftlet.elf is missing") }
+        guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else {
+            throw BenchError("build/swiftlet.elf is missing")
+        }
         let image = try ELFImage(data)
         guard let start = image.address(of: "kernel_start"), let end = image.address(of: "kernel_text_end") else {
             throw BenchError("build/swiftlet.elf: not linked with Linker/kernel.ld?")

@@ -1,6 +1,7 @@
-// Where an operation's instructions go, by function. QEMU logs every instruction it executes (-d exec with one instruction a
-// translation block) into a pipe; only what lies between the last two readings of the kernel's counters, which is the measured
-// stretch, is counted. That is exact, needs nothing but QEMU, and takes half a minute, most of it for the boot.
+// Where an operation's instructions go, by function. QEMU logs every instruction it executes (-d exec with one
+// instruction a translation block) into a pipe; only what lies between the last two readings of the kernel's counters,
+// which is the measured stretch, is counted. That is exact, needs nothing but QEMU, and takes half a minute, most of it
+// for the boot.
 
 import BenchReport
 import ELF
@@ -15,9 +16,15 @@ struct Profile {
     init(_ operation: String, card: String) throws {
         self.operation = operation
         self.card = Measurement.network.contains(operation) ? card : nil
-        guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else { throw BenchError("build/swiftlet.elf is missing") }
+        guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else {
+            throw BenchError("build/swiftlet.elf is missing")
+        }
         image = try ELFImage(data)
-        guard let counters = image.symbols.first(where: { $0.isFunction && $0.name.contains("StatusCalls") && $0.name.contains("counters") }) else {
+        guard
+            let counters = image.symbols.first(where: {
+                $0.isFunction && $0.name.contains("StatusCalls") && $0.name.contains("counters")
+            })
+        else {
             throw BenchError("the kernel has no function that reads the counters")
         }
         marker = counters.address
@@ -25,11 +32,13 @@ struct Profile {
 
     func run(listing: String?) throws {
         let fifo = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(getpid())-log").path
-        guard mkfifo(fifo, 0o600) == 0 else { throw BenchError("\(fifo): no pipe can be made there") }
-        defer { unlink(fifo) }
+        // The string's own bytes.
+        guard unsafe mkfifo(fifo, 0o600) == 0 else { throw BenchError("\(fifo): no pipe can be made there") }
+        defer { _ = unsafe unlink(fifo) }  // the string's own bytes
         let counts = InstructionLog(path: fifo, marker: marker)
         let single = try Self.hasAcceleratorOption() ? "-accel tcg,one-insn-per-tb=on" : "-singlestep"
-        let results = try Machine.measure([operation], card: card, flags: "\(single) -d exec,nochain -D \(fifo)", seconds: 600)
+        let results = try Machine.measure(
+            [operation], card: card, flags: "\(single) -d exec,nochain -D \(fifo)", seconds: 600)
         let histogram = counts.end()
         let total = histogram.values.reduce(0, +)
         guard total > 0 else { throw BenchError("\(operation): nothing was counted") }
@@ -93,7 +102,9 @@ func demangled(_ names: [String]) -> [String] {
         input.fileHandleForWriting.write(text)
         try? input.fileHandleForWriting.close()
     }
-    let lines = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self).split(separator: "\n").map(String.init)
+    let lines = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self).split(
+        separator: "\n"
+    ).map(String.init)
     process.waitUntilExit()
     return lines.count == names.count ? lines : names
 }

@@ -1,4 +1,5 @@
-// bench: measures the system and prints what it found. `make bench` and its kin start it; Documentation/Bench.md is its manual.
+// bench: measures the system and prints what it found. `make bench` and its kin start it; Documentation/Bench.md is its
+// manual.
 
 import BenchReport
 import Foundation
@@ -30,7 +31,9 @@ do {
     switch arguments.removeFirst() {
     case "measure": exit(try Measurement(arguments).run())
     case "profile":
-        guard let operation = arguments.first else { fail("OP=name is wanted: the operation to profile (bench -l in the guest lists them)") }
+        guard let operation = arguments.first else {
+            fail("OP=name is missing: the operation to profile (bench -l in the guest lists them)")
+        }
         let profile = try Profile(operation, card: arguments.count > 1 ? arguments[1] : "virtio")
         try profile.run(listing: arguments.count > 2 ? arguments[2] : nil)
     case "harts": exit(try Harts.run())

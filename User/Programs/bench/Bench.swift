@@ -1,5 +1,5 @@
-// bench: what the operations of this system cost, in instructions. `make bench` starts it in a machine that counts (QEMU's -icount)
-// and makes a table of what it prints; Documentation/Bench.md says how to read it.
+// bench: what the operations of this system cost, in instructions. `make bench` starts it in a machine that counts
+// (QEMU's -icount) and makes a table of what it prints; Documentation/Bench.md says how to read it.
 
 import SystemInterface
 import UserLibrary
@@ -21,9 +21,10 @@ struct Operation {
                bench -w exec|read|write | -t
         Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
         hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
-        -n measures the network, too, with `make bench` at the other end of the wire. By the clock, and so without -icount: -w tells how
+        -n measures the network, too, with `make bench` at the other end of the wire. By the clock, and so without -icount: -w prints how
         much work four processes get done in two seconds, -t how many packets the network carries to and from `make bench-host`.
         """
+    static let options: StaticString? = "lntw:"
 
     private static var localOperations: [Operation] {
         processOperations + memoryOperations + pipeOperations + fileOperations + socketOperations
@@ -33,32 +34,22 @@ struct Operation {
         // What the shell does first, at the same place: with this the system has started.
         writeByte(.standardOutput, UInt8(ascii: "\n"))
         let start = System.counters()
-        var arguments = arguments
-        var lists = false
-        var usesNetwork = false
-        arguments.takeOptions(usage, withValue: "w") { letter, value in
-            switch letter {
-            case UInt8(ascii: "l"): lists = true
-            case UInt8(ascii: "n"): usesNetwork = true
-            case UInt8(ascii: "t"): end(timed { () throws(SystemError) in try tellThroughput() })
-            case UInt8(ascii: "w"):
-                guard let kind = Work(value) else { return false }
-                end(timed { () throws(SystemError) in try tellWork(kind) })
-            default: return false
-            }
-            return true
+        if arguments.has("t") { return timed { () throws(SystemError) in try showThroughput() } }
+        if let word = arguments.value("w") {
+            guard let kind = Work(word) else { arguments.refuse("-w \(word): exec, read or write are measured") }
+            return timed { () throws(SystemError) in try showWork(kind) }
         }
-        if lists {
+        if arguments.has("l") {
             for operation in localOperations + networkOperations { print("\(operation.name)") }
             return 0
         }
-        let operations = usesNetwork ? localOperations + networkOperations : localOperations
+        let operations = arguments.has("n") ? localOperations + networkOperations : localOperations
         calibrate()
-        if wants("boot", arguments) { tell("boot", start.instructions &- start.idle &- start.firstInstruction) }
+        if wants("boot", arguments) { show("boot", start.instructions &- start.idle &- start.firstInstruction) }
         for operation in operations where wants(operation.name, arguments) {
             do throws(SystemError) { try operation.run() } catch { fail("\(operation.name): \(error)") }
         }
-        if arguments.count == 0 { tellStacks() }
+        if arguments.count == 0 { showStacks() }
         print("bench done")
         return 0
     }
@@ -69,7 +60,7 @@ struct Operation {
     }
 
     /// How deep the kernel's stacks were until now, in bytes of 16384.
-    private static func tellStacks() {
+    private static func showStacks() {
         let counters = System.counters(stacks: true)
         print("stack-process\t\(counters.processStack)")
         print("stack-thread\t\(counters.threadStack)")
@@ -83,7 +74,7 @@ struct Operation {
 
     // MARK: Help for the measures
 
-    static func writeByte(_ file: Descriptor, _ byte: UInt8) {
+    static func writeByte(_ file: FileDescriptor, _ byte: UInt8) {
         do throws(SystemError) { try writePiece(file, [byte], count: 1) } catch { fail("\(error)") }
     }
 

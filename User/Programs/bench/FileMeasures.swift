@@ -12,7 +12,8 @@ extension Bench {
     static var fileOperations: [Operation] {
         [
             Operation("open-close") { () throws(SystemError) in
-                try measure("open-close", 200) { () throws(SystemError) in try System.close(try System.open("/README")) }
+                let path: Path = "/README"
+                try measure("open-close", 200) { () throws(SystemError) in try System.close(try System.open(path)) }
             },
             Operation("stat") { () throws(SystemError) in
                 let file = try System.open("/README")
@@ -23,90 +24,78 @@ extension Bench {
                 try withFiles(1) { () throws(SystemError) in
                     try readAll(0, size: 4096)
                     let total = try readAll(0, size: 4096)
-                    tell("read-4k", total, of: callsInFile)
+                    show("read-4k", total, of: callsInFile)
                 }
             },
             Operation("read-4k-disk") { () throws(SystemError) in
                 try withFiles(manyFiles) { () throws(SystemError) in
                     var total: UInt64 = 0
                     for number in 0..<manyFiles { total += try readAll(number, size: 4096) }
-                    tell("read-4k-disk", total, of: manyFiles * callsInFile)
+                    show("read-4k-disk", total, of: manyFiles * callsInFile)
                 }
             },
             Operation("write-4k") { () throws(SystemError) in
                 try withFiles(1) { () throws(SystemError) in
-                    tell("write-4k", try overwrite(0, size: 4096), of: callsInFile)
+                    show("write-4k", try overwrite(0, size: 4096), of: callsInFile)
                 }
             },
             Operation("file-cycle") { () throws(SystemError) in
                 var buffer = [UInt8](repeating: 7, count: 4096)
+                let path: Path = "bench.tmp"
                 try measure("file-cycle", 20) { () throws(SystemError) in
-                    var file = try System.open("bench.tmp", [.create, .readWrite])
+                    var file = try System.open(path, [.create, .readWrite])
                     try writePiece(file, buffer, count: 4096)
                     try System.close(file)
-                    file = try System.open("bench.tmp")
+                    file = try System.open(path)
                     _ = try readPiece(file, into: &buffer)
                     try System.close(file)
-                    try System.unlink("bench.tmp")
+                    try System.unlink(path)
                 }
             },
             Operation("read-64k") { () throws(SystemError) in
                 try withFiles(1) { () throws(SystemError) in
                     try readAll(0, size: 65536)
-                    tell("read-64k", try readAll(0, size: 65536), of: 4)
+                    show("read-64k", try readAll(0, size: 65536), of: 4)
                 }
             },
             Operation("write-64k") { () throws(SystemError) in
-                try withFiles(1) { () throws(SystemError) in tell("write-64k", try overwrite(0, size: 65536), of: 4) }
+                try withFiles(1) { () throws(SystemError) in show("write-64k", try overwrite(0, size: 65536), of: 4) }
             },
         ]
     }
 
-    private static func withName(_ number: Int, _ body: (CString) throws(SystemError) -> Void) throws(SystemError) {
-        let name: [UInt8] = [UInt8(ascii: "b"), UInt8(ascii: "."), UInt8(48 + number), 0]
-        try name.withUnsafeBufferPointer { (name) throws(SystemError) in try body(CString(name.baseAddress!)) }
-    }
+    private static func path(_ number: Int) -> Path { Path("b.\(number)" as Text) }
 
     /// Makes files of 256 KiB, and removes them afterwards.
     private static func withFiles(_ count: Int, _ body: () throws(SystemError) -> Void) throws(SystemError) {
         for number in 0..<count {
-            try withName(number) { (name) throws(SystemError) in
-                try System.close(try System.open(name, [.create, .truncate, .writeOnly]))
-            }
+            try System.close(try System.open(path(number), [.create, .truncate, .writeOnly]))
             _ = try overwrite(number, size: 65536)
         }
         try body()
-        for number in 0..<count {
-            try withName(number) { (name) throws(SystemError) in try System.unlink(name) }
-        }
+        for number in 0..<count { try System.unlink(path(number)) }
     }
 
     /// Reads file `number` from start to end; the instructions of all the reads.
     @discardableResult
     private static func readAll(_ number: Int, size: Int) throws(SystemError) -> UInt64 {
         var buffer = [UInt8](repeating: 0, count: size)
-        var total: UInt64 = 0
-        try withName(number) { (name) throws(SystemError) in
-            let file = try System.open(name)
-            total = try interval(callsInFile * 4096 / size, warmUp: 0) { () throws(SystemError) in
-                guard try readPiece(file, into: &buffer) == size else { throw .inputOutput }
-            }.instructions
-            try System.close(file)
-        }
+        let file = try System.open(path(number))
+        let total = try interval(callsInFile * 4096 / size, warmUp: 0) { () throws(SystemError) in
+            guard try readPiece(file, into: &buffer) == size else { throw .inputOutput }
+        }.instructions
+        try System.close(file)
         return total
     }
 
     /// Writes file `number` from start to end; the instructions of all the writes.
     private static func overwrite(_ number: Int, size: Int) throws(SystemError) -> UInt64 {
         let buffer = [UInt8](repeating: 7, count: size)
-        var total: UInt64 = 0
-        try withName(number) { (name) throws(SystemError) in
-            let file = try System.open(name, .writeOnly)
-            total = try interval(callsInFile * 4096 / size, warmUp: 0) { () throws(SystemError) in
-                try writePiece(file, buffer, count: size)
-            }.instructions
-            try System.close(file)
-        }
+        let file = try System.open(path(number), .writeOnly)
+        let total = try interval(callsInFile * 4096 / size, warmUp: 0) { () throws(SystemError) in
+            try writePiece(file, buffer, count: size)
+        }.instructions
+        try System.close(file)
         return total
     }
 }

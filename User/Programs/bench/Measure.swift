@@ -1,7 +1,9 @@
-// How a measure is taken: the kernel's counters before and after so many runs of an operation, what the harts slept subtracted.
+// How a measure is taken: the kernel's counters before and after so many runs of an operation, what the harts slept
+// subtracted.
 //
-// Under QEMU's -icount the instruction counter is the machine's time: it advances while a hart sleeps, too. The kernel counts that
-// apart (KernelCounters.idle), so what remains is what was executed: in the program, in the kernel, in interrupts, for whomever.
+// Under QEMU's -icount the instruction counter is the machine's time: it advances while a hart sleeps, too. The kernel
+// counts that apart (KernelCounters.idle), so what remains is what was executed: in the program, in the kernel, in
+// interrupts, of whatever kind.
 
 import SystemInterface
 import UserLibrary
@@ -22,7 +24,12 @@ struct Interval {
 
 extension Bench {
     /// What reading the counters twice takes.
-    nonisolated(unsafe) static var overhead: UInt64 = 0
+    private(set) static var overhead: UInt64 {
+        get { unsafe storedOverhead }  // a program has one thread
+        set { unsafe storedOverhead = newValue }
+    }
+
+    nonisolated(unsafe) private static var storedOverhead: UInt64 = 0  // a program has one thread
 
     static func calibrate() {
         var least = UInt64.max
@@ -44,15 +51,15 @@ extension Bench {
         return Interval(before: before, after: System.counters())
     }
 
-    /// Measures and tells: instructions for one run of `body`, which does the operation `times` times.
+    /// Measures and prints: instructions for one run of `body`, which does the operation `times` times.
     static func measure(
         _ name: StaticString, _ count: Int, times: Int = 1, warmUp: Int = 2, _ body: () throws(SystemError) -> Void
     ) throws(SystemError) {
-        tell(name, try interval(count, warmUp: warmUp, body).instructions, of: count * times)
+        show(name, try interval(count, warmUp: warmUp, body).instructions, of: count * times)
     }
 
     /// One line of the result: what the operation is called, a tab, instructions for one.
-    static func tell(_ name: StaticString, _ instructions: UInt64, of count: Int = 1) {
+    static func show(_ name: StaticString, _ instructions: UInt64, of count: Int = 1) {
         print("\(name)\t\((instructions + UInt64(count) / 2) / UInt64(count))")
     }
 }

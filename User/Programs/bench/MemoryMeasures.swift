@@ -9,21 +9,21 @@ extension Bench {
     static var memoryOperations: [Operation] {
         [
             Operation("page-lazy") { () throws(SystemError) in
-                let memory = UnsafeMutablePointer<UInt8>(bitPattern: try System.moveBreakLazily(by: Int32(pages * 4096)))!
-                let interval = try interval(1, warmUp: 0) { () throws(SystemError) in touch(memory) }
-                tell("page-lazy", interval.instructions, of: pages)
-                try release(memory, pages: pages)
+                let memory = try System.moveBreakLazily(by: Int32(pages * 4096))
+                let interval = try interval(1, warmUp: 0) { () throws(SystemError) in touch(memory, pages: pages) }
+                show("page-lazy", interval.instructions, of: pages)
+                try release(pages: pages)
             },
             Operation("page-copy") { () throws(SystemError) in
                 let memory = try touchedMemory(pages: pages)
                 // The child writes to what the parent still has; the parent sleeps meanwhile.
                 try child { () throws(SystemError) in
-                    let interval = try interval(1, warmUp: 0) { () throws(SystemError) in touch(memory) }
-                    tell("page-copy", interval.instructions, of: pages)
+                    let interval = try interval(1, warmUp: 0) { () throws(SystemError) in touch(memory, pages: pages) }
+                    show("page-copy", interval.instructions, of: pages)
                     standardOutput.flush()
                 }
                 _ = try System.wait()
-                try release(memory, pages: pages)
+                try release(pages: pages)
             },
             Operation("sbrk") { () throws(SystemError) in
                 try measure("sbrk", 200, times: 2) { () throws(SystemError) in
@@ -32,9 +32,5 @@ extension Bench {
                 }
             },
         ]
-    }
-
-    private static func touch(_ memory: UnsafeMutablePointer<UInt8>) {
-        for page in 0..<pages { memory[page * 4096] = 2 }
     }
 }

@@ -1,6 +1,6 @@
-// The network over a card, with a peer at the other end of its wire: Tools/bench on the host, 10.0.7.1, takes commands at UDP port
-// 7070 ("echo 56 100": so many echo requests, one after the other; "send 64 100 500": so many datagrams, 500 µs apart) and swallows
-// what comes to port 9.
+// The network over a card, with a peer at the other end of its wire: Tools/bench on the host, 10.0.7.1, takes commands
+// at UDP port 7070 ("echo 56 100": so many echo requests, one after the other; "send 64 100 500": so many datagrams,
+// 500 µs apart) and swallows what comes to port 9.
 //
 // What one packet costs is the difference between many and few, so that the command itself does not count.
 
@@ -25,28 +25,30 @@ extension Bench {
         ]
     }
 
-    private static func connected(_ port: UInt16) throws(SystemError) -> Descriptor {
+    private static func connected(_ port: UInt16) throws(SystemError) -> FileDescriptor {
         let socket = try System.socket()
         try System.connect(socket, to: SocketAddress(peer, port: port))
         return socket
     }
 
-    private static func command(_ socket: Descriptor, _ text: Text) throws(SystemError) {
+    private static func command(_ socket: FileDescriptor, _ text: Text) throws(SystemError) {
         try writePiece(socket, text.bytes, count: text.bytes.count)
     }
 
-    /// Measures `body` with many packets and with few, and tells the difference for one.
-    private static func tellDifference(_ name: StaticString, _ body: (Int) throws(SystemError) -> Void) throws(SystemError) {
+    /// Measures `body` with many packets and with few, and prints the difference for one.
+    private static func showDifference(_ name: StaticString, _ body: (Int) throws(SystemError) -> Void)
+        throws(SystemError)
+    {
         try body(20)
         let short = try interval(1, warmUp: 0) { () throws(SystemError) in try body(few) }
         let long = try interval(1, warmUp: 0) { () throws(SystemError) in try body(few + many) }
-        tell(name, long.instructions - short.instructions, of: many)
+        show(name, long.instructions - short.instructions, of: many)
     }
 
     private static func echo(_ name: StaticString, _ size: Int) throws(SystemError) {
         let socket = try connected(7070)
         var buffer = [UInt8](repeating: 0, count: 64)
-        try tellDifference(name) { (count) throws(SystemError) in
+        try showDifference(name) { (count) throws(SystemError) in
             try command(socket, "echo \(size) \(count)")
             _ = try readPiece(socket, into: &buffer)
         }
@@ -56,7 +58,7 @@ extension Bench {
     private static func send(_ name: StaticString, _ size: Int) throws(SystemError) {
         let socket = try connected(9)
         let buffer = [UInt8](repeating: 7, count: size)
-        try tellDifference(name) { (count) throws(SystemError) in
+        try showDifference(name) { (count) throws(SystemError) in
             for _ in 0..<count { try writePiece(socket, buffer, count: size) }
         }
         try System.close(socket)
@@ -66,7 +68,7 @@ extension Bench {
     private static func receive(_ name: StaticString, _ size: Int) throws(SystemError) {
         let socket = try connected(7070)
         var buffer = [UInt8](repeating: 0, count: 2048)
-        try tellDifference(name) { (count) throws(SystemError) in
+        try showDifference(name) { (count) throws(SystemError) in
             try command(socket, "send \(size) \(count) 500")
             for _ in 0..<count {
                 guard try readPiece(socket, into: &buffer) == size else { throw .inputOutput }
@@ -92,7 +94,7 @@ extension Bench {
         }
         try System.close(socket)
         guard received > 0 else { throw .timedOut }
-        tell("burst-receive-64", interval.instructions, of: received)
-        tell("burst-interrupts", interval.deviceInterrupts)
+        show("burst-receive-64", interval.instructions, of: received)
+        show("burst-interrupts", interval.deviceInterrupts)
     }
 }

@@ -7,9 +7,10 @@ extension Bench {
     static var pipeOperations: [Operation] {
         [
             Operation("pipe-round-trip") { () throws(SystemError) in
-                tell("pipe-round-trip", try pipeRoundTrips(500).instructions, of: 500)
+                show("pipe-round-trip", try pipeRoundTrips(500).instructions, of: 500)
             },
-            // A switch is what two processes take longer than one that talks to itself: going to sleep, the switch, being woken.
+            // A switch is what two processes take longer than one that talks to itself: going to sleep, the switch,
+            // being woken.
             Operation("context-switch") { () throws(SystemError) in
                 let pipe = try System.pipe()
                 var byte = [UInt8](repeating: 0, count: 1)
@@ -19,14 +20,14 @@ extension Bench {
                 }
                 try close(pipe)
                 let both = try pipeRoundTrips(500)
-                tell("context-switch", both.instructions - 2 * alone.instructions, of: 1000)
+                show("context-switch", both.instructions - 2 * alone.instructions, of: 1000)
             },
             Operation("pipe-64k-4096") { () throws(SystemError) in try pipeStream("pipe-64k-4096", 4096) },
             Operation("pipe-64k-512") { () throws(SystemError) in try pipeStream("pipe-64k-512", 512) },
         ]
     }
 
-    private static func close(_ pipe: (read: Descriptor, write: Descriptor)) throws(SystemError) {
+    private static func close(_ pipe: (read: FileDescriptor, write: FileDescriptor)) throws(SystemError) {
         try System.close(pipe.read)
         try System.close(pipe.write)
     }

@@ -2,6 +2,7 @@
 
 import SystemInterface
 import UserLibrary
+import _Volatile
 
 extension Bench {
     static var processOperations: [Operation] {
@@ -17,34 +18,44 @@ extension Bench {
                 }
             },
             Operation("fork-exit-wait-1m") { () throws(SystemError) in
-                let memory = try touchedMemory(pages: 256)
+                _ = try touchedMemory(pages: 256)
                 try measure("fork-exit-wait-1m", 50) { () throws(SystemError) in
                     if try System.fork() == 0 { System.exit(0) }
                     _ = try System.wait()
                 }
-                try release(memory, pages: 256)
+                try release(pages: 256)
             },
             Operation("fork-exec-wait") { () throws(SystemError) in
-                try measure("fork-exec-wait", 50) { () throws(SystemError) in try runTrue() }
+                let program = TrueProgram()
+                try measure("fork-exec-wait", 50) { () throws(SystemError) in try program.run() }
             },
             Operation("console-byte") { () throws(SystemError) in
-                let interval = try interval(64) { () throws(SystemError) in writeByte(.standardOutput, UInt8(ascii: ".")) }
+                let interval = try interval(64) { () throws(SystemError) in
+                    writeByte(.standardOutput, UInt8(ascii: "."))
+                }
                 print("")
-                tell("console-byte", interval.instructions, of: 64)
+                show("console-byte", interval.instructions, of: 64)
             },
         ]
     }
 
     /// Grows by so many pages and writes to each.
-    static func touchedMemory(pages: Int) throws(SystemError) -> UnsafeMutablePointer<UInt8> {
+    static func touchedMemory(pages: Int) throws(SystemError) -> UInt {
         let start = try System.moveBreak(by: Int32(pages * 4096))
-        let memory = UnsafeMutablePointer<UInt8>(bitPattern: start)!
-        for page in 0..<pages { memory[page * 4096] = 1 }
-        return memory
+        touch(start, pages: pages)
+        return start
     }
 
-    /// Gives it back; nothing was grown by since.
-    static func release(_ memory: UnsafeMutablePointer<UInt8>, pages: Int) throws(SystemError) {
+    /// Writes to so many pages from an address on, which the break was moved over.
+    static func touch(_ start: UInt, pages: Int) {
+        // Pages of this program's own.
+        for page in 0..<pages {
+            unsafe VolatileMappedRegister<UInt8>(unsafeBitPattern: start + UInt(page) * 4096).store(2)
+        }
+    }
+
+    /// Gives the last pages back.
+    static func release(pages: Int) throws(SystemError) {
         _ = try System.moveBreak(by: -Int32(pages * 4096))
     }
 }

@@ -14,7 +14,9 @@ extension Bench {
             Operation("socket-poll") { () throws(SystemError) in
                 let socket = try System.socket()
                 var entries = [PollEntry(descriptor: socket.rawValue)]
-                try measure("socket-poll", 500) { () throws(SystemError) in _ = try System.poll(&entries, milliseconds: 0) }
+                try measure("socket-poll", 500) { () throws(SystemError) in
+                    _ = try System.poll(&entries, milliseconds: 0)
+                }
                 try System.close(socket)
             },
         ]

@@ -1,5 +1,5 @@
-// The network by the clock, with the host at the other end of a tap (`make bench-host`): packets a second each way, round trips, and
-// what the card takes at most.
+// The network by the clock, with the host at the other end of a tap (`make bench-host`): packets a second each way,
+// round trips, and what the card takes at most.
 
 import SystemInterface
 import UserLibrary
@@ -8,14 +8,14 @@ extension Bench {
     private static let host = NetworkAddress(ipv4: 0xc0a8_4c01)  // 192.168.76.1
     private static let duration: UInt64 = 2_000_000_000
 
-    static func tellThroughput() throws(SystemError) {
+    static func showThroughput() throws(SystemError) {
         let sink = try System.socket()
         try System.connect(sink, to: SocketAddress(host, port: 7071))
         var buffer = [UInt8](repeating: 7, count: 2048)
         _ = try System.ping(host, payload: 56, milliseconds: 2000)  // the host's Ethernet address is known from here on
-        try tellRate("pings") { () throws(SystemError) in _ = try System.ping(host, payload: 56, milliseconds: 2000) }
-        try tellRate("sent") { () throws(SystemError) in try writePiece(sink, buffer, count: 64) }
-        // The host sends for two seconds to whoever asks.
+        try showRate("pings") { () throws(SystemError) in _ = try System.ping(host, payload: 56, milliseconds: 2000) }
+        try showRate("sent") { () throws(SystemError) in try writePiece(sink, buffer, count: 64) }
+        // The host sends for two seconds to each sender of a datagram.
         let source = try System.socket()
         try System.connect(source, to: SocketAddress(host, port: 7072))
         try writePiece(source, buffer, count: 1)
@@ -29,14 +29,16 @@ extension Bench {
                 received += 1
             }
         } catch .timedOut {}
-        tell("received", received / 2)
-        try tellRate("looped", times: 100) { () throws(SystemError) in
+        show("received", received / 2)
+        try showRate("looped", times: 100) { () throws(SystemError) in
             guard try System.loopDevice(0, count: 100) == 100 else { throw .noBufferSpace }
         }
     }
 
     /// Does it for two seconds; prints how often a second.
-    private static func tellRate(_ name: StaticString, times: UInt64 = 1, _ body: () throws(SystemError) -> Void) throws(SystemError) {
+    private static func showRate(_ name: StaticString, times: UInt64 = 1, _ body: () throws(SystemError) -> Void)
+        throws(SystemError)
+    {
         var count: UInt64 = 0
         let end = System.clock + duration
         while System.clock < end {
@@ -44,6 +46,6 @@ extension Bench {
             for _ in 0..<8 { try body() }
             count += 8 * times
         }
-        tell(name, count / 2)
+        show(name, count / 2)
     }
 }

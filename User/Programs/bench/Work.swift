@@ -12,7 +12,27 @@ enum Work {
     case write
 
     init?(_ word: CString) {
-        if word == "exec" { self = .exec } else if word == "read" { self = .read } else if word == "write" { self = .write } else { return nil }
+        if word == "exec" {
+            self = .exec
+        } else if word == "read" {
+            self = .read
+        } else if word == "write" {
+            self = .write
+        } else {
+            return nil
+        }
+    }
+}
+
+/// The program that does nothing, ready to be executed: nothing is allocated between fork and exec.
+struct TrueProgram: ~Copyable {
+    private let path: Path = "true"
+    private let arguments = ArgumentVector([CString("true").bytes])
+
+    /// fork, exec and wait.
+    func run() throws(SystemError) {
+        if try System.fork() == 0 { try System.exec(path, arguments) }
+        _ = try System.wait()
     }
 }
 
@@ -21,21 +41,24 @@ extension Bench {
     private static let duration: UInt64 = 2_000_000_000
 
     /// Four processes at work for two seconds; prints how often all of them together did it.
-    static func tellWork(_ work: Work) throws(SystemError) {
+    static func showWork(_ work: Work) throws(SystemError) {
         let counts = try System.pipe()
         let end = System.clock + duration
         for number in 0..<workers {
             try child { () throws(SystemError) in
+                let program = TrueProgram()
                 var done: UInt32 = 0
                 while System.clock < end {
                     switch work {
-                    case .exec: try runTrue()
+                    case .exec: try program.run()
                     case .read: try readFile()
                     case .write: try writeFile(number)
                     }
                     done += 1
                 }
-                let bytes: [UInt8] = [UInt8(done & 255), UInt8(done >> 8 & 255), UInt8(done >> 16 & 255), UInt8(done >> 24)]
+                let bytes: [UInt8] = [
+                    UInt8(done & 255), UInt8(done >> 8 & 255), UInt8(done >> 16 & 255), UInt8(done >> 24),
+                ]
                 try writePiece(counts.write, bytes, count: 4)
             }
         }
@@ -46,21 +69,9 @@ extension Bench {
             guard try readPiece(counts.read, into: &bytes) == 4 else { throw .inputOutput }
             for index in 0..<4 { total += UInt64(bytes[index]) << UInt64(8 * index) }
         }
-        tell("work", total)
+        show("work", total)
     }
 
-    /// fork, exec and wait for the program that does nothing.
-    static func runTrue() throws(SystemError) {
-        if try System.fork() == 0 {
-            let arguments: InlineArray<2, UnsafePointer<UInt8>?> = [CString("true").start, nil]
-            try withUnsafePointer(to: arguments) { (arguments) throws(SystemError) in
-                try System.exec("true", UnsafeRawPointer(arguments).assumingMemoryBound(to: UnsafePointer<UInt8>?.self))
-            }
-        }
-        _ = try System.wait()
-    }
-
-    @inline(never)
     private static func readFile() throws(SystemError) {
         var buffer = [UInt8](repeating: 7, count: 4096)
         let file = try System.open("/README")
@@ -68,16 +79,12 @@ extension Bench {
         try System.close(file)
     }
 
-    @inline(never)
     private static func writeFile(_ number: Int) throws(SystemError) {
         let buffer = [UInt8](repeating: 7, count: 4096)
-        let name: [UInt8] = [UInt8(ascii: "w"), UInt8(48 + number), 0]
-        try name.withUnsafeBufferPointer { (name) throws(SystemError) in
-            let path = CString(name.baseAddress!)
-            let file = try System.open(path, [.create, .readWrite])
-            try writePiece(file, buffer, count: 4096)
-            try System.close(file)
-            try System.unlink(path)
-        }
+        let path = Path("w\(number)" as Text)
+        let file = try System.open(path, [.create, .readWrite])
+        try writePiece(file, buffer, count: 4096)
+        try System.close(file)
+        try System.unlink(path)
     }
 }

@@ -35,10 +35,11 @@ struct Client {
         return 0
     }
 
-    private func send(_ payload: inout [UInt8], _ socket: Descriptor) throws(SystemError) -> Report {
+    private func send(_ payload: inout [UInt8], _ socket: FileDescriptor) throws(SystemError) -> Report {
         let start = System.clock
         // Nanoseconds between datagrams, times 1024: the rounding does not add up.
-        let pause = UInt64(settings.length) * 8 * 1_000_000_000 / settings.rate * 1024
+        let pause =
+            UInt64(settings.length) * 8 * 1_000_000_000 / settings.rate * 1024
             + (UInt64(settings.length) * 8 * 1_000_000_000 % settings.rate) * 1024 / settings.rate
         var report = Report()
         while true {
@@ -52,7 +53,7 @@ struct Client {
             report.datagrams += 1
             Datagram.stamp(&payload, number: Int64(report.datagrams), time: now)
             do throws(SystemError) {
-                try Self.send(payload, socket)
+                try System.send(socket, payload.span)
                 report.bytes += UInt64(payload.count)
             } catch .noBufferSpace {}  // lost before it left; the server counts it
         }
@@ -60,25 +61,15 @@ struct Client {
         return report
     }
 
-    private static func send(_ payload: [UInt8], _ socket: Descriptor) throws(SystemError) {
-        var failure: SystemError?
-        payload.withUnsafeBytes { bytes in
-            do throws(SystemError) { try System.send(socket, bytes) } catch { failure = error }
-        }
-        if let failure { throw failure }
-    }
-
     /// Sends the last datagram until the report comes; nil when none does.
-    private func end(_ payload: inout [UInt8], _ socket: Descriptor, number: Int64) throws(SystemError) -> Report? {
+    private func end(_ payload: inout [UInt8], _ socket: FileDescriptor, number: Int64) throws(SystemError) -> Report? {
         try System.set(.receiveTimeout, of: socket, to: Self.lastWait)
         var answer = [UInt8](repeating: 0, count: 2048)
         for _ in 0..<Self.lastTries {
             Datagram.stamp(&payload, number: number, time: System.clock)
-            try Self.send(payload, socket)
+            try System.send(socket, payload.span)
             var count = 0
-            answer.withUnsafeMutableBytes { bytes in
-                do throws(SystemError) { count = try System.receive(socket, bytes).count } catch {}
-            }
+            do throws(SystemError) { count = try System.receive(socket, into: &answer).count } catch {}
             if let report = Datagram.readReport(answer, count: count) { return report }
         }
         return nil

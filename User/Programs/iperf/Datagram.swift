@@ -1,5 +1,5 @@
-// What iperf 2 puts into its datagrams, all in network byte order: a 64-bit number in two halves (negative: the last one) and the time of
-// sending; in the answer to the last one, the server's report.
+// What iperf 2 puts into its datagrams, all in network byte order: a 64-bit number in two halves (negative: the last
+// one) and the time of sending; in the answer to the last one, the server's report.
 
 enum Datagram {
     /// Number, time, and the client's settings of which the flags count.
@@ -37,7 +37,9 @@ enum Datagram {
     static func read(_ bytes: [UInt8], count: Int) -> (number: Int64, time: Int64) {
         let time = Int64(word(bytes, seconds)) * 1_000_000 + Int64(word(bytes, microseconds))
         let low = word(bytes, numberLow)
-        guard count < flags + 4 || word(bytes, flags) & longNumbers != 0 else { return (Int64(Int32(bitPattern: low)), time) }
+        guard count < flags + 4 || word(bytes, flags) & longNumbers != 0 else {
+            return (Int64(Int32(bitPattern: low)), time)
+        }
         return (Int64(bitPattern: UInt64(word(bytes, numberHigh)) << 32 | UInt64(low)), time)
     }
 

@@ -16,6 +16,7 @@ import UserLibrary
           -1          end after one client
         The exit status of a client is 0 when the server reported.
         """
+    static let options: StaticString? = "usc:b:t:l:p:1"
 
     struct Settings {
         var rate: UInt64 = 1_000_000
@@ -26,34 +27,20 @@ import UserLibrary
     }
 
     static func run(_ arguments: Arguments) -> Int32 {
-        var arguments = arguments
         var settings = Settings()
-        var (isUDP, serves) = (false, false)
-        var host: CString?
-        arguments.takeOptions(usage, withValue: "cbtlp") { letter, value in
-            switch letter {
-            case UInt8(ascii: "u"): isUDP = true
-            case UInt8(ascii: "s"): serves = true
-            case UInt8(ascii: "1"): settings.onlyOne = true
-            case UInt8(ascii: "c"): host = value
-            case UInt8(ascii: "b"):
-                guard let rate = value.scaled, rate > 0 else { return false }
-                settings.rate = rate
-            case UInt8(ascii: "t"):
-                guard let time = value.nanoseconds, time > 0 else { return false }
-                settings.time = time
-            case UInt8(ascii: "l"):
-                guard let length = value.number, length >= Datagram.leastCount, length <= 65507 else { return false }
-                settings.length = length
-            case UInt8(ascii: "p"):
-                guard let port = value.number, port > 0, port <= 65535 else { return false }
-                settings.port = UInt16(port)
-            default: return false
+        settings.onlyOne = arguments.has("1")
+        if let rate = arguments.value("b") {
+            guard let bits = rate.scaled, bits > 0 else {
+                arguments.refuse("-b \(rate): not a number of bits a second such as 10m")
             }
-            return true
+            settings.rate = bits
         }
-        guard isUDP else { Arguments.refuse("only -u is there yet", usage) }
-        guard arguments.count == 0, serves != (host != nil) else { Arguments.refuse("one of -s and -c is wanted", usage) }
+        settings.time = arguments.nanoseconds("t", least: 1) ?? settings.time
+        settings.length = arguments.number("l", in: Datagram.leastCount...65507) ?? settings.length
+        settings.port = arguments.number("p", in: 1...65535).map { UInt16($0) } ?? settings.port
+        let (serves, host) = (arguments.has("s"), arguments.value("c"))
+        guard arguments.has("u") else { arguments.refuse("-u is needed: UDP is the only protocol so far") }
+        guard arguments.count == 0, serves != (host != nil) else { arguments.refuse("either -s or -c is needed") }
         do throws(SystemError) {
             if let host {
                 return try Client(settings, to: addressOrEnd(host)).run()
@@ -61,7 +48,7 @@ import UserLibrary
             var server = Server(settings)
             return try server.run()
         } catch .connectionRefused {
-            fail("nobody listens on port \(settings.port) there; start iperf -s -u first")
+            fail("no program listens on port \(settings.port) there; start iperf -s -u first")
         } catch {
             fail("\(error)")
         }

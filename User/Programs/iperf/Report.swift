@@ -1,4 +1,4 @@
-// What one side knows of a transfer, and how iperf prints it.
+// The figures of a transfer on one side, and how iperf prints them.
 
 import UserLibrary
 
@@ -7,7 +7,7 @@ struct Report {
     var bytes: UInt64 = 0
     /// Nanoseconds from the first to the last.
     var time: UInt64 = 0
-    /// Sent by the client, as far as the numbers tell.
+    /// Sent by the client, by the numbers of the datagrams.
     var datagrams: UInt64 = 0
     var lost: UInt64 = 0
     var outOfOrder: UInt64 = 0
@@ -15,13 +15,16 @@ struct Report {
     var jitter: UInt64 = 0
 
     static var head: Text { "[ ID] Interval            Transfer     Bandwidth" }
-    static var headOfServer: Text { "[ ID] Interval            Transfer     Bandwidth        Jitter   Lost/Total Datagrams" }
+    static var headOfServer: Text {
+        "[ ID] Interval            Transfer     Bandwidth        Jitter   Lost/Total Datagrams"
+    }
 
     /// Seconds, megabytes of 2^20 and megabits of 10^6 a second, as iperf has them.
     var line: Text {
         let megabytes = (bytes * 100) >> 20
         let kilobits = time > 0 ? bytes * 8 * 1_000_000 / time : 0
-        return "[  1] 0.00-\(decimal(time / 10_000_000, of: 100)) sec  \(decimal(megabytes, of: 100)) MBytes  \(decimal(kilobits / 10, of: 100)) Mbits/sec"
+        return
+            "[  1] 0.00-\(decimal(time / 10_000_000, of: 100)) sec  \(decimal(megabytes, of: 100)) MBytes  \(decimal(kilobits / 10, of: 100)) Mbits/sec"
     }
 
     var lineOfServer: Text {
@@ -31,6 +34,9 @@ struct Report {
 
     func show(asServer: Bool) {
         print(asServer ? lineOfServer : line)
-        if asServer, outOfOrder > 0 { print("[  1] 0.00-\(decimal(time / 10_000_000, of: 100)) sec  \(outOfOrder) datagrams received out-of-order") }
+        if asServer, outOfOrder > 0 {
+            print(
+                "[  1] 0.00-\(decimal(time / 10_000_000, of: 100)) sec  \(outOfOrder) datagrams received out-of-order")
+        }
     }
 }

@@ -25,39 +25,33 @@ struct Server {
         try System.set(.receiveTimeout, of: socket, to: Self.silence)
         print("Server listening on UDP port \(settings.port)")
         var buffer = [UInt8](repeating: 0, count: 65536)
-        var lastWish = false
+        var isFinishing = false
         while true {
-            var count = 0
-            var source = SocketAddress.none
-            var failure: SystemError?
-            buffer.withUnsafeMutableBytes { bytes in
-                do throws(SystemError) { (count, source) = try System.receive(socket, bytes) } catch { failure = error }
-            }
-            if let failure {
-                guard failure == .timedOut else { throw failure }
-                if lastWish { return 0 }
+            let received: (count: Int, source: SocketAddress)
+            do throws(SystemError) {
+                received = try System.receive(socket, into: &buffer)
+            } catch .timedOut {
+                if isFinishing { return 0 }
                 finishSilent()
                 continue
             }
+            let (count, source) = received
             guard count >= 16 else { continue }
             let isLast = Datagram.read(buffer, count: count).number < 0
             take(buffer, count: count, from: source)
             guard isLast, source == answered else { continue }
             try send(socket, to: source)
-            // Once more for a client that did not hear it, then it is over.
-            if settings.onlyOne, !lastWish {
-                lastWish = true
+            // For a while the report is sent again to a client that did not get it.
+            if settings.onlyOne, !isFinishing {
+                isFinishing = true
                 try System.set(.receiveTimeout, of: socket, to: 600)
             }
         }
     }
 
-    private func send(_ socket: Descriptor, to client: SocketAddress) throws(SystemError) {
-        var failure: SystemError?
-        answer.withUnsafeBytes { bytes in
-            do throws(SystemError) { try System.send(socket, bytes, to: client) } catch { failure = error }
-        }
-        if let failure, failure != .connectionRefused { throw failure }  // it has gone already
+    private func send(_ socket: FileDescriptor, to client: SocketAddress) throws(SystemError) {
+        // it has gone already
+        do throws(SystemError) { try System.send(socket, answer.span, to: client) } catch .connectionRefused {}
     }
 
     private mutating func take(_ bytes: [UInt8], count: Int, from source: SocketAddress) {

@@ -1,4 +1,5 @@
-// How the shell carries out what it has parsed: processes, pipes, redirections, and the commands that it must do itself.
+// How the shell carries out what it has parsed: processes, pipes, redirections, and the commands that it must do
+// itself.
 
 import SystemInterface
 import UserLibrary
@@ -7,9 +8,18 @@ enum Execution {
     /// The exit status of a process that was killed (Documentation/ABI.md, wait).
     private static let killedStatus: Int32 = -1
     /// The group of the job that an interactive shell runs in the foreground; 0 before its first process.
-    nonisolated(unsafe) private static var jobGroup: Int32 = 0
+    private static var jobGroup: Int32 {
+        get { unsafe storedGroup }  // a program has one thread
+        set { unsafe storedGroup = newValue }
+    }
     /// Only the interactive shell itself makes groups; its children stay in the one that they were born into.
-    nonisolated(unsafe) private static var makesGroups = false
+    private static var makesGroups: Bool {
+        get { unsafe storedMakesGroups }  // a program has one thread
+        set { unsafe storedMakesGroups = newValue }
+    }
+
+    nonisolated(unsafe) private static var storedGroup: Int32 = 0  // a program has one thread
+    nonisolated(unsafe) private static var storedMakesGroups = false  // a program has one thread
 
     /// Carries out a whole line. For an interactive shell, ^C ends it until it is done.
     static func runJob(_ command: Command, isInteractive: Bool) -> Int32 {
@@ -65,8 +75,8 @@ enum Execution {
         }
     }
 
-    /// Puts a new process into the job's group, or a group of its own if it is not waited for. Parent and child both do it: who
-    /// comes first is not known. It fails only if the child has ended.
+    /// Puts a new process into the job's group, or a group of its own if it is not waited for. Parent and child both do
+    /// it, since either may run first. It fails only if the child has ended.
     private static func joinGroup(_ child: Int32, inForeground: Bool) {
         do throws(SystemError) { try System.setGroup(of: child, to: inForeground ? jobGroup : 0) } catch {}
         guard inForeground else { return }
@@ -117,7 +127,7 @@ enum Execution {
     }
 
     /// Makes `file` the descriptor `target`, in a child.
-    private static func connect(_ file: Descriptor, to target: Descriptor, closing other: Descriptor) {
+    private static func connect(_ file: FileDescriptor, to target: FileDescriptor, closing other: FileDescriptor) {
         do throws(SystemError) {
             try System.close(other)
             try System.close(target)
@@ -130,37 +140,34 @@ enum Execution {
 
     private static func redirect(_ redirections: [Redirection]) -> Bool {
         for redirection in redirections {
-            let file = redirection.file.expanded(lastStatus: Shell.lastStatus)
+            let file = Path(redirection.file.expanded(lastStatus: Shell.lastStatus))
             do throws(SystemError) {
                 try redirect(redirection.kind, file)
             } catch {
-                file.withUnsafeBufferPointer { complain("\(CString($0.baseAddress!)): \(error)") }
+                complain("\(file): \(error)")
                 return false
             }
         }
         return true
     }
 
-    private static func redirect(_ kind: Redirection.Kind, _ file: [UInt8]) throws(SystemError) {
-        let target: Descriptor = kind == .input ? .standardInput : .standardOutput
-        try file.withUnsafeBufferPointer { (file) throws(SystemError) in
-            let name = CString(file.baseAddress!)
-            let opened: Descriptor
-            switch kind {
-            case .input: opened = try System.open(name)
-            case .output: opened = try System.open(name, [.writeOnly, .create, .truncate])
-            case .append:
-                opened = try System.open(name, [.readWrite, .create])
-                try skipToEnd(opened)
-            }
-            try System.close(target)
-            _ = try System.duplicate(opened)
-            try System.close(opened)
+    private static func redirect(_ kind: Redirection.Kind, _ file: Path) throws(SystemError) {
+        let target: FileDescriptor = kind == .input ? .standardInput : .standardOutput
+        let opened: FileDescriptor
+        switch kind {
+        case .input: opened = try System.open(file)
+        case .output: opened = try System.open(file, [.writeOnly, .create, .truncate])
+        case .append:
+            opened = try System.open(file, [.readWrite, .create])
+            try skipToEnd(opened)
         }
+        try System.close(target)
+        _ = try System.duplicate(opened)
+        try System.close(opened)
     }
 
     /// There is no seek: the end is reached by reading.
-    private static func skipToEnd(_ file: Descriptor) throws(SystemError) {
+    private static func skipToEnd(_ file: FileDescriptor) throws(SystemError) {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while try readPiece(file, into: &buffer) > 0 {}
     }
@@ -169,40 +176,31 @@ enum Execution {
 
     /// Runs a command that changes the shell itself; nil if it is none.
     private static func runBuiltIn(_ words: [[UInt8]]) -> Int32? {
-        words[0].withUnsafeBufferPointer { first -> Int32? in
-            switch CString(first.baseAddress!) {
-            case "cd": return changeDirectory(words)
-            case "exit": return exit(words)
-            case "wait":
-                Shell.waitForBackground()
-                return 0
-            default: return nil
-            }
-        }
+        if words[0] == CString("cd").bytes { return changeDirectory(words) }
+        if words[0] == CString("exit").bytes { return exit(words) }
+        guard words[0] == CString("wait").bytes else { return nil }
+        Shell.waitForBackground()
+        return 0
     }
 
     private static func changeDirectory(_ words: [[UInt8]]) -> Int32 {
         guard words.count <= 2 else {
-            complain("cd: one directory is wanted")
+            complain("cd: one directory is needed")
             return 2
         }
-        let target: [UInt8] = words.count == 2 ? words[1] : [UInt8(ascii: "/"), 0]
-        return target.withUnsafeBufferPointer { target in
-            let name = CString(target.baseAddress!)
-            do throws(SystemError) {
-                try System.changeDirectory(name)
-                return 0
-            } catch {
-                complain("cd: \(name): \(error)")
-                return 1
-            }
+        let target = words.count == 2 ? Path(words[1]) : "/"
+        do throws(SystemError) {
+            try System.changeDirectory(target)
+            return 0
+        } catch {
+            complain("cd: \(target): \(error)")
+            return 1
         }
     }
 
     private static func exit(_ words: [[UInt8]]) -> Int32 {
         guard words.count > 1 else { end(Shell.lastStatus) }
-        let number = words[1].withUnsafeBufferPointer { CString($0.baseAddress!).number }
-        guard words.count == 2, let number, number >= 0, number <= Int(Int32.max) else {
+        guard words.count == 2, let number = Scanner.number(words[1]), number >= 0, number <= Int(Int32.max) else {
             complain("exit: the status is a number")
             return 2
         }

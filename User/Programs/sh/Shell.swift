@@ -13,31 +13,45 @@ import UserLibrary
           'x y' "x y" \\     one word                            $?        the last exit status
         Its own commands: cd [directory], exit [status], wait (for what runs without waiting).
         """
+    static let options: StaticString? = "c:"
 
     /// What $? stands for.
-    nonisolated(unsafe) static var lastStatus: Int32 = 0
-    nonisolated(unsafe) private static var background: [Int32] = []
+    static var lastStatus: Int32 {
+        get { unsafe storedStatus }  // a program has one thread
+        set { unsafe storedStatus = newValue }
+    }
+    /// Processes that run without being waited for.
+    private static var background: [Int32] {
+        get { unsafe storedBackground }  // a program has one thread
+        set { unsafe storedBackground = newValue }
+    }
+
+    nonisolated(unsafe) private static var storedStatus: Int32 = 0  // a program has one thread
+    nonisolated(unsafe) private static var storedBackground: [Int32] = []  // a program has one thread
 
     static func run(_ arguments: Arguments) -> Int32 {
-        if arguments.count == 2, arguments[0] == "-c" {
-            runLine([UInt8](arguments[1].bytes), isInteractive: false)
+        if let command = arguments.value("c") {
+            arguments.expectNone()
+            runLine(command.bytes, isInteractive: false)
             return lastStatus
         }
-        guard arguments.count <= 1 else { Arguments.refuse("one file is wanted", usage) }
-        var input = Descriptor.standardInput
+        guard arguments.count <= 1 else { arguments.refuse("one file at most") }
+        var input = FileDescriptor.standardInput
         if arguments.count == 1 {
-            do throws(SystemError) { input = try System.open(arguments[0]) } catch { fail("\(arguments[0]): \(error)") }
+            do throws(SystemError) { input = try System.open(Path(arguments[0])) } catch {
+                fail("\(arguments[0]): \(error)")
+            }
         }
         readCommands(from: input)
         return lastStatus
     }
 
-    private static func readCommands(from input: Descriptor) {
+    private static func readCommands(from input: FileDescriptor) {
         var lines = LineReader(input)
         let isInteractive = isConsole(input)
         if isInteractive { System.setForeground(0) }
         while true {
-            if isInteractive { prompt() }
+            if isInteractive { writeError("$ ") }
             do throws(SystemError) {
                 guard let line = try lines.next() else { return }
                 runLine(line, isInteractive: isInteractive)
@@ -47,14 +61,10 @@ import UserLibrary
         }
     }
 
-    private static func isConsole(_ file: Descriptor) -> Bool {
-        do throws(SystemError) { return try System.status(file).type == FileType.device.rawValue } catch { return false }
-    }
-
-    private static func prompt() {
-        var error = Output(.standardError)
-        error.write("$ ")
-        error.flush()
+    private static func isConsole(_ file: FileDescriptor) -> Bool {
+        do throws(SystemError) { return try System.status(file).type == FileType.device.rawValue } catch {
+            return false
+        }
     }
 
     private static func runLine(_ line: [UInt8], isInteractive: Bool) {

@@ -4,11 +4,12 @@
 //   pipeline  = command { "|" command }
 //   command   = (word { word } | "(" list ")") mixed with redirections: "<" word, ">" word, ">>" word
 //
-// Words hold no space unless quoted: 'as it is', "as it is but for \\ and $?", \x for the one character. "#" begins a comment.
+// Words hold no space unless quoted: 'as it is', "as it is but for \\ and $?", \x for the one character. "#" begins a
+// comment.
 
 import UserLibrary
 
-/// A word as it was typed: bytes, and places for what is known only when the command runs.
+/// A word of the command line: bytes, and places whose contents are known only when the command runs.
 struct Word {
     enum Piece {
         case bytes([UInt8])
@@ -26,7 +27,7 @@ struct Word {
         }
     }
 
-    /// The word's bytes now, NUL-terminated.
+    /// The word's bytes now.
     func expanded(lastStatus: Int32) -> [UInt8] {
         var result: [UInt8] = []
         for piece in pieces {
@@ -35,7 +36,6 @@ struct Word {
             case .lastStatus: result += Text("\(lastStatus)").bytes
             }
         }
-        result.append(0)
         return result
     }
 }

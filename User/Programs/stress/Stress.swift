@@ -10,14 +10,15 @@ import UserLibrary
         memory at random for a while (10 s). The seed is printed; the same one gives the same actions.
         Exit status 0 if all contents were right, and all memory, files and processes came back.
         """
+    static let options: StaticString? = LoadOptions.letters
 
-    private static var directory: CString { "/stress.tmp" }
+    private static var directory: Path { "/stress.tmp" }
 
     static func run(_ arguments: Arguments) -> Int32 {
         if arguments.count == 2, arguments[0] == "=exit" { return Int32(arguments[1].number ?? 1) }
-        let options = LoadOptions(arguments, usage, processes: 8)
-        print("stress: seed \(options.seed), \(options.processes) processes, \(options.seconds) s")
         do throws(SystemError) {
+            let options = try LoadOptions(arguments, processes: 8)
+            print("stress: seed \(options.seed), \(options.processes) processes, \(options.seconds) s")
             try makeDirectory()
             try System.unlink(directory)
             let before = try Balance()
@@ -38,7 +39,7 @@ import UserLibrary
         do throws(SystemError) { try System.makeDirectory(directory) } catch .fileExists { Remover.empty(directory) }
     }
 
-    /// Starts the workers and waits for them. Each tells through a pipe how much it did.
+    /// Starts the workers and waits for them. Each sends its number of actions through a pipe.
     private static func runWorkers(_ options: LoadOptions) throws(SystemError) -> (failures: Int, actions: Int) {
         let counts = try System.pipe()
         let deadline = options.deadline
@@ -59,7 +60,9 @@ import UserLibrary
                     fail("process \(number), after \(actions) actions, in \(worker.action): \(error)")
                 }
                 var bytes: [UInt8] = []
-                for shift: UInt64 in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: actions >> shift)) }
+                for shift: UInt64 in stride(from: 0, to: 64, by: 8) {
+                    bytes.append(UInt8(truncatingIfNeeded: actions >> shift))
+                }
                 try writePiece(counts.write, bytes, count: 8)
                 System.exit(0)
             }

@@ -1,5 +1,5 @@
-// One process of the load: what it does, and how it knows that all is right. Each has a directory of its own and remembers what
-// its files hold: file n holds the numbers that come from its seed, up to its length.
+// One process of the load: its actions, and how it verifies them. Each has a directory of its own and keeps the seed
+// and length of its files: file n holds the numbers that come from its seed, up to its length.
 
 import SystemInterface
 import UserLibrary
@@ -11,7 +11,7 @@ struct Worker {
     private var files: [(seed: UInt64, length: Int)]
     private var memory: [UInt64] = []
     private var buffer = [UInt8](repeating: 0, count: 5000)
-    /// What it is at, for a message.
+    /// The action that is under way, for a message.
     private(set) var action: StaticString = "start"
 
     private static let fileCount = 6
@@ -24,23 +24,22 @@ struct Worker {
     }
 
     mutating func prepare() throws(SystemError) {
-        try withName(number, UInt8(ascii: "w")) { (name) throws(SystemError) in
-            try System.makeDirectory(name)
-            try System.changeDirectory(name)
-        }
+        let name = directory
+        try System.makeDirectory(name)
+        try System.changeDirectory(name)
     }
 
     mutating func finish() throws(SystemError) {
         action = "the end"
         for file in 0..<Self.fileCount where files[file].length >= 0 {
             try verify(file)
-            try withName(file, UInt8(ascii: "f")) { (name) throws(SystemError) in try System.unlink(name) }
+            try System.unlink(Self.path(file))
         }
         try System.changeDirectory("..")
-        try withName(number, UInt8(ascii: "w")) { (name) throws(SystemError) in try System.unlink(name) }
+        try System.unlink(directory)
     }
 
-    /// One thing, at random. Throws, or ends the process, when something is not right.
+    /// One action, at random. Throws, or ends the process, when a result is wrong.
     mutating func act() throws(SystemError) {
         let file = random.below(Self.fileCount)
         switch random.below(12) {
@@ -56,11 +55,8 @@ struct Worker {
         }
     }
 
-    private func withName(_ number: Int, _ letter: UInt8, _ body: (CString) throws(SystemError) -> Void) throws(SystemError) {
-        let name: [UInt8] = [letter, UInt8(48 + number / 10), UInt8(48 + number % 10), 0]
-        try name.withUnsafeBufferPointer { (name) throws(SystemError) in try body(CString(name.baseAddress!)) }
-    }
-
+    private static func path(_ file: Int) -> Path { Path("f\(file)" as Text) }
+    private var directory: Path { Path("w\(number)" as Text) }
 
     // MARK: Files
 
@@ -71,9 +67,7 @@ struct Worker {
     private mutating func create(_ file: Int) throws(SystemError) {
         action = "creating a file"
         files[file] = (random.next(), 0)
-        try withName(file, UInt8(ascii: "f")) { (name) throws(SystemError) in
-            try System.close(try System.open(name, [.create, .truncate, .writeOnly]))
-        }
+        try System.close(try System.open(Self.path(file), [.create, .truncate, .writeOnly]))
         try append(file)
     }
 
@@ -83,28 +77,24 @@ struct Worker {
         let count = 1 + random.below(buffer.count)
         let seed = files[file].seed
         let start = files[file].length
-        try withName(file, UInt8(ascii: "f")) { (name) throws(SystemError) in
-            let descriptor = try System.open(name, .readWrite)
-            try check(descriptor, file)
-            for index in 0..<count { buffer[index] = Self.byte(seed, start + index) }
-            try writePiece(descriptor, buffer, count: count)
-            try System.close(descriptor)
-        }
+        let descriptor = try System.open(Self.path(file), .readWrite)
+        try check(descriptor, file)
+        for index in 0..<count { buffer[index] = Self.byte(seed, start + index) }
+        try writePiece(descriptor, buffer, count: count)
+        try System.close(descriptor)
         files[file].length += count
     }
 
     private mutating func verify(_ file: Int) throws(SystemError) {
         action = "verifying a file"
-        try withName(file, UInt8(ascii: "f")) { (name) throws(SystemError) in
-            let descriptor = try System.open(name)
-            try check(descriptor, file)
-            if Int(try System.status(descriptor).size) != files[file].length { isWrong("a file's size is wrong") }
-            try System.close(descriptor)
-        }
+        let descriptor = try System.open(Self.path(file))
+        try check(descriptor, file)
+        if Int(try System.status(descriptor).size) != files[file].length { isWrong("a file's size is wrong") }
+        try System.close(descriptor)
     }
 
     /// Reads a file to its end and compares.
-    private mutating func check(_ descriptor: Descriptor, _ file: Int) throws(SystemError) {
+    private mutating func check(_ descriptor: FileDescriptor, _ file: Int) throws(SystemError) {
         var offset = 0
         while true {
             let count = try readPiece(descriptor, into: &buffer)
@@ -122,25 +112,23 @@ struct Worker {
         action = "removing a file"
         let keepsOpen = random.below(2) == 0
         let length = files[file].length
-        try withName(file, UInt8(ascii: "f")) { (name) throws(SystemError) in
-            let descriptor = try System.open(name)
-            try System.unlink(name)
-            if keepsOpen { try check(descriptor, file) }
-            if Int(try System.status(descriptor).size) != length { isWrong("a file without a name has another size") }
-            try System.close(descriptor)
-        }
+        let name = Self.path(file)
+        let descriptor = try System.open(name)
+        try System.unlink(name)
+        if keepsOpen { try check(descriptor, file) }
+        if Int(try System.status(descriptor).size) != length { isWrong("a file without a name has another size") }
+        try System.close(descriptor)
         files[file].length = -1
     }
 
     private mutating func link(_ file: Int) throws(SystemError) {
         guard files[file].length >= 0 else { return }
         action = "linking a file"
-        try withName(file, UInt8(ascii: "f")) { (name) throws(SystemError) in
-            try System.link(name, as: "link")
-            try System.unlink(name)
-            try System.link("link", as: name)
-            try System.unlink("link")
-        }
+        let name = Self.path(file)
+        try System.link(name, as: "link")
+        try System.unlink(name)
+        try System.link("link", as: name)
+        try System.unlink("link")
         try verify(file)
     }
 
@@ -229,13 +217,8 @@ struct Worker {
         let status = random.below(10)
         let pid = try System.fork()
         if pid == 0 {
-            let digit: [UInt8] = [UInt8(48 + status), 0]
-            try digit.withUnsafeBufferPointer { (digit) throws(SystemError) in
-                let arguments: [UnsafePointer<UInt8>?] = [CString("stress").start, CString("=exit").start, digit.baseAddress!, nil]
-                try arguments.withUnsafeBufferPointer { (arguments) throws(SystemError) in
-                    try System.exec("/stress", arguments.baseAddress!)
-                }
-            }
+            let words: [Text] = ["stress", "=exit", "\(status)"]
+            try System.exec("/stress", ArgumentVector(words.map { $0.bytes }))
         }
         try waitFor(pid, Int32(status))
     }
@@ -246,6 +229,8 @@ struct Worker {
         memory = [UInt64](repeating: 0, count: count)
         for index in 0..<count where memory[index] != 0 { isWrong("fresh memory is not zero") }
         for index in 0..<count { memory[index] = UInt64(index) &* 3 }
-        for index in 0..<count where memory[index] != UInt64(index) &* 3 { isWrong("memory does not keep what is stored") }
+        for index in 0..<count where memory[index] != UInt64(index) &* 3 {
+            isWrong("memory does not keep what is stored")
+        }
     }
 }

@@ -5,13 +5,13 @@ import SystemInterface
 import UserLibrary
 
 struct CaptureFile {
-    private let file: Descriptor
-    /// What has to be added to the time since boot to get the time of day; 0 where nobody knows that.
+    private let file: FileDescriptor
+    /// What has to be added to the time since boot to get the time of day; 0 if the machine does not know that.
     private let boot: UInt64
     private static var magic: UInt32 { 0xa1b2_3c4d }
     private static var ethernet: UInt32 { 1 }
 
-    init(_ path: CString) throws(SystemError) {
+    init(_ path: Path) throws(SystemError) {
         file = try System.open(path, [.writeOnly, .create, .truncate])
         var offset: UInt64 = 0
         do throws(SystemError) { offset = try System.wallClock() - System.clock } catch {}
@@ -26,7 +26,7 @@ struct CaptureFile {
         try writePiece(file, head, count: head.count)
     }
 
-    /// Each packet is written at once: ^C ends the program, and loses nothing.
+    /// Each packet is written at once: ^C ends the program without loss.
     mutating func write(_ frame: RawSpan, _ header: CaptureHeader) throws(SystemError) {
         let time = boot + header.time.nanoseconds
         var record: [UInt8] = []

@@ -1,5 +1,5 @@
-// Frames in words: Ethernet, ARP, IPv4, ICMP, and the head of IPv6. Each function takes what its protocol got, and says when that is cut
-// or makes no sense.
+// Frames in words: Ethernet, ARP, IPv4, ICMP, and the header of IPv6. Each function takes its protocol's bytes, and
+// says when they are cut or malformed.
 
 import NetStack
 import SystemInterface
@@ -10,23 +10,16 @@ func describe(_ frame: RawSpan, isWholeWire: Bool) -> Text {
     let payload = frame.extracting(EthernetHeader.byteCount..<frame.byteCount)
     var text = Text()
     if isWholeWire {
-        let type = Text(hexadecimal: UInt64(header.type), digits: 4)
-        text = "\(ethernetText(bits(header.source))) > \(ethernetText(bits(header.destination))), ethertype 0x\(type), length \(frame.byteCount): "
+        text =
+            "\(ethernetText(bits(header.source))) > \(ethernetText(bits(header.destination))), ethertype 0x\(hex: header.type, digits: 4), length \(frame.byteCount): "
     }
     switch header.type {
     case EtherType.arp: text = "\(text)\(describeARP(payload))"
     case EtherType.ipv4: text = "\(text)\(describeIPv4(payload))"
     case EtherType.ipv6: text = "\(text)\(describeIPv6(payload))"
-    default: text = "\(text)unknown ethertype 0x\(Text(hexadecimal: UInt64(header.type), digits: 4)), length \(payload.byteCount)"
+    default: text = "\(text)unknown ethertype 0x\(hex: header.type, digits: 4), length \(payload.byteCount)"
     }
     return text
-}
-
-extension Text {
-    init(hexadecimal value: UInt64, digits: Int) {
-        self.init()
-        append(hex: value, digits: digits)
-    }
 }
 
 /// Six bytes, the first one lowest.
@@ -96,7 +89,8 @@ private func describeICMP(_ bytes: RawSpan) -> Text {
     case ICMPType.echoReply: return "ICMP echo reply, id \(header.identifier), seq \(header.sequence)\(length)"
     case ICMPType.destinationUnreachable: return "ICMP \(unreachable(header, bytes))\(length)"
     case ICMPType.timeExceeded:
-        return "ICMP \(header.code == 0 ? "time exceeded in transit" : "time exceeded in reassembly" as StaticString)\(length)"
+        return
+            "ICMP \(header.code == 0 ? "time exceeded in transit" : "time exceeded in reassembly" as StaticString)\(length)"
     case ICMPType.parameterProblem: return "ICMP parameter problem\(length)"
     default: return "ICMP type \(header.type), code \(header.code)\(length)"
     }
@@ -111,7 +105,8 @@ private func unreachable(_ header: ICMPHeader, _ bytes: RawSpan) -> Text {
     case 0: return "net \(host) unreachable"
     case 1: return "host \(host) unreachable"
     case 2: return "\(host) protocol \(bytes.byte(17)) unreachable"
-    case 3 where bytes.byteCount >= transport + 4: return "\(host) \(name(ofProtocol: bytes.byte(17))) port \(bytes.be16(transport + 2)) unreachable"
+    case 3 where bytes.byteCount >= transport + 4:
+        return "\(host) \(name(ofProtocol: bytes.byte(17))) port \(bytes.be16(transport + 2)) unreachable"
     case 4: return "\(host) unreachable - need to frag (mtu \(header.sequence))"
     default: return "\(host) unreachable, code \(header.code)"
     }
@@ -127,29 +122,12 @@ private func describeIPv6(_ bytes: RawSpan) -> Text {
     case 58: next = "ICMP6"
     default: next = "next header \(bytes.byte(6))"
     }
-    return "IP6 \(describeAddress(bytes, at: 8)) > \(describeAddress(bytes, at: 24)): \(next), length \(bytes.be16(4))"
+    return "IP6 \(ipv6: address(bytes, at: 8)) > \(ipv6: address(bytes, at: 24)): \(next), length \(bytes.be16(4))"
 }
 
-/// RFC 5952: groups without leading zeros; the longest run of zero groups, if it has two or more, as ::.
-private func describeAddress(_ bytes: RawSpan, at offset: Int) -> Text {
-    var best = 0..<0
-    var start = 0
-    for i in 0...8 where i == 8 || bytes.be16(offset + 2 * i) != 0 {
-        if i - start > max(1, best.count) { best = start..<i }
-        start = i + 1
-    }
-    var text = Text()
-    var i = 0
-    while i < 8 {
-        if i == best.lowerBound, !best.isEmpty {
-            text.append("::")
-            i = best.upperBound
-            continue
-        }
-        if i > 0, text.bytes.last != 58 { text.bytes.append(58) }
-        let group = UInt64(bytes.be16(offset + 2 * i))
-        text.append(hex: group, digits: max(1, (67 - group.leadingZeroBitCount) / 4))
-        i += 1
-    }
-    return text
+/// The sixteen bytes of an IPv6 address.
+private func address(_ bytes: RawSpan, at offset: Int) -> NetworkAddress {
+    NetworkAddress(
+        high: UInt64(bytes.be32(offset)) << 32 | UInt64(bytes.be32(offset + 4)),
+        low: UInt64(bytes.be32(offset + 8)) << 32 | UInt64(bytes.be32(offset + 12)))
 }

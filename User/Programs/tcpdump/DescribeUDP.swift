@@ -21,7 +21,8 @@ func describeUDP(_ bytes: RawSpan) -> Text {
 private func describeDHCP(_ bytes: RawSpan) -> Text? {
     guard bytes.byteCount >= 240, bytes.be32(236) == 0x6382_5363 else { return nil }
     let isReply = bytes.byte(0) == 2
-    var text: Text = "BOOTP/DHCP, \(isReply ? "Reply" : "Request" as StaticString), xid 0x\(Text(hexadecimal: UInt64(bytes.be32(4)), digits: 8))"
+    var text: Text =
+        "BOOTP/DHCP, \(isReply ? "Reply" : "Request" as StaticString), xid 0x\(hex: bytes.be32(4), digits: 8)"
     if bytes.be32(12) != 0 { text = "\(text), client \(address: bytes.be32(12))" }
     if bytes.be32(16) != 0 { text = "\(text), your \(address: bytes.be32(16))" }
     var at = 240
@@ -73,7 +74,9 @@ private func describeDNS(_ bytes: RawSpan) -> Text? {
     var text: Text = "DNS \(bytes.be16(0))\(flags & 0x0100 != 0 && !isAnswer ? "+" : "" as StaticString)"
     if isAnswer, let error = responseError(flags) { text = "\(text) \(error)" }
     for _ in 0..<min(4, bytes.be16(4)) {
-        guard let name = readName(bytes, at: &offset), offset + 4 <= bytes.byteCount else { return "\(text), malformed" }
+        guard let name = readName(bytes, at: &offset), offset + 4 <= bytes.byteCount else {
+            return "\(text), malformed"
+        }
         text = "\(text) \(type(bytes.be16(offset)))? \(name)"
         offset += 4
     }

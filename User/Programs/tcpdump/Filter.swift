@@ -1,6 +1,7 @@
 // Filters: "udp and not port 53", "icmp or arp", "src host 10.0.2.2".
 //
-// expression = term { "or" term };  term = factor { "and" factor };  factor = "not" factor | "(" expression ")" | primitive.
+// expression = term { "or" term };  term = factor { "and" factor };  factor = "not" factor | "(" expression ")" |
+//   primitive.
 // They are kept as a list in postfix order, and run over a frame with a stack of bits.
 
 import NetStack
@@ -19,7 +20,7 @@ struct Filter {
 
     private var steps: [Step] = []
 
-    /// nil when the words make no sense. No words: everything.
+    /// nil if the words are no filter. Without words every frame matches.
     init?(_ words: UserLibrary.Arguments) {
         var words = words
         guard words.count > 0 else { return }
@@ -87,7 +88,9 @@ struct Filter {
             return add(.network(address, prefixLength: 32, side))
         }
         if word == "net" {
-            guard let (network, prefixLength) = parseNetwork(value, standard: 32), let address = network.ipv4 else { return false }
+            guard let (network, prefixLength) = parseNetwork(value, standard: 32), let address = network.ipv4 else {
+                return false
+            }
             return add(.network(address, prefixLength: prefixLength, side))
         }
         if word == "port" {
@@ -104,7 +107,7 @@ struct Filter {
 
     // MARK: Running
 
-    /// Whether a frame, from its Ethernet header on, is wanted.
+    /// Whether a frame, from its Ethernet header on, matches.
     func matches(_ frame: RawSpan) -> Bool {
         guard !steps.isEmpty else { return true }
         let facts = Facts(frame)
@@ -144,7 +147,7 @@ struct Filter {
     }
 }
 
-/// What filters ask about.
+/// The fields of a frame that filters compare.
 private struct Facts {
     var type: UInt16 = 0
     var transport: UInt8?
@@ -165,7 +168,9 @@ private struct Facts {
         source = frame.be32(start + 12)
         destination = frame.be32(start + 16)
         let payload = start + Int(frame.byte(start) & 15) * 4
-        guard transport == IPProtocol.udp, frame.be16(start + 6) & 0x1fff == 0, frame.byteCount >= payload + 4 else { return }
+        guard transport == IPProtocol.udp, frame.be16(start + 6) & 0x1fff == 0, frame.byteCount >= payload + 4 else {
+            return
+        }
         ports = (frame.be16(payload), frame.be16(payload + 2))
     }
 }

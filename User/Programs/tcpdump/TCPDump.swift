@@ -1,6 +1,7 @@
 // tcpdump: shows what goes over the wire, a line for each packet.
 
 import NetStack
+import Storage
 import SystemInterface
 import UserLibrary
 
@@ -11,6 +12,7 @@ import UserLibrary
           -c count      end after so many packets
           -e            show the Ethernet header, too
           -i interface  only this one's packets
+          -n            does nothing: names are never looked up
           -q            say nothing at the end
           -w file       write a capture file (pcap) that tcpdump and Wireshark read, instead of lines
           -x            show the bytes, too
@@ -18,6 +20,7 @@ import UserLibrary
         with ( and ) if need be. src or dst before host, net and port means that side only.
         Lines begin with the time since the machine started. On a checksum the card has yet to make, "bad udp cksum" is not said.
         """
+    static let options: StaticString? = "c:ei:nqw:x"
 
     struct Settings {
         var count = Int.max
@@ -25,32 +28,20 @@ import UserLibrary
         var showsEthernet = false
         var showsBytes = false
         var isQuiet = false
-        var file: CString?
+        var file: Path?
     }
 
     static func run(_ arguments: UserLibrary.Arguments) -> Int32 {
-        var arguments = arguments
         var settings = Settings()
-        var name: CString?
-        arguments.takeOptions(usage, withValue: "ciw") { letter, value in
-            switch letter {
-            case UInt8(ascii: "c"):
-                guard let number = value.number, number > 0 else { return false }
-                settings.count = number
-            case UInt8(ascii: "e"): settings.showsEthernet = true
-            case UInt8(ascii: "i"): name = value
-            case UInt8(ascii: "n"): break  // names are never looked up
-            case UInt8(ascii: "q"): settings.isQuiet = true
-            case UInt8(ascii: "w"): settings.file = value
-            case UInt8(ascii: "x"): settings.showsBytes = true
-            default: return false
-            }
-            return true
-        }
-        guard let filter = Filter(arguments) else { UserLibrary.Arguments.refuse("the filter makes no sense", usage) }
+        settings.count = arguments.number("c", in: 1...Int.max) ?? Int.max
+        settings.showsEthernet = arguments.has("e")
+        settings.showsBytes = arguments.has("x")
+        settings.isQuiet = arguments.has("q")
+        settings.file = arguments.value("w").map { Path($0) }
+        guard let filter = Filter(arguments) else { arguments.refuse("the filter is malformed") }
         do throws(SystemError) {
             let interfaces = try allInterfaces()
-            if let name {
+            if let name = arguments.value("i") {
                 guard let interface = interfaces.named(name) else { fail("\(name): no such interface") }
                 settings.interface = UInt8(truncatingIfNeeded: interface.number)
             }
@@ -67,14 +58,9 @@ import UserLibrary
         var buffer = [UInt8](repeating: 0, count: 2048)
         var seen = 0
         while seen < settings.count {
-            var count = 0
-            var failure: SystemError?
-            buffer.withUnsafeMutableBytes { bytes in
-                do throws(SystemError) { count = try System.read(socket, bytes) } catch { failure = error }
-            }
-            if let failure { throw failure }
+            let count = try readPiece(socket, into: &buffer)
             guard count >= CaptureHeader.byteCount else { continue }
-            let bytes = buffer.span.bytes.extracting(0..<count)
+            let bytes = buffer.span.rawBytes.extracting(0..<count)
             guard let header = CaptureHeader(parsing: bytes) else { continue }
             if let interface = settings.interface, interface != header.interface.rawValue { continue }
             let frame = bytes.extracting(CaptureHeader.byteCount..<count)

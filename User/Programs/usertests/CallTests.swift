@@ -4,20 +4,24 @@ import SystemInterface
 import UserLibrary
 
 enum CallTests {
-    static var all: [Test] { [
-        Test("registers", registers), Test("unknowncall", unknownCall), Test("coursecalls", courseCalls), Test("errornumbers", errorNumbers),
-        Test("wildpointers", wildPointers), Test("wildstrings", wildStrings), Test("stringend", stringEnd),
-        Test("random", random), Test("messages", messages), Test("longpath", longPath), Test("status", status), Test("clocks", clocks),
-    ] }
+    static var all: [Test] {
+        [
+            Test("registers", registers), Test("unknowncall", unknownCall), Test("coursecalls", courseCalls),
+            Test("errornumbers", errorNumbers),
+            Test("wildpointers", wildPointers), Test("wildstrings", wildStrings), Test("stringend", stringEnd),
+            Test("random", random), Test("messages", messages), Test("longpath", longPath), Test("status", status),
+            Test("clocks", clocks),
+        ]
+    }
 
     /// Every register but a0 is preserved, and a1 when a call succeeds.
     static func registers() {
-        let registers = UnsafeMutableRawPointer(memory(page)).assumingMemoryBound(to: UInt64.self)
+        var registers = [32 of UInt64](repeating: 0)
         for number in [SystemCallNumber.getpid, .uptime, .fork, .close, .sleep] {
             for index in 0..<32 { registers[index] = 0x1234_5678_0000_0000 | UInt64(index) << 8 }
             registers[10] = number == .close ? 99 : 1
             registers[17] = number.rawValue
-            System.raw(registers: registers)
+            System.raw(registers: &registers)
             let result = registers[10]
             for index in 1..<32 where index != 10 && index != 2 {
                 round = UInt(index)
@@ -82,7 +86,7 @@ enum CallTests {
         call(.close, 16).fails(.badDescriptor, "close of no file")
         call(.dup, 0xffff_ffff_0000_0000 | 15).fails(.badDescriptor, "dup of no file")
         call(.fstat, 1 << 31, 0).fails(.badDescriptor, "fstat of no file")
-        call(.kill, 0x7fff_ffff).fails(.noSuchProcess, "kill of nobody")
+        call(.kill, 0x7fff_ffff).fails(.noSuchProcess, "kill of no process")
         call(.kill, int(-1)).fails(.noSuchProcess, "kill of -1")
         call(.kill, 1).fails(.notPermitted, "kill of the first process")
         call(.wait, 0).fails(.noChild, "wait without a child")
@@ -100,8 +104,10 @@ enum CallTests {
 
     /// Addresses that are never a process's: unmapped, beyond the limit, not canonical, the kernel's.
     static let wild: [UInt] = [
-        0x8000_0000, 0x8020_0000, 0x10_0000_0000, 0x3f_ffff_d000, 0x3f_ffff_e000, 0x3f_ffff_f000, 0x3f_ffff_fff8, 0x40_0000_0000,
-        0x7fff_ffff_ffff_ffff, 0x8000_0000_0000_0000, 0xffff_ffbf_ffff_ffff, 0xffff_ffc0_0000_0000, 0xffff_ffc0_8020_0000,
+        0x8000_0000, 0x8020_0000, 0x10_0000_0000, 0x3f_ffff_d000, 0x3f_ffff_e000, 0x3f_ffff_f000, 0x3f_ffff_fff8,
+        0x40_0000_0000,
+        0x7fff_ffff_ffff_ffff, 0x8000_0000_0000_0000, 0xffff_ffbf_ffff_ffff, 0xffff_ffc0_0000_0000,
+        0xffff_ffc0_8020_0000,
         0xffff_ffe0_0000_4000, 0xffff_ffff_8020_0000, 0xffff_ffff_ffff_f000, 0xffff_ffff_ffff_ffff,
     ]
 
@@ -165,7 +171,7 @@ enum CallTests {
         paths(at(bytes) + page - 100, .badAddress)
         exec(at("/echo"), with: at(bytes) + page - 5).fails(.badAddress, "exec with such an argument")
         // An argument array whose NULL would lie beyond the page.
-        let words = UnsafeMutableRawPointer(bytes).assumingMemoryBound(to: UInt.self)
+        let words = bytes.of(UInt.self)
         words[511] = at("x")
         call(.exec, at("/echo"), at(words) + page - 8).fails(.badAddress, "exec with such an argument array")
     }
@@ -185,7 +191,7 @@ enum CallTests {
     }
 
     static func status() {
-        let records = UnsafeMutableRawPointer(memory(page)).assumingMemoryBound(to: ProcessRecord.self)
+        let records = memory(page).of(ProcessRecord.self)
         let own = call(.getpid).succeeds("getpid")
         let pid = child { pause(100) }
         pause(1)
@@ -235,7 +241,7 @@ enum CallTests {
     static func messages() {
         let bytes = memory(page)
         let position = memory(page)
-        let place = UnsafeMutableRawPointer(position).assumingMemoryBound(to: UInt64.self)
+        let place = position.of(UInt64.self)
         // A message of this test's own, which is in the log's last bytes.
         _ = System.raw(1000, 0, 0, 0, 0)
         place[0] = 0
@@ -248,7 +254,7 @@ enum CallTests {
         }
         let wanted = CString("usertests: unknown sys call 1000")
         var isFound = false
-        for start in 0..<max(0, last.count - wanted.count) where last[start] == wanted.start[0] {
+        for start in 0..<max(0, last.count - wanted.count) where last[start] == wanted[0] {
             isFound = isFound || last[start..<start + wanted.count].elementsEqual(wanted.bytes)
         }
         expect(isFound, "the log has the message")

@@ -1,12 +1,39 @@
-// What the tests are written with: calls with any arguments, what they must give, and children. A test runs in a process of its
-// own; the first thing that is not as expected is printed, and ends it with status 1.
+// What the tests are written with: calls with any arguments, what they must give, and children. A test runs in a
+// process of its own; the first thing that is not as expected is printed, and ends it with status 1.
 
 import SystemInterface
 import UserLibrary
 import _Volatile
 
-/// A round of a loop or an address, named with a failure. Set by whoever runs through many.
-nonisolated(unsafe) var round: UInt?
+/// A round of a loop, or an address, that is named with a failure: the test that runs through many sets it.
+var round: UInt? {
+    get { unsafe storedRound }  // a program has one thread
+    set { unsafe storedRound = newValue }
+}
+
+nonisolated(unsafe) private var storedRound: UInt?  // a program has one thread
+
+/// Memory of this program's own, by elements; its bounds are the kernel's business, which is what is tested.
+@safe
+struct Memory<Element: BitwiseCopyable> {
+    let address: UInt
+
+    subscript(index: Int) -> Element {
+        // a page that is missing ends the test
+        get { unsafe UnsafePointer<Element>(bitPattern: address).unsafelyUnwrapped[index] }
+        // as above
+        nonmutating set {
+            unsafe UnsafeMutablePointer<Element>(bitPattern: address).unsafelyUnwrapped[index] = newValue
+        }
+    }
+
+    /// The same memory as elements of another type.
+    func of<Other>(_ type: Other.Type) -> Memory<Other> { Memory<Other>(address: address) }
+
+    static func + (memory: Memory, count: Int) -> Memory {
+        Memory(address: memory.address + UInt(count * MemoryLayout<Element>.stride))
+    }
+}
 
 /// What a system call gave.
 struct Outcome {
@@ -37,7 +64,7 @@ struct Outcome {
 
 enum Failure {
     /// Ends the test: `what` was to be `wanted`.
-    @inline(never)
+    @inline(never)  // hundreds of callers
     static func end(_ what: StaticString, _ wanted: Text, _ got: Text) -> Never {
         var place = Text()
         if let round { place = " (at \(UInt64(round)), \(hex: UInt64(round)))" }
@@ -47,18 +74,18 @@ enum Failure {
 }
 
 /// A system call with any arguments.
-@inline(never)
+@inline(never)  // hundreds of callers
 func call(_ number: SystemCallNumber, _ a: UInt = 0, _ b: UInt = 0, _ c: UInt = 0, _ d: UInt = 0) -> Outcome {
     let result = System.raw(number.rawValue, a, b, c, d)
     return Outcome(value: result.value, error: result.value == -1 ? result.error : nil)
 }
 
-@inline(never)
+@inline(never)  // hundreds of callers
 func expect(_ isTrue: Bool, _ what: StaticString) {
     if !isTrue { Failure.end(what, "yes", "no") }
 }
 
-@inline(never)
+@inline(never)  // hundreds of callers
 func expect(_ got: Int, _ wanted: Int, _ what: StaticString) {
     if got != wanted { Failure.end(what, "\(wanted)", "\(got)") }
 }
@@ -66,8 +93,8 @@ func expect(_ got: Int, _ wanted: Int, _ what: StaticString) {
 // MARK: Arguments
 
 /// The address of a literal, which ends with a NUL.
-func at(_ text: StaticString) -> UInt { UInt(bitPattern: text.utf8Start) }
-func at(_ pointer: UnsafeRawPointer) -> UInt { UInt(bitPattern: pointer) }
+func at(_ text: StaticString) -> UInt { CString(text).address }
+func at<Element>(_ memory: Memory<Element>) -> UInt { memory.address }
 /// An int as a register holds it.
 func int(_ value: Int) -> UInt { UInt(bitPattern: value) }
 
@@ -76,18 +103,23 @@ let page: UInt = 4096
 let userLimit: UInt = 0x3f_ffff_e000
 
 /// Fresh zeroed memory from sbrk, page-aligned; it stays until the test ends.
-func memory(_ bytes: UInt) -> UnsafeMutablePointer<UInt8> {
+func memory(_ bytes: UInt) -> Memory<UInt8> {
     let old = UInt(call(.sbrk, 0, 1).succeeds("sbrk(0)"))
     let start = (old + page - 1) & ~(page - 1)
     call(.sbrk, start - old + bytes, 1).succeeds("memory for the test")
-    return UnsafeMutablePointer(bitPattern: start)!
+    return Memory(address: start)
 }
 
 /// The end of the process's memory.
 var breakAddress: UInt { UInt(call(.sbrk, 0, 1).succeeds("sbrk(0)")) }
 
-func load(_ address: UInt) -> UInt8 { VolatileMappedRegister<UInt8>(unsafeBitPattern: address).load() }
-func store(_ value: UInt8, _ address: UInt) { VolatileMappedRegister<UInt8>(unsafeBitPattern: address).store(value) }
+/// One load or store, exactly: a fault of it is what many tests are about.
+// as above
+func load(_ address: UInt) -> UInt8 { unsafe VolatileMappedRegister<UInt8>(unsafeBitPattern: address).load() }
+// as above
+func store(_ value: UInt8, _ address: UInt) {
+    unsafe VolatileMappedRegister<UInt8>(unsafeBitPattern: address).store(value)
+}
 
 // MARK: Children
 
@@ -113,7 +145,7 @@ func exit(_ status: Int) -> Never {
 @discardableResult
 func waitStatus(_ what: StaticString = "wait") -> Int {
     var status: Int32 = 0x5a5a
-    _ = withUnsafeMutablePointer(to: &status) { call(.wait, at($0)).succeeds(what) }
+    _ = withAddress(of: &status) { call(.wait, $0).succeeds(what) }
     return Int(status)
 }
 
@@ -121,7 +153,7 @@ func waitStatus(_ what: StaticString = "wait") -> Int {
 func inChild(_ wanted: Int = 0, _ what: StaticString, _ body: () -> Void) {
     let pid = child(body)
     var status: Int32 = 0x5a5a
-    let ended = withUnsafeMutablePointer(to: &status) { call(.wait, at($0)).succeeds(what) }
+    let ended = withAddress(of: &status) { call(.wait, $0).succeeds(what) }
     expect(ended, pid, "the child that wait returns")
     expect(Int(status), wanted, what)
 }
@@ -132,7 +164,7 @@ func dies(_ what: StaticString, _ body: () -> Void) { inChild(-1, what, body) }
 /// exec with one argument.
 func exec(_ path: UInt, with argument: UInt = at("x")) -> Outcome {
     var arguments: (UInt, UInt) = (argument, 0)
-    return withUnsafeMutablePointer(to: &arguments) { call(.exec, path, at($0)) }
+    return withAddress(of: &arguments) { call(.exec, path, $0) }
 }
 
 /// Sleeps for so many tenths of a second.
@@ -166,7 +198,7 @@ struct Stat {
 
 func stat(_ file: UInt) -> Stat {
     var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
-    withUnsafeMutablePointer(to: &words) { call(.fstat, file, at($0)).gives(0, "fstat") }
+    withAddress(of: &words) { call(.fstat, file, $0).gives(0, "fstat") }
     return Stat(
         device: Int(words.0 & 0xffff_ffff), inode: Int(words.0 >> 32), type: Int(words.1 & 0xffff),
         links: Int(words.1 >> 16 & 0xffff), size: Int(words.2))
@@ -181,16 +213,16 @@ func stat(_ name: StaticString) -> Stat {
 /// What there is and what is free.
 func resources() -> SystemResources {
     var counts = SystemResources()
-    withUnsafeMutablePointer(to: &counts) { call(.resources, at($0)).gives(0, "resources") }
+    withAddress(of: &counts) { call(.resources, $0).gives(0, "resources") }
     return counts
 }
 
-/// Gives this process copies of the pages that it writes to: its variables, its stack, its first 64 KiB of heap. After that it
-/// takes no page unless a test asks for one.
+/// Gives this process copies of the pages that it writes to: its variables, its stack, its first 64 KiB of heap. After
+/// that it takes no page unless a test asks for one.
 func ownPages() {
     var local: UInt8 = 0
-    let stack = withUnsafeMutablePointer(to: &local) { at($0) } & ~(page - 1)
-    let variables = withUnsafeMutablePointer(to: &round) { at($0) } & ~(page - 1)
+    let stack = withAddress(of: &local) { $0 } & ~(page - 1)
+    let variables = unsafe withAddress(of: &storedRound) { $0 } & ~(page - 1)
     // Below the stack lies the guard page.
     for address in stride(from: variables, to: stack - page, by: Int(page)) { store(load(address), address) }
     let end = min(breakAddress, stack + 64 << 10)

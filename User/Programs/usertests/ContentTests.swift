@@ -4,10 +4,14 @@ import SystemInterface
 import UserLibrary
 
 enum ContentTests {
-    static var all: [Test] { [
-        Test("writesizes", writeSizes), Test("bigfile", bigFile), Test("writebad", writeBad), Test("readcounts", readCounts),
-        Test("sharedoffset", sharedOffset), Test("fourfiles", fourFiles), Test("onefile", oneFile), Test("rewrite", rewrite),
-    ] }
+    static var all: [Test] {
+        [
+            Test("writesizes", writeSizes), Test("bigfile", bigFile), Test("writebad", writeBad),
+            Test("readcounts", readCounts),
+            Test("sharedoffset", sharedOffset), Test("fourfiles", fourFiles), Test("onefile", oneFile),
+            Test("rewrite", rewrite),
+        ]
+    }
 
     /// Writes and reads of all sizes, across block borders.
     static func writeSizes() {
@@ -23,7 +27,9 @@ enum ContentTests {
             for _ in 0..<3 {
                 for index in 0..<size { bytes[index] = 0 }
                 call(.read, reader, at(bytes), UInt(size)).gives(size, "read")
-                for index in 0..<size where bytes[index] != UInt8((index ^ size) & 0xff) { expect(false, "a byte read is as written") }
+                for index in 0..<size where bytes[index] != UInt8((index ^ size) & 0xff) {
+                    expect(false, "a byte read is as written")
+                }
             }
             call(.read, reader, at(bytes), 1).gives(0, "read at the end")
             close(reader)
@@ -83,7 +89,8 @@ enum ContentTests {
         let bytes = memory(page)
         var file = open("file")
         call(.read, file, at(bytes), 0).gives(0, "read of nothing")
-        call(.read, file, breakAddress - 100, int(-1)).fails(.badAddress, "read of -1 bytes ends at the first page that is not there")
+        call(.read, file, breakAddress - 100, int(-1)).fails(
+            .badAddress, "read of -1 bytes ends at the first page that is not there")
         close(file)
         file = open("file")
         call(.read, file, at(bytes), int(-1)).gives(3000, "read of -1 bytes into enough room")
@@ -92,7 +99,8 @@ enum ContentTests {
         // A directory reads as raw entries, "." and ".." first.
         file = open(".")
         call(.read, file, at(bytes), 32).gives(32, "read of a directory")
-        expect(bytes[2] == 0x2e && bytes[3] == 0 && bytes[18] == 0x2e && bytes[19] == 0x2e && bytes[20] == 0, ". and ..")
+        expect(
+            bytes[2] == 0x2e && bytes[3] == 0 && bytes[18] == 0x2e && bytes[19] == 0x2e && bytes[20] == 0, ". and ..")
         expect(Int(bytes[0]) | Int(bytes[1]) << 8, stat(".").inode, "the inode of .")
         call(.write, file, at(bytes), 16).fails(.badDescriptor, "write to a directory")
         close(file)

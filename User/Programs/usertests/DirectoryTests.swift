@@ -4,12 +4,18 @@ import SystemInterface
 import UserLibrary
 
 enum DirectoryTests {
-    static var all: [Test] { [
-        Test("mkdir", makeDirectory), Test("rmdir", removeDirectory), Test("dots", dots), Test("names", names), Test("slashes", slashes),
-        Test("link", link), Test("unlink", unlink), Test("unlinkopen", unlinkOpen), Test("removedcwd", removedWorkingDirectory),
-        Test("deep", deep), Test("bigdir", slow: true, bigDirectory), Test("createdelete", createDelete), Test("linkunlink", linkUnlink),
-        Test("samename", sameName), Test("reusedentries", reusedEntries), Test("chdir", changeDirectory), Test("dirtree", tree),
-    ] }
+    static var all: [Test] {
+        [
+            Test("mkdir", makeDirectory), Test("rmdir", removeDirectory), Test("dots", dots), Test("names", names),
+            Test("slashes", slashes),
+            Test("link", link), Test("unlink", unlink), Test("unlinkopen", unlinkOpen),
+            Test("removedcwd", removedWorkingDirectory),
+            Test("deep", deep), Test("bigdir", slow: true, bigDirectory), Test("createdelete", createDelete),
+            Test("linkunlink", linkUnlink),
+            Test("samename", sameName), Test("reusedentries", reusedEntries), Test("chdir", changeDirectory),
+            Test("dirtree", tree),
+        ]
+    }
 
     private static func mkdir(_ name: StaticString) { call(.mkdir, at(name)).gives(0, "mkdir") }
 
@@ -42,7 +48,9 @@ enum DirectoryTests {
         makeFile("a/file", 1)
         call(.unlink, at("a")).fails(.directoryNotEmpty, "unlink of a directory that holds a file")
         remove("a/file")
-        for name: StaticString in ["a/.", "a/..", ".", "..", "/", ""] { call(.unlink, at(name)).fails(nil, "unlink of . and the like") }
+        for name: StaticString in ["a/.", "a/..", ".", "..", "/", ""] {
+            call(.unlink, at(name)).fails(nil, "unlink of . and the like")
+        }
         remove("a")
         call(.open, at("a"), 0).fails(.noSuchFile, "open of a directory that is gone")
     }
@@ -147,7 +155,9 @@ enum DirectoryTests {
         close(file)
         remove("file")
         let after = resources()
-        expect(after.freeBlocks == before.freeBlocks && after.freeInodes == before.freeInodes, "blocks and inode are free again")
+        expect(
+            after.freeBlocks == before.freeBlocks && after.freeInodes == before.freeInodes,
+            "blocks and inode are free again")
     }
 
     static func removedWorkingDirectory() {

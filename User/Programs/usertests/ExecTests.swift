@@ -4,40 +4,39 @@ import SystemInterface
 import UserLibrary
 
 enum ExecTests {
-    static var all: [Test] { [
-        Test("execarguments", arguments), Test("execargumentlimits", argumentLimits), Test("execbadargv", badArgv),
-        Test("execbadargv50000", slow: true, badArgv50000), Test("exececho", echo), Test("execkeeps", keeps),
-        Test("execname", name), Test("execfails", failsCleanly), Test("execstorm", slow: true, storm),
-    ] }
+    static var all: [Test] {
+        [
+            Test("execarguments", arguments), Test("execargumentlimits", argumentLimits), Test("execbadargv", badArgv),
+            Test("execbadargv50000", slow: true, badArgv50000), Test("exececho", echo), Test("execkeeps", keeps),
+            Test("execname", name), Test("execfails", failsCleanly), Test("execstorm", slow: true, storm),
+        ]
+    }
 
-    nonisolated(unsafe) static var lastOutcome = Outcome(value: 0, error: nil)
-
-    /// exec of one of our programs in the root; returns only if that fails, with `lastOutcome` set.
-    static func execute(_ words: [StaticString]) {
-        var path: [UInt8] = [UInt8(ascii: "/")]
-        let program = words[0]
-        for index in 0..<program.utf8CodeUnitCount { path.append(program.utf8Start[index]) }
-        path.append(0)
-        var pointers = words.map { at($0) }
-        pointers.append(0)
-        lastOutcome = path.withUnsafeBufferPointer { path in
-            pointers.withUnsafeBufferPointer { call(.exec, at(path.baseAddress!), at($0.baseAddress!)) }
+    /// exec of a program in the root; returns only if that fails.
+    @discardableResult
+    static func execute(_ words: [StaticString]) -> Outcome {
+        do throws(SystemError) {
+            let program = CString(words[0]).bytes
+            try System.exec(("/" as Path).appending(program), ArgumentVector(words.map { CString($0).bytes }))
+            return Outcome(value: 0, error: nil)
+        } catch {
+            return Outcome(value: -1, error: error)
         }
     }
 
     /// This program, executed by a test as "usertests =exec STATUS [WORD ...]": checks what exec gave it.
     static func beExecuted(_ arguments: Arguments) -> Int32 {
-        let vector = UInt(bitPattern: UnsafeRawPointer(Arguments.vector))
+        let vector = Arguments.vectorAddress
         expect(vector % 16 == 0, "argv is 16-byte aligned")
-        let words = Arguments.vector
         let count = arguments.count + 1
-        expect(words[count] == nil, "argv ends with NULL")
+        expect(Memory<UInt>(address: vector)[count] == 0, "argv ends with NULL")
         var above = vector + UInt(count + 1) * 8
         for index in stride(from: count - 1, through: 0, by: -1) {
-            let string = at(words[index]!)
+            let word = index == 0 ? Arguments.program : arguments[index - 1]
+            let string = word.address
             expect(string % 16 == 0, "each argument is 16-byte aligned")
             expect(string >= above, "the arguments lie above argv, the first one highest")
-            above = string + UInt(CString(words[index]!).count) + 1
+            above = string + UInt(word.count) + 1
         }
         let end = (vector & ~(page - 1)) + page
         expect(above <= end && end - above < 16, "the first argument ends where the stack begins")
@@ -53,14 +52,16 @@ enum ExecTests {
             execute(words)
             exit(99)
         }
-        inChild(2, "exec with empty arguments") { execute(["usertests", "=exec", "2", "", "", "x", "1234567890123456", "123456789012345"]) }
+        inChild(2, "exec with empty arguments") {
+            execute(["usertests", "=exec", "2", "", "", "x", "1234567890123456", "123456789012345"])
+        }
     }
 
     private static func withArguments(_ count: Int, length: Int, _ body: (UInt) -> Void) {
         let string = memory(2 * page)
         for index in 0..<length { string[index] = 0x61 }
         string[length] = 0
-        let pointers = UnsafeMutableRawPointer(memory(page)).assumingMemoryBound(to: UInt.self)
+        let pointers = memory(page).of(UInt.self)
         for index in 0..<count { pointers[index] = at(string) }
         pointers[count] = 0
         body(at(pointers))
@@ -81,7 +82,9 @@ enum ExecTests {
             }
             // A program that finds its one page of stack full of arguments may die of it.
             let status = waitStatus()
-            expect(fits ? status == 0 || status == -1 : status == 7, "exec with so many arguments (times 10000) of such a length")
+            expect(
+                fits ? status == 0 || status == -1 : status == 7,
+                "exec with so many arguments (times 10000) of such a length")
         }
         run(31, 10, true)
         run(32, 10, false)
@@ -101,7 +104,7 @@ enum ExecTests {
     }
 
     private static func badArgv(_ times: Int) {
-        let pointers = UnsafeMutableRawPointer(memory(page)).assumingMemoryBound(to: UInt.self)
+        let pointers = memory(page).of(UInt.self)
         let before = resourcesBefore()
         for index in 0..<times {
             round = UInt(index)
@@ -153,7 +156,7 @@ enum ExecTests {
     /// The process is called by the last component of the path, at most 15 bytes of it.
     static func name() {
         call(.link, at("/sh"), at("a-name-that-is-long")).gives(0, "link")
-        let records = UnsafeMutableRawPointer(memory(page)).assumingMemoryBound(to: ProcessRecord.self)
+        let records = memory(page).of(ProcessRecord.self)
         let pipe = PipeTests.make()
         let pid = child {
             close(0)
@@ -166,7 +169,9 @@ enum ExecTests {
         var found = false
         for index in 0..<count where Int(records[index].pid) == pid {
             found = true
-            for byte in 0..<15 { expect(records[index].nameByte(byte) == at("a-name-that-is-", byte), "the name") }
+            for byte in 0..<15 {
+                expect(records[index].nameByte(byte) == ("a-name-that-is-" as CString)[byte], "the name")
+            }
             expect(records[index].nameByte(15) == 0, "the name's NUL")
         }
         expect(found, "the process is listed")
@@ -175,10 +180,6 @@ enum ExecTests {
         remove("a-name-that-is-long")
     }
 
-    private static func at(_ text: StaticString, _ index: Int) -> UInt8 { text.utf8Start[index] }
-    private static func at(_ text: StaticString) -> UInt { UInt(bitPattern: text.utf8Start) }
-    private static func at(_ pointer: UnsafeRawPointer) -> UInt { UInt(bitPattern: pointer) }
-
     /// An exec that fails leaves the old image intact.
     static func failsCleanly() {
         let bytes = memory(page)
@@ -186,8 +187,7 @@ enum ExecTests {
         makeFile("file", 100)
         let before = resourcesBefore()
         for _ in 0..<50 {
-            execute(["missing"])
-            lastOutcome.fails(.noSuchFile, "exec of nothing")
+            execute(["missing"]).fails(.noSuchFile, "exec of nothing")
             call(.exec, at("file"), at(bytes) + 64).fails(.badExecutable, "exec of a file that is no program")
             call(.exec, at("."), at(bytes) + 64).fails(.badExecutable, "exec of a directory")
             call(.exec, at("/console"), at(bytes) + 64).fails(.badExecutable, "exec of a device")
@@ -205,7 +205,10 @@ enum ExecTests {
                 for index in 0..<15 {
                     round = UInt(index)
                     inChild(index, "a program that was executed") {
-                        execute(["usertests", "=exec", ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14"][index]])
+                        execute([
+                            "usertests", "=exec",
+                            ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14"][index],
+                        ])
                     }
                 }
             }

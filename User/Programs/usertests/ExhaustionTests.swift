@@ -4,11 +4,15 @@ import SystemInterface
 import UserLibrary
 
 enum ExhaustionTests {
-    static var all: [Test] { [
-        Test("nomemoryexec", noMemoryExec), Test("nomemoryfork", noMemoryFork), Test("nomemorypipe", noMemoryPipe),
-        Test("nomemorysbrk", noMemorySbrk), Test("nomemorytouch", noMemoryTouch), Test("nomemorycopy", noMemoryCopy),
-        Test("cowexhausted", copyOnWriteExhausted), Test("sbrkmany", slow: true, sbrkMany), Test("eatall", slow: true, eatAll),
-    ] }
+    static var all: [Test] {
+        [
+            Test("nomemoryexec", noMemoryExec), Test("nomemoryfork", noMemoryFork), Test("nomemorypipe", noMemoryPipe),
+            Test("nomemorysbrk", noMemorySbrk), Test("nomemorytouch", noMemoryTouch),
+            Test("nomemorycopy", noMemoryCopy),
+            Test("cowexhausted", copyOnWriteExhausted), Test("sbrkmany", slow: true, sbrkMany),
+            Test("eatall", slow: true, eatAll),
+        ]
+    }
 
     /// Takes all memory there is.
     private static func takeAll() {
@@ -19,7 +23,8 @@ enum ExhaustionTests {
         }
     }
 
-    /// Tries `attempt` with 0, 1, 2 … pages free until it succeeds; each failure must be noMemory and leave all as it was.
+    /// Tries `attempt` with 0, 1, 2 … pages free until it succeeds; each failure must be noMemory and leave all as it
+    /// was.
     private static func withMoreAndMore(_ what: StaticString, _ attempt: () -> Outcome) {
         ownPages()
         takeAll()
@@ -48,7 +53,6 @@ enum ExhaustionTests {
         inChild(33, "exec once there is memory") {
             withMoreAndMore("exec without memory") {
                 ExecTests.execute(["usertests", "=exec", "33"])
-                return ExecTests.lastOutcome
             }
         }
     }
@@ -70,7 +74,7 @@ enum ExhaustionTests {
     static func noMemoryPipe() {
         inChild(0, "pipe without memory") {
             var ends: (Int32, Int32) = (0, 0)
-            withMoreAndMore("pipe without memory") { withUnsafeMutablePointer(to: &ends) { call(.pipe, at($0)) } }
+            withMoreAndMore("pipe without memory") { withAddress(of: &ends) { call(.pipe, $0) } }
         }
     }
 
@@ -160,7 +164,7 @@ enum ExhaustionTests {
         }
     }
 
-    /// Memory is taken by lazy touches and by copies, on all harts, until somebody dies; the others go on.
+    /// Memory is taken by lazy touches and by copies, on all harts, until a process is killed; the others go on.
     static func eatAll() {
         let free = resources().freeProcesses
         for _ in 0..<3 {

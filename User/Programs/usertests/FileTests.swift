@@ -4,11 +4,15 @@ import SystemInterface
 import UserLibrary
 
 enum FileTests {
-    static var all: [Test] { [
-        Test("openflags", openFlags), Test("opencreate", openCreate), Test("truncate", truncate), Test("truncateopen", truncateOpen),
-        Test("fstat", fstat), Test("dup", duplicate), Test("descriptors", descriptors), Test("openfiles", openFiles),
-        Test("console", console), Test("mknod", makeNode), Test("closedbyexit", closedByExit),
-    ] }
+    static var all: [Test] {
+        [
+            Test("openflags", openFlags), Test("opencreate", openCreate), Test("truncate", truncate),
+            Test("truncateopen", truncateOpen),
+            Test("fstat", fstat), Test("dup", duplicate), Test("descriptors", descriptors),
+            Test("openfiles", openFiles),
+            Test("console", console), Test("mknod", makeNode), Test("closedbyexit", closedByExit),
+        ]
+    }
 
     /// readable = not WRONLY; writable = WRONLY or RDWR.
     static func openFlags() {
@@ -100,7 +104,9 @@ enum FileTests {
     static func fstat() {
         makeFile("file", 1234)
         let file = stat("file")
-        expect(file.device == 1 && file.inode > 1 && file.type == 2 && file.links == 1 && file.size == 1234, "fstat of a file")
+        expect(
+            file.device == 1 && file.inode > 1 && file.type == 2 && file.links == 1 && file.size == 1234,
+            "fstat of a file")
         call(.link, at("file"), at("other")).gives(0, "link")
         expect(stat("other").inode == file.inode && stat("file").links == 2, "fstat of a file with two names")
         remove("other")
@@ -196,10 +202,11 @@ enum FileTests {
     /// A file or directory called by a number: "n" and three digits.
     static func numbered(_ number: Int, _ body: (UInt) -> Outcome) -> Outcome {
         var name: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) = (
-            UInt8(ascii: "n"), UInt8(48 + number / 1000 % 10), UInt8(48 + number / 100 % 10), UInt8(48 + number / 10 % 10),
+            UInt8(ascii: "n"), UInt8(48 + number / 1000 % 10), UInt8(48 + number / 100 % 10),
+            UInt8(48 + number / 10 % 10),
             UInt8(48 + number % 10), 0
         )
-        return withUnsafeMutablePointer(to: &name) { body(at($0)) }
+        return withAddress(of: &name) { body($0) }
     }
 
     static func openNumbered(_ number: Int, _ flags: UInt) -> UInt {

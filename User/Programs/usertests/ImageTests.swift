@@ -4,10 +4,13 @@ import SystemInterface
 import UserLibrary
 
 enum ImageTests {
-    static var all: [Test] { [
-        Test("elfgood", good), Test("elfrights", rights), Test("elfbad", bad), Test("elfhuge", huge), Test("elfshort", short),
-        Test("privileged", privileged), Test("counters", counters),
-    ] }
+    static var all: [Test] {
+        [
+            Test("elfgood", good), Test("elfrights", rights), Test("elfbad", bad), Test("elfhuge", huge),
+            Test("elfshort", short),
+            Test("privileged", privileged), Test("counters", counters),
+        ]
+    }
 
     private static func finish() { remove("image") }
 
@@ -20,7 +23,8 @@ enum ImageTests {
         image.codeOffset = 300
         image.run(13, "a segment that is not page-aligned in the file")
         image = ProgramImage(at: 0, Code.exit(14))
-        image.segments.insert(Segment(type: 0x6474_e551, flags: 6, offset: .max, address: .max, fileSize: .max, memorySize: .max), at: 0)
+        image.segments.insert(
+            Segment(type: 0x6474_e551, flags: 6, offset: .max, address: .max, fileSize: .max, memorySize: .max), at: 0)
         image.segments.append(Segment(type: 4, flags: 4, offset: 1 << 60, address: 7, fileSize: 9, memorySize: 3))
         image.run(14, "segments of other types are ignored")
         image = ProgramImage(at: 0, Code.exit(15))
@@ -164,7 +168,9 @@ enum ImageTests {
 
     /// User mode may read cycle, time and instret.
     static func counters() {
-        for code: UInt32 in [0xc000_2573, 0xc010_2573, 0xc020_2573] { ProgramImage([code] + Code.exit(3)).run(3, "a counter is read") }
+        for code: UInt32 in [0xc000_2573, 0xc010_2573, 0xc020_2573] {
+            ProgramImage([code] + Code.exit(3)).run(3, "a counter is read")
+        }
         finish()
     }
 }

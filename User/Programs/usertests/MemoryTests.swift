@@ -4,13 +4,18 @@ import SystemInterface
 import UserLibrary
 
 enum MemoryTests {
-    static var all: [Test] { [
-        Test("sbrkbasic", sbrkBasic), Test("sbrkeager", sbrkEager), Test("sbrkzeroed", sbrkZeroed), Test("sbrkshrink", sbrkShrink),
-        Test("sbrkunaligned", sbrkUnaligned), Test("sbrklimit", sbrkLimit), Test("sbrkkind", sbrkKind), Test("lazytouch", lazyTouch),
-        Test("lazycopy", lazyCopy), Test("beyondbreak", beyondBreak), Test("sparse", sparse), Test("cow", copyOnWrite),
-        Test("cowchain", copyOnWriteChain), Test("cowcopyout", copyOnWriteCopyOut), Test("textwrite", textWrite),
-        Test("stackguard", stackGuard), Test("kernelmemory", kernelMemory), Test("execdata", executeData),
-    ] }
+    static var all: [Test] {
+        [
+            Test("sbrkbasic", sbrkBasic), Test("sbrkeager", sbrkEager), Test("sbrkzeroed", sbrkZeroed),
+            Test("sbrkshrink", sbrkShrink),
+            Test("sbrkunaligned", sbrkUnaligned), Test("sbrklimit", sbrkLimit), Test("sbrkkind", sbrkKind),
+            Test("lazytouch", lazyTouch),
+            Test("lazycopy", lazyCopy), Test("beyondbreak", beyondBreak), Test("sparse", sparse),
+            Test("cow", copyOnWrite),
+            Test("cowchain", copyOnWriteChain), Test("cowcopyout", copyOnWriteCopyOut), Test("textwrite", textWrite),
+            Test("stackguard", stackGuard), Test("kernelmemory", kernelMemory), Test("execdata", executeData),
+        ]
+    }
 
     private static func sbrk(_ bytes: Int, _ type: UInt = 1) -> Outcome { call(.sbrk, int(bytes), type) }
 
@@ -85,7 +90,7 @@ enum MemoryTests {
         inChild(0, "a heap that grows from below the stack") {
             let start = memory(page)
             var local: UInt8 = 0
-            let stack = withUnsafeMutablePointer(to: &local) { at($0) } & ~(page - 1)
+            let stack = withAddress(of: &local) { $0 } & ~(page - 1)
             expect(at(start) > stack, "the heap is above the stack")
         }
     }
@@ -210,7 +215,9 @@ enum MemoryTests {
         for _ in 0..<20 {
             inChild(0, "a child with a sparse heap") {
                 for index in 0..<8 {
-                    expect(Int(load(base + page + UInt(index) << 35 - UInt(index) * 4096)), index + 1, "a sparse page in the child")
+                    expect(
+                        Int(load(base + page + UInt(index) << 35 - UInt(index) * 4096)), index + 1,
+                        "a sparse page in the child")
                 }
             }
         }
@@ -254,14 +261,18 @@ enum MemoryTests {
     static func copyOnWriteChain() {
         let start = at(memory(10 * page))
         generation(0, start)
-        for index: UInt in 0..<10 { expect(Int(load(start + index * page)), index == 0 ? 1 : 0, "the first one's pages") }
+        for index: UInt in 0..<10 {
+            expect(Int(load(start + index * page)), index == 0 ? 1 : 0, "the first one's pages")
+        }
     }
 
     private static func generation(_ number: UInt, _ start: UInt) {
         for index in 0..<number { expect(Int(load(start + index * page)), Int(index) + 1, "a forefather's page") }
         store(UInt8(number + 1), start + number * page)
         if number < 9 { inChild(0, "the next generation") { generation(number + 1, start) } }
-        for index in number + 1..<10 { expect(Int(load(start + index * page)), 0, "a page that only descendants changed") }
+        for index in number + 1..<10 {
+            expect(Int(load(start + index * page)), 0, "a page that only descendants changed")
+        }
     }
 
     /// The kernel's copies out give a shared page a copy too.
@@ -299,10 +310,10 @@ enum MemoryTests {
         remove("file")
     }
 
-    /// One page of stack, and below it one that nobody may touch.
+    /// One page of stack, and below it a guard page.
     static func stackGuard() {
         var local: UInt8 = 0
-        let stack = withUnsafeMutablePointer(to: &local) { at($0) } & ~(page - 1)
+        let stack = withAddress(of: &local) { $0 } & ~(page - 1)
         store(load(stack), stack)
         store(load(stack + page - 1), stack + page - 1)
         dies("a load from the guard page") { _ = load(stack - 1) }
@@ -315,12 +326,10 @@ enum MemoryTests {
         remove("file")
     }
 
-    @inline(never)
+    @inline(never)  // each depth takes a frame of the stack
     private static func recurse(_ depth: Int) -> Int {
-        store(load(0) & 0, at(withUnsafeMutablePointer(to: &sink) { $0 }))
-        return depth == 0 ? 0 : recurse(depth - 1) + Int(sink) + 1
+        depth == 0 ? 0 : recurse(depth - 1) + Int(load(0) & 0) + 1
     }
-    nonisolated(unsafe) private static var sink: UInt8 = 0
 
     /// Whatever the kernel keeps in the upper half and at the end of the lower one, a program cannot see it.
     static func kernelMemory() {
@@ -339,8 +348,11 @@ enum MemoryTests {
         dies("a jump beyond the limit") { jump(to: userLimit) }
         dies("a jump into the kernel") { jump(to: 0xffff_ffc0_8020_0000) }
         var local: UInt8 = 0
-        dies("a jump to the stack") { jump(to: withUnsafeMutablePointer(to: &local) { at($0) } & ~7) }
+        dies("a jump to the stack") { jump(to: withAddress(of: &local) { $0 } & ~7) }
     }
 
-    private static func jump(to address: UInt) { unsafeBitCast(address, to: (@convention(c) () -> Void).self)() }
+    private static func jump(to address: UInt) {
+        // the jump is what is tested: it ends the process
+        unsafe unsafeBitCast(address, to: (@convention(c) () -> Void).self)()
+    }
 }

@@ -4,15 +4,18 @@ import SystemInterface
 import UserLibrary
 
 enum PipeTests {
-    static var all: [Test] { [
-        Test("pipedata", data), Test("pipecapacity", capacity), Test("pipeends", ends), Test("pipecounts", counts),
-        Test("pipepartial", partial), Test("pipedescriptors", descriptors), Test("pipefork", fork), Test("pipemany", many),
-        Test("pipetable", table),
-    ] }
+    static var all: [Test] {
+        [
+            Test("pipedata", data), Test("pipecapacity", capacity), Test("pipeends", ends), Test("pipecounts", counts),
+            Test("pipepartial", partial), Test("pipedescriptors", descriptors), Test("pipefork", fork),
+            Test("pipemany", many),
+            Test("pipetable", table),
+        ]
+    }
 
     static func make() -> (read: UInt, write: UInt) {
         var ends: (Int32, Int32) = (-1, -1)
-        withUnsafeMutablePointer(to: &ends) { call(.pipe, at($0)).gives(0, "pipe") }
+        withAddress(of: &ends) { call(.pipe, $0).gives(0, "pipe") }
         return (UInt(ends.0), UInt(ends.1))
     }
 
@@ -52,7 +55,7 @@ enum PipeTests {
     static func capacity() {
         let pipe = make()
         let bytes = memory(3 * page)
-        call(.write, pipe.write, at(bytes), 512).gives(512, "a write of 512 bytes that nobody reads")
+        call(.write, pipe.write, at(bytes), 512).gives(512, "a write of 512 bytes without a read")
         call(.read, pipe.read, at(bytes), 4096).gives(512, "a read of what there is")
         let pid = child { call(.write, pipe.write, at(bytes), 3 * 4096 - 5).succeeds("write") }
         pause(1)
@@ -61,7 +64,7 @@ enum PipeTests {
         expect(call(.wait, 0).value, pid, "the writer that waited for room")
     }
 
-    /// Without writers there is an end, without readers an error; also for those who wait.
+    /// Without writers there is an end, without readers an error; also for processes that wait.
     static func ends() {
         let bytes = memory(page)
         var pipe = make()
@@ -129,7 +132,8 @@ enum PipeTests {
         call(.read, pipe.read, at(bytes), 4096).gives(47, "the bytes that were there")
         for index in 0..<40 { expect(Int(bytes[index]), (Int(page) - 40 + index) % 100, "a byte") }
         call(.write, pipe.write, at(bytes), 100).gives(100, "write")
-        call(.read, pipe.read, at(bytes) + page - 30, 100).gives(30, "a read of 100 bytes for which there is room for 30")
+        call(.read, pipe.read, at(bytes) + page - 30, 100).gives(
+            30, "a read of 100 bytes for which there is room for 30")
         call(.read, pipe.read, at(bytes) + page, 100).fails(.badAddress, "a read without room")
         call(.read, pipe.read, at(bytes), 100).gives(70, "the rest")
         close(pipe.read)
@@ -201,7 +205,7 @@ enum PipeTests {
                     if count == 0 { break }
                     for index in 0..<count { sum += Int(bytes[index]) }
                 }
-                UnsafeMutableRawPointer(bytes).storeBytes(of: sum, as: Int.self)
+                bytes.of(Int.self)[0] = sum
                 call(.write, results.write, at(bytes), 8).gives(8, "write of the sum")
             }
         }
@@ -212,7 +216,7 @@ enum PipeTests {
         let bytes = memory(page)
         for _ in 0..<3 {
             call(.read, results.read, at(bytes), 8).gives(8, "read of a sum")
-            wanted -= UnsafeRawPointer(bytes).load(as: Int.self)
+            wanted -= bytes.of(Int.self)[0]
         }
         expect(wanted, 0, "bytes written less bytes read, summed up")
         for _ in 0..<7 { expect(waitStatus(), 0, "a child") }

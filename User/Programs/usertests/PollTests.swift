@@ -15,7 +15,7 @@ enum PollTests {
     /// What poll returns for one descriptor, without waiting.
     private static func poll(_ descriptor: UInt, _ events: Int16, milliseconds: Int = 0) -> Int16 {
         var entry = PollEntry(descriptor: Int32(truncatingIfNeeded: descriptor), events: events)
-        let ready = withUnsafeMutablePointer(to: &entry) { call(.poll, at($0), 1, int(milliseconds)).succeeds("poll") }
+        let ready = withAddress(of: &entry) { call(.poll, $0, 1, int(milliseconds)).succeeds("poll") }
         expect(ready, entry.returned == 0 ? 0 : 1, "entries that poll counts")
         return entry.returned
     }
@@ -75,12 +75,12 @@ enum PollTests {
 
     private static func bind(_ socket: UInt, _ address: SocketAddress) -> Outcome {
         var address = address
-        return withUnsafeMutablePointer(to: &address) { call(.bind, socket, at($0)) }
+        return withAddress(of: &address) { call(.bind, socket, $0) }
     }
 
     private static func connect(_ socket: UInt, _ address: SocketAddress) -> Outcome {
         var address = address
-        return withUnsafeMutablePointer(to: &address) { call(.connect, socket, at($0)) }
+        return withAddress(of: &address) { call(.connect, socket, $0) }
     }
 
     private static let loopback = NetworkAddress(ipv4: 0x7f00_0001)
@@ -125,11 +125,11 @@ enum PollTests {
         call(.sendto, socket, at("x"), 1).fails(.destinationRequired, "send without a peer")
         connect(socket, SocketAddress(loopback, port: 4713)).gives(0, "connect")
         var address = SocketAddress.none
-        withUnsafeMutablePointer(to: &address) { call(.getpeername, socket, at($0)).gives(0, "getpeername") }
+        withAddress(of: &address) { call(.getpeername, socket, $0).gives(0, "getpeername") }
         expect(address == SocketAddress(loopback, port: 4713), "the peer")
         call(.connect, socket, 0).gives(0, "disconnect")
-        withUnsafeMutablePointer(to: &address) {
-            call(.getpeername, socket, at($0)).fails(.notConnected, "getpeername")
+        withAddress(of: &address) {
+            call(.getpeername, socket, $0).fails(.notConnected, "getpeername")
         }
         close(socket)
     }

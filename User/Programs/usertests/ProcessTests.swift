@@ -4,14 +4,18 @@ import SystemInterface
 import UserLibrary
 
 enum ProcessTests {
-    static var all: [Test] { [
-        Test("exitstatus", exitStatus), Test("exitwait", exitWait), Test("forkdata", forkData), Test("waitstatus", waitArguments),
-        Test("twochildren", twoChildren), Test("orphans", orphans), Test("orphanslots", orphanSlots),
-        Test("zombies", zombies), Test("killsleeping", killSleeping),
-        Test("killspinning", killSpinning), Test("killblocked", killBlocked), Test("killself", killSelf),
-        Test("killzombie", killZombie), Test("killrandom", killRandom), Test("preempt", preempt), Test("proctable", processTable),
-        Test("forkbomb", slow: true, forkBomb), Test("forkstorm", slow: true, forkStorm),
-    ] }
+    static var all: [Test] {
+        [
+            Test("exitstatus", exitStatus), Test("exitwait", exitWait), Test("forkdata", forkData),
+            Test("waitstatus", waitArguments),
+            Test("twochildren", twoChildren), Test("orphans", orphans), Test("orphanslots", orphanSlots),
+            Test("zombies", zombies), Test("killsleeping", killSleeping),
+            Test("killspinning", killSpinning), Test("killblocked", killBlocked), Test("killself", killSelf),
+            Test("killzombie", killZombie), Test("killrandom", killRandom), Test("preempt", preempt),
+            Test("proctable", processTable),
+            Test("forkbomb", slow: true, forkBomb), Test("forkstorm", slow: true, forkStorm),
+        ]
+    }
 
     /// All 32 bits of the status reach wait.
     static func exitStatus() {
@@ -69,7 +73,7 @@ enum ProcessTests {
         }
         call(.wait, textAddress).fails(.badAddress, "wait to the text")
         var status: Int32 = 0
-        withUnsafeMutablePointer(to: &status) { call(.wait, at($0)).gives(second, "wait again") }
+        withAddress(of: &status) { call(.wait, $0).gives(second, "wait again") }
         expect(Int(status), 3, "the status of a child that was waited for again")
     }
 
@@ -117,7 +121,7 @@ enum ProcessTests {
         }
         pause(2)
         close(gate.write)
-        // The first orphan's byte wakes us, its end wakes init: we come first, when all have ended.
+        // The first orphan's byte wakes this process, its end wakes init: this one runs first, when all have ended.
         call(.read, sign.read, at(bytes), 1).gives(1, "read")
         for index in 0..<count {
             round = UInt(index)
@@ -162,7 +166,9 @@ enum ProcessTests {
         let pipe = PipeTests.make()
         let bytes = memory(2 * page)
         killed("a process that reads from an empty pipe", 1) { _ = call(.read, pipe.read, at(bytes), 1) }
-        killed("a process that writes to a full pipe", 1) { while true { _ = call(.write, pipe.write, at(bytes), page) } }
+        killed("a process that writes to a full pipe", 1) {
+            while true { _ = call(.write, pipe.write, at(bytes), page) }
+        }
         killed("a process that waits for a child", 1) {
             child { pause(15) }
             call(.wait, 0).succeeds("wait")
@@ -235,6 +241,7 @@ enum ProcessTests {
 
     /// fork until the table is full: all 64 slots are used, the error is tryAgain, and all come back.
     static func processTable() {
+        var children: [Int] = []
         var started = 0
         let free = Int(resources().freeProcesses)
         while true {
@@ -255,9 +262,8 @@ enum ProcessTests {
         for pid in children { call(.kill, UInt(pid)).gives(0, "kill") }
         for _ in children { expect(waitStatus(), -1, "the status of a killed process") }
     }
-    nonisolated(unsafe) private static var children: [Int] = []
 
-    /// Everyone forks for two seconds; then all end, and a fork works again.
+    /// All processes fork for two seconds; then all end, and a fork works again.
     static func forkBomb() {
         let stop: StaticString = "stop"
         let free = resources().freeProcesses

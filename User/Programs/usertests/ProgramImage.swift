@@ -45,21 +45,21 @@ struct ProgramImage {
 
     /// Writes the file "image".
     func write() {
-        let bytes = UnsafeMutableRawPointer(memory(4 * page))
-        bytes.storeBytes(of: magic, as: UInt32.self)
-        bytes.storeBytes(of: entry, toByteOffset: 24, as: UInt64.self)
-        bytes.storeBytes(of: tableOffset, toByteOffset: 32, as: UInt64.self)
-        bytes.storeBytes(of: tableCount ?? UInt16(segments.count), toByteOffset: 56, as: UInt16.self)
+        let bytes = memory(4 * page)
+        bytes.of(UInt32.self)[0] = magic
+        (bytes + 24).of(UInt64.self)[0] = entry
+        (bytes + 32).of(UInt64.self)[0] = tableOffset
+        (bytes + 56).of(UInt16.self)[0] = tableCount ?? UInt16(segments.count)
         for (index, segment) in segments.enumerated() {
             let header = bytes + 64 + index * 56
-            header.storeBytes(of: segment.type, as: UInt32.self)
-            header.storeBytes(of: segment.flags, toByteOffset: 4, as: UInt32.self)
-            header.storeBytes(of: segment.offset, toByteOffset: 8, as: UInt64.self)
-            header.storeBytes(of: segment.address, toByteOffset: 16, as: UInt64.self)
-            header.storeBytes(of: segment.fileSize, toByteOffset: 32, as: UInt64.self)
-            header.storeBytes(of: segment.memorySize, toByteOffset: 40, as: UInt64.self)
+            header.of(UInt32.self)[0] = segment.type
+            (header + 4).of(UInt32.self)[0] = segment.flags
+            (header + 8).of(UInt64.self)[0] = segment.offset
+            (header + 16).of(UInt64.self)[0] = segment.address
+            (header + 32).of(UInt64.self)[0] = segment.fileSize
+            (header + 40).of(UInt64.self)[0] = segment.memorySize
         }
-        for (index, word) in code.enumerated() { bytes.storeBytes(of: word, toByteOffset: codeOffset + index * 4, as: UInt32.self) }
+        for (index, word) in code.enumerated() { (bytes + codeOffset + index * 4).of(UInt32.self)[0] = word }
         let count = length ?? codeOffset + code.count * 4
         let file = open("image", 0x601)
         call(.write, file, at(bytes), UInt(count)).gives(count, "writing a program")

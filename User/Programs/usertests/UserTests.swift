@@ -1,5 +1,5 @@
-// usertests: each rule of Documentation/ABI.md as a test with a name. Runs them one by one, each in a process of its own, and looks
-// afterwards whether every page, inode, open file and process slot came back.
+// usertests: each rule of Documentation/ABI.md as a test with a name. Runs them one by one, each in a process of its
+// own, and looks afterwards whether every page, inode, open file and process slot came back.
 
 import SystemInterface
 import UserLibrary
@@ -26,26 +26,19 @@ struct Test {
           -l    only lists the names
         Exit status 0 if ALL TESTS PASSED.
         """
+    static let options: StaticString? = "ql"
 
-    private static let directory: StaticString = "/usertests.tmp"
+    private static var directory: Path { "/usertests.tmp" }
 
     private static func allTests() -> [Test] {
-        CallTests.all + ProcessTests.all + MemoryTests.all + ExhaustionTests.all + ExecTests.all + ImageTests.all + PipeTests.all + PollTests.all
+        CallTests.all + ProcessTests.all + MemoryTests.all + ExhaustionTests.all + ExecTests.all + ImageTests.all
+            + PipeTests.all + PollTests.all
             + FileTests.all + ContentTests.all + DirectoryTests.all + DiskTests.all
     }
 
     static func run(_ arguments: Arguments) -> Int32 {
         if arguments.count > 0, arguments[0] == "=exec" { return ExecTests.beExecuted(arguments) }
-        var arguments = arguments
-        var (quick, listing) = (false, false)
-        arguments.takeOptions(usage) { letter, _ in
-            switch letter {
-            case UInt8(ascii: "q"): quick = true
-            case UInt8(ascii: "l"): listing = true
-            default: return false
-            }
-            return true
-        }
+        let (quick, listing) = (arguments.has("q"), arguments.has("l"))
         var tests = allTests()
         if arguments.count > 0 { tests = named(arguments, among: tests) }
         if quick { tests.removeAll { $0.isSlow } }
@@ -62,8 +55,8 @@ struct Test {
     private static func named(_ names: Arguments, among tests: [Test]) -> [Test] {
         var chosen: [Test] = []
         for index in 0..<names.count {
-            let found = tests.filter { CString(stringLiteral: $0.name) == names[index] }
-            if found.isEmpty { Arguments.refuse("there is no test \(names[index]): usertests -l lists them", usage) }
+            let found = tests.filter { CString($0.name) == names[index] }
+            if found.isEmpty { names.refuse("there is no test \(names[index]): usertests -l lists them") }
             chosen += found
         }
         return chosen
@@ -109,7 +102,7 @@ struct Test {
         do throws(SystemError) {
             let pid = try System.fork()
             if pid == 0 {
-                do throws(SystemError) { try System.changeDirectory(CString(stringLiteral: directory)) } catch {
+                do throws(SystemError) { try System.changeDirectory(directory) } catch {
                     fail("\(directory): \(error)")
                 }
                 test.body()
@@ -129,9 +122,9 @@ struct Test {
 
     private static func makeDirectory() {
         do throws(SystemError) {
-            try System.makeDirectory(CString(stringLiteral: directory))
+            try System.makeDirectory(directory)
         } catch .fileExists {
-            Remover.empty(CString(stringLiteral: directory))
+            Remover.empty(directory)
         } catch {
             fail("\(directory): \(error)")
         }
@@ -139,7 +132,7 @@ struct Test {
 
     /// With what a failed test left in it.
     private static func removeDirectory() {
-        Remover.empty(CString(stringLiteral: directory))
-        do throws(SystemError) { try System.unlink(CString(stringLiteral: directory)) } catch { complain("\(directory): \(error)") }
+        Remover.empty(directory)
+        do throws(SystemError) { try System.unlink(directory) } catch { complain("\(directory): \(error)") }
     }
 }

@@ -1,5 +1,5 @@
-// wildcalls: random system calls with random and almost valid arguments, from many processes, from a seed, for a set time. The
-// kernel must not panic, hang or lose anything.
+// wildcalls: random system calls with random and almost valid arguments, from many processes, from a seed, for a set
+// time. The kernel must not panic, hang or lose anything.
 
 import SystemInterface
 import UserLibrary
@@ -8,16 +8,17 @@ import UserLibrary
     static let usage: StaticString = """
         usage: wildcalls [-s seed] [-t seconds] [-p processes]
         Processes (6) make random system calls with random arguments for a while (10 s); each is killed after a moment and the next
-        begins. halt is not among the calls, nor anything that could harm what is not ours. The seed is printed.
+        begins. halt is not among the calls, nor any call that could harm other processes or files. The seed is printed.
         Exit status 0 if all memory, files and processes came back.
         """
+    static let options: StaticString? = LoadOptions.letters
 
-    static var directory: CString { "/wild.tmp" }
+    static var directory: Path { "/wild.tmp" }
 
     static func run(_ arguments: Arguments) -> Int32 {
-        let options = LoadOptions(arguments, usage, processes: 6)
-        print("wildcalls: seed \(options.seed), \(options.processes) processes, \(options.seconds) s")
         do throws(SystemError) {
+            let options = try LoadOptions(arguments, processes: 6)
+            print("wildcalls: seed \(options.seed), \(options.processes) processes, \(options.seconds) s")
             try makeDirectory()
             try System.unlink(directory)
             let before = try Balance()
@@ -100,21 +101,19 @@ import UserLibrary
         do throws(SystemError) { return try System.wait().pid } catch { return nil }
     }
 
-    /// What wild processes have left behind: copies of this program, or of echo, that init has inherited. (Not this process itself, which
-    /// is init's own child when it runs in the shell's place.)
+    /// What wild processes have left behind: copies of this program, or of echo, that init has inherited. (Not this
+    /// process itself, which is init's own child when it runs in the shell's place.)
     private static func killOrphans() {
         forEachProcess { record in
-            let isOurs = record.nameByte(0) == UInt8(ascii: "w") && (record.nameByte(1) == UInt8(ascii: "i") || record.nameByte(2) == 0)
+            let isOurs =
+                record.nameByte(0) == UInt8(ascii: "w")
+                && (record.nameByte(1) == UInt8(ascii: "i") || record.nameByte(2) == 0)
             guard record.parent == 1, record.pid != System.pid, isOurs, record.state != .zombie else { return }
             do throws(SystemError) { try System.kill(record.pid) } catch {}
         }
     }
 
     private static func forEachProcess(_ body: (ProcessRecord) -> Void) {
-        var records = [ProcessRecord](repeating: ProcessRecord(), count: Limit.processes)
-        let count: Int = records.withUnsafeMutableBufferPointer { records in
-            do throws(SystemError) { return try System.processes(records) } catch { return 0 }
-        }
-        for index in 0..<min(count, records.count) { body(records[index]) }
+        do throws(SystemError) { for record in try System.processes() { body(record) } } catch {}
     }
 }

@@ -1,0 +1,73 @@
+// What the Makefile does to files that are not its own to lose: disk images, and builds of another place.
+
+import Foundation
+import Testing
+
+@Suite struct MakeTests {
+    /// A folder with the Makefile and a build folder that came from another place.
+    private func movedCheckout() throws -> URL {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
+        let build = folder.appendingPathComponent("build")
+        for name in ["tools/release", "freestanding/release", "host", "checks/freestanding"] {
+            try FileManager.default.createDirectory(
+                at: build.appendingPathComponent(name), withIntermediateDirectories: true)
+        }
+        for name in ["Makefile", "Package.swift"] {
+            try FileManager.default.copyItem(
+                at: projectFolder.appendingPathComponent(name), to: folder.appendingPathComponent(name))
+        }
+        try FileManager.default.createSymbolicLink(
+            at: folder.appendingPathComponent("qemu"), withDestinationURL: projectFolder.appendingPathComponent("qemu"))
+        for name in ["fs.img", "fs-2.img", "freestanding/.linker", ".place"] {
+            try Data("/another/place\n".utf8).write(to: build.appendingPathComponent(name))
+        }
+        return folder
+    }
+
+    private func contents(of folder: URL, _ path: String = "build") throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent(path).path).sorted()
+    }
+
+    @Test func buildsOfAnotherPlaceAreMadeAnew() throws {
+        let folder = try movedCheckout()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let first = try runOnHost(["make", "-C", folder.path, "place"])
+        #expect(
+            first.status == 0 && first.output.contains("this checkout was /another/place: building everything anew"),
+            "\(first.output)")
+        #expect(try contents(of: folder) == [".place", "checks", "freestanding", "fs-2.img", "fs.img"])
+        #expect(try contents(of: folder, "build/freestanding") == [".linker"])
+        #expect(try contents(of: folder, "build/checks").isEmpty)
+        // In its place nothing is removed.
+        try Data().write(to: folder.appendingPathComponent("build/freestanding/kept"))
+        let second = try runOnHost(["make", "-C", folder.path, "place"])
+        #expect(second.status == 0 && !second.output.contains("anew"), "\(second.output)")
+        #expect(try contents(of: folder, "build/freestanding") == [".linker", "kept"])
+    }
+
+    @Test func cleanKeepsDiskImagesAndDistcleanDoesNot() throws {
+        let folder = try movedCheckout()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for _ in 0..<2 {
+            #expect(try runOnHost(["make", "-C", folder.path, "clean"]).status == 0)
+            #expect(try contents(of: folder) == ["fs-2.img", "fs.img"])
+        }
+        #expect(try runOnHost(["make", "-C", folder.path, "distclean"]).status == 0)
+        #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("build").path))
+        #expect(try runOnHost(["make", "-C", folder.path, "clean"]).status == 0)
+    }
+
+    @Test func makeLeavesTheImageOfARunningGuestAlone() throws {
+        let guest = try Guest()
+        try guest.waitForShell()
+        let image = guest.folder.appendingPathComponent("fs.img").path
+        let make = ["make", "-o", "programs", "-o", "tools", "GUEST_IMAGES=\(image)"]
+        let renewal = try runOnHost(make + ["IMAGE_FILES=NEW=README.md", "image"])
+        #expect(renewal.status == 0 && renewal.output.contains("\(image) was left alone"), "\(renewal.output)")
+        let reset = try runOnHost(make + ["fs-reset"])
+        #expect(reset.status != 0 && reset.output.contains("in use by a running guest"), "\(reset.output)")
+        try guest.halt()
+        let check = try runOnHost(["build/tools/release/fsck", image])
+        #expect(check.status == 0, "\(check.output)")
+    }
+}

@@ -52,13 +52,29 @@ public struct DNSName: ~Copyable {
         return true
     }
 
-    /// Calls `body` with each byte of the name as people write it, without the dot at the end.
+    /// Calls `body` with each byte of the name as people write it, without the dot at the end: printable ASCII alone,
+    /// whatever is in the labels. A backslash stands before a dot, a quote, a backslash and what else zone files give
+    /// a meaning, and before the three decimal digits of any other byte (RFC 1035, 5.1).
     public func forEachCharacter(_ body: (UInt8) -> Void) {
         var at = 0
         while at < count, bytes[at] != 0 {
             if at > 0 { body(0x2e) }
-            for i in 0..<Int(bytes[at]) { body(self[at + 1 + i]) }
+            for i in 0..<Int(bytes[at]) { Self.escape(self[at + 1 + i], body) }
             at += 1 + Int(bytes[at])
+        }
+    }
+
+    private static func escape(_ byte: UInt8, _ body: (UInt8) -> Void) {
+        switch byte {
+        case 0x22, 0x24, 0x28, 0x29, 0x2e, 0x3b, 0x40, 0x5c:  // " $ ( ) . ; @ \
+            body(0x5c)
+            body(byte)
+        case 0x21...0x7e: body(byte)
+        default:
+            body(0x5c)
+            body(0x30 + byte / 100)
+            body(0x30 + byte / 10 % 10)
+            body(0x30 + byte % 10)
         }
     }
 

@@ -15,6 +15,16 @@ import Testing
         return text
     }
 
+    /// What a label holds cannot steer a terminal, nor pass for another name (RFC 1035, 5.1).
+    @Test func namesAreWrittenInPrintableCharacters() {
+        let message: [UInt8] = [4, 0x1b, 0x07, 0x61, 0xff, 5, 0x2e, 0x5c, 0x22, 0x20, 0x7f, 2, 0x2d, 0x5f, 0]
+        var name = DNSName()
+        var offset = 0
+        let isName = unsafe name.parse(message.span.bytes, at: &offset)  // bytes have no padding
+        #expect(isName)
+        #expect(written(name) == #"\027\007a\255.\.\\\"\032\127.-_"#)
+    }
+
     /// An answer to the question that stands in a frame we sent.
     private struct Answer {
         var flags: UInt16 = 0x8180

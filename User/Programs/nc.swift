@@ -49,10 +49,24 @@ import UserLibrary
         while true {
             do throws(SystemError) {
                 let (count, source) = try System.receive(socket, into: &buffer)
-                try System.send(socket, buffer.span.extracting(0..<count), to: source)
+                // One peer that cannot be answered does not end the service for the others, and has no line each.
+                do throws(SystemError) {
+                    try System.send(socket, buffer.span.extracting(0..<count), to: source)
+                } catch {}
             } catch .timedOut {
                 return 0
-            } catch .connectionRefused {}  // the sender has gone already
+            } catch .connectionRefused {}  // a sender that has gone, told of late
+        }
+    }
+
+    /// Says why not when a peer cannot be answered: another may come.
+    private static func canConnect(_ socket: FileDescriptor, to peer: SocketAddress) -> Bool {
+        do throws(SystemError) {
+            try System.connect(socket, to: peer)
+            return true
+        } catch {
+            complain("\(peer): cannot be answered: \(error)")
+            return false
         }
     }
 
@@ -70,10 +84,7 @@ import UserLibrary
             if entries[0].returned != 0 {
                 let (count, source) = try System.receive(socket, into: &buffer)
                 peer = source
-                if !isConnected, !keepsListening {
-                    try System.connect(socket, to: source)
-                    isConnected = true
-                }
+                if !isConnected, !keepsListening { isConnected = canConnect(socket, to: source) }
                 standardOutput.write(buffer.span.extracting(0..<count))
                 standardOutput.flush()
             }
@@ -84,7 +95,12 @@ import UserLibrary
                     if limit < 0, isConnected { return 0 }
                     entries[1].descriptor = -1
                 } else if isConnected || peer != nil {
-                    try System.send(socket, buffer.span.extracting(0..<count), to: isConnected ? nil : peer)
+                    let bytes = buffer.span.extracting(0..<count)
+                    do throws(SystemError) {
+                        try System.send(socket, bytes, to: isConnected ? nil : peer)
+                    } catch  where !isConnected {
+                        complain("\(peer ?? SocketAddress(.none, port: 0)): not answered: \(error)")
+                    }
                 }
             }
         }

@@ -6,6 +6,8 @@ import UserLibrary
 struct Client {
     private let settings: IPerf.Settings
     private let server: NetworkAddress
+    /// Nanoseconds from the clock to the time of day, which datagrams carry; 0 on a machine that does not know it.
+    private let timeOfDay: UInt64
     /// How often the last datagram is sent, and how long each waits for the report.
     private static var lastTries: Int { 10 }
     private static var lastWait: Int32 { 250 }
@@ -13,6 +15,9 @@ struct Client {
     init(_ settings: IPerf.Settings, to server: NetworkAddress) {
         self.settings = settings
         self.server = server
+        let now: UInt64
+        do throws(SystemError) { now = try System.wallClock() } catch { now = 0 }
+        timeOfDay = now - min(now, System.clock)
     }
 
     func run() throws(SystemError) -> Int32 {
@@ -51,7 +56,7 @@ struct Client {
                 continue
             }
             report.datagrams += 1
-            Datagram.stamp(&payload, number: Int64(report.datagrams), time: now)
+            Datagram.stamp(&payload, number: Int64(report.datagrams), time: now + timeOfDay)
             do throws(SystemError) {
                 try System.send(socket, payload.span)
                 report.bytes += UInt64(payload.count)
@@ -66,7 +71,7 @@ struct Client {
         try System.set(.receiveTimeout, of: socket, to: Self.lastWait)
         var answer = [UInt8](repeating: 0, count: 2048)
         for _ in 0..<Self.lastTries {
-            Datagram.stamp(&payload, number: number, time: System.clock)
+            Datagram.stamp(&payload, number: number, time: System.clock + timeOfDay)
             try System.send(socket, payload.span)
             var count = 0
             do throws(SystemError) { count = try System.receive(socket, into: &answer).count } catch {}

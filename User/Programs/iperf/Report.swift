@@ -19,17 +19,25 @@ struct Report {
         "[ ID] Interval            Transfer     Bandwidth        Jitter   Lost/Total Datagrams"
     }
 
-    /// Seconds, megabytes of 2^20 and megabits of 10^6 a second, as iperf has them.
+    /// Seconds, megabytes of 2^20 and megabits of 10^6 a second, as iperf has them. The figures may be a peer's: any
+    /// number is printed, and none traps.
     var line: Text {
-        let megabytes = (bytes * 100) >> 20
-        let kilobits = time > 0 ? bytes * 8 * 1_000_000 / time : 0
+        let megabytes = (bytes >> 20) * 100 + ((bytes & 0xf_ffff) * 100) >> 20
+        let kilobits = Self.quotient(bytes, times: 8_000_000, over: time)
         return
             "[  1] 0.00-\(decimal(time / 10_000_000, of: 100)) sec  \(decimal(megabytes, of: 100)) MBytes  \(decimal(kilobits / 10, of: 100)) Mbits/sec"
     }
 
     var lineOfServer: Text {
-        let perMille = datagrams > 0 ? lost * 1000 / datagrams : 0
+        let perMille = Self.quotient(lost, times: 1000, over: datagrams)
         return "\(line)  \(milliseconds: jitter) ms  \(lost)/\(datagrams) (\(decimal(perMille, of: 10))%)"
+    }
+
+    /// `value` × `factor` ÷ `divisor`: 0 when `divisor` is, and rounded more where the product has more than 64 bits.
+    private static func quotient(_ value: UInt64, times factor: UInt64, over divisor: UInt64) -> UInt64 {
+        guard divisor > 0 else { return 0 }
+        let (product, overflows) = value.multipliedReportingOverflow(by: factor)
+        return overflows ? value / max(1, divisor / factor) : product / divisor
     }
 
     func show(asServer: Bool) {

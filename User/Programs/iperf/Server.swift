@@ -34,13 +34,15 @@ struct Server {
                 if isFinishing { return 0 }
                 finishSilent()
                 continue
+            } catch .connectionRefused {
+                continue  // a client that has gone, told of late
             }
             let (count, source) = received
             guard count >= 16 else { continue }
             let isLast = Datagram.read(buffer, count: count).number < 0
             take(buffer, count: count, from: source)
             guard isLast, source == answered else { continue }
-            try send(socket, to: source)
+            send(socket, to: source)
             // For a while the report is sent again to a client that did not get it.
             if settings.onlyOne, !isFinishing {
                 isFinishing = true
@@ -49,9 +51,15 @@ struct Server {
         }
     }
 
-    private func send(_ socket: FileDescriptor, to client: SocketAddress) throws(SystemError) {
-        // it has gone already
-        do throws(SystemError) { try System.send(socket, answer.span, to: client) } catch .connectionRefused {}
+    /// One client that cannot be answered does not end the service for the others.
+    private func send(_ socket: FileDescriptor, to client: SocketAddress) {
+        do throws(SystemError) {
+            try System.send(socket, answer.span, to: client)
+        } catch .connectionRefused {
+            // it has gone already
+        } catch {
+            complain("\(client): no report sent: \(error)")
+        }
     }
 
     private mutating func take(_ bytes: [UInt8], count: Int, from source: SocketAddress) {

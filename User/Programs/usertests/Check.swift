@@ -172,6 +172,9 @@ func pause(_ ticks: Int) { call(.sleep, int(ticks)).gives(0, "sleep") }
 
 // MARK: Files
 
+/// Makes a directory, which must succeed.
+func mkdir(_ name: StaticString) { call(.mkdir, at(name)).gives(0, "mkdir") }
+
 /// Makes a file with `count` bytes, each its offset modulo 251.
 func makeFile(_ name: StaticString, _ count: Int) {
     let file = UInt(call(.open, at(name), 0x601).succeeds("creating a file"))

@@ -31,9 +31,10 @@ struct Test {
     private static var directory: Path { "/usertests.tmp" }
 
     private static func allTests() -> [Test] {
-        CallTests.all + ProcessTests.all + MemoryTests.all + ExhaustionTests.all + ExecTests.all + ImageTests.all
+        CallTests.all + ProcessTests.all + MemoryTests.all + PageTests.all + ExhaustionTests.all + ExecTests.all
+            + ImageTests.all
             + PipeTests.all + PollTests.all
-            + FileTests.all + ContentTests.all + DirectoryTests.all + DiskTests.all
+            + FileTests.all + ContentTests.all + DirectoryTests.all + LinkTests.all + DiskTests.all
     }
 
     static func run(_ arguments: Arguments) -> Int32 {

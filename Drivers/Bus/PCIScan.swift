@@ -33,9 +33,6 @@ public struct PCIHost<Space: RegisterSpace> {
         self.forISA = forISA
     }
 
-    /// The part of the memory window that the functions got, in bytes from its start.
-    public var memoryInUse: UInt64 { memory?.next ?? 0 }
-
     public func function(_ record: PCIRecord) -> PCIFunction<Space> {
         PCIFunction(record: record, configuration: space(record.address), ports: ports, memory: memory)
     }

@@ -23,8 +23,6 @@ public enum FileType: Int16, Sendable {
 /// What fstat stores: 24 bytes, little-endian:
 /// dev i32 @0, ino u32 @4, type i16 @8, nlink i16 @10, size u64 @16.
 public struct FileStatus: Sendable, Equatable {
-    public static let encodedSize = 24
-
     public var device: Int32
     public var inode: UInt32
     public var type: Int16

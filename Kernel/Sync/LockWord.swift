@@ -40,7 +40,4 @@ struct LockWord: ~Copyable, Sendable {
         #endif
         holder.store(0, ordering: .releasing)
     }
-
-    /// Whether this hart holds it.
-    var isHeldHere: Bool { holder.load(ordering: .relaxed) == UInt32(truncatingIfNeeded: thisHart.value.index) &+ 1 }
 }

@@ -18,9 +18,6 @@ extension RawSpan {
     @inline(__always) package func native32(_ offset: Int) -> UInt32 {
         unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
     }
-    @inline(__always) package func native64(_ offset: Int) -> UInt64 {
-        unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-    }
 }
 
 extension MutableRawSpan {

@@ -16,7 +16,8 @@ enum StartHarts {
             hart(
                 scratch: 0, emergency_stack: UInt64(KernelStacks.make()), idle_stack: UInt64(KernelStacks.make()),
                 id: id(index),
-                index: UInt64(index), thread: 0, held_locks: 0, scheduling: 0, page_reserve: 0)
+                index: UInt64(index), thread: 0, held_locks: 0, scheduling: 0,
+                root: UInt64(KernelSpace.table.address.rawValue), shall_leave_root: 0, page_reserve: 0)
         }
         Harts.start(harts, hasSstc: hasSstc)
         IdleThreads.start(harts)

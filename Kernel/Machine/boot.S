@@ -141,7 +141,7 @@ boot_root:
 boot_stack_top:
 .globl boot_hart
 boot_hart:
-    .space 72
+    .space 88
 .globl hart_table
 hart_table:
     .space 8

@@ -7,7 +7,6 @@
 
 #define FRAME_SIZE 288
 #define STACK_BIT 14
-#define SSTATUS_SUM_BIT 18
 
 .macro SAVE_REGISTERS                   # all but sp
     sd ra, 0(sp)
@@ -132,8 +131,6 @@ from_kernel:
     addi t0, sp, FRAME_SIZE
     sd t0, 8(sp)
     SAVE_CAUSE
-    li t0, 1 << SSTATUS_SUM_BIT
-    csrc sstatus, t0                    # a copy to or from user memory was interrupted: its right to touch it is not the handler's
     mv a0, sp
     call kernel_trap
 .globl kernel_trap_return

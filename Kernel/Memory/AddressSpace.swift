@@ -30,8 +30,11 @@ struct AddressSpace: ~Copyable {
         KernelSpace.copyUpperHalf(to: table)
     }
 
-    /// Gives every page and table back. The caller no longer runs on this table.
-    deinit { _ = Self.releaseTable(table, level: 2) }
+    /// Gives every page and table back. The caller no longer runs on this table, and holds no lock.
+    deinit {
+        LoadedTable.evictOthers(from: table)
+        _ = Self.releaseTable(table, level: 2)
+    }
 
     /// Of the root only the lower half: the upper is the kernel's.
     /// - Returns: leaves that were in it.
@@ -104,8 +107,14 @@ struct AddressSpace: ~Copyable {
     /// Gives back the pages of a range, and the tables that it fills whole. In this order: no translation of a page is
     /// left when the page becomes free.
     private mutating func unmap(from start: UInt, to end: UInt) {
-        forEachPiece(from: start, to: end) { entry, _ in entry.value.rawValue &= ~PageTableEntry.valid }
+        var hasTables = false
+        forEachPiece(from: start, to: end) { entry, level in
+            if level > 0, entry.value.isValid { hasTables = true }
+            entry.value.rawValue &= ~PageTableEntry.valid
+        }
         flush_all_pages()
+        // A hart that borrows this table uses no user address, but may have cached the way through its tables.
+        if hasTables { LoadedTable.evictOthers(from: table) }
         var released = 0
         forEachPiece(from: start, to: end) { entry, level in
             guard entry.value.rawValue != 0, !entry.value.isValid else { return }

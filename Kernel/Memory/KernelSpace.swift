@@ -8,12 +8,10 @@ import Machine
 import Storage
 import Synchronization
 
-/// The satp value of the kernel's table.
-var kernelSatp: UInt64 { read_kernel_satp() }
-
 enum KernelSpace {
     private static let rootAddress = Atomic<UInt>(0)
-    private static var root: PageTable { PageTable(address: PhysicalAddress(rootAddress.load(ordering: .relaxed))) }
+    /// The root table.
+    static var table: PageTable { PageTable(address: PhysicalAddress(rootAddress.load(ordering: .relaxed))) }
 
     /// Maps RAM (whole megapages around `ram`) and the kernel image, and leaves the boot table.
     static func start(ram: Range<UInt>) {
@@ -29,8 +27,8 @@ enum KernelSpace {
             }
             address += megapageSize
         }
-        set_kernel_satp(root.satp)
-        write_satp(root.satp)
+        set_kernel_satp(table.satp)
+        LoadedTable.load(table)
     }
 
     /// Makes device registers visible in the direct map. Only during start-up.
@@ -55,14 +53,14 @@ enum KernelSpace {
 
     /// Maps one page of a kernel stack.
     static func mapStackPage(_ page: PhysicalAddress, at address: UInt) {
-        guard let entry = root.makeEntry(for: address) else { panic("no memory for the page tables of a kernel stack") }
+        guard let entry = table.makeEntry(for: address) else { panic("no memory for the page tables of a kernel stack") }
         entry.value = PageTableEntry(page, PageTableEntry.kernelRead | PageTableEntry.write)
     }
 
-    /// Writes the upper half into a new address space's root.
-    static func copyUpperHalf(to table: PageTable) {
+    /// Writes the upper half into a new address space's table.
+    static func copyUpperHalf(to copy: PageTable) {
         // Only a handful of the 256 entries is used; a new root is clear.
-        root.forEachValid(from: PageTable.userEntries(level: 2)) { entry, index in table.entries[index] = entry.value }
+        table.forEachValid(from: PageTable.userEntries(level: 2)) { entry, index in copy.entries[index] = entry.value }
     }
 
     private static func mapImagePart(from start: UInt) {
@@ -81,7 +79,7 @@ enum KernelSpace {
     }
 
     private static func map(_ address: PhysicalAddress, level: Int, _ flags: UInt64) {
-        guard let entry = root.makeEntry(for: address.virtual, level: level) else {
+        guard let entry = table.makeEntry(for: address.virtual, level: level) else {
             panic("no memory for a table of the kernel's address space")
         }
         // A larger leaf that is there already maps the same address with the same rights.

@@ -32,7 +32,7 @@ struct PageTableEntry {
 }
 
 /// A page of 512 entries.
-struct PageTable {
+struct PageTable: Equatable {
     let address: PhysicalAddress
 
     /// The entries. An address in a root or a valid entry above the last level is a table's page.
@@ -84,6 +84,22 @@ struct PageTable {
             level -= 1
         }
         return table.entries.ref(PageTable.index(address, level: 0))
+    }
+
+    /// The entry for a user address; an invalid one when a table on the way is absent. User memory has no larger
+    /// leaves.
+    @inline(__always)  // each copy to and from user memory begins with it
+    func leaf(_ address: UInt) -> PageTableEntry {
+        var page = self.address
+        var level = 2
+        while true {
+            // A table's page lies in the direct map, and an index is below 512.
+            let place = page.virtual + UInt(Self.index(address, level: level)) * 8
+            let entry = unsafe UnsafePointer<PageTableEntry>(bitPattern: place).unsafelyUnwrapped.pointee
+            if level == 0 || !entry.isValid { return entry }
+            page = entry.address
+            level -= 1
+        }
     }
 
     /// The same, but makes the tables on the way; nil when memory is exhausted.

@@ -59,8 +59,8 @@ enum Exec {
         try pushArguments(&stack)
         let stackPointer = try stack.pushPointers()
 
-        process.value.thread.value.satp = space.table.satp
-        write_satp(space.table.satp)
+        process.value.thread.value.table = space.table
+        LoadedTable.load(space.table)
         fence_instructions()
         process.value.space = consume space
         process.noteMemory()

@@ -16,8 +16,8 @@ enum ExitAndWait {
         process.value.files.closeAll()
         process.value.workingDirectory = nil
         // Leave the user memory before it is given back.
-        process.value.thread.value.satp = kernelSatp
-        write_satp(kernelSatp)
+        process.value.thread.value.table = KernelSpace.table
+        LoadedTable.load(KernelSpace.table)
         process.value.space = nil
         process.noteMemory()
         _ = interrupts_disable()

@@ -54,7 +54,7 @@ enum Fork {
 
     private static func copyMemory(of parent: ProcessRef, to child: ProcessRef) throws(SystemError) {
         let space = try parent.value.space!.fork()
-        child.value.thread.value.satp = space.table.satp
+        child.value.thread.value.table = space.table
         child.value.space = consume space
         child.noteMemory()
     }

@@ -102,15 +102,19 @@ enum Scheduler {
     static func switchTo(_ next: ThreadRef, from thread: ThreadRef, _ hart: Ref<HartState>) {
         next.value.onHart.store(1, ordering: .relaxed)
         let own = Int(thisHart.value.index)
-        if next.value.lastHart.load(ordering: .relaxed) != own {
+        let stayed = next.value.lastHart.load(ordering: .relaxed) == own
+        if !stayed {
             next.value.lastHart.store(own, ordering: .relaxed)
             fence_instructions()  // what it executes may have been written by another hart
+        }
+        // A thread that comes back to the hart that it left finds its table as it was, if nothing was loaded meanwhile.
+        if !next.value.borrowsTables, !(stayed && next.value.table == LoadedTable.own) {
+            LoadedTable.load(next.value.table)
         }
         thisHart.value.thread = UInt64(next.bits)
         thisHart.value.page_reserve = Int64(next.value.pageReserve.load(ordering: .relaxed))
         hart.value.previous = thread
         hart.value.switches &+= 1
-        write_satp(next.value.satp)
         hart.value.sliceEnd = next == hart.value.idleThread ? .max : Clock.ticks &+ slice
         SleepTimers.arm()
         unsafe context_switch(&thread.value.context, &next.value.context)  // both stay where they are

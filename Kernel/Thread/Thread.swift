@@ -60,9 +60,8 @@ struct Thread: ~Copyable {
 
     // The thread's own
     let stackTop: UInt
-    /// What satp holds while it runs: its process's table, or the kernel's for a thread without memory of its own (a
-    /// table that it merely left loaded could vanish meanwhile).
-    var satp: UInt64 = kernelSatp
+    /// Its process's page table; the kernel's for a thread without user memory, which runs on any.
+    var table = KernelSpace.table
     /// Free pages that it leaves to others: 0 for the kernel's own threads, init and its shell.
     let pageReserve = Atomic<Int>(0)
 
@@ -106,6 +105,11 @@ extension Ref where Value == Thread {
 var currentThread: ThreadRef {
     // Set when a hart switches; threads stay for ever.
     unsafe Ref(unsafe: UnsafeMutablePointer<Thread>(bitPattern: UInt(thisHart.value.thread)).unsafelyUnwrapped)
+}
+
+extension Thread {
+    /// Whether it runs on any table, since it has no user memory.
+    var borrowsTables: Bool { table == KernelSpace.table }
 }
 
 extension KernelMessage.StringInterpolation {

@@ -1,5 +1,5 @@
-// Every trap: from user mode (system calls, faults, interrupts) and from the kernel (interrupts, faults in copies to
-// and from user memory, and what must not happen). trap.S enters here with interrupts off.
+// Every trap: from user mode (system calls, faults, interrupts) and from the kernel (interrupts, and what must not
+// happen). trap.S enters here with interrupts off.
 
 import Machine
 import Storage
@@ -70,37 +70,25 @@ private func serveUserFault(_ cause: UInt64, _ address: UInt64, _ frame: Ref<tra
     process.markKilled()
 }
 
+/// A copy to or from user memory met a page that is absent or shared (Kernel/Memory/UserMemory.swift).
+@c(serve_user_fault) func serveUserFault(address: UInt64, isWrite: UInt64) -> UInt64 {
+    do throws(SystemError) {
+        try current.value.space!.serveFault(at: address.uint, isWrite == 0 ? .read : .write)
+        return 1
+    } catch {
+        return 0
+    }
+}
+
 /// A trap from the kernel.
 @c(kernel_trap) func kernelTrap(_ place: UnsafeMutablePointer<trap_frame>) {
     let frame = unsafe Ref(unsafe: place)  // on this stack, until the trap returns
     let cause = frame.value.scause
     if cause & TrapCause.interrupt != 0 {
         serveInterrupt(cause, frame)
-    } else if !serveUserCopyFault(cause, frame) {
+    } else {
         PanicReport.write(cause == TrapCause.illegalInstruction ? "a Swift check failed" : "trap in the kernel", frame)
     }
-}
-
-/// A copy to or from user memory faulted: serves the page, or sends the copy to its end. False if it was something
-/// else.
-private func serveUserCopyFault(_ cause: UInt64, _ frame: Ref<trap_frame>) -> Bool {
-    let at = frame.value.sepc
-    guard let access = TrapCause.access(cause), access != .execute,
-        at >= address_of_user_copy_words(), at < address_of_user_copy_end(),
-        frame.value.stval < UInt64(userLimit)
-    else { return false }
-    do throws(SystemError) {
-        try current.value.space!.serveFault(at: frame.value.stval.uint, access)
-    } catch {
-        if at < address_of_user_copy_bytes() {
-            frame.value.sepc = address_of_user_copy_retry()
-        } else if at < address_of_user_copy_string() {
-            frame.value.sepc = address_of_user_copy_failed()
-        } else {
-            frame.value.sepc = address_of_user_string_failed()
-        }
-    }
-    return true
 }
 
 /// The stack's guard page was hit; trap.S has moved to another stack.
@@ -115,6 +103,7 @@ private func serveInterrupt(_ cause: UInt64, _ frame: Ref<trap_frame>?) {
     case TrapCause.softwareInterrupt:
         clear_software_interrupt()
         PanicReport.stopIfPanicking()
+        LoadedTable.leaveIfWanted(isBorrowed: currentThread.value.borrowsTables)
     case TrapCause.externalInterrupt:
         DeviceInterrupts.serve()
     default:

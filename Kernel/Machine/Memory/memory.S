@@ -3,9 +3,12 @@
 
 .text
 
-# Copies 64 bytes from a1 to a0 and moves both on.
-.macro COPY_64
-    ld t0, 0(a1)
+.globl memcpy
+memcpy:                                 # a0 = to, a1 = from, a2 = count; returns to
+    mv a7, a0
+    li a6, 64
+    bltu a2, a6, 2f
+1:  ld t0, 0(a1)
     ld t1, 8(a1)
     ld t2, 16(a1)
     ld t3, 24(a1)
@@ -13,6 +16,8 @@
     ld t5, 40(a1)
     ld a4, 48(a1)
     ld a5, 56(a1)
+    addi a2, a2, -64
+    addi a1, a1, 64
     sd t0, 0(a0)
     sd t1, 8(a0)
     sd t2, 16(a0)
@@ -21,34 +26,24 @@
     sd t5, 40(a0)
     sd a4, 48(a0)
     sd a5, 56(a0)
-    addi a1, a1, 64
     addi a0, a0, 64
-.endm
-
-.globl memcpy
-memcpy:                                 # a0 = to, a1 = from, a2 = count; returns to
-    mv a7, a0
-    li a6, 64
-2:  bltu a2, a6, 3f
-    COPY_64
-    addi a2, a2, -64
-    j 2b
-3:  li a6, 8
-4:  bltu a2, a6, 5f
-    ld t0, 0(a1)
-    sd t0, 0(a0)
-    addi a1, a1, 8
-    addi a0, a0, 8
+    bgeu a2, a6, 1b
+2:  li a6, 8
+    bltu a2, a6, 4f
+3:  ld t0, 0(a1)
     addi a2, a2, -8
-    j 4b
-5:  beqz a2, 7f
-6:  lbu t0, 0(a1)
-    sb t0, 0(a0)
-    addi a1, a1, 1
-    addi a0, a0, 1
+    addi a1, a1, 8
+    sd t0, 0(a0)
+    addi a0, a0, 8
+    bgeu a2, a6, 3b
+4:  beqz a2, 6f
+5:  lbu t0, 0(a1)
     addi a2, a2, -1
-    bnez a2, 6b
-7:  mv a0, a7
+    addi a1, a1, 1
+    sb t0, 0(a0)
+    addi a0, a0, 1
+    bnez a2, 5b
+6:  mv a0, a7
     ret
 
 .globl memmove

@@ -35,7 +35,9 @@ struct hart {
     uint64_t thread;           // 40: address of the running thread's structure; 0 before the first one
     uint64_t held_locks;       // 48: with run-time checks: bit n is set while a lock of rank n is held (Kernel/Sync/LockOrder.swift)
     uint64_t scheduling;       // 56: address of what the scheduler keeps for this hart (Kernel/Thread/HartState.swift)
-    int64_t page_reserve;      // 64: free pages that the running thread leaves to others (Kernel/Memory/Pages.swift)
+    uint64_t root;             // 64: physical address of the page table that satp names (Kernel/Memory/LoadedTable.swift)
+    uint64_t shall_leave_root; // 72: not 0 when another hart waits until this one has left a table that it borrows
+    int64_t page_reserve;      // 80: free pages that the running thread leaves to others (Kernel/Memory/Pages.swift)
 };
 
 /// What firmware answers: an SBI error number (0: success, negative: failed) and a value.
@@ -76,7 +78,7 @@ MACHINE_INLINE void wait_for_interrupt(void) { __asm__ volatile("wfi" ::: "memor
 /// Tells the hart that it spins (Zihintpause; a no-op elsewhere).
 MACHINE_INLINE void spin_pause(void) { __asm__ volatile(".4byte 0x0100000f" ::: "memory"); }
 
-/// Switches the address space and forgets what the old one cached.
+/// Switches the page table and forgets what the old one cached.
 MACHINE_INLINE void write_satp(uint64_t v) { __asm__ volatile("csrw satp, %0\n\tsfence.vma" :: "r"(v) : "memory"); }
 MACHINE_INLINE void flush_page(uint64_t address) { __asm__ volatile("sfence.vma %0, zero" :: "r"(address) : "memory"); }
 MACHINE_INLINE void flush_all_pages(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
@@ -88,6 +90,14 @@ MACHINE_INLINE void fence_io(void) { __asm__ volatile("fence iorw, iorw" ::: "me
 /// This hart's structure. Read anew after anything that may switch threads: a thread may come back on another hart.
 MACHINE_INLINE struct hart *_Nonnull this_hart(void) { struct hart *h; __asm__ volatile("mv %0, tp" : "=r"(h)); return h; }
 MACHINE_INLINE void set_this_hart(struct hart *_Nonnull h) { __asm__ volatile("mv tp, %0" :: "r"(h)); }
+/// Notes which root table a hart has loaded, for the others.
+MACHINE_INLINE void note_root(struct hart *_Nonnull h, uint64_t root) { __atomic_store_n(&h->root, root, __ATOMIC_RELEASE); }
+MACHINE_INLINE uint64_t noted_root(const struct hart *_Nonnull h) { return __atomic_load_n(&h->root, __ATOMIC_ACQUIRE); }
+/// Asks a hart to leave a root table that it borrows, and takes that note.
+MACHINE_INLINE void ask_to_leave_root(struct hart *_Nonnull h) { __atomic_store_n(&h->shall_leave_root, 1, __ATOMIC_SEQ_CST); }
+MACHINE_INLINE uint64_t is_asked_to_leave_root(struct hart *_Nonnull h) {
+    return h->shall_leave_root && __atomic_exchange_n(&h->shall_leave_root, 0, __ATOMIC_ACQUIRE);
+}
 /// Where this is executed, and the stack pointer there: both in the function that it is inlined into.
 MACHINE_INLINE uint64_t program_counter(void) { uint64_t v; __asm__ volatile("auipc %0, 0" : "=r"(v)); return v; }
 MACHINE_INLINE uint64_t stack_pointer(void) { uint64_t v; __asm__ volatile("mv %0, sp" : "=r"(v)); return v; }
@@ -113,16 +123,20 @@ MACHINE_INLINE struct sbi_result sbi_call(uint64_t extension, uint64_t function,
 void page_clear(uint64_t page);
 /// Copies 4096 bytes between page-aligned addresses.
 void page_copy(uint64_t to, uint64_t from);
-/// Copies between kernel and user memory, either way; returns the bytes that were not copied because user memory faulted
-/// (0: all done). The caller has checked that the user range lies below the user limit.
-uint64_t copy_user(uint64_t to, uint64_t from, uint64_t count);
-/// Copies a NUL-terminated string of at most `limit` bytes with its NUL from user memory; returns its length without the NUL,
-/// `limit` if there is no NUL among them, or -1 if user memory faulted.
-int64_t copy_user_string(uint64_t to, uint64_t from, uint64_t limit);
+/// Copies bytes between ranges that do not overlap.
+MACHINE_INLINE void copy_bytes(uint64_t to, uint64_t from, int64_t count) {
+    __builtin_memcpy((void *)to, (const void *)from, (uint64_t)count);
+}
+/// Copies a NUL-terminated string of at most `limit` bytes with its NUL; returns its length without the NUL, `limit` if there is no NUL
+/// among them.
+int64_t copy_string(uint64_t to, uint64_t from, int64_t limit);
 /// Saves the running thread's registers in `from` and goes on where `to` was saved.
 void context_switch(struct thread_context *_Nonnull from, struct thread_context *_Nonnull to);
 /// Goes to user mode with these registers. Does not return; interrupts are off.
 void return_to_user(struct trap_frame *_Nonnull frame) __attribute__((noreturn));
+/// Serves a fault of the running process's at a user address, as it was met by the kernel (Kernel/Trap/Trap.swift); 0 when the access is
+/// not allowed or no page is free.
+uint64_t serve_user_fault(uint64_t address, uint64_t is_write);
 /// Writes the panic report and powers the machine off (Kernel/Trap/PanicReport.swift): the rooms below it call it by this name.
 void report_panic(const uint8_t *_Nonnull reason, uint64_t length) __attribute__((noreturn));
 /// Where every trap enters (stvec).
@@ -144,13 +158,6 @@ MACHINE_SYMBOL(kernel_end)
 MACHINE_SYMBOL(kernel_trap_return)
 MACHINE_SYMBOL(kernel_symbols)
 MACHINE_SYMBOL(kernel_symbols_end)
-MACHINE_SYMBOL(user_copy_words)
-MACHINE_SYMBOL(user_copy_bytes)
-MACHINE_SYMBOL(user_copy_string)
-MACHINE_SYMBOL(user_copy_end)
-MACHINE_SYMBOL(user_copy_retry)
-MACHINE_SYMBOL(user_copy_failed)
-MACHINE_SYMBOL(user_string_failed)
 
 MACHINE_INLINE uint64_t address_of_trap_entry(void) { return (uint64_t)&trap_entry; }
 MACHINE_INLINE uint64_t address_of_secondary_entry(void) { return (uint64_t)&secondary_entry; }
@@ -165,7 +172,7 @@ MACHINE_INLINE uint64_t boot_device_tree(void) { return boot_arguments[1]; }
 extern struct hart *_Nullable hart_table;
 extern uint64_t hart_count;
 MACHINE_INLINE void set_hart_table(struct hart *_Nonnull table, uint64_t count) { hart_count = count; hart_table = table; }
-_Static_assert(sizeof(struct hart) == 72, "boot.S steps through the table by this");
+_Static_assert(sizeof(struct hart) == 88, "boot.S steps through the table by this");
 
 /// The kernel's own page table as a satp value; secondary harts load it in boot.S.
 extern uint64_t kernel_satp;

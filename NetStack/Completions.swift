@@ -13,13 +13,16 @@ public enum Completion: Equatable, Sendable {
     case lease(InterfaceID)
     /// The link of an interface went or came.
     case link(InterfaceID)
+    /// The card of an interface has room for another datagram.
+    case room(InterfaceID)
     /// A socket has become readable or writable, or an error is to be reported.
     case socket(Int)
 
     private static var queries: Int { StackLimit.echoes }
     private static var leases: Int { queries + StackLimit.queries }
     private static var links: Int { leases + StackLimit.interfaces }
-    private static var sockets: Int { links + StackLimit.interfaces }
+    private static var rooms: Int { links + StackLimit.interfaces }
+    private static var sockets: Int { rooms + StackLimit.interfaces }
 
     static func count(sockets count: Int) -> Int { sockets + count }
 
@@ -29,6 +32,7 @@ public enum Completion: Equatable, Sendable {
         case .query(let i): Self.queries + i
         case .lease(let id): Self.leases + id.place
         case .link(let id): Self.links + id.place
+        case .room(let id): Self.rooms + id.place
         case .socket(let i): Self.sockets + i
         }
     }
@@ -36,6 +40,7 @@ public enum Completion: Equatable, Sendable {
     init(number: Int) {
         switch number {
         case Self.sockets...: self = .socket(number - Self.sockets)
+        case Self.rooms...: self = .room(InterfaceID(place: number - Self.rooms))
         case Self.links...: self = .link(InterfaceID(place: number - Self.links))
         case Self.leases...: self = .lease(InterfaceID(place: number - Self.leases))
         case Self.queries...: self = .query(number - Self.queries)

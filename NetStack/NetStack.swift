@@ -26,6 +26,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     public let pool: PacketPool
     let interfaces: Table<NetworkInterface>
     var devices: DeviceTable<Device>
+    /// By card.
+    let backlogs: Table<Backlog>
     var loopback = PacketQueue()
     /// Some socket shows the wire.
     var isCapturing = false
@@ -48,6 +50,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     /// Bytes of memory that `init` takes for the tables.
     public static func memoryNeeded(sockets: Int) -> Int {
         TableMemory.byteCount(NetworkInterface.self, StackLimit.interfaces) + DeviceTable<Device>.memoryNeeded
+            + TableMemory.byteCount(Backlog.self, StackLimit.cards) + StackLimit.cards * Backlog.memoryNeeded
             + RouteTable.memoryNeeded
             + NeighbourCache.memoryNeeded + PathMTUTable.memoryNeeded + Reassembly.memoryNeeded + Resolver.memoryNeeded
             + EchoTable.memoryNeeded + SocketTable.memoryNeeded(sockets: sockets) + TimerQueue.memoryNeeded
@@ -71,6 +74,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
                 random: RandomGenerator(seed: 0))
         }
         devices = DeviceTable(&memory)
+        backlogs = memory.tableOfTables(StackLimit.cards) { Backlog(&$0) }
         routes = RouteTable(&memory)
         neighbours = NeighbourCache(&memory, key: random.number())
         pathMTUs = PathMTUTable(&memory)
@@ -88,7 +92,10 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
     }
 
-    deinit { devices.end() }
+    deinit {
+        for card in 0..<StackLimit.cards { while backlogs[card].removeFirst() != nil {} }
+        devices.end()
+    }
 
     // MARK: Running
 
@@ -111,6 +118,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         var hasMore = false
         devices[i].reclaim(now: now.nanoseconds)
         noticeLink(id, now: now)
+        if !backlogs[i].isEmpty { drainBacklog(id, now: now) }
         repeat {
             while left > 0, let frame = devices[i].receive() {
                 left -= 1

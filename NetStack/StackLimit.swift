@@ -5,6 +5,8 @@ public enum StackLimit {
     /// Cards, and the loopback.
     public static var interfaces: Int { cards + 1 }
     public static var cards: Int { 4 }
+    /// Frames that wait for room in a card: the longest datagram in fragments, and replies.
+    public static var backlog: Int { 128 }
     public static var routes: Int { 32 }
     /// Neighbours of all interfaces.
     public static var neighbours: Int { 256 }

@@ -25,6 +25,15 @@ import Storage
         return unsafe Table(unsafe: elements, count: count)
     }
 
+    /// A table of `count` values each of which takes memory of its own behind it.
+    mutating func tableOfTables<Element: ~Copyable>(
+        _ count: Int, _ make: (inout TableMemory) -> Element
+    ) -> Table<Element> {
+        let elements = unsafe raw(Element.self, count)
+        for i in 0..<count { unsafe (elements + i).initialize(to: make(&self)) }  // the bytes are this table's alone
+        return unsafe Table(unsafe: elements, count: count)
+    }
+
     /// Memory for `count` values, which it does not hold yet.
     mutating func raw<Element: ~Copyable>(_ type: Element.Type, _ count: Int) -> UnsafeMutablePointer<Element> {
         let byteCount = Self.byteCount(Element.self, count)

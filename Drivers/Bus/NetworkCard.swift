@@ -137,6 +137,14 @@ where First.Space == Rest.Space {
         if let first { return first.value.transmit(frame) } else { return other.value.transmit(frame) }
     }
     @inline(never)
+    public mutating func requestRoomInterrupt() -> Bool {
+        if let first { first.value.requestRoomInterrupt() } else { other.value.requestRoomInterrupt() }
+    }
+    @inline(never)
+    public mutating func collectSent() {
+        if let first { first.value.collectSent() } else { other.value.collectSent() }
+    }
+    @inline(never)
     public mutating func flush() { if let first { first.value.flush() } else { other.value.flush() } }
     @inline(never)
     public mutating func receive() -> Packet? {

@@ -232,10 +232,12 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     }
 
     @inline(__always)
-    public func unmaskInterrupts() -> Bool {
+    public func unmaskInterrupts(after chains: UInt16) -> Bool {
         // used_event: the device interrupts when it has used this entry.
-        if usesEventIndex { usedEvent.store(lastUsed) } else { interruptMask.set(masked: false) }
+        if usesEventIndex { usedEvent.store(lastUsed &+ chains) } else { interruptMask.set(masked: false) }
         memory.orderAll()  // the flag before the last look
-        return hasUsed
+        return usedIndexWord.load() &- lastUsed > (usesEventIndex ? chains : 0) && !isBroken
     }
+
+    public var chainsOut: UInt16 { availableIndex &- lastUsed }
 }

@@ -284,7 +284,7 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
 
     /// Lets the device interrupt again after `completed` has returned nil.
     /// - Returns: true when something finished meanwhile: call `completed` again.
-    public mutating func rearm() -> Bool { queue.unmaskInterrupts() }
+    public mutating func rearm() -> Bool { queue.unmaskInterrupts(after: 0) }
 
     /// Counted misbehaviour of the device: used ids and used lengths that were false.
     public var badUsedIDs: Int { queue.badUsedIDs }

@@ -71,6 +71,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     /// Buffers that the device has for receiving, and how many it should have.
     var posted = 0
     let wanted: Int
+    /// The device may interrupt for frames that it has sent.
+    var awaitsRoom = false
     /// Frames were submitted since the last notification.
     var hasUnkicked = false
     /// The device may interrupt.
@@ -266,6 +268,10 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
         if isArmed { silence(now) }
         if isBroken { return }
         if hasOrders { hasOrders = control?.value.work(transport) ?? false }
+        if awaitsRoom {
+            awaitsRoom = false
+            transmitQueue.maskInterrupts()
+        }
         collectSent()
         refill()
     }
@@ -280,6 +286,6 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     public mutating func rearm() -> Bool {
         guard !isBroken else { return false }
         isArmed = true
-        return receiveQueue.unmaskInterrupts()
+        return receiveQueue.unmaskInterrupts(after: 0)
     }
 }

@@ -75,10 +75,18 @@ extension VirtIONet where Queue: ~Copyable {
         }
     }
 
+    /// One interrupt for half of what the device has: room for many frames, and the device is not idle meanwhile.
+    @inline(never)
+    public mutating func requestRoomInterrupt() -> Bool {
+        guard !isBroken else { return false }
+        awaitsRoom = true
+        return transmitQueue.unmaskInterrupts(after: transmitQueue.chainsOut / 2)
+    }
+
     /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked
     /// at.
     @inline(never)
-    mutating func collectSent() {
+    public mutating func collectSent() {
         while let used = transmitQueue.popUsed() { sent[used.head] = nil }
         if transmitQueue.isBroken { giveUp() }
     }

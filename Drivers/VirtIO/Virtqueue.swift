@@ -101,9 +101,12 @@ public protocol Virtqueue: ~Copyable {
     var interruptMask: VirtqueueInterruptMask<Memory> { get }
     /// Asks the device for silence: a hint.
     func maskInterrupts()
-    /// Lets the device interrupt again, and looks once more.
-    /// - Returns: true when something arrived meanwhile, perhaps without an interrupt: drain again.
-    func unmaskInterrupts() -> Bool
+    /// Lets the device interrupt again when it has given back more than so many chains (with the event index; else with
+    /// the next one), and looks once more.
+    /// - Returns: true when that has happened meanwhile, perhaps without an interrupt: drain again.
+    func unmaskInterrupts(after chains: UInt16) -> Bool
+    /// Chains that the device was given and that were not taken back.
+    var chainsOut: UInt16 { get }
 }
 
 /// The word by which a driver asks a device not to interrupt for one queue: a hint, single stores, usable without a

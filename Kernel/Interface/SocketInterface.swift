@@ -20,6 +20,9 @@ public enum SocketOption: Int32, Sendable {
     case timeToLive = 3
     /// To be read only, through a pointer to a NetworkAddress: the host that reported the last error, `::` for none.
     case errorReporter = 4
+    /// Value 1: no call on the socket waits. A read of an empty one fails with `tryAgain`, a write for which the card
+    /// or the packet pool has no room with `noBufferSpace`.
+    case nonBlocking = 8
 }
 
 /// What poll looks at of a descriptor: 8 bytes, as POSIX lays out struct pollfd.

@@ -19,14 +19,7 @@ enum Echoes {
         _ address: IPAddress, payload: Int, sequence: UInt16, timeout: Duration
     ) throws(SystemError) -> EchoReply {
         try Leases.awaitAddress(for: address)
-        let slot = try Network.withStack { (stack) throws(SystemError) -> Int in
-            do throws(EchoError) {
-                return try stack.startEcho(
-                    to: address, payloadCount: payload, sequence: sequence, timeout: timeout, now: Clock.now)
-            } catch {
-                throw error.systemError
-            }
-        }
+        let slot = try start(address, payload: payload, sequence: sequence, timeout: timeout)
         let outcome: EchoOutcome
         do throws(SystemError) {
             outcome = try waiters[slot].wait { () throws(SystemError) -> EchoOutcome? in
@@ -39,6 +32,29 @@ enum Echoes {
         switch outcome {
         case .reply(let reply): return reply
         case .failed(let error): throw error.systemError
+        }
+    }
+}
+
+extension Echoes {
+    /// Sends the request, when there is room for it; returns its slot.
+    private static func start(
+        _ address: IPAddress, payload: Int, sequence: UInt16, timeout: Duration
+    ) throws(SystemError) -> Int {
+        while true {
+            var congested: InterfaceID?
+            let slot = try Network.withStack { (stack) throws(SystemError) -> Int? in
+                congested = stack.congestion(toward: address)
+                guard congested == nil else { return nil }
+                do throws(EchoError) {
+                    return try stack.startEcho(
+                        to: address, payloadCount: payload, sequence: sequence, timeout: timeout, now: Clock.now)
+                } catch {
+                    throw error.systemError
+                }
+            }
+            if let slot { return slot }
+            if let congested { try Network.awaitRoom(on: congested) }
         }
     }
 }

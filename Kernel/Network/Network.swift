@@ -38,6 +38,8 @@ enum Network {
     /// When the thread wakes by itself: an instant, in nanoseconds.
     private static let wakeTime = Atomic<UInt64>(.max)
     private static let thread = WaitQueue()
+    /// Threads that wait for room in a card, or for a packet.
+    private static let senders = WaitQueue()
 
     // MARK: Start
 
@@ -202,6 +204,7 @@ enum Network {
             case .query(let query): Names.wake(query)
             case .lease: Leases.wake()
             case .link(let id): reportLink(id)
+            case .room: senders.wakeAll()
             case .socket(let socket): Sockets.wake(socket)
             }
         }
@@ -264,8 +267,40 @@ enum Network {
         return stack.withLock(body)
     }
 
-    /// An empty packet to fill for sending.
-    static func takePacket() -> Packet? { pool.isSet ? pool.value.take() : nil }
+    /// An empty packet to fill for sending. Waits while the pool is empty, for a second at most.
+    /// - Throws: networkDown; noBufferSpace; interrupted.
+    static func takePacket(mayWait: Bool) throws(SystemError) -> Packet {
+        guard pool.isSet else { throw .networkDown }
+        if let packet = pool.value.take() { return packet }
+        onStack { $0.collectSent() }
+        var left = mayWait ? 100 : 0
+        while true {
+            if let packet = pool.value.take() { return packet }
+            guard left > 0 else { throw .noBufferSpace }
+            left -= 1
+            // No event says that a packet came back: it may come from anywhere.
+            _ = try waitForRoom(milliseconds: 10) { false }
+        }
+    }
+
+    /// Waits until the card of an interface has room for another datagram.
+    /// - Throws: noBufferSpace when there is none after ten seconds; interrupted.
+    static func awaitRoom(on id: InterfaceID) throws(SystemError) {
+        guard try waitForRoom(milliseconds: 10_000, { onStack { !$0.isCongested(id) } ?? true }) else {
+            throw .noBufferSpace
+        }
+    }
+
+    /// False when the time is over.
+    private static func waitForRoom(milliseconds: UInt64, _ hasRoom: () -> Bool) throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            let deadline = Clock.ticks(after: .milliseconds(milliseconds))
+            return try senders.wait(until: deadline) { () throws(SystemError) -> Bool? in hasRoom() ? true : nil }
+        } catch {
+            guard error == .timedOut else { throw error }
+            return false
+        }
+    }
 }
 
 extension KernelMessage.StringInterpolation {

@@ -23,6 +23,7 @@ struct SocketFile: ~Copyable {
             }
         }
         place.value.timeout.store(0, ordering: .relaxed)
+        place.value.isNonBlocking.store(false, ordering: .relaxed)
     }
 
     deinit {
@@ -60,10 +61,13 @@ struct SocketFile: ~Copyable {
         case .timeToLive:
             guard value >= 1, value <= 255 else { throw .invalidArgument }
             Network.onStack { $0.setTimeToLive(number, UInt8(value)) }
+        case .nonBlocking: place.value.isNonBlocking.store(value != 0, ordering: .relaxed)
         case .errorReporter: throw .invalidArgument
         }
     }
 
+    private var mayWait: Bool { !place.value.isNonBlocking.load(ordering: .relaxed) }
+    var isNonBlocking: Bool { !mayWait }
     var receiveTimeout: Int { Int(place.value.timeout.load(ordering: .relaxed)) }
 
     var errorReporter: NetworkAddress {
@@ -91,35 +95,42 @@ struct SocketFile: ~Copyable {
 
     func withPollQueue(_ body: (borrowing PollQueue) -> Void) { body(place.value.pollers) }
 
-    /// Sends one datagram from user memory; to the connected peer if `destination` is nil.
+    /// Sends one datagram from user memory; to the connected peer if `destination` is nil. Waits for packets and for
+    /// room in the card, unless the socket is non-blocking.
     func send(from source: UserAddress, count: Int, to destination: SocketAddress?) throws(SystemError) -> Int {
         guard count <= Stack.datagramLimit else { throw .messageTooLong }
         // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under
         // it.
         let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)
         var parts = PacketQueue()
-        parts.append(try Self.copyIn(from: source, count: firstCount))
+        parts.append(try copyIn(from: source, count: firstCount))
         var taken = firstCount
         while taken < count {
             let piece = min(count - taken, FragmentSize.ethernet)
-            parts.append(try Self.copyIn(from: source + taken, count: piece))
+            parts.append(try copyIn(from: source + taken, count: piece))
             taken += piece
         }
         if let destination { try Leases.awaitAddress(for: IPAddress(destination.address)) }
         var waiting = parts.coupled()
-        try Network.withStack { (stack) throws(SystemError) in
-            guard let packet = waiting.take() else { return }
-            do throws(SocketError) {
-                try stack.send(packet, from: number, to: destination.map { Endpoint($0) }, now: Clock.now)
-            } catch {
-                throw error.systemError
+        while true {
+            let congested = try Network.withStack { (stack) throws(SystemError) -> InterfaceID? in
+                if let id = stack.congestion(from: number, toward: destination.map { Endpoint($0) }) { return id }
+                guard let packet = waiting.take() else { return nil }
+                do throws(SocketError) {
+                    try stack.send(packet, from: number, to: destination.map { Endpoint($0) }, now: Clock.now)
+                } catch {
+                    throw error.systemError
+                }
+                return nil
             }
+            guard let congested else { return count }
+            guard mayWait else { throw .noBufferSpace }
+            try Network.awaitRoom(on: congested)
         }
-        return count
     }
 
-    private static func copyIn(from source: UserAddress, count: Int) throws(SystemError) -> Packet {
-        guard var packet = Network.takePacket() else { throw .noBufferSpace }
+    private func copyIn(from source: UserAddress, count: Int) throws(SystemError) -> Packet {
+        var packet = try Network.takePacket(mayWait: mayWait)
         guard packet.resize(to: count) else { throw .messageTooLong }
         var bytes = packet.mutableBytes
         guard source.copyIn(to: &bytes) == count else { throw .badAddress }
@@ -142,6 +153,7 @@ struct SocketFile: ~Copyable {
                     }
                 } ?? nil
             try result.get()
+            if datagram == nil, !mayWait { throw .tryAgain }
             return datagram
         }
         let taken = try Self.copyOut(datagram.payload, to: destination, limit: count)
@@ -179,6 +191,7 @@ private struct SocketWaiters: ~Copyable {
     let pollers = PollQueue()
     /// Milliseconds that a read waits; 0: for ever.
     let timeout = Atomic<UInt32>(0)
+    let isNonBlocking = Atomic<Bool>(false)
 }
 
 enum Sockets {

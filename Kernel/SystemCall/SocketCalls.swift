@@ -84,6 +84,7 @@ enum SocketCalls {
             switch option {
             case .receiveTimeout: return socket.receiveTimeout
             case .errorReporter: try record.store(socket.errorReporter)
+            case .nonBlocking: return socket.isNonBlocking ? 1 : 0
             case .broadcast, .timeToLive: throw .invalidArgument  // these can only be set
             }
             return 0

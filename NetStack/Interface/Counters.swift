@@ -11,7 +11,7 @@ public enum DropReason: Int, Sendable {
     case icmpErrorLimited
     case udpMalformed, udpNoSocket, udpQueueFull
     case dhcpMalformed, dhcpUnexpected
-    case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, loopbackFull
+    case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, linkDown, loopbackFull
 
     public static var count: Int { DropReason.loopbackFull.rawValue + 1 }
 
@@ -56,6 +56,7 @@ public enum DropReason: Int, Sendable {
         case .tooLarge: "packet larger than the MTU"
         case .noPacket: "no free packet"
         case .transmitRingFull: "transmit ring full"
+        case .linkDown: "link went down"
         case .loopbackFull: "loopback queue full"
         }
     }

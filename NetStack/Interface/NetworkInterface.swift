@@ -127,7 +127,7 @@ extension NetStack where Device: ~Copyable {
         let interface = interfaces.ref(id.place)
         interface.value.isLinkUp.toggle()
         completions.append(.link(id))
-        guard interface.value.isLinkUp else { return }
+        guard interface.value.isLinkUp else { return dropBacklog(id) }
         if interface.value.dhcp.isActive {
             interface.value.dhcp.linkIsBack(now: now)
             runDHCP(id, now: now)
@@ -194,11 +194,8 @@ extension NetStack where Device: ~Copyable {
         interface.value.capture.note(packet, isOutgoing: true, pool: pool, now: now)
         if !interface.value.capabilities.contains(.checksumOut) { packet.completeChecksum() }
         let count = packet.totalCount
-        if devices[Int(id.rawValue)].transmit(LentPacket(packet)) != nil {
-            drop(.transmitRingFull, at: id)
-        } else {
-            interface.value.counters.packetsOut &+= 1
-            interface.value.counters.bytesOut &+= UInt64(count)
-        }
+        guard hand(LentPacket(packet), to: id, now: now) else { return drop(.transmitRingFull, at: id) }
+        interface.value.counters.packetsOut &+= 1
+        interface.value.counters.bytesOut &+= UInt64(count)
     }
 }

@@ -42,6 +42,11 @@ public protocol NetworkDevice: ~Copyable {
     /// `capabilities` has.
     /// - Returns: the frame when there is no room for it; nil when the device has it.
     mutating func transmit(_ frame: consuming LentPacket) -> LentPacket?
+    /// Asks for one interrupt when the device, which had no room for a frame, has sent some of those it has.
+    /// - Returns: true when it has done so meanwhile, perhaps without an interrupt: try again.
+    mutating func requestRoomInterrupt() -> Bool
+    /// Frees frames that the device has sent.
+    mutating func collectSent()
     /// Makes sure the device works on what was queued. One call for a batch.
     mutating func flush()
     /// The next received frame, perhaps a train, from its Ethernet header on; nil when there is none at the moment.
@@ -57,6 +62,10 @@ public protocol NetworkDevice: ~Copyable {
 }
 
 extension NetworkDevice where Self: ~Copyable {
+    /// For a device that interrupts for each frame that it has sent.
+    public mutating func requestRoomInterrupt() -> Bool { false }
+    /// For a device that keeps no frame.
+    public mutating func collectSent() {}
     /// For a device that loses no frame.
     public var framesDropped: UInt64 { 0 }
 }

@@ -126,7 +126,7 @@ protocol Station: AnyObject {
             switch completion {
             case .lease: reportState()
             case .socket: readDatagrams()
-            case .echo, .query, .link: break
+            case .echo, .query, .link, .room: break
             }
         }
         runPing(now: now)

@@ -158,17 +158,6 @@ import Testing
         #expect(host.pool.pool.freeCount == 64)
     }
 
-    @Test func fullTransmitRingDropsAndCounts() throws {
-        let host = TestHost()
-        host.learn()
-        host.wire.ringSize = 1
-        for _ in 0..<2 {
-            _ = try host.stack.startEcho(to: peerAddress, payloadCount: 0, sequence: 1, timeout: 1, now: 0)
-        }
-        #expect(host.drops(.transmitRingFull) == 1)
-        #expect(host.pool.pool.freeCount == 64)
-    }
-
     @Test func pollKeepsToItsBudgetAndSaysThatThereIsMore() {
         let host = TestHost()
         host.learn()

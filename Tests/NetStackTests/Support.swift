@@ -70,6 +70,8 @@ final class TestWire {
     /// What the card was told to let through, in order.
     var filters: [ReceiveFilter] = []
     var flushes = 0
+    /// How often an interrupt was asked for that says that there is room.
+    var roomRequests = 0
     /// Frames that arrive only just before the driver's last look.
     var late: [[UInt8]] = []
 
@@ -97,6 +99,10 @@ struct TestCard: NetworkDevice, ~Copyable {
         return nil
     }
     mutating func flush() { wire.flushes += 1 }
+    mutating func requestRoomInterrupt() -> Bool {
+        wire.roomRequests += 1
+        return false
+    }
     mutating func receive() -> Packet? {
         guard !wire.incoming.isEmpty else { return nil }
         return pool.packet(wire.incoming.removeFirst())

@@ -23,8 +23,11 @@ public struct Row: Sendable {
     /// The second run's number, and the baseline's, where there is one.
     public let again: Int?
     public let baseline: Int?
+    /// TLB flushes, in tenths.
+    public let flushes: Int?
 
-    public init(reference: Reference, value: Int, again: Int? = nil, baseline: Int? = nil) {
+    public init(reference: Reference, value: Int, again: Int? = nil, baseline: Int? = nil, flushes: Int? = nil) {
+        self.flushes = flushes
         self.reference = reference
         self.value = value
         self.again = again
@@ -61,7 +64,7 @@ public struct Row: Sendable {
             notes.append("\(signed(change)) \(isWorse ? "WORSE" : "better") than \(number(baseline))")
         }
         return [
-            reference.title, number(value), number(reference.target), number(reference.xv6),
+            reference.title, number(value), flushes.map { fixed(Double($0) / 10) } ?? "", number(reference.target), number(reference.xv6),
             number(reference.xv6Shipped), number(reference.linux),
             ratio.map { fixed($0) + "x" } ?? "", notes.joined(separator: "; "),
         ]
@@ -77,21 +80,23 @@ func fixed(_ value: Double) -> String {
 public enum Table {
     /// Joins what was measured with what it is compared with, in the reference's order; what that does not know comes
     /// last.
-    public static func rows(_ references: [Reference], _ results: Results, again: Results?, baseline: Results?) -> [Row]
-    {
+    public static func rows(
+        _ references: [Reference], _ results: Results, again: Results?, baseline: Results?, flushes: Results? = nil
+    ) -> [Row] {
         let known = Set(references.map(\.name))
         let unknown = results.names.filter { !known.contains($0) }.map {
             Reference(name: $0, title: $0, target: nil, xv6: nil, xv6Shipped: nil, linux: nil, tolerance: 1)
         }
         return (references + unknown).compactMap { reference in
             results[reference.name].map {
-                Row(reference: reference, value: $0, again: again?[reference.name], baseline: baseline?[reference.name])
+                Row(reference: reference, value: $0, again: again?[reference.name], baseline: baseline?[reference.name],
+                    flushes: flushes?[reference.name])
             }
         }
     }
 
     public static func text(_ rows: [Row]) -> String {
-        let head = ["operation", "now", "target", "xv6 LTO", "xv6", "Linux", "better", ""]
+        let head = ["operation", "now", "flushes", "target", "xv6 LTO", "xv6", "Linux", "better", ""]
         let lines = [head] + rows.map(\.cells)
         let widths = head.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in

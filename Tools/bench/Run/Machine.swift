@@ -14,9 +14,10 @@ enum Machine {
     ///   - options: those of qemu/start.
     ///   - counting: under -icount, where the counters count instructions; else as fast as the host can.
     ///   - entry: words that stand before the command, to enter a namespace.
+    ///   - answering: is given each line of the console; true: a newline is typed.
     static func run(
         _ command: String, _ options: [String: String] = [:], counting: Bool = true, flags: String = "",
-        seconds: Int = 120, entry: [String] = []
+        seconds: Int = 120, entry: [String] = [], answering: ((Substring) throws -> Bool)? = nil
     ) throws -> String {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "swiftlet-bench-\(UUID().uuidString)")
@@ -37,12 +38,18 @@ enum Machine {
         environment["QEMUFLAGS"] = (counting ? "-icount shift=0 " : "") + flags
         process.environment = environment.merging(options) { $1 }
         let console = Pipe()
-        process.standardInput = FileHandle.nullDevice
+        let keyboard = Pipe()
+        process.standardInput = answering == nil ? FileHandle.nullDevice : keyboard
         process.standardOutput = console
         process.standardError = console
         try process.run()
-        let text = String(
-            decoding: console.fileHandleForReading.readDataToEndOfFile().filter { $0 != 13 }, as: UTF8.self)
+        let text =
+            if let answering {
+                try dialogue(console.fileHandleForReading, keyboard.fileHandleForWriting, answering)
+            } else {
+                String(
+                    decoding: console.fileHandleForReading.readDataToEndOfFile().filter { $0 != 13 }, as: UTF8.self)
+            }
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
             throw BenchError(
@@ -51,18 +58,56 @@ enum Machine {
         return text
     }
 
+    /// Reads a console to its end, line by line, and types a newline where `answering` says so.
+    private static func dialogue(
+        _ console: FileHandle, _ keyboard: FileHandle, _ answering: (Substring) throws -> Bool
+    ) throws -> String {
+        var bytes: [UInt8] = []
+        var start = 0
+        while case let data = console.availableData, !data.isEmpty {
+            bytes += data.filter { $0 != 13 }
+            while let end = bytes[start...].firstIndex(of: 10) {
+                let isAwaited = try answering(Substring(String(decoding: bytes[start..<end], as: UTF8.self)))
+                if isAwaited { try keyboard.write(contentsOf: Data([10])) }
+                start = end + 1
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// The measures of bench, those named or all; over a network card those of the network.
     static func measure(_ names: [String], card: String? = nil, flags: String = "", seconds: Int = 120) throws
         -> Results
     {
+        try measure(names, ["bench"], card: card, slowness: flags.isEmpty ? 1 : 20, flags: flags, seconds: seconds)
+    }
+
+    /// The same operations' TLB flushes, in tenths.
+    static func flushes(_ names: [String], card: String? = nil) throws -> Results {
+        let counter = FlushCounter()
+        _ = try measure(
+            names, ["bench", "-p"], card: card, slowness: 1, flags: counter.flags, seconds: 120,
+            answering: counter.take)
+        var results = Results()
+        for name in counter.results.names {
+            results[(card.map { $0 + "-" } ?? "") + name] = counter.results[name]
+        }
+        return results
+    }
+
+    private static func measure(
+        _ names: [String], _ program: [String], card: String?, slowness: UInt32, flags: String, seconds: Int,
+        answering: ((Substring) throws -> Bool)? = nil
+    ) throws -> Results {
         guard let card else {
-            return Results(try run((["bench"] + names).joined(separator: ","), flags: flags, seconds: seconds))
+            let command = (program + names).joined(separator: ",")
+            return Results(try run(command, flags: flags, seconds: seconds, answering: answering))
         }
         let socket = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(getpid())-\(card)").path
-        let peer = try FramePeer(path: socket, slowness: flags.isEmpty ? 1 : 20)
-        let command = (["bench", "-n"] + names).joined(separator: ",")
+        let peer = try FramePeer(path: socket, slowness: slowness)
+        let command = (program + ["-n"] + names).joined(separator: ",")
         let options = ["NET": "stream", "PEER": peer.path, "NIC": card, "IP": FramePeer.guest]
-        let console = try run(command, options, flags: flags, seconds: seconds)
+        let console = try run(command, options, flags: flags, seconds: seconds, answering: answering)
         return Results(console, prefix: card + "-")
     }
 }

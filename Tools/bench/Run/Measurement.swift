@@ -45,10 +45,14 @@ struct Measurement {
         }
         let results = try measureAll()
         let again = isOnce ? nil : try measureAll()
-        let rows = Table.rows(Reference.parse(text), results, again: again, baseline: baseline)
+        let flushes = isOnce ? nil : try eachMachine { try Machine.flushes($0, card: $1) }
+        let rows = Table.rows(Reference.parse(text), results, again: again, baseline: baseline, flushes: flushes)
         print(
-            "Guest instructions for one operation, one hart, idle time left out. \"better\": times better than the best of the others.\n"
-        )
+            """
+            Guest instructions for one operation, one hart, idle time left out. "flushes": of the TLB, as QEMU counts them. "better": times
+            better than the best of the others.
+
+            """)
         print(Table.text(rows), terminator: "")
         if let output {
             try results.text("Written by `make bench`: guest instructions an operation.").write(
@@ -60,12 +64,18 @@ struct Measurement {
         return worse.isEmpty ? 0 : 1
     }
 
-    private func measureAll() throws -> Results {
+    /// Measures the operations on a machine without a peer and on one for each card.
+    private func eachMachine(_ measure: ([String], String?) throws -> Results) throws -> Results {
         var results = Results()
         let local = operations.filter { !Self.network.contains($0) }
-        if operations.isEmpty || !local.isEmpty { results.merge(try Machine.measure(local)) }
+        if operations.isEmpty || !local.isEmpty { results.merge(try measure(local, nil)) }
         let overCards = operations.isEmpty ? Self.network.sorted() : operations.filter(Self.network.contains)
-        for card in cards where !overCards.isEmpty { results.merge(try Machine.measure(overCards, card: card)) }
+        for card in cards where !overCards.isEmpty { results.merge(try measure(overCards, card)) }
+        return results
+    }
+
+    private func measureAll() throws -> Results {
+        var results = try eachMachine { try Machine.measure($0, card: $1) }
         if operations.isEmpty { results["kernel-text"] = try Self.kernelText() }
         return results
     }

@@ -17,14 +17,15 @@ struct Operation {
 
 @main enum Bench: Program {
     static let usage: StaticString = """
-        usage: bench [-ln] [operation...]
+        usage: bench [-lnp] [operation...]
                bench -w exec|read|write | -t
         Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
         hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
-        -n measures the network, too, with `make bench` at the other end of the wire. By the clock, and so without -icount: -w prints how
+        -n measures the network, too, with `make bench` at the other end of the wire; -p waits for a newline before and after each
+        measured stretch, so that the host can look at its counters of the same stretch. By the clock, and so without -icount: -w prints how
         much work four processes get done in two seconds, -t how many packets the network carries to and from `make bench-host`.
         """
-    static let options: StaticString? = "lntw:"
+    static let options: StaticString? = "lnptw:"
 
     private static var localOperations: [Operation] {
         processOperations + memoryOperations + pipeOperations + fileOperations + socketOperations
@@ -45,6 +46,7 @@ struct Operation {
         }
         let operations = arguments.has("n") ? localOperations + networkOperations : localOperations
         calibrate()
+        hasPauses = arguments.has("p")
         if wants("boot", arguments) { show("boot", start.instructions &- start.idle &- start.firstInstruction) }
         for operation in operations where wants(operation.name, arguments) {
             do throws(SystemError) { try operation.run() } catch { fail("\(operation.name): \(error)") }

@@ -46,10 +46,29 @@ extension Bench {
         _ count: Int, warmUp: Int = 2, _ body: () throws(SystemError) -> Void
     ) throws(SystemError) -> Interval {
         for _ in 0..<warmUp { try body() }
+        try pause("begin")
         let before = System.counters()
         for _ in 0..<count { try body() }
-        return Interval(before: before, after: System.counters())
+        let interval = Interval(before: before, after: System.counters())
+        try pause("end")
+        return interval
     }
+
+    /// With -p: stops until the host has looked at its own counters, and writes a newline.
+    private static func pause(_ moment: StaticString) throws(SystemError) {
+        guard hasPauses else { return }
+        print("# \(moment)")
+        var byte: [UInt8] = [0]
+        _ = try readPiece(.standardInput, into: &byte)
+    }
+
+    /// -p was given.
+    static var hasPauses: Bool {
+        get { unsafe storedPauses }  // a program has one thread
+        set { unsafe storedPauses = newValue }
+    }
+
+    nonisolated(unsafe) private static var storedPauses = false  // a program has one thread
 
     /// Measures and prints: instructions for one run of `body`, which does the operation `times` times.
     static func measure(
@@ -60,6 +79,7 @@ extension Bench {
 
     /// One line of the result: what the operation is called, a tab, instructions for one.
     static func show(_ name: StaticString, _ instructions: UInt64, of count: Int = 1) {
+        if hasPauses { print("# of \(count)") }
         print("\(name)\t\((instructions + UInt64(count) / 2) / UInt64(count))")
     }
 }

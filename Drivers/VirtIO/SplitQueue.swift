@@ -7,7 +7,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public static var features: UInt64 { 0 }
 
     private let memory: Memory
-    private let index: UInt16
+    public let number: UInt16
     public let size: UInt16
     private let descriptors: DMARing<Memory, VirtqueueDescriptor>
     private let availableFlags, availableIndexWord, usedEvent: DMAWord<Memory>
@@ -65,7 +65,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         else { throw transport.refuse(.queueUnreachable) }
 
         self.memory = memory
-        self.index = index
+        number = index
         self.size = UInt16(size)
         descriptors = DMARing(ring, at: layout.descriptors, entries: Int(size))
         availableFlags = DMAWord(ring, at: layout.availableFlags)
@@ -158,17 +158,16 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         availableIndexWord.store(availableIndex)
     }
 
-    /// Notifies unless used.flags has NO_NOTIFY, or avail_event was not passed.
+    /// True unless used.flags has NO_NOTIFY, or avail_event was not passed.
     @inline(__always)
-    public mutating func kick<Transport: VirtIOTransport>(_ transport: Transport) {
+    public mutating func needsKick() -> Bool {
         memory.orderAll()  // avail.idx before the device's wish is read, and before the device register is written
         if usesEventIndex {
             let isPassed = availableIndex &- availableEvent.load() &- 1 < availableIndex &- kickedIndex
             kickedIndex = availableIndex
-            if isPassed { transport.notify(index) }
-        } else if usedFlags.load() & UsedFlags.noNotify == 0 {
-            transport.notify(index)
+            return isPassed
         }
+        return usedFlags.load() & UsedFlags.noNotify == 0
     }
 
     // MARK: Device to driver

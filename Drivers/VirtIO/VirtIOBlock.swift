@@ -161,14 +161,22 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         VirtIOInterrupt(transport: transport, mask: queue.interruptMask)
     }
 
+    /// What notifies the device.
+    public var doorbell: VirtIODoorbell<Transport> { VirtIODoorbell(transport: transport, queue: queue.number) }
+
+    /// Whether the device is to be notified of requests that were submitted and not rung for.
+    public mutating func needsDoorbell() -> Bool { queue.needsKick() }
+
     /// Starts a request over scattered memory.
     /// - Parameters:
+    ///   - rings: notifies the device; else the caller rings the doorbell, which may take long, when it holds no lock.
     ///   - sector: the first, in units of 512 bytes; ignored by a flush.
     ///   - segmentCount: 1 to `segmentLimit`; ignored by a flush, which has none.
     ///   - segment: gives segment 0, 1, …, in the order of the disk; called twice for each.
     /// - Returns: nil when the queue is full: wait for a completion and try again.
     public mutating func submit(
-        _ operation: BlockOperation, sector: UInt64, segmentCount: Int, segment: (Int) -> BlockSegment
+        _ operation: BlockOperation, sector: UInt64, segmentCount: Int, rings: Bool = true,
+        segment: (Int) -> BlockSegment
     ) throws(BlockError) -> BlockToken? {
         guard !isGivenUp else { throw .deviceBroken }
         let segmentCount = operation == .flush ? 0 : segmentCount
@@ -192,7 +200,7 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         }
         append(status, .deviceWrites, to: &chain)
         queue.submit(chain)
-        queue.kick(transport)
+        if rings { queue.kick(transport) }
         requestsUnderWay += 1
         return BlockToken(index: chain.head)
     }

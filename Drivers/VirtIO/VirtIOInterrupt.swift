@@ -1,4 +1,5 @@
-// What the interrupt handler of a VirtIO block device holds: nothing of the driver, so it needs no lock.
+// What the interrupt handler of a VirtIO block device and its doorbell hold: nothing of the driver, so they need no
+// lock.
 
 /// One per device, copied out of the driver at start.
 public struct VirtIOInterrupt<Transport: VirtIOTransport, Memory: DMA> {
@@ -14,4 +15,13 @@ public struct VirtIOInterrupt<Transport: VirtIOTransport, Memory: DMA> {
         if masking, cause.contains(.queue) { mask.set(masked: true) }
         return cause
     }
+}
+
+/// Notifies a device of a queue's new chains: one register, which any hart may write at any time. One per queue, copied
+/// out of the driver at start.
+public struct VirtIODoorbell<Transport: VirtIOTransport> {
+    let transport: Transport
+    let queue: UInt16
+
+    public func ring() { transport.notify(queue) }
 }

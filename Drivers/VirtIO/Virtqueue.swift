@@ -70,8 +70,10 @@ public protocol Virtqueue: ~Copyable {
     ) -> UInt16
     /// Hands a finished chain over; the device may take it at once, and is notified by `kick`.
     mutating func submit(_ chain: VirtqueueChain)
-    /// Notifies the device of what was submitted, unless the device said that it looks by itself.
-    mutating func kick<Transport: VirtIOTransport>(_ transport: Transport)
+    /// The queue's number at its device.
+    var number: UInt16 { get }
+    /// Whether the device is to be notified of what was submitted since the last question, or looks by itself.
+    mutating func needsKick() -> Bool
 
     // Device to driver.
 
@@ -107,6 +109,14 @@ public protocol Virtqueue: ~Copyable {
     func unmaskInterrupts(after chains: UInt16) -> Bool
     /// Chains that the device was given and that were not taken back.
     var chainsOut: UInt16 { get }
+}
+
+extension Virtqueue where Self: ~Copyable {
+    /// Notifies the device of what was submitted, unless the device said that it looks by itself.
+    @inline(__always)  // with each packet
+    mutating func kick<Transport: VirtIOTransport>(_ transport: Transport) {
+        if needsKick() { transport.notify(number) }
+    }
 }
 
 /// The word by which a driver asks a device not to interrupt for one queue: a hint, single stores, usable without a

@@ -13,6 +13,7 @@ typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, SplitQueue<Ker
 private struct Transfer: ~Copyable {
     var requestsLeft = 0
     var hasFailed = false
+    let thread = currentThread
     let waiter = WaitQueue()
 }
 
@@ -40,43 +41,49 @@ private struct DiskState: ~Copyable {
         return silentLooks > looks
     }
 
-    /// Marks what the device has finished, and wakes the callers whose requests are all done; true if anything was.
-    mutating func collect() -> Bool {
-        var any = false
+    /// Takes what the device has finished, until a caller's requests are all done.
+    mutating func collect() -> Collected {
         while let completion = driver.completed() {
-            any = true
+            silentLooks = 0
             guard let owner = owners[Int(completion.token.index)].take() else { continue }
             if completion.status != .done { owner.value.hasFailed = true }
-            finish(owner)
+            if let thread = finish(owner) { return .finished(thread) }
+            return .some
         }
-        if any { silentLooks = 0 }
-        if driver.isBroken { any = failAll() || any }
-        return any
+        return driver.isBroken ? failOne() : .nothing
     }
 
-    /// The wake-up happens under the lock: the transfer lies on the sleeper's stack, and the sleeper looks at it under
-    /// the lock too.
-    private func finish(_ owner: TransferRef) {
+    /// The thread that waits, when that was its last request. Threads stay; the transfer is gone when its thread has
+    /// looked.
+    private func finish(_ owner: TransferRef) -> ThreadRef? {
         owner.value.requestsLeft -= 1
-        if owner.value.requestsLeft == 0 { owner.value.waiter.wakeAll() }
+        return owner.value.requestsLeft == 0 ? owner.value.thread : nil
     }
 
     /// A device that was given up finishes nothing more: its callers do not wait for it.
-    private mutating func failAll() -> Bool {
-        var any = false
+    private mutating func failOne() -> Collected {
         for index in 0..<256 {
             guard let owner = owners[index].take() else { continue }
-            any = true
             owner.value.hasFailed = true
-            finish(owner)
+            return finish(owner).map { .finished($0) } ?? .some
         }
-        return any
+        return .nothing
     }
+}
+
+/// What one look at the device found.
+private enum Collected {
+    case nothing
+    /// A request has ended.
+    case some
+    /// The last request that this thread waits for has ended.
+    case finished(ThreadRef)
 }
 
 enum Disk {
     private static let state = DeviceLock<DiskState>(.disk)
     private static let interruptSide = BootValue<VirtIOInterrupt<VirtIODevice<MappedRegisters>, KernelDMA>>()
+    private static let doorbell = BootValue<VirtIODoorbell<VirtIODevice<MappedRegisters>>>()
     /// 512-byte sectors; 0 without a disk.
     private static let capacity = Atomic<UInt64>(0)
     private static let canFlush = Atomic<Bool>(false)
@@ -95,6 +102,7 @@ enum Disk {
         canFlush.store(driver.canFlush, ordering: .relaxed)
         segmentLimit.store(driver.segmentLimit, ordering: .relaxed)
         interruptSide.start(driver.interrupt)
+        doorbell.start(driver.doorbell)
         capacity.store(driver.capacity, ordering: .relaxed)
         state.start(DiskState(driver))
     }
@@ -110,8 +118,19 @@ enum Disk {
         collect()
     }
 
+    /// Takes all that the device has finished. Each thread is woken outside of the lock, which it takes first.
     private static func collect() {
-        if state.withLock({ $0.collect() }) { roomWaiters.wakeAll() }
+        var any = false
+        while true {
+            switch state.withLock({ $0.collect() }) {
+            case .nothing:
+                if any { roomWaiters.wakeAll() }
+                return
+            case .some: break
+            case .finished(let thread): Scheduler.wake(thread)
+            }
+            any = true
+        }
     }
 
     /// Moves a set of blocks; returns when all have been moved.
@@ -172,6 +191,7 @@ enum Disk {
         let succeeded = unsafe withUnsafeMutablePointer(to: &transfer) { place in
             let transfer = unsafe TransferRef(unsafe: place)  // outlives its requests: this returns when none is left
             let accepted = submitAll(transfer)
+            ringDoorbell()
             var looked = Clock.ticks
             transfer.value.waiter.waitUninterrupted(period: Clock.frequency) {
                 let now = Clock.ticks
@@ -189,6 +209,12 @@ enum Disk {
         }
     }
 
+    /// Notifies the device once of all that was submitted. Outside of the lock: an emulated device works before the
+    /// store to its register is done, and another hart would spin as long for the lock.
+    private static func ringDoorbell() {
+        if state.withLock({ $0.driver.needsDoorbell() }) { doorbell.value.ring() }
+    }
+
     /// Puts one request into the queue, waiting for room; false if the driver refuses it.
     @inline(never)
     private static func submit(
@@ -197,11 +223,11 @@ enum Disk {
     ) -> Bool {
         var accepted = false
         roomWaiters.waitUninterrupted {
-            state.withLock { state in
+            let isDone = state.withLock { state in
                 do throws(BlockError) {
                     guard
                         let token = try state.driver.submit(
-                            operation, sector: sector, segmentCount: segments, segment: segment)
+                            operation, sector: sector, segmentCount: segments, rings: false, segment: segment)
                     else { return false }
                     state.owners[Int(token.index)] = transfer
                     transfer.value.requestsLeft += 1
@@ -211,6 +237,8 @@ enum Disk {
                 }
                 return true
             }
+            if !isDone { ringDoorbell() }  // room comes from what the device finishes
+            return isDone
         }
         return accepted
     }

@@ -33,8 +33,10 @@ struct Monitored<State: ~Copyable, M: Monitor> {
     func withLockWaking<R: ~Copyable, E: Error>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
         cell.value.monitor.acquire()
         defer {
-            if cell.value.waiting > 0 { cell.value.monitor.wakeAll() }
+            let hasWaiters = cell.value.waiting > 0
             cell.value.monitor.release()
+            // Not before: those that wake take the monitor first.
+            if hasWaiters { cell.value.monitor.wakeAll() }
         }
         return try body(&cell.value.state)
     }

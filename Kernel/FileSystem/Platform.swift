@@ -106,7 +106,7 @@ public protocol Monitor {
     /// Releases the monitor, sleeps until `wakeAll`, and returns with it acquired again. May return without reason.
     /// Not to be interrupted by kill.
     func wait()
-    /// Wakes all that wait. Called with the monitor acquired.
+    /// Wakes all that wait. Called after `release`: those that wake acquire the monitor first.
     func wakeAll()
 }
 

@@ -155,7 +155,8 @@ enum Scheduler {
         let own = Int(thisHart.value.index)
         let idleHarts = idle.load(ordering: .sequentiallyConsistent)
         var target = own
-        if idleHarts != 0, idleHarts & 1 << UInt32(own) == 0 {
+        // An interrupt that finds its hart idle needs no other: the hart looks at its queue next.
+        if idleHarts != 0, idleHarts & 1 << UInt32(own) == 0, !isFree {
             let last = thread.value.lastHart.load(ordering: .relaxed)
             target = idleHarts & 1 << UInt32(last) != 0 ? last : idleHarts.trailingZeroBitCount
         }
@@ -165,6 +166,11 @@ enum Scheduler {
         } else if thread.value.isKernelThread {
             here.value.needsYield = true
         }
+    }
+
+    /// This hart runs nothing and has nothing queued.
+    private static var isFree: Bool {
+        currentThread == here.value.idleThread && here.value.queued.load(ordering: .relaxed) == 0
     }
 
     /// The running thread's turn may be over. From the timer interrupt.

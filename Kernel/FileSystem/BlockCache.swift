@@ -46,6 +46,9 @@ struct BlockCacheParts<M: Monitor> {
         let headers: Table<BufferHeader>
         /// Buffers by block, and those that are neither pinned nor logged from the one unused longest on.
         let chains: HashChains
+        /// Callers that wait for a buffer to become unused, and for a block under way from the disk.
+        var waitingForBuffer: Int32 = 0
+        var waitingForBlock: Int32 = 0
     }
 
     fileprivate let state: Monitored<State, M>
@@ -90,8 +93,11 @@ struct BlockCache<P: FileSystemPlatform> {
     func zeroed(_ block: UInt32) throws(SystemError) -> Buffer<P> {
         guard block < size else { throw .inputOutput }
         let (index, _) = pin(block)
+        var isCounted = false
         parts.state.wait { state -> Void? in
-            guard state.headers[index].state != .reading else { return nil }
+            let isReading = state.headers[index].state == .reading
+            state.waitingForBlock += Self.change(of: &isCounted, to: isReading)
+            if isReading { return nil }
             state.headers[index].state = .valid
             return ()
         }
@@ -115,26 +121,38 @@ struct BlockCache<P: FileSystemPlatform> {
 
     /// Frees buffers that the log has written home, unless they are pinned.
     func unlog(_ count: Int, _ indexAt: (Int) -> Int32) {
-        parts.state.withLockWaking { state in
+        parts.state.withLockWaking { state, wakes in
             for position in 0..<count {
                 let index = indexAt(position)
                 state.headers[index].isLogged = false
                 if state.headers[index].pins == 0 { state.chains.appendUnused(index) }
             }
+            wakes = state.waitingForBuffer > 0
         }
+    }
+
+    /// Notes whether a caller is counted among those that wait; returns by how much the count changes.
+    private static func change(of isCounted: inout Bool, to waits: Bool) -> Int32 {
+        defer { isCounted = waits }
+        return (waits ? 1 : 0) - (isCounted ? 1 : 0)
     }
 
     /// Finds the block's buffer or claims one for it, and pins it.
     @inline(__always)
     private func pin(_ block: UInt32) -> (index: Int32, isValid: Bool) {
-        parts.state.wait { state -> (Int32, Bool)? in
+        var isCounted = false
+        return parts.state.wait { state -> (Int32, Bool)? in
+            if isCounted { state.waitingForBuffer += Self.change(of: &isCounted, to: false) }
             if let index = state.chains.find(block, where: { state.headers[$0].block == block }) {
                 let header = state.headers.ref(Int(index))
                 if header.value.pins == 0, !header.value.isLogged { state.chains.removeUnused(index) }
                 header.value.pins += 1
                 return (index, header.value.state == .valid)
             }
-            guard let index = state.chains.takeUnused() else { return nil }
+            guard let index = state.chains.takeUnused() else {
+                state.waitingForBuffer += Self.change(of: &isCounted, to: true)
+                return nil
+            }
             let header = state.headers.ref(Int(index))
             if header.value.block != .max { state.chains.remove(index, key: header.value.block) }
             header.value.block = block
@@ -148,7 +166,9 @@ struct BlockCache<P: FileSystemPlatform> {
     /// Waits until the pinned block has arrived, or reads it. If this throws, the pin is gone.
     @inline(never)
     private func fetch(_ index: Int32, _ block: UInt32) throws(SystemError) {
+        var isCounted = false
         let isOurs = parts.state.wait { state -> Bool? in
+            state.waitingForBlock += Self.change(of: &isCounted, to: state.headers[index].state == .reading)
             switch state.headers[index].state {
             case .reading: return nil
             case .valid: return false
@@ -164,7 +184,10 @@ struct BlockCache<P: FileSystemPlatform> {
         } catch {
             failure = error
         }
-        parts.state.withLockWaking { $0.headers[index].state = failure == nil ? .valid : .empty }
+        parts.state.withLockWaking { state, wakes in
+            state.headers[index].state = failure == nil ? .valid : .empty
+            wakes = state.waitingForBlock > 0
+        }
         if let failure {
             unpin(index)
             throw failure
@@ -173,11 +196,13 @@ struct BlockCache<P: FileSystemPlatform> {
 
     @inline(never)
     fileprivate func unpin(_ index: Int32) {
-        parts.state.withLockWaking { state in
+        parts.state.withLockWaking { state, wakes in
             let header = state.headers.ref(Int(index))
             header.value.pins -= 1
             precondition(header.value.pins >= 0, "a buffer is unpinned more often than pinned")
-            if header.value.pins == 0, !header.value.isLogged { state.chains.appendUnused(index) }
+            guard header.value.pins == 0, !header.value.isLogged else { return }
+            state.chains.appendUnused(index)
+            wakes = state.waitingForBuffer > 0
         }
     }
 }

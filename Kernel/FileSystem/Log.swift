@@ -71,6 +71,8 @@ struct LogParts<M: Monitor> {
         var pending = 0
         var isWriting = false
         var hasFailed = false
+        /// Callers that wait to join, or for a log without operations.
+        var waitingToEnter = 0
         /// Counts commits.
         var generation: UInt64 = 0
     }
@@ -110,7 +112,7 @@ struct Log<P: FileSystemPlatform> {
     func begin(_ blocks: Int) throws(SystemError) -> Transaction<P> {
         let capacity = capacity
         while true {
-            let step = parts.state.wait { state -> Step? in
+            let step = enter { state -> Step? in
                 if state.hasFailed { return .failed }
                 if state.isWriting { return nil }
                 if state.covered + state.pending + state.reserved + blocks <= capacity {
@@ -127,6 +129,18 @@ struct Log<P: FileSystemPlatform> {
             case .failed: throw .inputOutput
             case .checkpoint: _ = write(.checkpoint)
             }
+        }
+    }
+
+    /// Waits, counted among those that wait to enter.
+    private func enter<R>(_ body: (inout LogParts<P.Lock>.State) -> R?) -> R {
+        var isCounted = false
+        return parts.state.wait { state -> R? in
+            if isCounted { state.waitingToEnter -= 1 }
+            let result = body(&state)
+            isCounted = result == nil
+            if isCounted { state.waitingToEnter += 1 }
+            return result
         }
     }
 
@@ -151,13 +165,14 @@ struct Log<P: FileSystemPlatform> {
     /// Ends a share; the last one commits. Returns when the changes are on the disk; false if they could not be
     /// written.
     fileprivate func leave(room: Int, isChanged: Bool) -> Bool {
-        let (generation, commits, isLast): (UInt64, Bool, Bool) = parts.state.withLockWaking { state in
+        let (generation, commits, isLast): (UInt64, Bool, Bool) = parts.state.withLockWaking { state, wakes in
             state.operations -= 1
             state.reserved -= room
             precondition(state.operations >= 0 && state.reserved >= 0, "more shares of a transaction ended than begun")
             let isLast = state.operations == 0
             let commits = isLast && state.pending > 0
             if commits { state.isWriting = true }
+            wakes = !commits && state.waitingToEnter > 0 && (room > 0 || isLast)
             return (state.generation, commits, isLast)
         }
         if commits { return write(.commit) || !isChanged }
@@ -171,7 +186,7 @@ struct Log<P: FileSystemPlatform> {
     /// Empties the log, so that the disk is complete without it.
     /// - Throws: inputOutput if it could not be written.
     func synchronize() throws(SystemError) {
-        let (hasFailed, isEmpty): (Bool, Bool) = parts.state.wait { state in
+        let (hasFailed, isEmpty): (Bool, Bool) = enter { state in
             if state.isWriting || state.operations > 0 { return nil }
             let isEmpty = state.covered == 0
             if !isEmpty, !state.hasFailed { state.isWriting = true }
@@ -197,7 +212,8 @@ struct Log<P: FileSystemPlatform> {
         } catch {
             succeeded = false
         }
-        parts.state.withLockWaking { state in
+        parts.state.withLockWaking { state, wakes in
+            wakes = true
             if !succeeded {
                 state.hasFailed = true
             } else if work == .commit {

@@ -29,16 +29,20 @@ struct Monitored<State: ~Copyable, M: Monitor> {
         return try body(&cell.value.state)
     }
 
-    /// The same, and lets all that wait look again.
-    func withLockWaking<R: ~Copyable, E: Error>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
+    /// The same, and lets all that wait look again if `body` sets its second argument: each of them may cost an
+    /// interrupt of another hart, so only for a change that one of them waits for.
+    func withLockWaking<R: ~Copyable, E: Error>(
+        _ body: (inout State, _ wakes: inout Bool) throws(E) -> R
+    ) throws(E) -> R {
+        var wakes = false
         cell.value.monitor.acquire()
         defer {
-            let hasWaiters = cell.value.waiting > 0
+            wakes = wakes && cell.value.waiting > 0
             cell.value.monitor.release()
             // Not before: those that wake take the monitor first.
-            if hasWaiters { cell.value.monitor.wakeAll() }
+            if wakes { cell.value.monitor.wakeAll() }
         }
-        return try body(&cell.value.state)
+        return try body(&cell.value.state, &wakes)
     }
 
     /// Runs `body` alone with the state, again whenever it may have changed, until the result is not nil.

@@ -52,7 +52,12 @@ struct SleepLock<M: Monitor> {
     }
 
     @inline(never)
-    private func release() { state.withLockWaking { $0.isHeldByWriter = false } }
+    private func release() {
+        state.withLockWaking { state, wakes in
+            state.isHeldByWriter = false
+            wakes = true
+        }
+    }
 
     @inline(never)
     private func acquireShared() {
@@ -64,5 +69,10 @@ struct SleepLock<M: Monitor> {
     }
 
     @inline(never)
-    private func releaseShared() { state.withLockWaking { $0.readers -= 1 } }
+    private func releaseShared() {
+        state.withLockWaking { state, wakes in
+            state.readers -= 1
+            wakes = state.readers == 0
+        }
+    }
 }

@@ -14,6 +14,8 @@ public struct KernelCounters: Sendable, BitwiseCopyable {
     public var timerInterrupts: UInt64 = 0
     /// Switches from one thread to another.
     public var switches: UInt64 = 0
+    /// Interrupts by which a hart woke another one for a thread.
+    public var wakeInterrupts: UInt64 = 0
     /// The most bytes that any process, any thread of the kernel's own, and an interrupt of an idle hart have had on
     /// their kernel stack since the start; 0 when it was not asked for.
     public var processStack: UInt64 = 0

@@ -53,7 +53,9 @@ enum KernelSpace {
 
     /// Maps one page of a kernel stack.
     static func mapStackPage(_ page: PhysicalAddress, at address: UInt) {
-        guard let entry = table.makeEntry(for: address) else { panic("no memory for the page tables of a kernel stack") }
+        guard let entry = table.makeEntry(for: address) else {
+            panic("no memory for the page tables of a kernel stack")
+        }
         entry.value = PageTableEntry(page, PageTableEntry.kernelRead | PageTableEntry.write)
     }
 

@@ -29,7 +29,9 @@ struct UserAddress {
         let place = UserPage.writable(rawValue)
         guard place != 0, count > 0 else { return 0 }
         // the span's own bytes, and as many of the page
-        unsafe source.withUnsafeBytes { copy_bytes(UInt64(place), UInt64(UInt(bitPattern: $0.baseAddress)), Int64(count)) }
+        unsafe source.withUnsafeBytes {
+            copy_bytes(UInt64(place), UInt64(UInt(bitPattern: $0.baseAddress)), Int64(count))
+        }
         return count
     }
 
@@ -53,7 +55,9 @@ struct UserAddress {
         let place = UserPage.readable(rawValue)
         guard place != 0, count > 0 else { return 0 }
         // the span's own bytes, and as many of the page
-        unsafe destination.withUnsafeMutableBytes { copy_bytes(UInt64(UInt(bitPattern: $0.baseAddress)), UInt64(place), Int64(count)) }
+        unsafe destination.withUnsafeMutableBytes {
+            copy_bytes(UInt64(UInt(bitPattern: $0.baseAddress)), UInt64(place), Int64(count))
+        }
         return count
     }
 

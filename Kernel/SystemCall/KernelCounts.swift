@@ -21,6 +21,7 @@ enum KernelCounts {
             counters.idle &+= hart.value.idleInstructions
             counters.timerInterrupts &+= hart.value.timerInterrupts
             counters.switches &+= hart.value.switches
+            counters.wakeInterrupts &+= hart.value.wakeInterrupts
         }
         if stacks {
             counters.processStack = UInt64(ProcessTable.deepestStack)

@@ -24,6 +24,8 @@ struct HartState: ~Copyable {
     var timerInterrupts: UInt64 = 0
     /// Switches from one thread to another.
     var switches: UInt64 = 0
+    /// Interrupts that this hart sent to wake another one for a thread.
+    var wakeInterrupts: UInt64 = 0
 
     init() {}
 }

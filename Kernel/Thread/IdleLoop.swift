@@ -14,9 +14,11 @@ extension Scheduler {
             if let next = takeOwn() ?? steal() {
                 next.value.state.store(ThreadState.running, ordering: .relaxed)
                 here.value.needsYield = false
+                endSearch()
                 switchTo(next, from: thread, here)
                 continue
             }
+            endSearch()
             idle.bitwiseOr(own, ordering: .sequentiallyConsistent)
             atomicMemoryFence(ordering: .sequentiallyConsistent)
             if !anyQueued {
@@ -28,10 +30,5 @@ extension Scheduler {
             // wfi returned for an interrupt that is still pending: take it now.
             interrupts_enable()
         }
-    }
-
-    private static var anyQueued: Bool {
-        for index in 0..<hartCount where table[index].queued.load(ordering: .sequentiallyConsistent) > 0 { return true }
-        return false
     }
 }

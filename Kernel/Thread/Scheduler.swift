@@ -1,6 +1,7 @@
 // Which thread runs on which hart. Each hart has a run queue; choosing the next thread takes its head, whatever the
-// number of threads. A woken thread goes to a hart that idles, its own if it can; a hart with an empty queue takes from
-// the others before it sleeps. The kernel is not preempted: a thread gives its hart up in `sleep` and `yield`, and on
+// number of threads. A woken thread goes into the queue of the hart that wakes it, and a hart that idles is woken to
+// take it from there: one at a time, since each costs an interrupt, and the hart that has found a thread wakes the next
+// if there are more. A hart with an empty queue takes from the others before it sleeps. The kernel is not preempted: a thread gives its hart up in `sleep` and `yield`, and on
 // its way back to user mode.
 //
 // State transitions (Thread.state):
@@ -22,6 +23,8 @@ enum Scheduler {
     static let table = BootTable<HartState>()
     /// Bit n: hart n sleeps in wfi, or is about to.
     static let idle = Atomic<UInt32>(0)
+    /// 1 from when an idle hart was woken until it has looked for a thread: it needs no second one beside it.
+    private static let searching = Atomic<UInt32>(0)
 
     /// Makes the run queues. Once, during start-up.
     static func start(harts count: Int) {
@@ -152,25 +155,43 @@ enum Scheduler {
         thread.value.state.store(ThreadState.runnable, ordering: .relaxed)
         let interrupts = interrupts_disable()
         defer { interrupts_restore(interrupts) }
-        let own = Int(thisHart.value.index)
-        let idleHarts = idle.load(ordering: .sequentiallyConsistent)
-        var target = own
         // An interrupt that finds its hart idle needs no other: the hart looks at its queue next.
-        if idleHarts != 0, idleHarts & 1 << UInt32(own) == 0, !isFree {
-            let last = thread.value.lastHart.load(ordering: .relaxed)
-            target = idleHarts & 1 << UInt32(last) != 0 ? last : idleHarts.trailingZeroBitCount
-        }
-        enqueue(thread, on: target, first: thread.value.isKernelThread)
-        if target != own {
-            kick(target)
+        let isFree = isIdle && here.value.queued.load(ordering: .relaxed) == 0
+        enqueue(thread, on: Int(thisHart.value.index), first: thread.value.isKernelThread)
+        if isFree { return }
+        let idleHarts = idle.load(ordering: .sequentiallyConsistent)
+        if idleHarts != 0 {
+            wakeSearcher(idleHarts, preferred: thread.value.lastHart.load(ordering: .relaxed))
         } else if thread.value.isKernelThread {
             here.value.needsYield = true
         }
     }
 
-    /// This hart runs nothing and has nothing queued.
-    private static var isFree: Bool {
-        currentThread == here.value.idleThread && here.value.queued.load(ordering: .relaxed) == 0
+    /// This hart runs no thread.
+    private static var isIdle: Bool { currentThread == here.value.idleThread }
+
+    /// Wakes a hart that idles, unless one is on its way already.
+    private static func wakeSearcher(_ idleHarts: UInt32, preferred: Int) {
+        guard searching.exchange(1, ordering: .sequentiallyConsistent) == 0 else { return }
+        kick(idleHarts & 1 << UInt32(preferred) != 0 ? preferred : idleHarts.trailingZeroBitCount)
+    }
+
+    /// The hart that was woken has looked for a thread, or runs one anyway: wakes the next if there is more to do.
+    /// Interrupts are off.
+    static func endSearch() {
+        guard searching.load(ordering: .relaxed) != 0 else { return }
+        searching.store(0, ordering: .sequentiallyConsistent)
+        let idleHarts = idle.load(ordering: .sequentiallyConsistent)
+        if idleHarts != 0, anyQueued { wakeSearcher(idleHarts, preferred: 32) }
+    }
+
+    /// From the software interrupt. A hart that idles looks for a thread next.
+    static func wakeInterrupt() { if !isIdle { endSearch() } }
+
+    /// Whether a thread waits in some queue.
+    static var anyQueued: Bool {
+        for index in 0..<hartCount where table[index].queued.load(ordering: .sequentiallyConsistent) > 0 { return true }
+        return false
     }
 
     /// The running thread's turn may be over. From the timer interrupt.
@@ -182,11 +203,15 @@ enum Scheduler {
         hart.value.needsYield = true
         // Work that queues here while a hart idles (it fell asleep a moment too early) does not wait for another turn.
         let idleHarts = idle.load(ordering: .relaxed)
-        if idleHarts != 0, hart.value.queued.load(ordering: .relaxed) > 0 { kick(idleHarts.trailingZeroBitCount) }
+        if idleHarts != 0, hart.value.queued.load(ordering: .relaxed) > 0 {
+            searching.store(1, ordering: .relaxed)
+            kick(idleHarts.trailingZeroBitCount)
+        }
     }
 
     private static func kick(_ hart: Int) {
         idle.bitwiseAnd(~(1 << UInt32(hart)), ordering: .relaxed)
+        here.value.wakeInterrupts &+= 1
         Harts.interrupt(hart)
     }
 

@@ -103,6 +103,7 @@ private func serveInterrupt(_ cause: UInt64, _ frame: Ref<trap_frame>?) {
     case TrapCause.softwareInterrupt:
         clear_software_interrupt()
         PanicReport.stopIfPanicking()
+        Scheduler.wakeInterrupt()
         LoadedTable.leaveIfWanted(isBorrowed: currentThread.value.borrowsTables)
     case TrapCause.externalInterrupt:
         DeviceInterrupts.serve()

@@ -34,6 +34,35 @@ import Testing
         #expect(worse.output.contains("Worse than the baseline: getpid"), "\(worse.output)")
     }
 
+    /// Copies to and from user memory, and packets, flush no translation: QEMU counts that.
+    @Test func copiesAndPacketsFlushNothing() throws {
+        let (status, output) = try bench("measure", "stat", "read-4k", "udp-send-64", "pipe-round-trip")
+        #expect(status == 0, "\(output)")
+        func flushes(_ title: String) throws -> String {
+            let line = try #require(output.split(separator: "\n").first { $0.hasPrefix(title) }, "\(output)")
+            return line.dropFirst(title.count).split(separator: " ", omittingEmptySubsequences: true)
+                .filter { $0.first?.isNumber == true }.dropFirst().first.map(String.init) ?? "none"
+        }
+        for title in ["fstat", "read 4 KiB, cached", "virtio: UDP send, 64 B"] {
+            #expect(try flushes(title) == "0.0", "\(output)")
+        }
+        // Two processes take turns: each switch loads a page table.
+        #expect(try Double(flushes("pipe round trip, 1 byte")) ?? 0 >= 2, "\(output)")
+    }
+
+    /// On a machine with many harts and little to do a step of the disk wakes one hart at most.
+    @Test func aStepOfTheDiskWakesOneHartAtMost() throws {
+        let guest = try Guest(["CPUS": "8", "RUN": "bench,-w,write"])
+        func count(_ name: String) throws -> Int {
+            try guest.wait(for: name + "\t")
+            return try #require(Int(try guest.wait(for: "\n")))
+        }
+        #expect(try count("work") > 0)
+        let device = try count("device-interrupts"), wakes = try count("wake-interrupts")
+        #expect(wakes <= device, "\(wakes) wake-up interrupts, \(device) of devices")
+        #expect(try guest.exitStatus() == 0)
+    }
+
     @Test func aProfileAddsUp() throws {
         let (status, output) = try bench("profile", "getpid")
         #expect(status == 0, "\(output)")

@@ -26,6 +26,26 @@ struct CardTests {
         #expect(total >= 6780 && lost * 20 < total, "\(report)")
     }
 
+    /// A wire without a station: what was sent can be counted in the guest alone.
+    @Test(arguments: ["virtio", "ne2k"]) func everyDatagramThatWasAcceptedReachesTheCard(card: String) throws {
+        let guest = try Guest(["NIC": card, "NET": "socket", "IP": "10.0.9.2/24", "CPUS": "2", "PCAP": ""])
+        try guest.waitForShell()
+        _ = try guest.run("arp -s 10.0.9.9 52:54:00:00:00:99")
+        let report = try guest.run("iperf -u -c 10.0.9.9 -b 2g -t 2")
+        let sent = try #require(number(before: " datagrams\n", in: report), "\(report)")
+        let counters = try guest.run("netstat -s")
+        let out = try #require(number(before: " packets out", in: counters), "\(counters)")
+        #expect(sent > 1000 && out >= sent, "\(report)\n\(counters)")
+        #expect(!counters.contains("transmit ring full") && counters.contains("0 times none was free"), "\(counters)")
+        try guest.halt()
+    }
+
+    private func number(before text: String, in report: String) -> Int? {
+        report.firstRange(of: text).flatMap { place in
+            Int(String(report[..<place.lowerBound].reversed().prefix { $0.isNumber }.reversed()))
+        }
+    }
+
     @Test(needsNetwork, needs("iperf"), arguments: kinds) func onATap(card: String) throws {
         let network = try PrivateNetwork()
         try network.serveAddresses()

@@ -64,7 +64,8 @@ public struct Row: Sendable {
             notes.append("\(signed(change)) \(isWorse ? "WORSE" : "better") than \(number(baseline))")
         }
         return [
-            reference.title, number(value), flushes.map { fixed(Double($0) / 10) } ?? "", number(reference.target), number(reference.xv6),
+            reference.title, number(value), flushes.map { fixed(Double($0) / 10) } ?? "", number(reference.target),
+            number(reference.xv6),
             number(reference.xv6Shipped), number(reference.linux),
             ratio.map { fixed($0) + "x" } ?? "", notes.joined(separator: "; "),
         ]
@@ -89,7 +90,8 @@ public enum Table {
         }
         return (references + unknown).compactMap { reference in
             results[reference.name].map {
-                Row(reference: reference, value: $0, again: again?[reference.name], baseline: baseline?[reference.name],
+                Row(
+                    reference: reference, value: $0, again: again?[reference.name], baseline: baseline?[reference.name],
                     flushes: flushes?[reference.name])
             }
         }

@@ -40,9 +40,10 @@ extension Bench {
     private static let workers = 4
     private static let duration: UInt64 = 2_000_000_000
 
-    /// Four processes at work for two seconds; prints how often all of them together did it.
+    /// Four processes at work for two seconds; prints how often all of them together did it, and the interrupts it took.
     static func showWork(_ work: Work) throws(SystemError) {
         let counts = try System.pipe()
+        let before = System.counters()
         let end = System.clock + duration
         for number in 0..<workers {
             try child { () throws(SystemError) in
@@ -69,7 +70,10 @@ extension Bench {
             guard try readPiece(counts.read, into: &bytes) == 4 else { throw .inputOutput }
             for index in 0..<4 { total += UInt64(bytes[index]) << UInt64(8 * index) }
         }
+        let after = System.counters()
         show("work", total)
+        show("device-interrupts", after.deviceInterrupts &- before.deviceInterrupts)
+        show("wake-interrupts", after.wakeInterrupts &- before.wakeInterrupts)
     }
 
     private static func readFile() throws(SystemError) {

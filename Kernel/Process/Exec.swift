@@ -66,6 +66,8 @@ enum Exec {
         process.noteMemory()
         setName(of: process.value.thread, path)
         process.value.pingSequence = 0
+        // The new program did not ask to be told of ^C.
+        if process.value.setInterruptMode(.ends) { process.markKilled(.interrupted) }
         process.frame.value.sepc = entry
         process.frame.value.sp = UInt64(stackPointer)
         process.frame.value.a1 = UInt64(stackPointer)

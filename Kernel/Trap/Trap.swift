@@ -39,7 +39,7 @@ private func stayInKernel() {
     while true {
         if currentThread.value.killed.load(ordering: .relaxed) {
             interrupts_enable()
-            ExitAndWait.exit(status: -1)
+            ExitAndWait.exitKilled()
         }
         guard Scheduler.here.value.needsYield else { return }
         Scheduler.yield()
@@ -67,7 +67,7 @@ private func serveUserFault(_ cause: UInt64, _ address: UInt64, _ frame: Ref<tra
     process.report(
         "usertrap(): unexpected scause \(hex: cause) pid=\(process.pid)\n            sepc=\(hex: frame.value.sepc) stval=\(hex: address)\n"
     )
-    process.markKilled()
+    process.markKilled(.fault)
 }
 
 /// A trap from the kernel.

@@ -33,8 +33,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// noSuchProcess, notPermitted (the first process).
     case kill = 6
     /// exec(path, argv*): replaces the program. argc in a0 and argv in a1 of the new one. Or -1 with noSuchFile,
-    /// isDirectory, badExecutable, argumentsTooLong (more than 31, or more than fits the stack page), noMemory,
-    /// badAddress: then the old program goes on.
+    /// isDirectory, badExecutable, argumentsTooLong (more than 31, or more than fits the stack; for a program with this
+    /// system's note more than 128 KiB), noMemory, badAddress: then the old program goes on.
     case exec = 7
     /// fstat(fd, stat*): stores the 24 bytes of xv6's struct stat: FileStatus. 0, or -1 with badDescriptor (a pipe or a
     /// socket, too), badAddress.

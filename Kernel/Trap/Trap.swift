@@ -67,6 +67,9 @@ private func serveUserFault(_ cause: UInt64, _ address: UInt64, _ frame: Ref<tra
     process.report(
         "usertrap(): unexpected scause \(hex: cause) pid=\(process.pid)\n            sepc=\(hex: frame.value.sepc) stval=\(hex: address)\n"
     )
+    if pageFloor(address.uint) == process.value.space!.guardPage {
+        process.report("\(process.pid) \(process.value.thread.value.name): the stack is full\n")
+    }
     process.markKilled(.fault)
 }
 

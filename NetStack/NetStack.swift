@@ -171,6 +171,27 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
                 frame, Arrival(station: header.source, interface: id, isToGroup: header.destination.isMulticast),
                 now: now)
         case EtherType.arp: inputARP(frame, at: id, now: now)
+        case EtherType.vlan: inputTagged(frame, header, at: id, now: now)
+        default: drop(.unknownEtherType, at: id)
+        }
+    }
+
+    /// Takes a frame from its 802.1Q tag on: one of VLAN 0 has a priority and is like one without a tag (IEEE 802.1Q,
+    /// 6.9); others are for interfaces that this host does not have.
+    @inline(never)
+    private mutating func inputTagged(
+        _ frame: consuming Packet, _ header: EthernetHeader, at id: InterfaceID, now: Instant
+    ) {
+        guard frame.count >= 4 else { return drop(.frameTooShort, at: id) }
+        let tag = frame.bytes.be32(0)
+        guard tag & 0xfff_0000 == 0 else { return drop(.otherVLAN, at: id) }
+        frame.trimFront(4)
+        switch UInt16(truncatingIfNeeded: tag) {
+        case EtherType.ipv4:
+            inputIPv4(
+                frame, Arrival(station: header.source, interface: id, isToGroup: header.destination.isMulticast),
+                now: now)
+        case EtherType.arp: inputARP(frame, at: id, now: now)
         default: drop(.unknownEtherType, at: id)
         }
     }

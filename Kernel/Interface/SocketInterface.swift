@@ -16,10 +16,20 @@ public enum SocketOption: Int32, Sendable {
     case broadcast = 1
     /// Milliseconds that a read waits; 0: for ever.
     case receiveTimeout = 2
-    /// The time to live of what is sent, 1 to 255; 64 unless it was set.
+    /// The time to live of what is sent to single hosts, 1 to 255; 64 unless it was set.
     case timeToLive = 3
     /// To be read only, through a pointer to a NetworkAddress: the host that reported the last error, `::` for none.
     case errorReporter = 4
+    /// The time to live of what is sent to groups, 1 to 255; 1 unless it was set. Sockets of this machine that are bound
+    /// to the group get it too.
+    case multicastTimeToLive = 5
+    /// Value 1, before bind: the address and port may be shared with sockets that have this option too. What comes for
+    /// one host goes to the one that was bound last, what comes for a group or for all goes to each of them
+    /// (SO_REUSEADDR).
+    case reuseAddress = 6
+    /// Value 1, before bind: the same, but what comes for one host is spread over the sockets by its sender
+    /// (SO_REUSEPORT).
+    case reusePort = 7
 }
 
 /// What poll looks at of a descriptor: 8 bytes, as POSIX lays out struct pollfd.

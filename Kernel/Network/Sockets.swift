@@ -57,9 +57,17 @@ struct SocketFile: ~Copyable {
         case .receiveTimeout:
             guard value >= 0 else { throw .invalidArgument }
             place.value.timeout.store(UInt32(value), ordering: .relaxed)
-        case .timeToLive:
+        case .timeToLive, .multicastTimeToLive:
             guard value >= 1, value <= 255 else { throw .invalidArgument }
-            Network.onStack { $0.setTimeToLive(number, UInt8(value)) }
+            Network.onStack {
+                if option == .timeToLive {
+                    $0.setTimeToLive(number, UInt8(value))
+                } else {
+                    $0.setGroupTimeToLive(number, UInt8(value))
+                }
+            }
+        case .reuseAddress: Network.onStack { $0.setReuse(number, address: value != 0) }
+        case .reusePort: Network.onStack { $0.setReuse(number, port: value != 0) }
         case .errorReporter: throw .invalidArgument
         }
     }

@@ -84,7 +84,7 @@ enum SocketCalls {
             switch option {
             case .receiveTimeout: return socket.receiveTimeout
             case .errorReporter: try record.store(socket.errorReporter)
-            case .broadcast, .timeToLive: throw .invalidArgument  // these can only be set
+            default: throw .invalidArgument  // these can only be set
             }
             return 0
         }

@@ -54,7 +54,7 @@ extension NetStack where Device: ~Copyable {
     mutating func sendWaiting(_ entry: Int, at i: InterfaceID, now: Instant) {
         let hardware = neighbours.entries[entry].hardware
         while let packet = neighbours.nextReady(entry) {
-            transmit(packet, to: hardware, type: EtherType.ipv4, at: i, now: now)
+            sendWaited(packet, to: hardware, at: i, now: now)
         }
     }
 

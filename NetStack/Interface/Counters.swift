@@ -2,11 +2,11 @@
 
 /// Why a packet went no further.
 public enum DropReason: Int, Sendable {
-    case frameTooShort, frameNotForUs, unknownEtherType
+    case frameTooShort, frameNotForUs, unknownEtherType, otherVLAN
     case arpMalformed, arpUnsolicited, arpConflict, arpContradiction, arpFromOurself
     case neighbourQueueFull, neighbourSilent, neighbourTableFull
     case ipTooShort, ipBadVersion, ipBadHeaderLength, ipBadTotalLength, ipBadChecksum, ipBadSource, ipNotForUs
-    case ipUnicastInBroadcastFrame, ipBadFragment, ipReassemblyTimedOut, ipUnknownProtocol
+    case ipUnicastInBroadcastFrame, ipBadOption, ipBadFragment, ipReassemblyTimedOut, ipUnknownProtocol
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
     case icmpErrorLimited
     case udpMalformed, udpNoSocket, udpQueueFull
@@ -21,6 +21,7 @@ public enum DropReason: Int, Sendable {
         case .frameTooShort: "frame too short"
         case .frameNotForUs: "frame for another station"
         case .unknownEtherType: "unknown EtherType"
+        case .otherVLAN: "frame of a VLAN that is not ours"
         case .arpMalformed: "malformed ARP message"
         case .arpUnsolicited: "ARP reply to no question"
         case .arpConflict: "another station claims our address"
@@ -37,6 +38,7 @@ public enum DropReason: Int, Sendable {
         case .ipBadSource: "impossible IP source address"
         case .ipNotForUs: "IP packet for another host"
         case .ipUnicastInBroadcastFrame: "IP unicast in a broadcast frame"
+        case .ipBadOption: "IP option that is malformed, or a source route"
         case .ipBadFragment: "IP fragment that does not fit"
         case .ipReassemblyTimedOut: "fragments missing after 30 seconds"
         case .ipUnknownProtocol: "unknown IP protocol"

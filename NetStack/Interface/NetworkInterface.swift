@@ -176,10 +176,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     private mutating func wait(_ packet: consuming Packet, at entry: Int, _ id: InterfaceID) {
-        if let dropped = neighbours.wait(packet, at: entry) {
-            drop(.neighbourQueueFull, at: id)
-            _ = consume dropped
-        }
+        for _ in 0..<neighbours.wait(packet, at: entry) { drop(.neighbourQueueFull, at: id) }
     }
 
     /// Puts the Ethernet header on and gives the frame to the card.

@@ -1,6 +1,8 @@
 // Datagrams in pieces (RFC 791, 3.2; RFC 1122, 3.3.2 and 3.3.3): cutting what is too large for the way, and handing on
 // what was put together.
 
+import Storage
+
 extension NetStack where Device: ~Copyable {
     /// The most bytes after the IPv4 header that a datagram can have.
     static var payloadLimit: Int { 65_535 - IPv4Header.leastByteCount }
@@ -12,16 +14,66 @@ extension NetStack where Device: ~Copyable {
     @inline(never)
     mutating func outputFragments(_ packet: consuming Packet, _ envelope: Envelope, by route: Route, now: Instant) {
         packet.completeChecksum()  // no card can: it sees the pieces only
+        if let neighbour = unknownNeighbour(route, to: envelope.destination, now: now) {
+            // It waits for the neighbour's answer as a whole, and is cut when it leaves.
+            prependIPv4(&packet, payloadCount: packet.totalCount, envelope, identification: 0)
+            return send(packet, toNeighbour: neighbour, at: route.interface, now: now)
+        }
         let limit = (mtu(of: route, to: IPAddress(envelope.destination)) - IPv4Header.leastByteCount) & ~7
         let identification = identifications.next(for: envelope.destination)
         var parts = PacketQueue(partsOf: packet)
+        var fragments = PacketQueue()
         var offset = 0
         while !parts.isEmpty {
-            guard let fragment = nextFragment(of: &parts, limit: limit, at: route.interface) else { return }
+            guard var fragment = nextFragment(of: &parts, limit: limit, at: route.interface) else { return }
             let count = fragment.totalCount
-            emit(fragment, envelope, identification, at: offset, isLast: parts.isEmpty, by: route, now: now)
+            let flags = UInt16(truncatingIfNeeded: offset / 8) | (parts.isEmpty ? 0 : 0x2000)
+            guard
+                prependIPv4(
+                    &fragment, payloadCount: count, envelope, identification: identification, fragment: flags)
+            else {
+                return drop(.tooLarge, at: route.interface)
+            }
+            fragments.append(fragment)
             offset += count
         }
+        while let fragment = fragments.removeFirst() {
+            forward(fragment, to: envelope.destination, by: route, now: now)
+        }
+    }
+
+    /// The neighbour on this way whose Ethernet address is still to be asked for; nil: there is none.
+    private func unknownNeighbour(_ route: Route, to destination: IPv4Address, now: Instant) -> IPAddress? {
+        let address: IPAddress
+        switch route.hop {
+        case .station: return nil
+        case .line(let line): address = routes.gateway(line)
+        case .neighbour:
+            guard !route.interface.isLoopback, !destination.isMulticast,
+                !interfaces[route.interface.place].isBroadcast(destination)
+            else { return nil }
+            address = IPAddress(destination)
+        }
+        switch neighbours.resolve(address, on: route.interface, now: now) {
+        case .unknown, .waits: return address
+        default: return nil
+        }
+    }
+
+    /// Sends a packet with its IPv4 header that has waited for a neighbour.
+    mutating func sendWaited(_ packet: consuming Packet, to hardware: EthernetAddress, at i: InterfaceID, now: Instant)
+    {
+        let destination = IPv4Address(bits: packet.bytes.be32(16))
+        let route = Route(interface: i, hop: .station(hardware))
+        guard packet.totalCount > mtu(of: route, to: IPAddress(destination)),
+            let header = try? IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount)
+        else { return transmit(packet, to: hardware, type: EtherType.ipv4, at: i, now: now) }
+        packet.trimFront(header.headerLength)
+        output(
+            packet,
+            Envelope(
+                protocolNumber: header.protocolNumber, source: header.source, destination: destination,
+                timeToLive: header.timeToLive), by: route, now: now)
     }
 
     /// Takes what goes into one fragment: at most `limit` bytes, and a multiple of 8 unless it is the last. nil, and
@@ -65,21 +117,6 @@ extension NetStack where Device: ~Copyable {
         parts.prepend(next)
         piece.truncate(to: count - surplus)
         return piece
-    }
-
-    private mutating func emit(
-        _ piece: consuming Packet, _ envelope: Envelope, _ identification: UInt16, at offset: Int, isLast: Bool,
-        by route: Route,
-        now: Instant
-    ) {
-        let fragment = UInt16(truncatingIfNeeded: offset / 8) | (isLast ? 0 : 0x2000)
-        guard
-            prependIPv4(
-                &piece, payloadCount: piece.totalCount, envelope, identification: identification, fragment: fragment)
-        else {
-            return drop(.tooLarge, at: route.interface)
-        }
-        forward(piece, to: envelope.destination, by: route, now: now)
     }
 
     // MARK: In

@@ -18,6 +18,9 @@ extension NetStack where Device: ~Copyable {
             guard !arrival.isToGroup else { return drop(.icmpEchoToBroadcast, at: i) }
             guard let route = route(backTo: IPAddress(ip.source), arrival) else { return drop(.noRoute, at: i) }
             Self.turnIntoReply(&packet, header)
+            if ip.headerLength > IPv4Header.leastByteCount, returnOptions(in: &packet, ip, route, now: now) {
+                return forward(packet, to: ip.source, by: route, now: now)
+            }
             output(packet, Self.reply(to: ip), by: route, now: now)
         case ICMPType.echoReply: inputEchoReply(header, ip, byteCount: byteCount, at: i, now: now)
         case ICMPType.destinationUnreachable, ICMPType.timeExceeded, ICMPType.parameterProblem:

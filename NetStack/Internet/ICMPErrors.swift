@@ -38,6 +38,7 @@ struct ICMPComplaint {
     let source: IPv4Address
     let destination: IPv4Address
     let protocolNumber: UInt8
+    let dontFragment: Bool
     /// Where in the message the packet's own transport header is; eight bytes of it are there.
     let quoted: Int
 
@@ -55,6 +56,7 @@ struct ICMPComplaint {
         source = IPv4Address(bits: bytes.be32(start + 12))
         destination = IPv4Address(bits: bytes.be32(start + 16))
         protocolNumber = bytes.byte(start + 9)
+        dontFragment = bytes.byte(start + 6) & 0x40 != 0
         quoted = start + quotedLength
     }
 
@@ -110,17 +112,19 @@ extension NetStack where Device: ~Copyable {
         guard let complaint = ICMPComplaint(bytes, header, from: ip.source) else { return drop(.icmpTooShort, at: i) }
         guard isOwn(IPAddress(complaint.source)) else { return drop(.icmpUnexpectedReply, at: i) }
         let first = bytes.be16(complaint.quoted), second = bytes.be16(complaint.quoted + 2)
+        // What we send may be fragmented: that it was too large ends nothing (RFC 1191, 3).
+        let isError = complaint.error != .tooLarge || complaint.dontFragment
         var isOurs = false
         switch complaint.protocolNumber {
         case IPProtocol.udp:
             isOurs = report(
-                complaint.socketError, by: complaint.reporter, local: first,
+                isError ? complaint.socketError : nil, by: complaint.reporter, local: first,
                 remote: Endpoint(complaint.destination, second))
         case IPProtocol.icmp where bytes.byte(complaint.quoted) == ICMPType.echoRequest:
             let sequence = bytes.be16(complaint.quoted + 6)
             if let slot = echoes.find(bytes.be16(complaint.quoted + 4), sequence, IPAddress(complaint.destination)) {
                 isOurs = true
-                echoes.complete(slot, .failed(complaint.error), &timers, &completions)
+                if isError { echoes.complete(slot, .failed(complaint.error), &timers, &completions) }
             }
         default: break
         }
@@ -142,7 +146,7 @@ extension NetStack where Device: ~Copyable {
     private mutating func reportUndelivered(_ packet: borrowing Packet) {
         let bytes = packet.bytes
         let ip: IPv4Header
-        do { ip = try IPv4Header(parsing: bytes) } catch { return }
+        do { ip = try IPv4Header(parsing: bytes, frameCount: packet.totalCount) } catch { return }
         guard ip.protocolNumber == IPProtocol.udp, ip.fragment & 0x1fff == 0, bytes.byteCount >= ip.headerLength + 4
         else { return }
         _ = report(
@@ -150,14 +154,14 @@ extension NetStack where Device: ~Copyable {
             remote: Endpoint(ip.destination, bytes.be16(ip.headerLength + 2)))
     }
 
-    /// Notes an error at the socket that it is about. False when there is none.
-    private mutating func report(_ error: SocketError, by reporter: IPv4Address, local port: UInt16, remote: Endpoint)
+    /// Notes an error, unless it is nil, at the socket that it is about. False when there is no such socket.
+    private mutating func report(_ error: SocketError?, by reporter: IPv4Address, local port: UInt16, remote: Endpoint)
         -> Bool
     {
         guard let socket = sockets.report(error, by: IPAddress(reporter), local: port, remote: remote) else {
             return false
         }
-        arrived(at: socket)
+        if error != nil { arrived(at: socket) }
         return true
     }
 }

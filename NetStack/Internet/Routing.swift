@@ -41,6 +41,7 @@ extension NetStack where Device: ~Copyable {
     /// its router come.
     mutating func assign(_ i: InterfaceID, _ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
         let interface = interfaces.ref(i.place)
+        let old = IPAddress(interface.value.address)
         interface.value.configure(address, prefixLength: prefixLength, gateway: gateway)
         timers.set(.claim(i), at: interface.value.claim.deadline)
         let keepsStatic = address != .any
@@ -56,6 +57,8 @@ extension NetStack where Device: ~Copyable {
             }
         }
         routesChanged()
+        guard old != IPAddress(.any), !isOwn(old) else { return }
+        sockets.lose(old) { completions.append(.socket($0)) }
     }
 
     private mutating func addOwn(_ entry: RouteEntry?) {

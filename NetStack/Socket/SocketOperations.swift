@@ -61,7 +61,16 @@ extension NetStack where Device: ~Copyable {
     }
 
     public mutating func setBroadcast(_ i: Int, allowed: Bool) { sockets.udp(i)?.value.allowsBroadcast = allowed }
-    /// Of what the socket sends from now on; 1 to 255.
+    /// Whether the socket may share its port with others that want to, as `PortReuse` says.
+    public mutating func setReuse(_ i: Int, address isOn: Bool) { setReuse(i, .address, isOn) }
+    public mutating func setReuse(_ i: Int, port isOn: Bool) { setReuse(i, .port, isOn) }
+    private mutating func setReuse(_ i: Int, _ kind: PortReuse, _ isOn: Bool) {
+        guard let socket = sockets.udp(i) else { return }
+        if isOn { socket.value.reuse.insert(kind) } else { socket.value.reuse.remove(kind) }
+    }
+    /// Of what the socket sends to groups from now on; 1 to 255.
+    public mutating func setGroupTimeToLive(_ i: Int, _ value: UInt8) { sockets.udp(i)?.value.groupTimeToLive = value }
+    /// Of what the socket sends to single hosts from now on; 1 to 255.
     public mutating func setTimeToLive(_ i: Int, _ value: UInt8) { sockets.udp(i)?.value.timeToLive = value }
 
     public func localAddress(ofSocket i: Int) -> Endpoint { sockets.udp(i)?.value.local ?? .unspecified }

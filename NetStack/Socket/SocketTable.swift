@@ -152,7 +152,8 @@ struct SocketTable: ~Copyable {
         while i >= 0 {
             let other = udp[i].local
             if i != own, other.port == local.port,
-                other.address == local.address || other.address.isUnspecified || local.address.isUnspecified
+                other.address == local.address || other.address.isUnspecified || local.address.isUnspecified,
+                udp[i].reuse.isDisjoint(with: udp[own].reuse)
             {
                 return true
             }
@@ -182,7 +183,46 @@ struct SocketTable: ~Copyable {
             }
             i = ports.next(after: i)
         }
+        if let best, udp[best].reuse.contains(.port) { return spread(bestScore, destination, from: source) }
         return best
+    }
+
+    /// Of the sockets that share a port and fit equally, the one for this sender: always the same as long as they are
+    /// the same.
+    @inline(never)
+    private func spread(_ score: Int, _ destination: Endpoint, from source: Endpoint) -> Int? {
+        let isFit = { [udp] (i: Int) in udp[i].score(destination, from: source) == score }
+        var count: UInt64 = 0
+        ports.forEach(destination.port) { if isFit($0) { count += 1 } }
+        var left = source.address.hash(UInt64(source.port)) >> 32 % max(1, count)
+        var chosen: Int?
+        ports.forEach(destination.port) {
+            guard isFit($0) else { return }
+            if left == 0, chosen == nil { chosen = $0 }
+            left &-= 1
+        }
+        return chosen
+    }
+
+    /// The next of the UDP sockets that a datagram to a group, or to all, is for; the first after nil.
+    func next(_ destination: Endpoint, from source: Endpoint, after last: Int?) -> Int? {
+        var i = last.map { ports.next(after: $0) } ?? ports.first(destination.port)
+        while i >= 0 {
+            if udp[i].score(destination, from: source) >= 0 { return i }
+            i = ports.next(after: i)
+        }
+        return nil
+    }
+
+    // MARK: Addresses
+
+    /// An address is no longer ours: the connected sockets that have it report that. Calls `body` with each.
+    mutating func lose(_ address: IPAddress, _ body: (Int) -> Void) {
+        for i in 0..<userCount where udp[i].local.address == address && udp[i].peer != nil {
+            udp[i].pendingError = .notOurAddress
+            udp[i].errorReporter = .unspecified
+            body(i)
+        }
     }
 
     // MARK: Queues
@@ -242,14 +282,16 @@ struct SocketTable: ~Copyable {
         return packet
     }
 
-    /// Notes an error about a datagram of ours at the socket that is connected there, and returns that; nil when there
-    /// is none.
-    mutating func report(_ error: SocketError, by reporter: IPAddress, local port: UInt16, remote: Endpoint) -> Int? {
+    /// Notes an error (nil: none) about a datagram of ours at the socket that is connected there, and returns that; nil
+    /// when there is no such socket.
+    mutating func report(_ error: SocketError?, by reporter: IPAddress, local port: UInt16, remote: Endpoint) -> Int? {
         var i = ports.first(port)
         while i >= 0 {
             if udp[i].local.port == port, let peer = udp[i].peer, peer == remote {
-                udp[i].pendingError = error
-                udp[i].errorReporter = reporter
+                if let error {
+                    udp[i].pendingError = error
+                    udp[i].errorReporter = reporter
+                }
                 return i
             }
             i = ports.next(after: i)

@@ -6,6 +6,15 @@ public struct Datagram: ~Copyable {
     public let source: Endpoint
 }
 
+/// With which other sockets a socket shares its address and port: those that have one of these in common with it.
+struct PortReuse: OptionSet {
+    let rawValue: UInt8
+    /// SO_REUSEADDR: what is for one host goes to the socket that was bound last.
+    static let address = PortReuse(rawValue: 1)
+    /// SO_REUSEPORT: what is for one host is spread by sender.
+    static let port = PortReuse(rawValue: 2)
+}
+
 /// One per UDP socket.
 struct UDPSocket: ~Copyable {
     /// Where it is bound; port 0: nowhere yet.
@@ -13,8 +22,10 @@ struct UDPSocket: ~Copyable {
     /// The one peer; nil: it is not connected.
     var peer: Endpoint?
     var allowsBroadcast = false
-    /// Of what it sends.
+    /// Of what it sends to one host, and to groups (RFC 1112, 6.1: 1 unless the program asks for more).
     var timeToLive: UInt8 = 64
+    var groupTimeToLive: UInt8 = 1
+    var reuse = PortReuse()
     var received = ReceiveQueue()
     var pendingError: SocketError?
     /// The host that reported the last error.

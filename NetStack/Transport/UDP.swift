@@ -22,17 +22,46 @@ extension NetStack where Device: ~Copyable {
         }
         guard !arrival.isUnclaimed else { return dropUnclaimed(ip, at: i) }
         let source = Endpoint(ip.source, header.sourcePort)
+        guard !arrival.isToGroup else {
+            packet.truncate(to: header.length)
+            packet.trimFront(UDPHeader.byteCount)
+            return deliverToAll(packet, Endpoint(ip.destination, header.destinationPort), from: source, at: i)
+        }
         guard let socket = sockets.find(Endpoint(ip.destination, header.destinationPort), from: source) else {
             drop(.udpNoSocket, at: i)
-            if !arrival.isToGroup { sendError(.portUnreachable, about: packet, ip, arrival, now: now) }
-            return
+            return sendError(.portUnreachable, about: packet, ip, arrival, now: now)
         }
         packet.truncate(to: header.length)
         packet.trimFront(UDPHeader.byteCount)
-        if sockets.deliver(packet, to: socket, from: source) == nil {
+        deliver(packet, to: socket, from: source, at: i)
+    }
+
+    @inline(__always)
+    private mutating func deliver(
+        _ payload: consuming Packet, to socket: Int, from source: Endpoint, at i: InterfaceID
+    ) {
+        if sockets.deliver(payload, to: socket, from: source) == nil {
             arrived(at: socket)
         } else {
             drop(.udpQueueFull, at: i)
+        }
+    }
+
+    /// A datagram to a group, or to all, goes to each socket that it fits (RFC 1122, 4.1.3.4).
+    @inline(never)
+    private mutating func deliverToAll(
+        _ payload: consuming Packet, _ destination: Endpoint, from source: Endpoint, at i: InterfaceID
+    ) {
+        var last = sockets.next(destination, from: source, after: nil)
+        guard last != nil else { return drop(.udpNoSocket, at: i) }
+        while let socket = last {
+            last = sockets.next(destination, from: source, after: socket)
+            guard last != nil else { return deliver(payload, to: socket, from: source, at: i) }
+            guard let copy = payload.copied(from: pool) else {
+                drop(.noPacket, at: i)
+                continue
+            }
+            deliver(copy, to: socket, from: source, at: i)
         }
     }
 
@@ -68,18 +97,33 @@ extension NetStack where Device: ~Copyable {
         let count = payload.totalCount
         guard count <= Self.datagramLimit else { throw .tooLarge }
         let bound = socket.value.local
-        let source =
-            bound.address.ipv4.flatMap { $0.isUnicast || $0.isLoopback ? $0 : nil }
-            ?? sourceAddress(for: route, to: address)
+        var source = sourceAddress(for: route, to: address)
+        if let own = bound.address.ipv4, own != source, own.isUnicast || own.isLoopback {
+            guard isOwn(bound.address) else { throw .notOurAddress }
+            source = own
+        }
         let header = UDPHeader(sourcePort: bound.port, destinationPort: remote.port, payloadCount: count)
         guard payload.prepend(UDPHeader.byteCount) else { throw .tooLarge }
         let envelope = Envelope(
-            protocolNumber: IPProtocol.udp, source: source, destination: address, timeToLive: socket.value.timeToLive)
+            protocolNumber: IPProtocol.udp, source: source, destination: address,
+            timeToLive: address.isMulticast ? socket.value.groupTimeToLive : socket.value.timeToLive)
         var bytes = payload.mutableBytes
         header.emitPartial(to: &bytes, source: source, destination: address)
         payload.offload = OffloadRequest(checksumStart: 0, checksumOffset: UDPHeader.checksumOffset)
+        if address.isMulticast { hearOurselves(payload, envelope, remote, from: bound.port, now: now) }
         output(payload, envelope, by: route, now: now)
         drainLoopback(now: now)
         flush()
+    }
+
+    /// A datagram to a group of which sockets of ours are members reaches them too (RFC 1112, 6.1).
+    @inline(never)
+    private mutating func hearOurselves(
+        _ datagram: borrowing Packet, _ envelope: Envelope, _ group: Endpoint, from port: UInt16, now: Instant
+    ) {
+        guard sockets.next(group, from: Endpoint(envelope.source, port), after: nil) != nil else { return }
+        guard let copy = datagram.copied(from: pool) else { return drop(.noPacket, at: .loopback) }
+        copy.offload = datagram.offload
+        output(copy, envelope, by: .loopback, now: now)
     }
 }

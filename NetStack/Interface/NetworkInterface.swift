@@ -17,8 +17,13 @@ public struct NetworkInterface: ~Copyable {
     var mask: UInt32 = 0
     /// Zero for the loopback.
     public let hardware: EthernetAddress
-    /// The most bytes of a packet, its IP header included.
-    public let mtu: Int
+    /// The most bytes of a packet, its IP header included: the card's limit, or less by hand or by the lease.
+    public var mtu: Int { mtuByHand ?? min(greatestMTU, mtuByLease ?? .max) }
+    public let greatestMTU: Int
+    var mtuByHand: Int?
+    var mtuByLease: Int?
+    /// The routes that came with the address.
+    var leaseRoutes = DHCPRoutes()
     public let capabilities: NetworkCapabilities
     var capture: CaptureQueue
     var claim = AddressClaim()
@@ -32,7 +37,7 @@ public struct NetworkInterface: ~Copyable {
     ) {
         self.id = id
         self.hardware = hardware
-        self.mtu = mtu
+        greatestMTU = mtu
         self.capabilities = capabilities
         self.isLinkUp = isLinkUp
         capture = CaptureQueue(interface: id)
@@ -50,6 +55,7 @@ public struct NetworkInterface: ~Copyable {
     /// Whether a lease says what is in use already.
     func uses(_ lease: DHCPLease) -> Bool {
         address == lease.address && prefixLength == lease.prefixLength && gateway == lease.router
+            && leaseRoutes == lease.routes
     }
 
     @inline(__always)

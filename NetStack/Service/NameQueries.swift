@@ -29,7 +29,9 @@ extension NetStack where Device: ~Copyable {
             return i
         }
         guard serverCount > 0 else { throw .noServer }
-        addSearchDomain(to: i, isAbsolute: text.byte(text.byteCount - 1) == 0x2e)
+        let hasOneLabel = Int(resolver.queries[i].name[0]) + 2 == resolver.queries[i].name.count
+        if hasOneLabel, text.byte(text.byteCount - 1) != 0x2e { resolver.queries[i].searchIndex = 0 }
+        _ = addSearchDomain(to: i)
         resolver.queries[i].state = .waiting
         ask(i, now: now)
         return i
@@ -62,19 +64,23 @@ extension NetStack where Device: ~Copyable {
         return true
     }
 
-    /// A name of one label is first looked for in the lease's domain.
-    private mutating func addSearchDomain(to i: Int, isAbsolute: Bool) {
-        let hasOneLabel = Int(resolver.queries[i].name[0]) + 2 == resolver.queries[i].name.count
-        guard hasOneLabel, !isAbsolute, let lease = firstLease, lease.domain.count > 0 else { return }
-        var domain = InlineArray<64, UInt8>(repeating: 0)
-        let count = min(64, lease.domain.count)
-        for index in 0..<count { domain[index] = lease.domain[index] }
-        // The bytes of a span are called unsafe because other types have padding; these are bytes.
-        if unsafe resolver.queries[i].current.append(text: domain.span.bytes.extracting(0..<count)) {
-            resolver.queries[i].hasPlainName = true
-        } else {
-            resolver.queries[i].current.copy(resolver.queries[i].name)
+    /// A name of one label is first looked for in the lease's domains, one after the other. False: none is left, and the
+    /// name stands alone.
+    private mutating func addSearchDomain(to i: Int) -> Bool {
+        let query = resolver.queries.ref(i)
+        query.value.current.copy(query.value.name)
+        guard let index = query.value.searchIndex, let lease = firstLease, let range = lease.domains.name(index) else {
+            query.value.searchIndex = nil
+            return false
         }
+        query.value.searchIndex = index + 1
+        var domain = InlineArray<120, UInt8>(repeating: 0)
+        for at in range { domain[at] = lease.domains[at] }
+        // The bytes of a span are called unsafe because other types have padding; these are bytes.
+        if unsafe !query.value.current.append(text: domain.span.bytes.extracting(range)) {
+            return addSearchDomain(to: i)
+        }
+        return true
     }
 
     /// The lease that names servers.
@@ -187,9 +193,8 @@ extension NetStack where Device: ~Copyable {
             query.value.transmissions = 0
             guard query.value.aliases < 8 else { return finish(i, .failed(.serverFailure)) }
             ask(i, now: now)
-        case .nothing where query.value.hasPlainName:
-            query.value.hasPlainName = false
-            query.value.current.copy(query.value.name)
+        case .nothing where query.value.searchIndex != nil:
+            _ = addSearchDomain(to: i)
             query.value.transmissions = 0
             ask(i, now: now)
         case .nothing:

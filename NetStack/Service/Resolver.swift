@@ -38,8 +38,8 @@ struct NameQuery: ~Copyable {
     var name = DNSName()
     /// What is asked for at the moment: with the search domain, or an alias.
     var current = DNSName()
-    /// The name without the search domain is still to be tried.
-    var hasPlainName = false
+    /// The search domain that is tried after this; nil: the name stands alone.
+    var searchIndex: Int?
     var aliases = 0
     /// One of the stack's own; nil: none is open.
     var socket: Int?

@@ -9,7 +9,7 @@ enum Messages {
         do { reply = try DHCPReply(parsing: bytes) } catch { return 0 }
         var sum = UInt64(reply.transaction)
         for i in 0..<reply.nameServers.count { sum &+= UInt64(reply.nameServers[i].bits) }
-        for i in 0..<reply.domain.count { sum &+= UInt64(reply.domain[i]) }
+        for i in 0..<reply.domains.count { sum &+= UInt64(reply.domains[i]) }
         guard let lease = DHCPLease(reply) else { return sum }
         precondition(lease.address.isUnicast && (1...32).contains(lease.prefixLength), "a lease of no host's address")
         precondition(

@@ -33,6 +33,7 @@ private func startUp() -> Never {
     startInterrupts(machine)
     readWallClock(machine)
     ProcessTable.start()
+    ProgramStack.start()
     OpenFiles.start()
     Pipes.start()
     if let device = machine.testDevice { Power.start(KernelSpace.mapDevice(device, bytes: 4)) }

@@ -46,7 +46,11 @@ public enum Limit {
     public static let openFiles = 100
     /// Bytes of a path with its NUL.
     public static let path = 128
+    /// Of a program of xv6's: 31 arguments and a NULL.
     public static let argumentSlots = 32
+    /// Bytes of the stack of a program that carries this system's note, and of its arguments.
+    public static let markedStack: UInt = 1 << 20
+    public static let markedArguments: UInt = 128 << 10
     /// Bytes of a directory entry's name; it has no NUL when it is this long.
     public static let name = 14
     public static let pageSize = 4096

@@ -33,8 +33,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// noSuchProcess, notPermitted (the first process).
     case kill = 6
     /// exec(path, argv*): replaces the program. argc in a0 and argv in a1 of the new one. Or -1 with noSuchFile,
-    /// isDirectory, badExecutable, argumentsTooLong (more than 31, or more than fits the stack page), noMemory,
-    /// badAddress: then the old program goes on.
+    /// isDirectory, badExecutable, argumentsTooLong (more than 31, or more than fits the stack; for a program with this
+    /// system's note more than 128 KiB), noMemory, badAddress: then the old program goes on.
     case exec = 7
     /// fstat(fd, stat*): stores the 24 bytes of xv6's struct stat: FileStatus. 0, or -1 with badDescriptor (a pipe or a
     /// socket, too), badAddress.
@@ -175,4 +175,14 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// getrandom(buffer, count): fills the buffer from the kernel's generator; at most 256 bytes a call. The bytes
     /// written. Or -1 with invalidArgument (a negative count), badAddress.
     case getrandom = 92
+    /// interrupt(mode): says what ^C does to the caller from now on, InterruptMode: 0 ends it, as ever; 1 tells it once,
+    /// and the next one ends it; 2 always tells it. To be told: the call that sleeps fails with interrupted, and so does
+    /// each one that would sleep, until this call is made again. Children are born with mode 0, and exec goes back to
+    /// it. 1 if a ^C came since the last such call, else 0; or -1 with invalidArgument.
+    case interrupt = 93
+    /// wait_child(pid, record*, flags): as wait, for the child with this pid, or for any with 0, and stores a
+    /// ChildRecord, which tells a child that was killed from one that ended by itself. With flag 1 it does not sleep.
+    /// The child's pid; or -1 with noChild, interrupted, tryAgain (none has ended, and flag 1), or badAddress: then the
+    /// child stays, to be waited for again.
+    case waitChild = 94
 }

@@ -11,6 +11,11 @@ private enum ELF {
     static let headerSize = 64
     static let programHeaderSize = 56
     static let load: UInt32 = 1  // PT_LOAD
+    static let note: UInt32 = 4  // PT_NOTE
+    /// This system's note, as Kernel/Machine/User/start.S has it: 9 bytes of name, none of description, type 1,
+    /// "Swiftlet".
+    static let markSize = 24
+    static let mark: [3 of UInt64] = [9, 0x6669_7753_0000_0001, 0x0000_0000_7465_6c74]
     static let executable: UInt32 = 1  // PF_X
     static let writable: UInt32 = 2  // PF_W
 }
@@ -34,17 +39,26 @@ private struct ProgramHeader {
     }
 }
 
+/// What exec knows of a program once it is loaded.
+struct LoadedProgram {
+    let entry: UInt64
+    /// It carries this system's note.
+    var isMarked = false
+}
+
 enum ELFLoader {
-    /// Loads all segments; returns the entry point.
+    /// Loads all segments.
     /// - Throws: badExecutable, noMemory, inputOutput.
-    static func load(_ inode: borrowing KernelInode, into space: inout AddressSpace) throws(SystemError) -> UInt64 {
+    static func load(
+        _ inode: borrowing KernelInode, into space: inout AddressSpace
+    ) throws(SystemError) -> LoadedProgram {
         let page = try Page.forKernel()
         do throws(SystemError) {
             try read(inode, at: 0, count: ELF.headerSize, to: page.address)
         } catch {
             throw error == .invalidArgument ? .badExecutable : error
         }
-        let entry = page.number(at: 24, as: UInt64.self)
+        var program = LoadedProgram(entry: page.number(at: 24, as: UInt64.self))
         let tableOffset = page.number(at: 32, as: UInt64.self)
         let count = page.number(at: 56, as: UInt16.self)
         guard page.number(at: 0, as: UInt32.self) == ELF.magic else { throw .badExecutable }
@@ -53,9 +67,24 @@ enum ELFLoader {
             guard !overflow else { throw .badExecutable }
             try read(inode, at: offset, count: ELF.programHeaderSize, to: page.address)
             let segment = ProgramHeader(page)
-            if segment.type == ELF.load { try loadSegment(inode, segment, into: &space) }
+            switch segment.type {
+            case ELF.load: try loadSegment(inode, segment, into: &space)
+            case ELF.note where segment.fileSize == UInt(ELF.markSize):
+                program.isMarked = program.isMarked || isMark(inode, at: segment.offset, through: page)
+            default: break
+            }
         }
-        return entry
+        return program
+    }
+
+    /// Whether a note is this system's. One that cannot be read is none: notes are no part of the program.
+    private static func isMark(_ inode: borrowing KernelInode, at offset: UInt64, through page: borrowing Page) -> Bool
+    {
+        do throws(SystemError) { try read(inode, at: offset, count: ELF.markSize, to: page.address) } catch {
+            return false
+        }
+        for index in 0..<3 where page.number(at: index * 8, as: UInt64.self) != ELF.mark[index] { return false }
+        return true
     }
 
     /// Reads exactly `count` bytes of the file to the start of a page; fewer make it no executable.

@@ -7,9 +7,17 @@ import Synchronization
 import SystemInterface
 
 enum ExitAndWait {
+    /// Ends the running process as its program asks.
+    static func exit(status: Int32) -> Never { leave(status, .exited) }
+
+    /// Ends the running process, which was marked as killed.
+    static func exitKilled() -> Never {
+        leave(-1, EndReason(rawValue: current.value.killReason.load(ordering: .relaxed)) ?? .killed)
+    }
+
     /// Ends the running process. Its children become init's; its parent is woken.
     @inline(never)
-    static func exit(status: Int32) -> Never {
+    private static func leave(_ status: Int32, _ reason: EndReason) -> Never {
         let process = current
         let initProcess = Family.tree.withLock { $0.initProcess }
         if process == initProcess { restartInit(status) }
@@ -21,7 +29,7 @@ enum ExitAndWait {
         process.value.space = nil
         process.noteMemory()
         _ = interrupts_disable()
-        let (parent, orphanedZombies) = Family.tree.withLock { $0.end(process, status: status) }
+        let (parent, orphanedZombies) = Family.tree.withLock { $0.end(process, status: status, reason) }
         if orphanedZombies { initProcess.value.childExit.wakeAll() }
         // Should the parent be gone by now, the next owner of its slot wakes once for nothing.
         parent.value.childExit.wakeAll()
@@ -33,10 +41,11 @@ enum ExitAndWait {
         let process = current
         kprint("init ended with status \(status): /init is executed anew\n")
         process.value.thread.value.killed.store(false, ordering: .relaxed)
+        process.value.setInterruptMode(.ends)
         Console.foreground.store(0, ordering: .relaxed)
         process.value.files.closeAll()
         process.value.workingDirectory = FileStore.root()
-        pause(seconds: 1)  // an /init that ends at once does not take the machine
+        pause(nanoseconds: 1_000_000_000)  // an /init that ends at once does not take the machine
         do throws(SystemError) {
             try Exec.startInit()
         } catch {
@@ -47,29 +56,52 @@ enum ExitAndWait {
         unsafe return_to_user(&process.frame.value)  // the frame stays at the top of this stack
     }
 
-    private static func pause(seconds: UInt64) {
-        do throws(SystemError) {
-            _ = try WaitQueue().wait(until: Clock.ticks(nanosecondsFromNow: seconds * 1_000_000_000)) {
-                () throws(SystemError) -> Bool? in nil
-            }
-        } catch {}  // the time has passed
+    /// Sleeps, whether or not a ^C is pending; a kill ends it.
+    static func pause(nanoseconds: UInt64) {
+        let end = Clock.ticks(nanosecondsFromNow: nanoseconds)
+        let thread = currentThread
+        WaitQueue().waitUninterrupted(period: end &- Clock.ticks) {
+            Clock.ticks >= end || thread.value.killed.load(ordering: .relaxed)
+        }
     }
 
     /// Waits for a child to end; stores its status at `address` unless that is 0; returns its pid.
     /// - Throws: noChild; interrupted; badAddress: then the child is not reaped.
     static func wait(statusAt address: UserAddress) throws(SystemError) -> Int32 {
+        try wait(for: 0, sleeps: true) { (zombie) throws(SystemError) in
+            if address.rawValue != 0 { try address.store(zombie.value.exitStatus) }
+        }
+    }
+
+    /// wait_child: SystemCallNumber has the contract.
+    static func wait(for pid: Int32, recordAt address: UserAddress, sleeps: Bool) throws(SystemError) -> Int32 {
+        try wait(for: pid, sleeps: sleeps) { (zombie) throws(SystemError) in
+            try address.store(
+                ChildRecord(pid: zombie.pid, status: zombie.value.exitStatus, reason: zombie.value.endReason))
+        }
+    }
+
+    /// Waits for the child with this pid to end, with 0 for any; hands it to `deliver` and frees its slot.
+    @inline(never)
+    private static func wait(
+        for pid: Int32, sleeps: Bool, _ deliver: (ProcessRef) throws(SystemError) -> Void
+    ) throws(SystemError) -> Int32 {
         let process = current
         return try process.value.childExit.wait { () throws(SystemError) -> Int32? in
-            let (taken, isChildless): (ProcessRef?, Bool) = Family.tree.withLock { tree in
-                (tree.takeZombie(of: process), process.value.children.isEmpty)
+            let (taken, isThere): (ProcessRef?, Bool) = Family.tree.withLock { tree in
+                (
+                    tree.takeZombie(pid, of: process),
+                    pid == 0 ? !process.value.children.isEmpty : tree.child(pid, of: process) != nil
+                )
             }
             guard let zombie = taken else {
-                if isChildless { throw .noChild }
+                if !isThere { throw .noChild }
+                if !sleeps { throw .tryAgain }
                 return nil
             }
             // Out of the list it is this call's alone while its status is copied; it goes back if that fails.
             do throws(SystemError) {
-                if address.rawValue != 0 { try address.store(zombie.value.exitStatus) }
+                try deliver(zombie)
             } catch {
                 Family.tree.withLock { $0.addZombie(zombie, to: process) }
                 throw error

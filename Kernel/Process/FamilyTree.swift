@@ -19,7 +19,9 @@ struct FamilyTree: ~Copyable {
 
     /// Makes an ending process a zombie, and its children init's.
     /// - Returns: its parent, and whether init got zombies.
-    mutating func end(_ process: ProcessRef, status: Int32) -> (parent: ProcessRef, orphanedZombies: Bool) {
+    mutating func end(_ process: ProcessRef, status: Int32, _ reason: EndReason) -> (
+        parent: ProcessRef, orphanedZombies: Bool
+    ) {
         while let child = process.value.children.removeFirst() {
             child.value.isOrphan = true
             child.value.thread.value.pageReserve.store(Pages.reserve, ordering: .relaxed)
@@ -34,6 +36,7 @@ struct FamilyTree: ~Copyable {
         guard let parent = process.value.parent else { panic("a process without a parent ends") }
         parent.value.children.remove(process.siblingNode)
         process.value.exitStatus = status
+        process.value.endReason = reason
         process.value.thread.value.state.store(ThreadState.zombie, ordering: .relaxed)
         addZombie(process, to: parent)
         return (parent, orphanedZombies)
@@ -45,9 +48,12 @@ struct FamilyTree: ~Copyable {
         parent.value.zombies.prepend(zombie.siblingNode)
     }
 
-    /// Takes a zombie out of its parent's list; nil if there is none.
-    mutating func takeZombie(of parent: ProcessRef) -> ProcessRef? {
-        guard let zombie = parent.value.zombies.removeFirst() else { return nil }
+    /// Takes a zombie out of its parent's list: the one with this pid, or with 0 any; nil if there is none.
+    mutating func takeZombie(_ pid: Int32, of parent: ProcessRef) -> ProcessRef? {
+        var next = parent.value.zombies.first
+        while let zombie = next, pid != 0, zombie.pid != pid { next = parent.value.zombies.after(zombie.siblingNode) }
+        guard let zombie = next else { return nil }
+        parent.value.zombies.remove(zombie.siblingNode)
         zombie.value.parent = nil
         return zombie
     }

@@ -29,13 +29,15 @@ enum Fork {
     /// - Throws: tryAgain without a free slot; noMemory.
     static func fork() throws(SystemError) -> Int32 {
         let parent = current
-        guard let slot = takeSlot(group: parent.value.group.load(ordering: .relaxed)) else { throw .tryAgain }
+        guard let slot = takeSlot(group: parent.value.thread.value.group.load(ordering: .relaxed)) else {
+            throw .tryAgain
+        }
         let child = slot.process
         // A ^C that came meanwhile is meant for the child too.
         if parent.value.thread.value.killed.load(ordering: .relaxed),
-            parent.value.group.load(ordering: .relaxed) == Console.foreground.load(ordering: .relaxed)
+            parent.value.thread.value.group.load(ordering: .relaxed) == Console.foreground.load(ordering: .relaxed)
         {
-            child.markKilled()
+            child.markKilled(.interrupted)
         }
         try copyMemory(of: parent, to: child)
         child.frame.value = parent.frame.value

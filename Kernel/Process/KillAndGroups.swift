@@ -18,9 +18,9 @@ enum Kill {
         Scheduler.wake(process.value.thread)
     }
 
-    /// Ends every process of a group, as kill does. From the console's interrupt.
-    static func killGroup(_ group: Int32) {
-        ProcessTable.killGroup(group, sparing: Family.tree.withLock { $0.initProcess })
+    /// A ^C for every process of a group: it ends, or is told. From the console's interrupt.
+    static func interruptGroup(_ group: Int32) {
+        ProcessTable.interruptGroup(group, sparing: Family.tree.withLock { $0.initProcess })
     }
 
     /// Puts the running process (pid 0) or one of its children into a group; group 0 names the process itself.
@@ -29,7 +29,7 @@ enum Kill {
         let process = current
         let isFound = Family.tree.withLock { tree in
             guard let target = pid == 0 ? process : tree.child(pid, of: process) else { return false }
-            target.value.group.store(group == 0 ? target.pid : group, ordering: .relaxed)
+            target.value.thread.value.group.store(group == 0 ? target.pid : group, ordering: .relaxed)
             return true
         }
         guard isFound else { throw .noSuchProcess }

@@ -31,11 +31,7 @@ enum OutOfMemory {
                 Scheduler.wake(victim.value.thread)
             }
             if victim == process { return false }
-            do throws(SystemError) {
-                _ = try WaitQueue().wait(until: Clock.ticks(nanosecondsFromNow: 10_000_000)) {
-                    () throws(SystemError) -> Bool? in nil
-                }
-            } catch {}  // the time has passed, or it was killed
+            ExitAndWait.pause(nanoseconds: 10_000_000)
         }
         return false
     }

@@ -12,8 +12,10 @@ typealias ProcessRef = Ref<Process>
 struct Process: ~Copyable {
     /// Its one thread of control, which has its pid and its name.
     let thread: ThreadRef
-    /// What ^C ends together; 0 for what descends from init without ever being put into a group.
-    let group = Atomic<Int32>(0)
+    /// What ^C does to it: InterruptMode.
+    let interruptMode = Atomic<UInt32>(InterruptMode.ends.rawValue)
+    /// What marked it as killed: EndReason; `exited` while nothing has.
+    let killReason = Atomic<UInt32>(EndReason.exited.rawValue)
     fileprivate var freePlace = ListNode<Process>()
 
     // Family: guarded by the family lock (FamilyTree.swift)
@@ -23,6 +25,7 @@ struct Process: ~Copyable {
     let children = List<Process>()
     let zombies = List<Process>()
     var exitStatus: Int32 = 0
+    var endReason = EndReason.exited
     /// Its parent ended before it: no call asks for its status, and init only frees its slot.
     var isOrphan = false
     let childExit = WaitQueue()
@@ -41,6 +44,14 @@ struct Process: ~Copyable {
     let heldPages = Atomic<Int>(0)
 
     init(thread: ThreadRef) { self.thread = thread }
+
+    /// Says what ^C does from now on; one that is pending is forgotten.
+    /// - Returns: whether one was.
+    @discardableResult
+    func setInterruptMode(_ mode: InterruptMode) -> Bool {
+        interruptMode.store(mode.rawValue, ordering: .relaxed)
+        return thread.value.interruptPending.exchange(false, ordering: .relaxed)
+    }
 }
 
 extension Ref where Value == Process {
@@ -69,8 +80,21 @@ extension Ref where Value == Process {
         value.heldPages.store(value.space?.pageCount ?? 0, ordering: .relaxed)
     }
 
-    /// Makes the next return to user mode the process's end.
-    func markKilled() { value.thread.value.killed.store(true, ordering: .sequentiallyConsistent) }
+    /// Makes the next return to user mode the process's end; the first reason is the one that its parent learns.
+    func markKilled(_ reason: EndReason) {
+        let exited = EndReason.exited.rawValue
+        _ = value.killReason.compareExchange(expected: exited, desired: reason.rawValue, ordering: .relaxed)
+        value.thread.value.killed.store(true, ordering: .sequentiallyConsistent)
+    }
+
+    /// A ^C: ends the process, unless it asked to be told instead.
+    func interrupt() {
+        switch InterruptMode(rawValue: value.interruptMode.load(ordering: .relaxed)) {
+        case .tellsAlways: value.thread.value.interruptPending.store(true, ordering: .relaxed)
+        case .tells where !value.thread.value.interruptPending.exchange(true, ordering: .relaxed): break
+        default: markKilled(.interrupted)
+        }
+    }
 }
 
 /// The running process. The caller runs in one: a system call, or a trap from user mode.

@@ -49,8 +49,10 @@ enum ProcessTable {
         let process: ProcessRef? = freeSlots.withLock { free in
             guard let process = free.removeFirst() else { return nil }
             process.value.thread.value.killed.store(false, ordering: .relaxed)
+            process.value.killReason.store(EndReason.exited.rawValue, ordering: .relaxed)
+            process.value.setInterruptMode(.ends)
             process.value.thread.value.pid.store(freshPid(), ordering: .relaxed)
-            process.value.group.store(group, ordering: .relaxed)
+            process.value.thread.value.group.store(group, ordering: .relaxed)
             return process
         }
         guard let process else { return nil }
@@ -94,25 +96,29 @@ enum ProcessTable {
         return freeSlots.withLock { _ in
             guard let process = slot(ofPid: pid) else { return nil }
             guard process.value.thread.value.state.load(ordering: .acquiring) != ThreadState.unused else { return nil }
-            process.markKilled()
+            process.markKilled(.killed)
             return process
         }
     }
 
-    /// Marks every process of a group but `spared` as killed, and wakes it. Under the same lock as `take`: a process
+    /// A ^C for every process of a group but `spared`; each is woken. Under the same lock as `take`: a process
     /// that is being made is either in its group already, or its parent is marked before it looks.
-    static func killGroup(_ group: Int32, sparing spared: ProcessRef?) {
+    static func interruptGroup(_ group: Int32, sparing spared: ProcessRef?) {
         freeSlots.withLock { _ in
             for index in 0..<slots.count {
                 let process = slots.ref(index)
-                if process.pid != 0, process.value.group.load(ordering: .relaxed) == group, process != spared {
-                    process.markKilled()
+                let thread = process.value.thread
+                if process.pid != 0, thread.value.group.load(ordering: .relaxed) == group, process != spared {
+                    process.interrupt()
                 }
             }
         }
         atomicMemoryFence(ordering: .sequentiallyConsistent)
-        for index in 0..<slots.count where slots[index].thread.value.killed.load(ordering: .relaxed) {
-            Scheduler.wake(slots[index].thread)
+        for index in 0..<slots.count {
+            let thread = slots[index].thread
+            if thread.value.killed.load(ordering: .relaxed) || thread.value.interruptPending.load(ordering: .relaxed) {
+                Scheduler.wake(thread)
+            }
         }
     }
 
@@ -135,7 +141,7 @@ enum ProcessTable {
             }
             guard let largest else { return nil }
             let isNew = !largest.value.thread.value.killed.load(ordering: .relaxed)
-            largest.markKilled()
+            largest.markKilled(.outOfMemory)
             return (largest, isNew)
         }
     }

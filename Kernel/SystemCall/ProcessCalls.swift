@@ -22,6 +22,12 @@ enum ProcessCalls {
         return 0
     }
 
+    /// interrupt: SystemCallNumber has the contract.
+    static func setInterruptMode(_ mode: Int32) throws(SystemError) -> Int {
+        guard let mode = InterruptMode(rawValue: UInt32(bitPattern: mode)) else { throw .invalidArgument }
+        return current.value.setInterruptMode(mode) ? 1 : 0
+    }
+
     static func exec(path: UserAddress, arguments: UserAddress) throws(SystemError) -> Int {
         try withPath(path) { (path) throws(SystemError) in try Exec.run(path: path, arguments: arguments) }
     }

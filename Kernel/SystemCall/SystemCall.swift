@@ -83,6 +83,11 @@ enum SystemCall {
         case .dmesg:
             try StatusCalls.messages(from: arguments.address(0), to: arguments.address(1), count: arguments.int(2))
         case .getrandom: try StatusCalls.random(to: arguments.address(0), count: arguments.int(1))
+        case .interrupt: try ProcessCalls.setInterruptMode(arguments.int(0))
+        case .waitChild:
+            Int(
+                try ExitAndWait.wait(
+                    for: arguments.int(0), recordAt: arguments.address(1), sleeps: arguments.int(2) & 1 == 0))
         case nil: try unknown(arguments.number)
         }
     }

@@ -44,6 +44,8 @@ struct Thread: ~Copyable {
     fileprivate var waitPlace = ListNode<Thread>()
     /// Set by kill: the thread's process ends at its next return to user mode, and waits that can be interrupted end.
     let killed = Atomic<Bool>(false)
+    /// A ^C came, and the thread's program asked to be told of it: waits that can be interrupted end.
+    let interruptPending = Atomic<Bool>(false)
 
     // Timer: guarded by the lock of the hart's timer queue
     var deadline: UInt64 = 0
@@ -54,6 +56,8 @@ struct Thread: ~Copyable {
     // Identity
     /// 0 for a thread without a process.
     let pid = Atomic<Int32>(0)
+    /// What ^C ends together; 0 for what descends from init without ever being put into a group.
+    let group = Atomic<Int32>(0)
     var name = ThreadName(repeating: 0)
     /// The address of the process; 0 for a thread without one.
     let process: UInt

@@ -15,7 +15,7 @@ struct WaitQueue: ~Copyable, Sendable {
     init() {}
 
     /// Returns what `ready` returns as soon as that is not nil, sleeping in between. Throws `interrupted` if the thread
-    /// is killed, and `timedOut` after `deadline` (timebase ticks) if there is one. `ready` may take spin locks; it
+    /// is killed or has a ^C to be told of, and `timedOut` after `deadline` (timebase ticks) if there is one. `ready` may take spin locks; it
     /// must not sleep.
     func wait<Result: ~Copyable>(
         until deadline: UInt64? = nil, _ ready: () throws(SystemError) -> Result?
@@ -29,7 +29,11 @@ struct WaitQueue: ~Copyable, Sendable {
                     leave(thread)
                     return result
                 }
-                if thread.value.killed.load(ordering: .relaxed) { throw .interrupted }
+                if thread.value.killed.load(ordering: .relaxed)
+                    || thread.value.interruptPending.load(ordering: .relaxed)
+                {
+                    throw .interrupted
+                }
                 if let deadline {
                     guard Clock.ticks < deadline else { throw .timedOut }
                     SleepTimers.wake(thread, at: deadline)

@@ -21,7 +21,7 @@ enum DeviceInterrupts {
 
     private static func serveConsole() {
         let requests = Console.interrupt()
-        if requests.interruptedGroup != 0 { Kill.killGroup(requests.interruptedGroup) }
+        if requests.interruptedGroup != 0 { Kill.interruptGroup(requests.interruptedGroup) }
         if requests.listsProcesses { ProcessTable.printList() }
     }
 }

@@ -39,7 +39,7 @@ private func stayInKernel() {
     while true {
         if currentThread.value.killed.load(ordering: .relaxed) {
             interrupts_enable()
-            ExitAndWait.exit(status: -1)
+            ExitAndWait.exitKilled()
         }
         guard Scheduler.here.value.needsYield else { return }
         Scheduler.yield()
@@ -67,7 +67,10 @@ private func serveUserFault(_ cause: UInt64, _ address: UInt64, _ frame: Ref<tra
     process.report(
         "usertrap(): unexpected scause \(hex: cause) pid=\(process.pid)\n            sepc=\(hex: frame.value.sepc) stval=\(hex: address)\n"
     )
-    process.markKilled()
+    if pageFloor(address.uint) == process.value.space!.guardPage {
+        process.report("\(process.pid) \(process.value.thread.value.name): the stack is full\n")
+    }
+    process.markKilled(.fault)
 }
 
 /// A trap from the kernel.

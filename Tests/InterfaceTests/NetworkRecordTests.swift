@@ -144,6 +144,14 @@ import Testing
             ])
     }
 
+    @Test func children() {
+        let record = ChildRecord(pid: 0x0102_0304, status: -2, reason: .fault)
+        let bytes = unsafe withUnsafeBytes(of: record) { unsafe Array($0) }  // the record's own
+        #expect(bytes == [4, 3, 2, 1, 0xfe, 0xff, 0xff, 0xff, 11, 0, 0, 0, 0, 0, 0, 0])
+        #expect(record.shellStatus == 139)
+        #expect(ChildRecord(pid: 1, status: 3, reason: .exited).shellStatus == 3)
+    }
+
     @Test func reportsTakeNoMoreThanTheyHoldAndTrapNowhere() {
         var name = NameReport()
         for i in 0..<300 {

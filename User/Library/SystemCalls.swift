@@ -74,6 +74,14 @@ public enum System {
         return (Int32(pid), status)
     }
 
+    /// Waits for a child to end: the one with this pid, or with 0 any.
+    /// - Parameter sleeps: if not, it throws tryAgain while none has ended.
+    public static func wait(for pid: Int32, sleeps: Bool = true) throws(SystemError) -> ChildRecord {
+        var record = ChildRecord()
+        _ = try withAddress(of: &record) { ecall(.waitChild, word(pid), $0, sleeps ? 0 : 1) }.checked()
+        return record
+    }
+
     public static func kill(_ pid: Int32) throws(SystemError) { _ = try call(.kill, word(pid)) }
 
     /// Replaces this program; returns only by throwing.

@@ -11,6 +11,13 @@ _start:
     ecall
     unimp
 
+# The note by which exec knows this system's programs: they get a stack that grows, and room for more arguments.
+.section .note.swiftlet, "a", @note
+.balign 4
+    .word 9, 0, 1       # bytes of the name and of the description, type
+    .asciz "Swiftlet"
+    .balign 4
+
 # The heap that Swift's runtime asks for (User/Library/Heap.swift). Swift cannot define these names itself.
 .text
 .globl posix_memalign

@@ -220,16 +220,20 @@ func resources() -> SystemResources {
     return counts
 }
 
-/// Gives this process copies of the pages that it writes to: its variables, its stack, its first 64 KiB of heap. After
+/// Where this program's stack ends: its arguments fill less than a page.
+var stackTop: UInt { (Arguments.vectorAddress & ~(page - 1)) + page }
+var stackBottom: UInt { stackTop - Limit.markedStack }
+
+/// Gives this process copies of the pages that it writes to: its variables, what it needs of its stack, its first 64 KiB of heap. After
 /// that it takes no page unless a test asks for one.
 func ownPages() {
     var local: UInt8 = 0
     let stack = withAddress(of: &local) { $0 } & ~(page - 1)
     let variables = unsafe withAddress(of: &storedRound) { $0 } & ~(page - 1)
     // Below the stack lies the guard page.
-    for address in stride(from: variables, to: stack - page, by: Int(page)) { store(load(address), address) }
-    let end = min(breakAddress, stack + 64 << 10)
-    for address in stride(from: stack, to: end, by: Int(page)) { store(load(address), address) }
+    for address in stride(from: variables, to: stackBottom - page, by: Int(page)) { store(load(address), address) }
+    let end = min(breakAddress, stackTop + 64 << 10)
+    for address in stride(from: stack - 16 * page, to: end, by: Int(page)) { store(load(address), address) }
     standardOutput.flush()
 }
 

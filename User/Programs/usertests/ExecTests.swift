@@ -6,7 +6,9 @@ import UserLibrary
 enum ExecTests {
     static var all: [Test] {
         [
-            Test("execarguments", arguments), Test("execargumentlimits", argumentLimits), Test("execbadargv", badArgv),
+            Test("execarguments", arguments), Test("execargumentlimits", argumentLimits),
+            Test("manyarguments", manyArguments),
+            Test("stackgrows", stackGrows), Test("execbadargv", badArgv),
             Test("execbadargv50000", slow: true, badArgv50000), Test("exececho", echo), Test("execkeeps", keeps),
             Test("execname", name), Test("execfails", failsCleanly), Test("execstorm", slow: true, storm),
         ]
@@ -58,33 +60,33 @@ enum ExecTests {
     }
 
     private static func withArguments(_ count: Int, length: Int, _ body: (UInt) -> Void) {
-        let string = memory(2 * page)
+        let string = memory(UInt(length) + page)
         for index in 0..<length { string[index] = 0x61 }
         string[length] = 0
-        let pointers = memory(page).of(UInt.self)
+        let pointers = memory(UInt(count) * 8 + page).of(UInt.self)
         for index in 0..<count { pointers[index] = at(string) }
         pointers[count] = 0
         body(at(pointers))
     }
 
-    /// All arguments and their array fit one page, and there are at most 31.
-    static func argumentLimits() {
-        func run(_ count: Int, _ length: Int, _ fits: Bool) {
-            round = UInt(count * 10000 + length)
-            child {
-                withArguments(count, length: length) { argv in
-                    close(1)
-                    expect(Int(open("output", 0x201)), 1, "the lowest descriptor")
-                    let outcome = call(.exec, at("/echo"), argv)
-                    outcome.fails(.argumentsTooLong, "exec")
-                    exit(7)
-                }
+    /// Executes a program with so many arguments of such a length; its status, or 1000 if there are too many.
+    private static func status(of program: StaticString, _ count: Int, _ length: Int) -> Int {
+        round = UInt(count * 1_000_000 + length)
+        child {
+            withArguments(count, length: length) { argv in
+                call(.exec, at(program), argv).fails(.argumentsTooLong, "exec")
+                exit(1000)
             }
-            // A program that finds its one page of stack full of arguments may die of it.
-            let status = waitStatus()
-            expect(
-                fits ? status == 0 || status == -1 : status == 7,
-                "exec with so many arguments (times 10000) of such a length")
+        }
+        return waitStatus()
+    }
+
+    /// A program without this system's note: all arguments and their array fit one page, and there are at most 31.
+    static func argumentLimits() {
+        ProgramImage(at: 0, Code.exit).write()  // its status is argc
+        func run(_ count: Int, _ length: Int, _ fits: Bool) {
+            let status = status(of: "image", count, length)
+            expect(status, fits ? count : 1000, "exec with so many arguments (times 1000000) of such a length")
         }
         run(31, 10, true)
         run(32, 10, false)
@@ -100,7 +102,77 @@ enum ExecTests {
         run(2, 2015, true)  // 2 × 2016 + 32
         run(2, 2047, false)
         run(0, 0, true)
-        remove("output")
+        remove("image")
+    }
+
+    /// A program with the note: 128 KiB of arguments, as many as there are, and each arrives.
+    static func manyArguments() {
+        func run(_ count: Int, _ length: Int, _ fits: Bool) {
+            let status = status(of: "/true", count, length)
+            expect(status, fits ? 0 : 1000, "exec with so many arguments (times 1000000) of such a length")
+        }
+        run(32, 10, true)
+        run(31, 4000, true)
+        run(1, 4095, true)
+        run(1, 4096, true)
+        run(1, 131_055, true)  // 131,056 + 16
+        run(1, 131_056, false)
+        run(1, 200_000, false)
+        run(5400, 1, true)  // 5400 × 16 + 43,208
+        run(5462, 1, false)
+        run(16, 8000, true)
+        let pipe = PipeTests.make()
+        child {
+            close(1)
+            call(.dup, pipe.write).gives(1, "dup")
+            close(pipe.read)
+            withArguments(12, length: 5000) { argv in call(.exec, at("/echo"), argv).succeeds("exec of echo") }
+        }
+        close(pipe.write)
+        let bytes = memory(page)
+        var count = 0
+        while true {
+            let piece = call(.read, pipe.read, at(bytes), page).succeeds("read of what echo prints")
+            if piece == 0 { break }
+            for index in 0..<piece {
+                let isSeparator = (count + index) % 5001 == 5000
+                expect(bytes[index] == 0x61 || isSeparator, "the arguments that echo prints")
+            }
+            count += piece
+        }
+        expect(count, 11 * 5001, "bytes that echo prints of 11 arguments of 5,000")
+        expect(waitStatus(), 0, "echo")
+        close(pipe.read)
+    }
+
+    /// The stack of a program with the note grows as it is touched, by itself and by the kernel's copies, and ends at a
+    /// page that no access reaches.
+    static func stackGrows() {
+        func grow(_ depth: Int, _ body: (UInt) -> Void) -> Int {
+            var bytes = [256 of UInt8](repeating: UInt8(truncatingIfNeeded: depth))
+            let sum: Int
+            if depth == 0 {
+                withAddress(of: &bytes) { body($0) }
+                sum = 0
+            } else {
+                sum = grow(depth - 1, body)
+            }
+            return sum &+ Int(bytes[depth & 255])
+        }
+        inChild(0, "a deep recursion") { _ = grow(2000) { _ in } }
+        inChild(0, "the kernel's copies to and from pages of the stack that were not touched") {
+            let file = open("file", 0x202)
+            var here: UInt8 = 0
+            withAddress(of: &here) { address in
+                let below = (address - 600_000) & ~(page - 1)
+                call(.write, file, below + 3 * page, 2 * page).gives(Int(2 * page), "write from the stack")
+                call(.fstat, file, below + 2 * page - 8).gives(0, "fstat to the stack")
+                close(file)
+                expect(Int(load(below + 2 * page + 9)), Int(2 * page) >> 8, "the size")
+            }
+            remove("file")
+        }
+        inChild(-1, "a recursion without end") { _ = grow(1_000_000) { _ in } }
     }
 
     private static func badArgv(_ times: Int) {

@@ -94,12 +94,11 @@ enum PageTests {
         remove("file")
     }
 
-    /// One page of stack, and below it a guard page.
+    /// The stack, and below it a guard page.
     static func stackGuard() {
-        var local: UInt8 = 0
-        let stack = withAddress(of: &local) { $0 } & ~(page - 1)
+        let stack = stackBottom
         store(load(stack), stack)
-        store(load(stack + page - 1), stack + page - 1)
+        store(load(stackTop - 1), stackTop - 1)
         dies("a load from the guard page") { _ = load(stack - 1) }
         dies("a store to the guard page") { store(1, stack - page) }
         dies("a deep recursion") { _ = recurse(100_000) }

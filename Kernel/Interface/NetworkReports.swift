@@ -14,6 +14,8 @@ public enum NetworkTable: Int32, Sendable {
     case drops = 4
     /// PacketReport: one.
     case packets = 5
+    /// NameServerReport, in the order in which they are asked.
+    case nameServers = 6
 }
 
 /// The change that is made; the raw value is the call's first argument.
@@ -28,6 +30,10 @@ public enum NetworkChange: Int32, Sendable {
     case deleteNeighbour = 3
     /// NeighbourReport: address and hardware count. The entry stays until it is deleted.
     case addNeighbour = 4
+    /// NameServerReport: the address counts. Up to three; they count instead of those of leases.
+    case addNameServer = 5
+    /// The servers by hand are forgotten; the record does not count.
+    case clearNameServers = 6
 }
 
 /// An interface. 128 bytes.
@@ -206,4 +212,18 @@ public struct PacketReport: Sendable, BitwiseCopyable {
     public var failures: UInt64 = 0
 
     public init() {}
+}
+
+/// A name server. 24 bytes.
+public struct NameServerReport: Sendable, BitwiseCopyable {
+    public var address: NetworkAddress
+    /// Named by hand or by the boot arguments, not by a lease: 1.
+    var isByHandNumber: UInt64
+
+    public init(address: NetworkAddress = .none, isByHand: Bool = false) {
+        self.address = address
+        isByHandNumber = isByHand ? 1 : 0
+    }
+
+    public var isByHand: Bool { isByHandNumber != 0 }
 }

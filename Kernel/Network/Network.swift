@@ -112,15 +112,21 @@ enum Network {
 
     /// Gives the first interface the address in the boot arguments, asks DHCP servers for all others; and starts the
     /// thread.
-    static func start(_ arguments: RawSpan) {
-        guard stack.isStarted, stack.withLock({ $0.cardCount }) > 0 else { return }
+    static func start(_ options: borrowing BootOptions) {
+        guard stack.isStarted else { return }
+        for index in 0..<options.nameServerCount {
+            let server = IPv4Address(bits: options.nameServer(index))
+            _ = stack.withLock { $0.addNameServer(server) }
+        }
+        guard stack.withLock({ $0.cardCount }) > 0 else { return }
         var first = 0
-        if let settings = InterfaceSettings(bootArguments: arguments) {
+        if let address = options.address {
+            let router = options.gateway.map { IPv4Address(bits: $0) }
+            let own = IPv4Address(bits: address.bits)
             _ = stack.withLock {
-                $0.configure(
-                    .card(0), address: settings.address, prefixLength: settings.prefixLength, gateway: settings.gateway)
+                $0.configure(.card(0), address: own, prefixLength: address.prefixLength, gateway: router)
             }
-            kprint("\(interface: .card(0)): \(address: settings.address)/\(settings.prefixLength)\n")
+            kprint("\(interface: .card(0)): \(address: own)/\(address.prefixLength)\n")
             first = 1
         }
         stack.withLock { stack in

@@ -96,6 +96,12 @@ enum StackReports {
         return report
     }
 
+    static func nameServer(_ index: Int, of stack: borrowing Stack) -> NameServerReport? {
+        let servers = stack.nameServers
+        guard index < servers.count else { return nil }
+        return NameServerReport(address: NetworkAddress(servers[index]), isByHand: stack.hasOwnNameServers)
+    }
+
     static func packets(of stack: borrowing Stack) -> PacketReport {
         var report = PacketReport()
         report.total = UInt64(stack.pool.count)

@@ -107,6 +107,9 @@ import Testing
                 at(\NeighbourReport.interface, "interface"), at(\NeighbourReport.stateNumber, "state"),
                 at(\NeighbourReport.reserved, "reserved"),
             ])
+        check(
+            NameServerReport.self, size: 24,
+            [at(\NameServerReport.address, "address"), at(\NameServerReport.isByHandNumber, "isByHand")])
         check(DropReport.self, size: 512, [at(\DropReport.counts, "counts")])
         check(
             PacketReport.self, size: 32,

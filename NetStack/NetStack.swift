@@ -24,6 +24,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     private let pin = Atomic<UInt8>(0)
 
     public let pool: PacketPool
+    public let budget: PacketBudget
     let interfaces: Table<NetworkInterface>
     var devices: DeviceTable<Device>
     var loopback = PacketQueue()
@@ -63,6 +64,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int, random: consuming RandomGenerator
     ) {
         self.pool = pool
+        budget = PacketBudget(pool: pool.count)
+        budget.divide(pool)
         var random = random
         var memory = unsafe TableMemory(unsafe: memory, byteCount: Self.memoryNeeded(sockets: socketCount))
         interfaces = memory.table(StackLimit.interfaces) {
@@ -74,10 +77,10 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         routes = RouteTable(&memory)
         neighbours = NeighbourCache(&memory, key: random.number())
         pathMTUs = PathMTUTable(&memory)
-        reassembly = Reassembly(&memory, poolSize: pool.count)
+        reassembly = Reassembly(&memory, packetLimit: budget.reassembly)
         resolver = Resolver(&memory)
         echoes = EchoTable(&memory)
-        sockets = SocketTable(&memory, count: socketCount, poolSize: pool.count)
+        sockets = SocketTable(&memory, count: socketCount, packetLimit: budget.sockets)
         timers = TimerQueue(&memory)
         completions = CompletionList(&memory, sockets: socketCount + StackLimit.ownSockets)
         identifications = Identifications(&memory, &random)

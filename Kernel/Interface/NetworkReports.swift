@@ -202,14 +202,21 @@ public struct DropReport: Sendable, BitwiseCopyable {
     }
 }
 
-/// The packets that everything shares. 32 bytes.
+/// The packets that everything shares. 80 bytes.
 public struct PacketReport: Sendable, BitwiseCopyable {
     public var total: UInt64 = 0
     public var free: UInt64 = 0
     /// The fewest that ever were free.
     public var lowWater: UInt64 = 0
-    /// Requests for a packet when none was free.
+    /// Requests for a packet when none was free for that use.
     public var failures: UInt64 = 0
+    /// In use, and the most that may be: to receive, to send, for the stack's own messages.
+    public var receiving: UInt64 = 0
+    public var receivingLimit: UInt64 = 0
+    public var sending: UInt64 = 0
+    public var sendingLimit: UInt64 = 0
+    public var own: UInt64 = 0
+    public var ownLimit: UInt64 = 0
 
     public init() {}
 }

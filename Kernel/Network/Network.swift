@@ -18,8 +18,6 @@ typealias Stack = NetStack<Card>
 enum Network {
     /// Packets for everything: what cards receive into, what is on its way out, what waits in queues.
     private static let packets = 1024
-    /// Of them, what each card may receive into: a burst of so many frames waits while other threads have the hart.
-    private static let receiveBuffers = 256
     /// Frames that the thread takes before it lets others run.
     private static let budget = 64
 
@@ -58,6 +56,9 @@ enum Network {
         stack.start(unsafe Stack(pool: packets, memory: tables, sockets: socketCount, random: random.fork()))
     }
 
+    /// What a card receives into until it is known how many there are.
+    private static var fewestBuffers: Int { PacketBudget(pool: packets).receiveBuffers(cards: StackLimit.cards) }
+
     /// Looks for a card at a place and takes it over; false when no driver knows one there.
     @inline(never)
     static func add(_ place: CardPlace<MappedRegisters>, spot: CardSpot, options: borrowing BootOptions) -> Bool {
@@ -65,7 +66,7 @@ enum Network {
         let random = seed.load(ordering: .relaxed) &* 6_364_136_223_846_793_005 &+ 1
         seed.store(random, ordering: .relaxed)
         let site = CardSite(
-            place, pool: pool.value, receiveBuffers: receiveBuffers, random: random,
+            place, pool: pool.value, receiveBuffers: fewestBuffers, random: random,
             withoutFeatures: options.withoutFeatures)
         do throws(CardError) {
             guard var card = try Card.attach(site) else { return false }
@@ -118,7 +119,11 @@ enum Network {
             let server = IPv4Address(bits: options.nameServer(index))
             _ = stack.withLock { $0.addNameServer(server) }
         }
-        guard stack.withLock({ $0.cardCount }) > 0 else { return }
+        let cards = stack.withLock { stack -> Int in
+            stack.shareReceiveBuffers()
+            return stack.cardCount
+        }
+        guard cards > 0 else { return }
         var first = 0
         if let address = options.address {
             let router = options.gateway.map { IPv4Address(bits: $0) }
@@ -271,7 +276,7 @@ enum Network {
     }
 
     /// An empty packet to fill for sending.
-    static func takePacket() -> Packet? { pool.isSet ? pool.value.take() : nil }
+    static func takePacket() -> Packet? { pool.isSet ? pool.value.take(.sending) : nil }
 }
 
 extension KernelMessage.StringInterpolation {

@@ -108,7 +108,14 @@ enum StackReports {
         report.free = UInt64(stack.pool.freeCount)
         report.lowWater = UInt64(stack.pool.lowWater)
         report.failures = UInt64(stack.pool.failures)
+        (report.receiving, report.receivingLimit) = use(.receiving, of: stack.pool)
+        (report.sending, report.sendingLimit) = use(.sending, of: stack.pool)
+        (report.own, report.ownLimit) = use(.own, of: stack.pool)
         return report
+    }
+
+    private static func use(_ share: PacketShare, of pool: PacketPool) -> (UInt64, UInt64) {
+        (UInt64(pool.held(share)), UInt64(pool.limit(share)))
     }
 
     /// Six bytes, the first one lowest.

@@ -117,7 +117,9 @@ extension NetStack where Device: ~Copyable {
         now: Instant
     ) {
         let interface = interfaces.ref(i.place)
-        guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return drop(.noPacket, at: i) }
+        guard var packet = pool.take(.own), packet.resize(to: ARPMessage.byteCount) else {
+            return drop(.noPacket, at: i)
+        }
         var bytes = packet.mutableBytes
         ARPMessage(
             operation: .request, senderHardware: interface.value.hardware,

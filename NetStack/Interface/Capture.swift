@@ -63,8 +63,9 @@ struct CaptureQueue: ~Copyable {
     /// - Parameter linkHeader: bytes of zeros to put in front, for what has no Ethernet header.
     mutating func copy(_ frame: borrowing Packet, linkHeader: Int, isOutgoing: Bool, pool: PacketPool, now: Instant) {
         let count = linkHeader + frame.totalCount
-        // Half of what is free is the traffic's.
-        guard packets.count < Self.limit, pool.freeCount > pool.count / 4, var copy = pool.take(),
+        // The rest of what there is to receive into is the traffic's.
+        guard packets.count < Self.limit, pool.held(.receiving) < pool.limit(.receiving) / 4 * 3,
+            var copy = pool.take(),
             copy.resize(to: linkHeader)
         else { return }
         var bytes = copy.mutableBytes

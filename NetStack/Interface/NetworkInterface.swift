@@ -87,6 +87,12 @@ extension NetStack where Device: ~Copyable {
         return id
     }
 
+    /// Gives each card its part of what all may receive into: once all are there.
+    public mutating func shareReceiveBuffers() {
+        let buffers = budget.receiveBuffers(cards: devices.count)
+        for i in 0..<devices.count { devices[i].receive(intoAtMost: buffers) }
+    }
+
     /// Cards, and the loopback.
     @inline(__always)
     public var interfaceCount: Int { devices.count &+ 1 }
@@ -191,6 +197,10 @@ extension NetStack where Device: ~Copyable {
         _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, at id: InterfaceID, now: Instant
     ) {
         let interface = interfaces.ref(id.place)
+        // A reply, in the packets of its request, leaves the share of what is received.
+        guard packet.share != .receiving || packet.move(to: .sending) || packet.move(to: .own) else {
+            return drop(.noPacket, at: id)
+        }
         guard packet.prepend(EthernetHeader.byteCount) else { return drop(.tooLarge, at: id) }
         var bytes = packet.mutableBytes
         EthernetHeader(destination: destination, source: interface.value.hardware, type: type).emit(to: &bytes)

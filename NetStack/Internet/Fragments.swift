@@ -82,7 +82,9 @@ extension NetStack where Device: ~Copyable {
         guard var piece = parts.removeFirst() else { return nil }
         var count = piece.count
         guard count <= limit else {
-            guard var front = pool.take(), front.copyIn(piece, limit: limit) == limit, piece.trimFront(limit) else {
+            guard var front = pool.take(piece.share == .own ? .own : .sending),
+                front.copyIn(piece, limit: limit) == limit, piece.trimFront(limit)
+            else {
                 drop(.noPacket, at: id)
                 return nil
             }

@@ -57,9 +57,9 @@ struct Reassembly: ~Copyable {
     /// Packets in all slots.
     private(set) var packetCount = 0
 
-    init(_ memory: inout TableMemory, poolSize: Int) {
+    init(_ memory: inout TableMemory, packetLimit: Int) {
         slots = memory.table(StackLimit.reassemblies) { ReassemblySlot() }
-        packetLimit = max(2, poolSize / 4)
+        self.packetLimit = packetLimit
     }
 
     /// Takes a fragment: what follows its IPv4 header, no padding.
@@ -76,6 +76,7 @@ struct Reassembly: ~Copyable {
         }
         let i = find(header) ?? begin(header, at: interface, now: now, &timers)
         if let total = slots[i].total, isLast ? end != total : end > total { return abandon(i, &timers) }
+        _ = piece.move(to: .receiving)  // from the loopback
         piece.offset = offset
         switch slots[i].pieces.insert(piece) {
         case .overlap: return abandon(i, &timers)

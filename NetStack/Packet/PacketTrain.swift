@@ -77,14 +77,14 @@ extension Packet {
 
     /// The same bytes in packets of their own; nil when the pool has too few.
     @inline(never)
-    public func copied(from pool: PacketPool) -> Packet? {
+    public func copied(from pool: PacketPool, for share: PacketShare = .receiving) -> Packet? {
         var pieces = PacketQueue()
         var next: PacketBuffer? = buffer
         while let part = next {
             next = part.rest
             var done = 0
             repeat {
-                guard var copy = pool.take() else { return nil }
+                guard var copy = pool.take(share) else { return nil }
                 let count = min(part.count &- done, copy.tailroom)
                 // In bounds: no more than the part holds behind `done`, and than is free in the copy.
                 unsafe copy.buffer.firstByte.copyMemory(from: part.firstByte + done, byteCount: count)

@@ -92,7 +92,9 @@ extension NetStack where Device: ~Copyable {
     ) {
         let header = UDPHeader(
             sourcePort: DHCPPort.client, destinationPort: DHCPPort.server, payloadCount: DHCPMessage.byteCount)
-        guard var packet = pool.take(), packet.resize(to: DHCPMessage.byteCount) else { return drop(.noPacket, at: i) }
+        guard var packet = pool.take(.own), packet.resize(to: DHCPMessage.byteCount) else {
+            return drop(.noPacket, at: i)
+        }
         var payload = packet.mutableBytes
         message.emit(to: &payload)
         packet.prepend(UDPHeader.byteCount)

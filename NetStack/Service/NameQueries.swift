@@ -150,7 +150,7 @@ extension NetStack where Device: ~Copyable {
                 try sockets.bind(socket, to: .unspecified, &random)  // an answer may come in by any interface
                 try connectSocket(socket, to: address)
             }
-            guard var packet = pool.take(), packet.resize(to: DNSField.messageLimit) else { return }
+            guard var packet = pool.take(.own), packet.resize(to: DNSField.messageLimit) else { return }
             var bytes = packet.mutableBytes
             let identifier = resolver.queries[i].identifiers[server]
             guard let length = DNSMessage.emitQuestion(resolver.queries[i].current, identifier: identifier, to: &bytes)

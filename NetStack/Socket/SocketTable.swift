@@ -33,7 +33,7 @@ struct SocketTable: ~Copyable {
     private(set) var queued = 0
     let totalLimit: Int
 
-    init(_ memory: inout TableMemory, count: Int, poolSize: Int) {
+    init(_ memory: inout TableMemory, count: Int, packetLimit: Int) {
         let all = count + StackLimit.ownSockets
         userCount = count
         sockets = memory.table(all) { .closed }
@@ -41,7 +41,7 @@ struct SocketTable: ~Copyable {
         nextClosed = memory.table(all) { -1 }
         captures = memory.table(StackLimit.captures) { CaptureSocket() }
         ports = PortMap(&memory, sockets: all)
-        totalLimit = max(1, poolSize * 3 / 8)
+        totalLimit = packetLimit
         for i in 0..<count { nextClosed[i] = i + 1 < count ? Int16(truncatingIfNeeded: i + 1) : -1 }
         if count == 0 { firstClosed = -1 }
     }
@@ -236,6 +236,7 @@ struct SocketTable: ~Copyable {
             socket.value.received.dropped &+= 1
             return payload
         }
+        _ = payload.move(to: .receiving)  // from the loopback
         payload.source = source
         socket.value.received.packets.append(payload)
         socket.value.received.held += parts
@@ -256,7 +257,11 @@ struct SocketTable: ~Copyable {
 
     @inline(__always)
     private func hasRoom(_ i: Int, _ count: Int, _ held: Int) -> Bool {
-        isOwn(i) ? held + count <= Self.ownQueueLimit : held + count <= Self.queueLimit && queued + count <= totalLimit
+        if isOwn(i) { return held + count <= Self.ownQueueLimit }
+        // No more than twice what is left for all others: readers that sleep leave room for those that do not, however
+        // many they are (Choudhury and Hahne 1998, dynamic thresholds).
+        let left = totalLimit - queued
+        return count <= left && (held == 0 || held + count <= min(Self.queueLimit, 2 * left))
     }
 
     /// The oldest datagram, or captured frame, in a socket's queue.

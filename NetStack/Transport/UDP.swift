@@ -122,7 +122,7 @@ extension NetStack where Device: ~Copyable {
         _ datagram: borrowing Packet, _ envelope: Envelope, _ group: Endpoint, from port: UInt16, now: Instant
     ) {
         guard sockets.next(group, from: Endpoint(envelope.source, port), after: nil) != nil else { return }
-        guard let copy = datagram.copied(from: pool) else { return drop(.noPacket, at: .loopback) }
+        guard let copy = datagram.copied(from: pool, for: .sending) else { return drop(.noPacket, at: .loopback) }
         copy.offload = datagram.offload
         output(copy, envelope, by: .loopback, now: now)
     }

@@ -112,10 +112,13 @@ import Testing
             [at(\NameServerReport.address, "address"), at(\NameServerReport.isByHandNumber, "isByHand")])
         check(DropReport.self, size: 512, [at(\DropReport.counts, "counts")])
         check(
-            PacketReport.self, size: 32,
+            PacketReport.self, size: 80,
             [
                 at(\PacketReport.total, "total"), at(\PacketReport.free, "free"),
                 at(\PacketReport.lowWater, "lowWater"), at(\PacketReport.failures, "failures"),
+                at(\PacketReport.receiving, "receiving"), at(\PacketReport.receivingLimit, "receivingLimit"),
+                at(\PacketReport.sending, "sending"), at(\PacketReport.sendingLimit, "sendingLimit"),
+                at(\PacketReport.own, "own"), at(\PacketReport.ownLimit, "ownLimit"),
             ])
     }
 

@@ -117,7 +117,7 @@ import Testing
     }
 
     @Test func requestsThatCannotBeSentAreRefusedWithTheReason() {
-        let host = TestHost(gateway: nil)
+        let host = TestHost(gateway: nil, packets: 512)
         func refusal(_ to: IPv4Address, _ payload: Int = 0) -> EchoError? {
             do throws(EchoError) {
                 _ = try host.stack.startEcho(to: to, payloadCount: payload, sequence: 0, timeout: 1, now: 0)

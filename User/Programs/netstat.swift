@@ -63,6 +63,9 @@ import UserLibrary
             line(packets.free, "free")
             line(packets.lowWater, "free at the worst time")
             line(packets.failures, "times none was free")
+            line(packets.receiving, "in use to receive, of \(packets.receivingLimit)")
+            line(packets.sending, "in use to send, of \(packets.sendingLimit)")
+            line(packets.own, "in use for the stack's own messages, of \(packets.ownLimit)")
         }
     }
 

@@ -189,9 +189,19 @@ public struct SocketStatus: Sendable, BitwiseCopyable {
     }
 }
 
-/// How often an interface dropped a packet, by reason: NetStack's DropReason, in its order. 512 bytes.
+/// What became of an interface's packets. Those that came in are the sum of those delivered, joined and waiting, and of
+/// those dropped for a reason that is about incoming packets. 544 bytes.
 public struct DropReport: Sendable, BitwiseCopyable {
+    /// By reason: NetStack's DropReason, in its order.
     var counts = [64 of UInt64](repeating: 0)
+    /// Packets that came in and served their purpose.
+    public var delivered: UInt64 = 0
+    /// Fragments that became part of a datagram; its last one counts as that datagram.
+    public var joined: UInt64 = 0
+    /// Fragments that wait for others.
+    public var waiting: UInt64 = 0
+    /// Frames that the card or its driver lost: no room, damaged, or too large. They did not come in.
+    public var lost: UInt64 = 0
 
     public init() {}
 

@@ -91,7 +91,13 @@ enum StackReports {
     static func drops(_ index: Int, of stack: inout Stack) -> DropReport? {
         guard index < stack.interfaceCount else { return nil }
         var report = DropReport()
-        guard let counters = stack.withInterface(id(index, stack), { $0.counters }) else { return nil }
+        let id = id(index, stack)
+        guard let counters = stack.withInterface(id, { $0.counters }) else { return nil }
+        let waiting = stack.fragmentsWaiting(at: id)
+        report.delivered = counters.delivered(waiting: waiting)
+        report.joined = counters.joined
+        report.waiting = UInt64(waiting)
+        report.lost = stack.withDevice(id) { $0.framesDropped } ?? 0
         for reason in 0..<DropReason.count { report[reason] = DropReason(rawValue: reason).map { counters[$0] } ?? 0 }
         return report
     }

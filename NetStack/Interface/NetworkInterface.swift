@@ -93,6 +93,9 @@ extension NetStack where Device: ~Copyable {
         for i in 0..<devices.count { devices[i].receive(intoAtMost: buffers) }
     }
 
+    /// Fragments that came in there and wait for others.
+    public func fragmentsWaiting(at id: InterfaceID) -> Int { reassembly.waiting(id) }
+
     /// Cards, and the loopback.
     @inline(__always)
     public var interfaceCount: Int { devices.count &+ 1 }

@@ -125,10 +125,17 @@ extension NetStack where Device: ~Copyable {
 
     /// Takes a fragment from what follows its IPv4 header.
     mutating func inputFragment(_ packet: consuming Packet, _ header: IPv4Header, _ arrival: Arrival, now: Instant) {
-        switch reassembly.add(packet, header, at: arrival.interface, now: now, &timers) {
+        let outcome = reassembly.add(packet, header, at: arrival.interface, now: now, &timers)
+        for place in 0..<interfaceCount {
+            let evicted = reassembly.takeEvicted(InterfaceID(place: place))
+            if evicted > 0 { interfaces[place].counters.count(.ipReassemblyEvicted, evicted) }
+        }
+        switch consume outcome {
         case .waiting: return
-        case .refused(let reason): return drop(reason, at: arrival.interface)
+        case .refused(let reason, let count):
+            interfaces[arrival.interface.place].counters.count(reason, count)
         case .complete(let packet, let first):
+            interfaces[arrival.interface.place].counters.joined &+= UInt64(reassembly.joined)
             var whole = first
             whole.fragment = 0
             whole.totalLength = whole.headerLength + packet.totalCount
@@ -139,7 +146,7 @@ extension NetStack where Device: ~Copyable {
     /// Gives up a datagram whose time is over, and sends its sender an error (RFC 1122, 3.3.2).
     mutating func reassemblyTimer(_ slot: Int, now: Instant) {
         guard var expired = reassembly.expire(slot) else { return }
-        drop(.ipReassemblyTimedOut, at: expired.interface)
+        interfaces[expired.interface.place].counters.count(.ipReassemblyTimedOut, expired.count)
         guard let first = expired.first.take() else { return }  // without fragment zero no error is sent
         let arrival = Arrival(station: .zero, interface: expired.interface, isToGroup: false)
         sendError(.reassemblyTimeExceeded, about: first, expired.header, arrival, now: now)

@@ -52,16 +52,19 @@ extension NetStack where Device: ~Copyable {
     private mutating func deliverToAll(
         _ payload: consuming Packet, _ destination: Endpoint, from source: Endpoint, at i: InterfaceID
     ) {
-        var last = sockets.next(destination, from: source, after: nil)
-        guard last != nil else { return drop(.udpNoSocket, at: i) }
-        while let socket = last {
-            last = sockets.next(destination, from: source, after: socket)
-            guard last != nil else { return deliver(payload, to: socket, from: source, at: i) }
-            guard let copy = payload.copied(from: pool) else {
-                drop(.noPacket, at: i)
-                continue
+        guard var socket = sockets.next(destination, from: source, after: nil) else { return drop(.udpNoSocket, at: i) }
+        var isDelivered = false
+        while let next = sockets.next(destination, from: source, after: socket) {
+            if let copy = payload.copied(from: pool), sockets.deliver(copy, to: socket, from: source) == nil {
+                arrived(at: socket)
+                isDelivered = true
             }
-            deliver(copy, to: socket, from: source, at: i)
+            socket = next
+        }
+        if sockets.deliver(payload, to: socket, from: source) == nil {
+            arrived(at: socket)
+        } else if !isDelivered {
+            drop(.udpQueueFull, at: i)  // a member that had no room counts it by itself
         }
     }
 

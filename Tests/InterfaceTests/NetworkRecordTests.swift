@@ -110,7 +110,12 @@ import Testing
         check(
             NameServerReport.self, size: 24,
             [at(\NameServerReport.address, "address"), at(\NameServerReport.isByHandNumber, "isByHand")])
-        check(DropReport.self, size: 512, [at(\DropReport.counts, "counts")])
+        check(
+            DropReport.self, size: 544,
+            [
+                at(\DropReport.counts, "counts"), at(\DropReport.delivered, "delivered"),
+                at(\DropReport.joined, "joined"), at(\DropReport.waiting, "waiting"), at(\DropReport.lost, "lost"),
+            ])
         check(
             PacketReport.self, size: 80,
             [

@@ -148,7 +148,7 @@ import Testing
         for pieces in overlaps {
             let host = TestHost()
             for (offset, count, more) in pieces { _ = host.deliver(fragment(offset, count, more: more)) }
-            #expect(host.drops(.ipBadFragment) == 1, "\(pieces)")
+            #expect(host.drops(.ipBadFragment) == 2, "\(pieces)")
             check(host.pool.pool.freeCount == 64, "\(pieces)")
         }
     }

@@ -52,10 +52,18 @@ import UserLibrary
             line(interface.bytesIn, "bytes in")
             line(interface.packetsOut, "packets out")
             line(interface.bytesOut, "bytes out")
-            for number in 0..<DropReason.count {
-                guard let reason = DropReason(rawValue: number), all || drops[number] > 0 else { continue }
-                line(drops[number], "dropped: \(reason.name)")
+            line(drops.delivered, "delivered")
+            if all || drops.joined > 0 { line(drops.joined, "joined: fragments of datagrams put together") }
+            if all || drops.waiting > 0 { line(drops.waiting, "waiting: fragments of datagrams not yet together") }
+            for isIncoming in [true, false] {
+                for number in 0..<DropReason.count {
+                    guard let reason = DropReason(rawValue: number), reason.isIncoming == isIncoming,
+                        all || drops[number] > 0
+                    else { continue }
+                    line(drops[number], "\(isIncoming ? "dropped" : "not sent" as StaticString): \(reason.name)")
+                }
             }
+            if all || drops.lost > 0 { line(drops.lost, "lost by the card: no room, damaged, or too large") }
         }
         try System.forEach(.packets, PacketReport()) { packets in
             print("packets for all:")

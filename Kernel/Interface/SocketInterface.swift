@@ -8,6 +8,11 @@ public enum SocketKind: Int32, Sendable {
     /// frame's length, 4; the interface's number, 1, 255 for the loopback; 1 when this machine sent it, 1; two zeros;
     /// little-endian) and the frame.
     case capture = 1
+    /// ICMP echo. What is sent is a message from its ICMP header on, of which sequence number (bytes 6 and 7) and payload
+    /// count; the identifier is the socket's own. What is received are whole ICMP messages: replies to this socket, and
+    /// errors about its requests; the address is their sender's (this machine's own for what was found out here), and
+    /// the port is the time to live that they came with.
+    case echo = 2
 }
 
 /// Options of setsockopt and getsockopt.
@@ -30,6 +35,8 @@ public enum SocketOption: Int32, Sendable {
     /// Value 1, before bind: the same, but what comes for one host is spread over the sockets by its sender
     /// (SO_REUSEPORT).
     case reusePort = 7
+    /// To be read only: ICMP's type × 256 + code of the last error; 0: it was found out here.
+    case errorCode = 8
 }
 
 /// What poll looks at of a descriptor: 8 bytes, as POSIX lays out struct pollfd.

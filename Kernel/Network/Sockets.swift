@@ -19,7 +19,11 @@ struct SocketFile: ~Copyable {
     init(_ kind: SocketKind) throws(SystemError) {
         number = try Network.withStack { (stack) throws(SystemError) -> Int in
             try throwingSystemError { () throws(SocketError) in
-                kind == .capture ? try stack.openCapture() : try stack.openSocket()
+                switch kind {
+                case .datagram: try stack.openSocket()
+                case .capture: try stack.openCapture()
+                case .echo: try stack.openEcho()
+                }
             }
         }
         place.value.timeout.store(0, ordering: .relaxed)
@@ -68,7 +72,7 @@ struct SocketFile: ~Copyable {
             }
         case .reuseAddress: Network.onStack { $0.setReuse(number, address: value != 0) }
         case .reusePort: Network.onStack { $0.setReuse(number, port: value != 0) }
-        case .errorReporter: throw .invalidArgument
+        case .errorReporter, .errorCode: throw .invalidArgument
         }
     }
 
@@ -77,6 +81,8 @@ struct SocketFile: ~Copyable {
     var errorReporter: NetworkAddress {
         Network.onStack { NetworkAddress($0.errorReporter(ofSocket: number)) } ?? .none
     }
+
+    var errorCode: Int { Int(Network.onStack { $0.errorCode(ofSocket: number) } ?? 0) }
 
     var localAddress: SocketAddress { Network.onStack { SocketAddress($0.localAddress(ofSocket: number)) } ?? .none }
 
@@ -101,7 +107,7 @@ struct SocketFile: ~Copyable {
 
     /// Sends one datagram from user memory; to the connected peer if `destination` is nil.
     func send(from source: UserAddress, count: Int, to destination: SocketAddress?) throws(SystemError) -> Int {
-        guard count <= Stack.datagramLimit else { throw .messageTooLong }
+        guard count <= Stack.datagramLimit + UDPHeader.byteCount else { throw .messageTooLong }  // the stack looks closer
         // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under
         // it.
         let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)

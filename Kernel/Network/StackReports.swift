@@ -78,7 +78,8 @@ enum StackReports {
 
     static func socket(_ index: Int, of stack: borrowing Stack) -> SocketStatus? {
         guard let socket = stack.socketReport(index) else { return nil }
-        var status = SocketStatus(kind: socket.isCapture ? .capture : .datagram, queued: socket.queued)
+        var status = SocketStatus(
+            kind: socket.isCapture ? .capture : socket.isEcho ? .echo : .datagram, queued: socket.queued)
         status.local = SocketAddress(socket.local)
         if let peer = socket.peer {
             status.peer = SocketAddress(peer)

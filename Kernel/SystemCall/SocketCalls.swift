@@ -83,6 +83,7 @@ enum SocketCalls {
         return try withSocket(descriptor) { (socket) throws(SystemError) -> Int in
             switch option {
             case .receiveTimeout: return socket.receiveTimeout
+            case .errorCode: return socket.errorCode
             case .errorReporter: try record.store(socket.errorReporter)
             default: throw .invalidArgument  // these can only be set
             }

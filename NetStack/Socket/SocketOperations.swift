@@ -41,7 +41,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Names the one peer: sends go there, only its datagrams arrive, and ICMP errors about it are reported.
     public mutating func connectSocket(_ i: Int, to peer: Endpoint) throws(SocketError) {
-        guard let socket = sockets.udp(i) else { throw .noDestination }
+        guard let socket = sockets.udp(i), !socket.value.isEcho else { throw .badDestination }
         guard peer.port != 0, !peer.address.isUnspecified, peer.address.ipv4?.isThisNetwork != true else {
             throw .badDestination
         }
@@ -80,6 +80,9 @@ extension NetStack where Device: ~Copyable {
     /// `::`: none.
     public func errorReporter(ofSocket i: Int) -> IPAddress { sockets.udp(i)?.value.errorReporter ?? .unspecified }
 
+    /// ICMP's type × 256 + code of the socket's last error; 0: it was found out here.
+    public func errorCode(ofSocket i: Int) -> UInt16 { sockets.udp(i)?.value.errorCode ?? 0 }
+
     /// The oldest datagram that waits; nil when there is none. An error that ICMP reported comes first, once.
     public mutating func receive(from i: Int) throws(SocketError) -> Datagram? {
         if case .closed = sockets[i] { throw .noDestination }
@@ -105,12 +108,12 @@ extension NetStack where Device: ~Copyable {
         case .closed: return nil
         case .udp(let socket):
             return SocketReport(
-                isCapture: false, local: socket.value.local, peer: socket.value.peer,
+                isCapture: false, isEcho: socket.value.isEcho, local: socket.value.local, peer: socket.value.peer,
                 queued: socket.value.received.held,
                 dropped: socket.value.received.dropped)
         case .capture(let socket):
             return SocketReport(
-                isCapture: true, local: .unspecified, peer: nil, queued: socket.value.received.held,
+                isCapture: true, isEcho: false, local: .unspecified, peer: nil, queued: socket.value.received.held,
                 dropped: socket.value.received.dropped)
         }
     }
@@ -119,6 +122,7 @@ extension NetStack where Device: ~Copyable {
 /// An open socket, as it is at the moment.
 public struct SocketReport: Sendable {
     public let isCapture: Bool
+    public let isEcho: Bool
     public let local: Endpoint
     /// nil: not connected.
     public let peer: Endpoint?

@@ -16,7 +16,7 @@ struct SocketTable: ~Copyable {
         let count = sockets + StackLimit.ownSockets
         return TableMemory.byteCount(Socket.self, count) + TableMemory.byteCount(UDPSocket.self, count)
             + TableMemory.byteCount(Int16.self, count) + TableMemory.byteCount(CaptureSocket.self, StackLimit.captures)
-            + PortMap.memoryNeeded(sockets: count)
+            + 2 * PortMap.memoryNeeded(sockets: count)
     }
 
     /// Numbers of the users' sockets: from 0 up to this. The stack's own come behind.
@@ -28,6 +28,8 @@ struct SocketTable: ~Copyable {
     private let nextClosed: Table<Int16>
     private var firstClosed: Int16 = 0
     private var ports: PortMap
+    /// Echo sockets, by their identifiers.
+    private var echoes: PortMap
     var groups = GroupDemand()
     /// Buffers in all queues of the users' sockets, and how many there may be.
     private(set) var queued = 0
@@ -41,6 +43,7 @@ struct SocketTable: ~Copyable {
         nextClosed = memory.table(all) { -1 }
         captures = memory.table(StackLimit.captures) { CaptureSocket() }
         ports = PortMap(&memory, sockets: all)
+        echoes = PortMap(&memory, sockets: all)
         totalLimit = packetLimit
         for i in 0..<count { nextClosed[i] = i + 1 < count ? Int16(truncatingIfNeeded: i + 1) : -1 }
         if count == 0 { firstClosed = -1 }
@@ -67,6 +70,27 @@ struct SocketTable: ~Copyable {
         guard let i = takeNumber() else { return nil }
         sockets[i] = .udp(udp.ref(i))
         return i
+    }
+
+    /// A user's new echo socket; nil when there are too many.
+    mutating func openEcho(_ random: inout RandomGenerator) -> Int? {
+        guard let i = openUDP() else { return nil }
+        udp[i].isEcho = true
+        var identifier: UInt16
+        repeat { identifier = UInt16(truncatingIfNeeded: random.number()) } while findEcho(identifier) != nil
+        udp[i].local = Endpoint(IPAddress.unspecified, identifier)
+        echoes.insert(i, at: identifier)
+        return i
+    }
+
+    /// The state of an echo socket; nil for any other.
+    func echo(_ i: Int) -> Ref<UDPSocket>? { udp(i).flatMap { $0.value.isEcho ? $0 : nil } }
+
+    /// The echo socket with this identifier.
+    func findEcho(_ identifier: UInt16) -> Int? {
+        var i = echoes.first(identifier)
+        while i >= 0, udp[i].local.port != identifier { i = echoes.next(after: i) }
+        return i >= 0 ? i : nil
     }
 
     /// Opens one of the stack's own UDP sockets, number `own` of them.
@@ -128,7 +152,7 @@ struct SocketTable: ~Copyable {
     /// Gives a socket its local address; port 0 takes a free one of the dynamic ports at random (RFC 6335: 49152 and
     /// up; RFC 6056, 3.3.1).
     mutating func bind(_ i: Int, to wanted: Endpoint, _ random: inout RandomGenerator) throws(SocketError) {
-        guard let socket = udp(i) else { throw .noDestination }
+        guard let socket = udp(i), !socket.value.isEcho else { throw .badDestination }
         var local = wanted
         if local.port == 0 {
             let first = UInt16(truncatingIfNeeded: random.number())
@@ -164,6 +188,7 @@ struct SocketTable: ~Copyable {
 
     private mutating func unbind(_ i: Int) {
         guard let socket = udp(i), socket.value.isBound else { return }
+        if socket.value.isEcho { return echoes.remove(i, at: socket.value.local.port) }
         ports.remove(i, at: socket.value.local.port)
         groups.remove(socket.value.local.address)
         socket.value.local = .unspecified
@@ -289,13 +314,16 @@ struct SocketTable: ~Copyable {
 
     /// Notes an error (nil: none) about a datagram of ours at the socket that is connected there, and returns that; nil
     /// when there is no such socket.
-    mutating func report(_ error: SocketError?, by reporter: IPAddress, local port: UInt16, remote: Endpoint) -> Int? {
+    mutating func report(
+        _ error: SocketError?, by reporter: IPAddress, _ code: UInt16, local port: UInt16, remote: Endpoint
+    ) -> Int? {
         var i = ports.first(port)
         while i >= 0 {
             if udp[i].local.port == port, let peer = udp[i].peer, peer == remote {
                 if let error {
                     udp[i].pendingError = error
                     udp[i].errorReporter = reporter
+                    udp[i].errorCode = code
                 }
                 return i
             }

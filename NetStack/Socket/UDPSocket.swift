@@ -26,10 +26,13 @@ struct UDPSocket: ~Copyable {
     var timeToLive: UInt8 = 64
     var groupTimeToLive: UInt8 = 1
     var reuse = PortReuse()
+    /// Carries ICMP echo instead; the local port is the identifier.
+    var isEcho = false
     var received = ReceiveQueue()
     var pendingError: SocketError?
-    /// The host that reported the last error.
+    /// The host that reported the last error, and ICMP's type × 256 + code of it.
     var errorReporter = IPAddress.unspecified
+    var errorCode: UInt16 = 0
 
     var isBound: Bool { local.port != 0 }
     var isReadable: Bool { !received.packets.isEmpty || pendingError != nil }

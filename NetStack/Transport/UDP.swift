@@ -87,6 +87,10 @@ extension NetStack where Device: ~Copyable {
     ) throws(SocketError) {
         guard let socket = sockets.udp(i) else { throw .noDestination }
         if let error = socket.value.pendingError.take() { throw error }
+        if socket.value.isEcho {
+            guard let destination else { throw .noDestination }
+            return try sendEcho(payload, from: i, to: destination.address, now: now)
+        }
         guard let remote = destination ?? socket.value.peer, remote.port != 0 else { throw .noDestination }
         guard !remote.address.isUnspecified, remote.address.ipv4?.isThisNetwork != true else { throw .badDestination }
         guard let route = route(to: remote.address), let address = remote.address.ipv4 else {

@@ -27,11 +27,16 @@ import UserLibrary
     private static func showSockets() throws(SystemError) {
         print("kind     waiting  dropped  local                  remote")
         try System.forEach(.sockets, SocketStatus(kind: .datagram, queued: 0)) { socket in
-            let isCapture = socket.kind == .capture
-            let local: Text = isCapture ? "all frames" : name(socket.local)
-            let remote: Text = isCapture ? "" : socket.isConnected ? name(socket.peer) : "*"
+            let kind: StaticString
+            let local: Text
+            switch socket.kind {
+            case .capture: (kind, local) = ("capture", "all frames")
+            case .echo: (kind, local) = ("icmp   ", "echo \(socket.local.port)")
+            case .datagram: (kind, local) = ("udp    ", name(socket.local))
+            }
+            let remote: Text = socket.kind != .datagram ? "" : socket.isConnected ? name(socket.peer) : "*"
             print(
-                "\(isCapture ? "capture" : "udp    " as StaticString)  \(Int(socket.queued), width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)"
+                "\(kind)  \(Int(socket.queued), width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)"
             )
         }
     }

@@ -11,7 +11,15 @@ NET ?= user
 NIC ?= virtio
 PCAP ?=
 QEMUFLAGS ?=
-export CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY TAP GUEST UPLINK FSIMG
+export CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG
+
+# A misspelt variable would be silently without effect.
+KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG FSSIZE FORMAT \
+	CHECKS KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL MAKEFLAGS
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
+$(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(KNOWN))
+endif
 
 PROGRAMS := $(patsubst %.swift,%,$(shell ls User/Programs))
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))

@@ -50,7 +50,7 @@ var products: [Product] = []
 let entries = try FileManager.default.contentsOfDirectory(atPath: "\(root)/User/Programs").sorted()
 /// What some programs use beside the user library.
 let parts: [String: [Target.Dependency]] = [
-    "fsck": ["FileSystem"], "netstat": ["NetStack"], "tcpdump": ["NetStack", "Storage"],
+    "fsck": ["FileSystem"], "netstat": ["NetStack"], "host": ["NetStack"], "tcpdump": ["NetStack", "Storage"],
 ]
 
 func module(of program: String) -> String {

@@ -24,6 +24,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     private let pin = Atomic<UInt8>(0)
 
     public let pool: PacketPool
+    public let budget: PacketBudget
     let interfaces: Table<NetworkInterface>
     var devices: DeviceTable<Device>
     /// By card.
@@ -66,6 +67,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int, random: consuming RandomGenerator
     ) {
         self.pool = pool
+        budget = PacketBudget(pool: pool.count)
+        budget.divide(pool)
         var random = random
         var memory = unsafe TableMemory(unsafe: memory, byteCount: Self.memoryNeeded(sockets: socketCount))
         interfaces = memory.table(StackLimit.interfaces) {
@@ -78,10 +81,10 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         routes = RouteTable(&memory)
         neighbours = NeighbourCache(&memory, key: random.number())
         pathMTUs = PathMTUTable(&memory)
-        reassembly = Reassembly(&memory, poolSize: pool.count)
+        reassembly = Reassembly(&memory, packetLimit: budget.reassembly)
         resolver = Resolver(&memory)
         echoes = EchoTable(&memory)
-        sockets = SocketTable(&memory, count: socketCount, poolSize: pool.count)
+        sockets = SocketTable(&memory, count: socketCount, packetLimit: budget.sockets)
         timers = TimerQueue(&memory)
         completions = CompletionList(&memory, sockets: socketCount + StackLimit.ownSockets)
         identifications = Identifications(&memory, &random)
@@ -174,6 +177,27 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
         frame.trimFront(EthernetHeader.byteCount)
         switch header.type {
+        case EtherType.ipv4:
+            inputIPv4(
+                frame, Arrival(station: header.source, interface: id, isToGroup: header.destination.isMulticast),
+                now: now)
+        case EtherType.arp: inputARP(frame, at: id, now: now)
+        case EtherType.vlan: inputTagged(frame, header, at: id, now: now)
+        default: drop(.unknownEtherType, at: id)
+        }
+    }
+
+    /// Takes a frame from its 802.1Q tag on: one of VLAN 0 has a priority and is like one without a tag (IEEE 802.1Q,
+    /// 6.9); others are for interfaces that this host does not have.
+    @inline(never)
+    private mutating func inputTagged(
+        _ frame: consuming Packet, _ header: EthernetHeader, at id: InterfaceID, now: Instant
+    ) {
+        guard frame.count >= 4 else { return drop(.frameTooShort, at: id) }
+        let tag = frame.bytes.be32(0)
+        guard tag & 0xfff_0000 == 0 else { return drop(.otherVLAN, at: id) }
+        frame.trimFront(4)
+        switch UInt16(truncatingIfNeeded: tag) {
         case EtherType.ipv4:
             inputIPv4(
                 frame, Arrival(station: header.source, interface: id, isToGroup: header.destination.isMulticast),

@@ -18,6 +18,8 @@ public enum StackLimit {
     public static var queries: Int { 8 }
     /// Sockets that show the wire.
     public static var captures: Int { 8 }
-    /// Sockets of the stack's own, beside the users': one for each name query.
-    public static var ownSockets: Int { queries }
+    /// Name servers that a query may ask.
+    public static var serversPerQuery: Int { 3 }
+    /// Sockets of the stack's own, beside the users': one for each name query and server.
+    public static var ownSockets: Int { queries * serversPerQuery }
 }

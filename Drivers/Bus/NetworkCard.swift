@@ -156,6 +156,9 @@ where First.Space == Rest.Space {
     }
     @inline(never)
     public mutating func rearm() -> Bool { if let first { first.value.rearm() } else { other.value.rearm() } }
+    public mutating func receive(intoAtMost buffers: Int) {
+        if let first { first.value.receive(intoAtMost: buffers) } else { other.value.receive(intoAtMost: buffers) }
+    }
     @inline(never)
     public mutating func accept(_ filter: ReceiveFilter) {
         if let first { first.value.accept(filter) } else { other.value.accept(filter) }

@@ -70,7 +70,9 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     let layout: VirtIONetLayout<Memory>
     /// Buffers that the device has for receiving, and how many it should have.
     var posted = 0
-    let wanted: Int
+    var wanted: Int
+    /// As many as the ring has room for.
+    let mostWanted: Int
     /// The device may interrupt for frames that it has sent.
     var awaitsRoom = false
     /// Frames were submitted since the last notification.
@@ -143,8 +145,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         layout = VirtIONetLayout(
             headerLength: VirtIONetHeader.byteCount(isLegacy: transport.isLegacy, mergesBuffers: mergesBuffers),
             descriptorsPerPacket: needsOwnHeader ? 2 : 1)
-        wanted = max(
-            1, min(receiveBuffers, Int(receiveQueue.size) / Int(receiveQueue.placesNeeded(needsOwnHeader ? 2 : 1))))
+        mostWanted = max(1, Int(receiveQueue.size) / Int(receiveQueue.placesNeeded(needsOwnHeader ? 2 : 1)))
+        wanted = max(1, min(receiveBuffers, mostWanted))
         self.mergesBuffers = mergesBuffers
         self.features = features
         // RFC 791: every link takes 68 bytes. A frame larger than a buffer comes only where the device spreads it over
@@ -274,6 +276,12 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
         }
         collectSent()
         refill()
+    }
+
+    /// More are given to the device at once; fewer are what it has when it has used some.
+    public mutating func receive(intoAtMost buffers: Int) {
+        wanted = max(1, min(buffers, mostWanted))
+        if !isBroken { refill() }
     }
 
     /// Without the control queue the device lets everything through.

@@ -7,10 +7,7 @@ import SystemInterface
 
 /// Looks at virtio-mmio slots, then at PCI functions, then at ISA ports.
 func startDevices(_ machine: borrowing MachineDescription) {
-    let options = BootOptions(machine.tree.bootArguments)
-    if options.misspelt > 0 {
-        kprint("boot arguments: \(options.misspelt) of ne0=, isa= and vt-without= are malformed and left out\n")
-    }
+    let options = BootArguments.options
     startSlots(machine, options)
     PCIBus.start(machine.tree, options)
     startFunctions(options)

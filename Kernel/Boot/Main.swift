@@ -19,16 +19,15 @@ private func startUp() -> Never {
 
     Pages.start(from: machine.freeMemory, to: PhysicalAddress(machine.ram.upperBound))
     KernelSpace.start(ram: machine.ram)
-    if let text = machine.tree.bootArguments {
-        // in the copy of the tree, which stays
-        BootArguments.start(unsafe RawSpan(_unsafeStart: text.pointer, byteCount: text.count))
-    }
+    // in the copy of the tree, which stays
+    BootArguments.start(machine.tree.bootArguments)
     KernelLog.start(at: BootMemory.make(LogRing()))
     startConsole(machine)
     let megabytes = UInt64((machine.ram.upperBound - machine.ram.lowerBound) >> 20)
     let plural: StaticString = machine.hartCount == 1 ? "" : "s"
     kprint("Swiftlet on \(machine.hartCount) hart\(plural), \(megabytes) MiB\n")
 
+    BootArguments.report()
     StartHarts.prepare(count: machine.hartCount, hasSstc: machine.hasSstc) { machine.hart($0) }
     startInterrupts(machine)
     readWallClock(machine)
@@ -41,7 +40,7 @@ private func startUp() -> Never {
     KernelRandom.start(at: BootMemory.make(random.fork()))
     Network.prepare(random)
     startDevices(machine)
-    Network.start(BootArguments.bytes())
+    Network.start(BootArguments.options)
 
     StartHarts.enter()
     StartHarts.startOthers()

@@ -14,6 +14,8 @@ public enum NetworkTable: Int32, Sendable {
     case drops = 4
     /// PacketReport: one.
     case packets = 5
+    /// NameServerReport, in the order in which they are asked.
+    case nameServers = 6
 }
 
 /// The change that is made; the raw value is the call's first argument.
@@ -28,6 +30,10 @@ public enum NetworkChange: Int32, Sendable {
     case deleteNeighbour = 3
     /// NeighbourReport: address and hardware count. The entry stays until it is deleted.
     case addNeighbour = 4
+    /// NameServerReport: the address counts. Up to three; they count instead of those of leases.
+    case addNameServer = 5
+    /// The servers by hand are forgotten; the record does not count.
+    case clearNameServers = 6
 }
 
 /// An interface. 128 bytes.
@@ -183,9 +189,19 @@ public struct SocketStatus: Sendable, BitwiseCopyable {
     }
 }
 
-/// How often an interface dropped a packet, by reason: NetStack's DropReason, in its order. 512 bytes.
+/// What became of an interface's packets. Those that came in are the sum of those delivered, joined and waiting, and of
+/// those dropped for a reason that is about incoming packets. 544 bytes.
 public struct DropReport: Sendable, BitwiseCopyable {
+    /// By reason: NetStack's DropReason, in its order.
     var counts = [64 of UInt64](repeating: 0)
+    /// Packets that came in and served their purpose.
+    public var delivered: UInt64 = 0
+    /// Fragments that became part of a datagram; its last one counts as that datagram.
+    public var joined: UInt64 = 0
+    /// Fragments that wait for others.
+    public var waiting: UInt64 = 0
+    /// Frames that the card or its driver lost: no room, damaged, or too large. They did not come in.
+    public var lost: UInt64 = 0
 
     public init() {}
 
@@ -196,14 +212,35 @@ public struct DropReport: Sendable, BitwiseCopyable {
     }
 }
 
-/// The packets that everything shares. 32 bytes.
+/// The packets that everything shares. 80 bytes.
 public struct PacketReport: Sendable, BitwiseCopyable {
     public var total: UInt64 = 0
     public var free: UInt64 = 0
     /// The fewest that ever were free.
     public var lowWater: UInt64 = 0
-    /// Requests for a packet when none was free.
+    /// Requests for a packet when none was free for that use.
     public var failures: UInt64 = 0
+    /// In use, and the most that may be: to receive, to send, for the stack's own messages.
+    public var receiving: UInt64 = 0
+    public var receivingLimit: UInt64 = 0
+    public var sending: UInt64 = 0
+    public var sendingLimit: UInt64 = 0
+    public var own: UInt64 = 0
+    public var ownLimit: UInt64 = 0
 
     public init() {}
+}
+
+/// A name server. 24 bytes.
+public struct NameServerReport: Sendable, BitwiseCopyable {
+    public var address: NetworkAddress
+    /// Named by hand or by the boot arguments, not by a lease: 1.
+    var isByHandNumber: UInt64
+
+    public init(address: NetworkAddress = .none, isByHand: Bool = false) {
+        self.address = address
+        isByHandNumber = isByHand ? 1 : 0
+    }
+
+    public var isByHand: Bool { isByHandNumber != 0 }
 }

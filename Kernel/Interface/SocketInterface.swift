@@ -8,6 +8,11 @@ public enum SocketKind: Int32, Sendable {
     /// frame's length, 4; the interface's number, 1, 255 for the loopback; 1 when this machine sent it, 1; two zeros;
     /// little-endian) and the frame.
     case capture = 1
+    /// ICMP echo. What is sent is a message from its ICMP header on, of which sequence number (bytes 6 and 7) and payload
+    /// count; the identifier is the socket's own. What is received are whole ICMP messages: replies to this socket, and
+    /// errors about its requests; the address is their sender's (this machine's own for what was found out here), and
+    /// the port is the time to live that they came with.
+    case echo = 2
 }
 
 /// Options of setsockopt and getsockopt.
@@ -16,13 +21,25 @@ public enum SocketOption: Int32, Sendable {
     case broadcast = 1
     /// Milliseconds that a read waits; 0: for ever.
     case receiveTimeout = 2
-    /// The time to live of what is sent, 1 to 255; 64 unless it was set.
+    /// The time to live of what is sent to single hosts, 1 to 255; 64 unless it was set.
     case timeToLive = 3
     /// To be read only, through a pointer to a NetworkAddress: the host that reported the last error, `::` for none.
     case errorReporter = 4
+    /// The time to live of what is sent to groups, 1 to 255; 1 unless it was set. Sockets of this machine that are bound
+    /// to the group get it too.
+    case multicastTimeToLive = 5
+    /// Value 1, before bind: the address and port may be shared with sockets that have this option too. What comes for
+    /// one host goes to the one that was bound last, what comes for a group or for all goes to each of them
+    /// (SO_REUSEADDR).
+    case reuseAddress = 6
+    /// Value 1, before bind: the same, but what comes for one host is spread over the sockets by its sender
+    /// (SO_REUSEPORT).
+    case reusePort = 7
+    /// To be read only: ICMP's type × 256 + code of the last error; 0: it was found out here.
+    case errorCode = 8
     /// Value 1: no call on the socket waits. A read of an empty one fails with `tryAgain`, a write for which the card
     /// or the packet pool has no room with `noBufferSpace`.
-    case nonBlocking = 8
+    case nonBlocking = 9
 }
 
 /// What poll looks at of a descriptor: 8 bytes, as POSIX lays out struct pollfd.

@@ -154,8 +154,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// noSuchFile (no such route or neighbour), noBufferSpace (the table is full), networkDown (no such interface).
     case networkChange = 86
     /// resolve(name, limit, report*): looks a domain name up and sleeps until the answer, or `limit` milliseconds. 0,
-    /// and the NameReport filled in; or -1 with noSuchName, noNameServer (no lease names one), timedOut, tryAgain (the
-    /// server failed), invalidArgument (not a name), nameTooLong, noBufferSpace (too many at once), interrupted,
+    /// and the NameReport filled in; or -1 with noSuchName, noSuchAddress (the name has none), noNameServer (no lease
+    /// names one, and none was set), timedOut, tryAgain (the server failed), answerTooLong, invalidArgument (not a name), nameTooLong, noBufferSpace (too many at once), interrupted,
     /// badAddress.
     case resolve = 87
     /// counters(record*, stacks): writes a KernelCounters, with the depths of stacks if `stacks` is not 0. 0, or -1

@@ -15,6 +15,7 @@ public struct SystemError: Error, Equatable, Sendable {
     public static let noSuchProcess = SystemError(rawValue: 3)  // ESRCH
     public static let interrupted = SystemError(rawValue: 4)  // EINTR
     public static let inputOutput = SystemError(rawValue: 5)  // EIO
+    public static let noSuchAddress = SystemError(rawValue: 6)  // ENXIO
     public static let argumentsTooLong = SystemError(rawValue: 7)  // E2BIG
     public static let badExecutable = SystemError(rawValue: 8)  // ENOEXEC
     public static let badDescriptor = SystemError(rawValue: 9)  // EBADF
@@ -40,6 +41,7 @@ public struct SystemError: Error, Equatable, Sendable {
     public static let directoryNotEmpty = SystemError(rawValue: 39)  // ENOTEMPTY
     public static let noSuchName = SystemError(rawValue: 61)  // ENODATA
     public static let noNameServer = SystemError(rawValue: 64)  // ENONET
+    public static let answerTooLong = SystemError(rawValue: 75)  // EOVERFLOW
     public static let notSocket = SystemError(rawValue: 88)  // ENOTSOCK
     public static let destinationRequired = SystemError(rawValue: 89)  // EDESTADDRREQ
     public static let messageTooLong = SystemError(rawValue: 90)  // EMSGSIZE
@@ -61,6 +63,7 @@ public struct SystemError: Error, Equatable, Sendable {
         case 3: "no such process"
         case 4: "interrupted"
         case 5: "input/output error"
+        case 6: "the name has no address"
         case 7: "argument list too long"
         case 8: "not an executable file"
         case 9: "bad file descriptor"
@@ -86,6 +89,7 @@ public struct SystemError: Error, Equatable, Sendable {
         case 39: "directory not empty"
         case 61: "no such name"
         case 64: "no name server is known"
+        case 75: "the name server's answer does not fit a datagram"
         case 88: "not a socket"
         case 89: "destination address required"
         case 90: "message too long"

@@ -1,32 +1,47 @@
-// The boot arguments (QEMU's -append), word by word: the kernel looks at some, and /init gets all of them as its
-// arguments.
+// The boot arguments (QEMU's -append): what they say to the kernel, and word by word for /init, which gets all of them as
+// its arguments. Drivers/Bus/BootOptions.swift has the grammar.
 
+import Drivers
 import Storage
 
 enum BootArguments {
-    private static let text = BootTable<UInt8>()
+    private static let text = BootValue<DeviceTreeBytes>()
+    private static let parsed = BootValue<BootOptions>()
 
-    /// Keeps a copy of the text. Once, during start-up.
-    static func start(_ bytes: RawSpan) { text.start(bytes.byteCount) { bytes.littleEndian($0, as: UInt8.self) } }
-
-    /// The whole text.
-    @_lifetime(immortal)
-    static func bytes() -> RawSpan {
-        guard text.count > 0 else { return RawSpan() }
-        // The table stays for ever.
-        return unsafe _overrideLifetime(
-            RawSpan(
-                _unsafeStart: UnsafeRawPointer(bitPattern: text.ref(0).bits).unsafelyUnwrapped, byteCount: text.count),
-            copying: ())
+    /// Reads the text, which stays where it is. Once, during start-up.
+    static func start(_ arguments: DeviceTreeBytes?) {
+        parsed.start(BootOptions(arguments))
+        if let arguments { text.start(arguments) }
     }
 
-    /// Calls `body` with each word: what stands between spaces.
-    @inline(never)
+    static var options: BootOptions { parsed.value }
+
+    /// Calls `body` with each word.
     static func forEachWord(_ body: (RawSpan) -> Void) {
-        var start = 0
-        for index in 0...text.count where index == text.count || text[index] == 0x20 || text[index] == 0 {
-            if index > start { body(bytes().extracting(start..<index)) }
-            start = index + 1
+        guard text.isSet else { return }
+        // the text stays as long as the kernel
+        text.value.forEachWord { body(unsafe RawSpan(_unsafeStart: $0.pointer, byteCount: $0.count)) }
+    }
+
+    /// Says which words have no effect, and why.
+    static func report() {
+        guard text.isSet, options.refused != 0 else { return }
+        var number: UInt64 = 0
+        text.value.forEachWord { word in
+            if number < 64, options.refused >> number & 1 != 0 {
+                kprint("boot argument \(shown: word) has no effect: \(BootOptions.syntax(of: word))\n")
+            }
+            number += 1
+        }
+    }
+}
+
+extension KernelMessage.StringInterpolation {
+    /// Up to 40 bytes of a text from outside; what is not printable as a question mark.
+    fileprivate mutating func appendInterpolation(shown text: DeviceTreeBytes) {
+        for index in 0..<min(40, text.count) {
+            let byte = text[index] ?? 0
+            appendInterpolation(character: byte > 0x20 && byte < 0x7f ? byte : 0x3f)
         }
     }
 }

@@ -41,7 +41,7 @@ extension Network {
 
     /// To a station that is not there, of a type for experiments (IEEE 802, 0x88b5).
     private static func emptyFrame(_ pool: PacketPool, from source: EthernetAddress) -> Packet? {
-        guard var frame = pool.take(), frame.resize(to: 60) else { return nil }
+        guard var frame = pool.take(.sending), frame.resize(to: 60) else { return nil }
         var bytes = frame.mutableBytes
         EthernetHeader(destination: EthernetAddress(2, 0, 0, 0, 0, 1), source: source, type: 0x88b5).emit(to: &bytes)
         return frame

@@ -89,10 +89,15 @@ enum Leases {
         report.address = NetworkAddress(interface.address)
         report.prefixLength = UInt8(truncatingIfNeeded: interface.prefixLength)
         report.router = NetworkAddress(interface.gateway ?? .any)
+        report.problem = LeaseReport.Problem(rawValue: dhcp.problem.rawValue) ?? .none
+        report.flaw = LeaseReport.Flaw(rawValue: dhcp.flaw.rawValue) ?? .none
+        report.flawCount = dhcp.flawCount
         guard dhcp.state.hasLease, let lease = dhcp.lease else { return report }
         report.server = NetworkAddress(lease.server)
         for index in 0..<lease.nameServers.count { report.addNameServer(NetworkAddress(lease.nameServers[index])) }
-        for index in 0..<lease.domain.count { report.addDomain(lease.domain[index]) }
+        for index in 0..<lease.domains.count { report.addDomain(lease.domains[index]) }
+        for index in 0..<lease.timeServers.count { report.addTimeServer(NetworkAddress(lease.timeServers[index])) }
+        report.mtu = UInt32(lease.mtu ?? 0)
         report.leaseTime = lease.leaseTime
         report.renewalTime = lease.renewalTime
         report.rebindingTime = lease.rebindingTime

@@ -63,6 +63,8 @@ extension ResolveError {
         case .malformedName: .invalidArgument
         case .tooManyQueries: .noBufferSpace
         case .notFound: .noSuchName
+        case .noAddress: .noSuchAddress
+        case .truncated: .answerTooLong
         case .timedOut: .timedOut
         case .serverFailure: .tryAgain
         }

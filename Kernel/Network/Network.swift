@@ -18,8 +18,6 @@ typealias Stack = NetStack<Card>
 enum Network {
     /// Packets for everything: what cards receive into, what is on its way out, what waits in queues.
     private static let packets = 1024
-    /// Of them, what each card may receive into: a burst of so many frames waits while other threads have the hart.
-    private static let receiveBuffers = 256
     /// Frames that the thread takes before it lets others run.
     private static let budget = 64
 
@@ -60,6 +58,9 @@ enum Network {
         stack.start(unsafe Stack(pool: packets, memory: tables, sockets: socketCount, random: random.fork()))
     }
 
+    /// What a card receives into until it is known how many there are.
+    private static var fewestBuffers: Int { PacketBudget(pool: packets).receiveBuffers(cards: StackLimit.cards) }
+
     /// Looks for a card at a place and takes it over; false when no driver knows one there.
     @inline(never)
     static func add(_ place: CardPlace<MappedRegisters>, spot: CardSpot, options: borrowing BootOptions) -> Bool {
@@ -67,7 +68,7 @@ enum Network {
         let random = seed.load(ordering: .relaxed) &* 6_364_136_223_846_793_005 &+ 1
         seed.store(random, ordering: .relaxed)
         let site = CardSite(
-            place, pool: pool.value, receiveBuffers: receiveBuffers, random: random,
+            place, pool: pool.value, receiveBuffers: fewestBuffers, random: random,
             withoutFeatures: options.withoutFeatures)
         do throws(CardError) {
             guard var card = try Card.attach(site) else { return false }
@@ -114,15 +115,25 @@ enum Network {
 
     /// Gives the first interface the address in the boot arguments, asks DHCP servers for all others; and starts the
     /// thread.
-    static func start(_ arguments: RawSpan) {
-        guard stack.isStarted, stack.withLock({ $0.cardCount }) > 0 else { return }
+    static func start(_ options: borrowing BootOptions) {
+        guard stack.isStarted else { return }
+        for index in 0..<options.nameServerCount {
+            let server = IPv4Address(bits: options.nameServer(index))
+            _ = stack.withLock { $0.addNameServer(server) }
+        }
+        let cards = stack.withLock { stack -> Int in
+            stack.shareReceiveBuffers()
+            return stack.cardCount
+        }
+        guard cards > 0 else { return }
         var first = 0
-        if let settings = InterfaceSettings(bootArguments: arguments) {
+        if let address = options.address {
+            let router = options.gateway.map { IPv4Address(bits: $0) }
+            let own = IPv4Address(bits: address.bits)
             _ = stack.withLock {
-                $0.configure(
-                    .card(0), address: settings.address, prefixLength: settings.prefixLength, gateway: settings.gateway)
+                $0.configure(.card(0), address: own, prefixLength: address.prefixLength, gateway: router)
             }
-            kprint("\(interface: .card(0)): \(address: settings.address)/\(settings.prefixLength)\n")
+            kprint("\(interface: .card(0)): \(address: own)/\(address.prefixLength)\n")
             first = 1
         }
         stack.withLock { stack in
@@ -271,11 +282,11 @@ enum Network {
     /// - Throws: networkDown; noBufferSpace; interrupted.
     static func takePacket(mayWait: Bool) throws(SystemError) -> Packet {
         guard pool.isSet else { throw .networkDown }
-        if let packet = pool.value.take() { return packet }
+        if let packet = pool.value.take(.sending) { return packet }
         onStack { $0.collectSent() }
         var left = mayWait ? 100 : 0
         while true {
-            if let packet = pool.value.take() { return packet }
+            if let packet = pool.value.take(.sending) { return packet }
             guard left > 0 else { throw .noBufferSpace }
             left -= 1
             // No event says that a packet came back: it may come from anywhere.

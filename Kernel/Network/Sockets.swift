@@ -19,7 +19,11 @@ struct SocketFile: ~Copyable {
     init(_ kind: SocketKind) throws(SystemError) {
         number = try Network.withStack { (stack) throws(SystemError) -> Int in
             try throwingSystemError { () throws(SocketError) in
-                kind == .capture ? try stack.openCapture() : try stack.openSocket()
+                switch kind {
+                case .datagram: try stack.openSocket()
+                case .capture: try stack.openCapture()
+                case .echo: try stack.openEcho()
+                }
             }
         }
         place.value.timeout.store(0, ordering: .relaxed)
@@ -58,11 +62,19 @@ struct SocketFile: ~Copyable {
         case .receiveTimeout:
             guard value >= 0 else { throw .invalidArgument }
             place.value.timeout.store(UInt32(value), ordering: .relaxed)
-        case .timeToLive:
+        case .timeToLive, .multicastTimeToLive:
             guard value >= 1, value <= 255 else { throw .invalidArgument }
-            Network.onStack { $0.setTimeToLive(number, UInt8(value)) }
+            Network.onStack {
+                if option == .timeToLive {
+                    $0.setTimeToLive(number, UInt8(value))
+                } else {
+                    $0.setGroupTimeToLive(number, UInt8(value))
+                }
+            }
+        case .reuseAddress: Network.onStack { $0.setReuse(number, address: value != 0) }
+        case .reusePort: Network.onStack { $0.setReuse(number, port: value != 0) }
         case .nonBlocking: place.value.isNonBlocking.store(value != 0, ordering: .relaxed)
-        case .errorReporter: throw .invalidArgument
+        case .errorReporter, .errorCode: throw .invalidArgument
         }
     }
 
@@ -73,6 +85,8 @@ struct SocketFile: ~Copyable {
     var errorReporter: NetworkAddress {
         Network.onStack { NetworkAddress($0.errorReporter(ofSocket: number)) } ?? .none
     }
+
+    var errorCode: Int { Int(Network.onStack { $0.errorCode(ofSocket: number) } ?? 0) }
 
     var localAddress: SocketAddress { Network.onStack { SocketAddress($0.localAddress(ofSocket: number)) } ?? .none }
 
@@ -98,7 +112,7 @@ struct SocketFile: ~Copyable {
     /// Sends one datagram from user memory; to the connected peer if `destination` is nil. Waits for packets and for
     /// room in the card, unless the socket is non-blocking.
     func send(from source: UserAddress, count: Int, to destination: SocketAddress?) throws(SystemError) -> Int {
-        guard count <= Stack.datagramLimit else { throw .messageTooLong }
+        guard count <= Stack.datagramLimit + UDPHeader.byteCount else { throw .messageTooLong }  // the stack looks closer
         // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under
         // it.
         let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)

@@ -78,7 +78,8 @@ enum StackReports {
 
     static func socket(_ index: Int, of stack: borrowing Stack) -> SocketStatus? {
         guard let socket = stack.socketReport(index) else { return nil }
-        var status = SocketStatus(kind: socket.isCapture ? .capture : .datagram, queued: socket.queued)
+        var status = SocketStatus(
+            kind: socket.isCapture ? .capture : socket.isEcho ? .echo : .datagram, queued: socket.queued)
         status.local = SocketAddress(socket.local)
         if let peer = socket.peer {
             status.peer = SocketAddress(peer)
@@ -91,9 +92,21 @@ enum StackReports {
     static func drops(_ index: Int, of stack: inout Stack) -> DropReport? {
         guard index < stack.interfaceCount else { return nil }
         var report = DropReport()
-        guard let counters = stack.withInterface(id(index, stack), { $0.counters }) else { return nil }
+        let id = id(index, stack)
+        guard let counters = stack.withInterface(id, { $0.counters }) else { return nil }
+        let waiting = stack.fragmentsWaiting(at: id)
+        report.delivered = counters.delivered(waiting: waiting)
+        report.joined = counters.joined
+        report.waiting = UInt64(waiting)
+        report.lost = stack.withDevice(id) { $0.framesDropped } ?? 0
         for reason in 0..<DropReason.count { report[reason] = DropReason(rawValue: reason).map { counters[$0] } ?? 0 }
         return report
+    }
+
+    static func nameServer(_ index: Int, of stack: borrowing Stack) -> NameServerReport? {
+        let servers = stack.nameServers
+        guard index < servers.count else { return nil }
+        return NameServerReport(address: NetworkAddress(servers[index]), isByHand: stack.hasOwnNameServers)
     }
 
     static func packets(of stack: borrowing Stack) -> PacketReport {
@@ -102,7 +115,14 @@ enum StackReports {
         report.free = UInt64(stack.pool.freeCount)
         report.lowWater = UInt64(stack.pool.lowWater)
         report.failures = UInt64(stack.pool.failures)
+        (report.receiving, report.receivingLimit) = use(.receiving, of: stack.pool)
+        (report.sending, report.sendingLimit) = use(.sending, of: stack.pool)
+        (report.own, report.ownLimit) = use(.own, of: stack.pool)
         return report
+    }
+
+    private static func use(_ share: PacketShare, of pool: PacketPool) -> (UInt64, UInt64) {
+        (UInt64(pool.held(share)), UInt64(pool.limit(share)))
     }
 
     /// Six bytes, the first one lowest.

@@ -1,6 +1,7 @@
 // How large a program's stack is, and what of it its arguments may take: the programs of this system, which carry a
 // note that says so (Linker/user.ld), get one that grows; xv6's get what xv6 gives them (Documentation/ABI.md, exec).
 
+import Drivers
 import Storage
 import Synchronization
 import SystemInterface
@@ -11,17 +12,7 @@ enum ProgramStack {
 
     /// Looks at the boot arguments. Once, during start-up.
     static func start() {
-        BootArguments.forEachWord { word in
-            let name: [6 of UInt8] = [0x73, 0x74, 0x61, 0x63, 0x6b, 0x3d]  // "stack="
-            guard word.byteCount >= 6 else { return }
-            for index in 0..<6 where word.littleEndian(index, as: UInt8.self) != name[index] { return }
-            let digit = word.byteCount == 7 ? word.littleEndian(6, as: UInt8.self) : 0
-            guard digit >= 0x31, digit <= 0x39 else {
-                kprint("boot arguments: stack= takes a number of pages from 1 to 9\n")
-                return
-            }
-            plainPages.store(UInt(digit) - 0x30, ordering: .relaxed)
-        }
+        if let pages = BootArguments.options.plainStackPages { plainPages.store(UInt(pages), ordering: .relaxed) }
     }
 
     /// Makes room for a stack above what is loaded, with a page without access below it. Its pages come when they are

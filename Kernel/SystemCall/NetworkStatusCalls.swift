@@ -19,6 +19,9 @@ enum NetworkStatusCalls {
             return try tell(try look { ($0.allSocketCount, StackReports.socket(index, of: $0)) }, index, address)
         case .drops:
             return try tell(try look { ($0.interfaceCount, StackReports.drops(index, of: &$0)) }, index, address)
+        case .nameServers:
+            return try tell(
+                try look { ($0.nameServers.count, StackReports.nameServer(index, of: $0)) }, index, address)
         case .packets: return try tell(try look { (1, StackReports.packets(of: $0)) }, index, address)
         }
     }
@@ -47,6 +50,8 @@ enum NetworkStatusCalls {
         case .deleteRoute: try deleteRoute(try record.load(as: RouteReport.self))
         case .deleteNeighbour: try deleteNeighbour(try record.load(as: NeighbourReport.self))
         case .addNeighbour: try addNeighbour(try record.load(as: NeighbourReport.self))
+        case .addNameServer: try addNameServer(try record.load(as: NameServerReport.self))
+        case .clearNameServers: try Network.withStack { (stack) throws(SystemError) in stack.clearNameServers() }
         }
         return 0
     }
@@ -96,6 +101,13 @@ enum NetworkStatusCalls {
             } catch {
                 throw error.systemError
             }
+        }
+    }
+
+    private static func addNameServer(_ wanted: NameServerReport) throws(SystemError) {
+        guard let server = ipv4(wanted.address), server.isUnicast || server.isLoopback else { throw .invalidArgument }
+        try Network.withStack { (stack) throws(SystemError) in
+            guard stack.addNameServer(server) else { throw .noBufferSpace }
         }
     }
 

@@ -83,9 +83,10 @@ enum SocketCalls {
         return try withSocket(descriptor) { (socket) throws(SystemError) -> Int in
             switch option {
             case .receiveTimeout: return socket.receiveTimeout
+            case .errorCode: return socket.errorCode
             case .errorReporter: try record.store(socket.errorReporter)
             case .nonBlocking: return socket.isNonBlocking ? 1 : 0
-            case .broadcast, .timeToLive: throw .invalidArgument  // these can only be set
+            default: throw .invalidArgument  // these can only be set
             }
             return 0
         }

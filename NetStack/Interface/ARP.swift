@@ -54,7 +54,7 @@ extension NetStack where Device: ~Copyable {
     mutating func sendWaiting(_ entry: Int, at i: InterfaceID, now: Instant) {
         let hardware = neighbours.entries[entry].hardware
         while let packet = neighbours.nextReady(entry) {
-            transmit(packet, to: hardware, type: EtherType.ipv4, at: i, now: now)
+            sendWaited(packet, to: hardware, at: i, now: now)
         }
     }
 
@@ -117,7 +117,9 @@ extension NetStack where Device: ~Copyable {
         now: Instant
     ) {
         let interface = interfaces.ref(i.place)
-        guard var packet = pool.take(), packet.resize(to: ARPMessage.byteCount) else { return drop(.noPacket, at: i) }
+        guard var packet = pool.take(.own), packet.resize(to: ARPMessage.byteCount) else {
+            return drop(.noPacket, at: i)
+        }
         var bytes = packet.mutableBytes
         ARPMessage(
             operation: .request, senderHardware: interface.value.hardware,

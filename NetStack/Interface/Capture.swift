@@ -51,6 +51,8 @@ struct CaptureQueue: ~Copyable {
     let interface: InterfaceID
     var isOn = false
     var packets = PacketQueue()
+    /// Frames of which there is no copy.
+    var lost: UInt64 = 0
 
     init(interface: InterfaceID) { self.interface = interface }
 
@@ -63,10 +65,14 @@ struct CaptureQueue: ~Copyable {
     /// - Parameter linkHeader: bytes of zeros to put in front, for what has no Ethernet header.
     mutating func copy(_ frame: borrowing Packet, linkHeader: Int, isOutgoing: Bool, pool: PacketPool, now: Instant) {
         let count = linkHeader + frame.totalCount
-        // Half of what is free is the traffic's.
-        guard packets.count < Self.limit, pool.freeCount > pool.count / 4, var copy = pool.take(),
+        // The rest of what there is to receive into is the traffic's.
+        guard packets.count < Self.limit, pool.held(.receiving) < pool.limit(.receiving) / 4 * 3,
+            var copy = pool.take(),
             copy.resize(to: linkHeader)
-        else { return }
+        else {
+            lost &+= 1
+            return
+        }
         var bytes = copy.mutableBytes
         if linkHeader > 0 { EthernetHeader(destination: .zero, source: .zero, type: EtherType.ipv4).emit(to: &bytes) }
         copy.copyIn(frame)
@@ -109,6 +115,11 @@ extension NetStack where Device: ~Copyable {
     mutating func deliverCaptures() {
         for place in 0..<interfaceCount {
             while let packet = interfaces[place].capture.packets.removeFirst() { deliver(captured: packet) }
+            let lost = interfaces[place].capture.lost
+            interfaces[place].capture.lost = 0
+            for i in 0..<sockets.captures.count where sockets.captures[i].isOpen {
+                sockets.captures[i].received.dropped &+= lost
+            }
         }
     }
 

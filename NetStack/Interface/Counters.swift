@@ -2,11 +2,12 @@
 
 /// Why a packet went no further.
 public enum DropReason: Int, Sendable {
-    case frameTooShort, frameNotForUs, unknownEtherType
+    case frameTooShort, frameNotForUs, unknownEtherType, otherVLAN
     case arpMalformed, arpUnsolicited, arpConflict, arpContradiction, arpFromOurself
     case neighbourQueueFull, neighbourSilent, neighbourTableFull
     case ipTooShort, ipBadVersion, ipBadHeaderLength, ipBadTotalLength, ipBadChecksum, ipBadSource, ipNotForUs
-    case ipUnicastInBroadcastFrame, ipBadFragment, ipReassemblyTimedOut, ipUnknownProtocol
+    case ipUnicastInBroadcastFrame, ipBadOption, ipBadFragment, ipDuplicateFragment
+    case ipReassemblyTimedOut, ipReassemblyEvicted, ipUnknownProtocol
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
     case icmpErrorLimited
     case udpMalformed, udpNoSocket, udpQueueFull
@@ -15,12 +16,23 @@ public enum DropReason: Int, Sendable {
 
     public static var count: Int { DropReason.loopbackFull.rawValue + 1 }
 
+    /// About a packet that came in; else about one that was to go out.
+    public var isIncoming: Bool {
+        switch self {
+        case .neighbourQueueFull, .neighbourSilent, .neighbourTableFull, .icmpErrorLimited, .tooLarge, .noPacket,
+            .transmitRingFull, .loopbackFull:
+            false
+        default: true
+        }
+    }
+
     /// What a user reads.
     public var name: StaticString {
         switch self {
         case .frameTooShort: "frame too short"
         case .frameNotForUs: "frame for another station"
         case .unknownEtherType: "unknown EtherType"
+        case .otherVLAN: "frame of a VLAN that is not ours"
         case .arpMalformed: "malformed ARP message"
         case .arpUnsolicited: "ARP reply to no question"
         case .arpConflict: "another station claims our address"
@@ -37,8 +49,11 @@ public enum DropReason: Int, Sendable {
         case .ipBadSource: "impossible IP source address"
         case .ipNotForUs: "IP packet for another host"
         case .ipUnicastInBroadcastFrame: "IP unicast in a broadcast frame"
+        case .ipBadOption: "IP option that is malformed, or a source route"
         case .ipBadFragment: "IP fragment that does not fit"
-        case .ipReassemblyTimedOut: "fragments missing after 30 seconds"
+        case .ipDuplicateFragment: "IP fragment that came twice"
+        case .ipReassemblyTimedOut: "IP fragment whose others did not come in 30 seconds"
+        case .ipReassemblyEvicted: "IP fragment that made room for others"
         case .ipUnknownProtocol: "unknown IP protocol"
         case .icmpTooShort: "ICMP message incomplete"
         case .icmpBadChecksum: "bad ICMP checksum"
@@ -69,11 +84,26 @@ public struct InterfaceCounters {
     /// Ethernet header included.
     public var bytesIn: UInt64 = 0
     public var bytesOut: UInt64 = 0
-    var drops = InlineArray<48, UInt64>(repeating: 0)
+    /// Fragments that came before the last one of a datagram that was put together.
+    public internal(set) var joined: UInt64 = 0
+    var drops = InlineArray<56, UInt64>(repeating: 0)
 
     public init() {}
 
     public subscript(reason: DropReason) -> UInt64 { drops[reason.rawValue] }
+
     @inline(never)
-    mutating func count(_ reason: DropReason) { drops[reason.rawValue] &+= 1 }
+    mutating func count(_ reason: DropReason, _ packets: Int = 1) {
+        drops[reason.rawValue] &+= UInt64(truncatingIfNeeded: packets)
+    }
+
+    /// Packets that came in and served their purpose.
+    /// - Parameter waiting: fragments of this interface's that wait for others.
+    public func delivered(waiting: Int) -> UInt64 {
+        var rest = packetsIn &- joined &- UInt64(truncatingIfNeeded: waiting)
+        for number in 0..<DropReason.count {
+            if let reason = DropReason(rawValue: number), reason.isIncoming { rest &-= drops[number] }
+        }
+        return rest
+    }
 }

@@ -17,8 +17,13 @@ public struct NetworkInterface: ~Copyable {
     var mask: UInt32 = 0
     /// Zero for the loopback.
     public let hardware: EthernetAddress
-    /// The most bytes of a packet, its IP header included.
-    public let mtu: Int
+    /// The most bytes of a packet, its IP header included: the card's limit, or less by hand or by the lease.
+    public var mtu: Int { mtuByHand ?? min(greatestMTU, mtuByLease ?? .max) }
+    public let greatestMTU: Int
+    var mtuByHand: Int?
+    var mtuByLease: Int?
+    /// The routes that came with the address.
+    var leaseRoutes = DHCPRoutes()
     public let capabilities: NetworkCapabilities
     var capture: CaptureQueue
     var claim = AddressClaim()
@@ -32,7 +37,7 @@ public struct NetworkInterface: ~Copyable {
     ) {
         self.id = id
         self.hardware = hardware
-        self.mtu = mtu
+        greatestMTU = mtu
         self.capabilities = capabilities
         self.isLinkUp = isLinkUp
         capture = CaptureQueue(interface: id)
@@ -50,6 +55,7 @@ public struct NetworkInterface: ~Copyable {
     /// Whether a lease says what is in use already.
     func uses(_ lease: DHCPLease) -> Bool {
         address == lease.address && prefixLength == lease.prefixLength && gateway == lease.router
+            && leaseRoutes == lease.routes
     }
 
     @inline(__always)
@@ -80,6 +86,15 @@ extension NetStack where Device: ~Copyable {
         devices[index].accept(filter)
         return id
     }
+
+    /// Gives each card its part of what all may receive into: once all are there.
+    public mutating func shareReceiveBuffers() {
+        let buffers = budget.receiveBuffers(cards: devices.count)
+        for i in 0..<devices.count { devices[i].receive(intoAtMost: buffers) }
+    }
+
+    /// Fragments that came in there and wait for others.
+    public func fragmentsWaiting(at id: InterfaceID) -> Int { reassembly.waiting(id) }
 
     /// Cards, and the loopback.
     @inline(__always)
@@ -176,10 +191,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     private mutating func wait(_ packet: consuming Packet, at entry: Int, _ id: InterfaceID) {
-        if let dropped = neighbours.wait(packet, at: entry) {
-            drop(.neighbourQueueFull, at: id)
-            _ = consume dropped
-        }
+        for _ in 0..<neighbours.wait(packet, at: entry) { drop(.neighbourQueueFull, at: id) }
     }
 
     /// Puts the Ethernet header on and gives the frame to the card.
@@ -188,6 +200,10 @@ extension NetStack where Device: ~Copyable {
         _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, at id: InterfaceID, now: Instant
     ) {
         let interface = interfaces.ref(id.place)
+        // A reply, in the packets of its request, leaves the share of what is received.
+        guard packet.share != .receiving || packet.move(to: .sending) || packet.move(to: .own) else {
+            return drop(.noPacket, at: id)
+        }
         guard packet.prepend(EthernetHeader.byteCount) else { return drop(.tooLarge, at: id) }
         var bytes = packet.mutableBytes
         EthernetHeader(destination: destination, source: interface.value.hardware, type: type).emit(to: &bytes)

@@ -54,7 +54,7 @@ extension NetStack where Device: ~Copyable {
         let byteCount = ICMPHeader.byteCount + slot.payloadCount
         repeat {
             let count = min(byteCount - made, FragmentSize.ethernet)
-            guard var packet = pool.take(), packet.resize(to: count) else { throw .noMemory }
+            guard var packet = pool.take(.sending), packet.resize(to: count) else { throw .noMemory }
             var bytes = packet.mutableBytes
             for i in 0..<count { bytes.setByte(UInt8(truncatingIfNeeded: made + i - ICMPHeader.byteCount), i) }
             if made == 0 {

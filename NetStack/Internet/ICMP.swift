@@ -18,10 +18,18 @@ extension NetStack where Device: ~Copyable {
             guard !arrival.isToGroup else { return drop(.icmpEchoToBroadcast, at: i) }
             guard let route = route(backTo: IPAddress(ip.source), arrival) else { return drop(.noRoute, at: i) }
             Self.turnIntoReply(&packet, header)
+            if ip.headerLength > IPv4Header.leastByteCount, returnOptions(in: &packet, ip, route, now: now) {
+                return forward(packet, to: ip.source, by: route, now: now)
+            }
             output(packet, Self.reply(to: ip), by: route, now: now)
-        case ICMPType.echoReply: inputEchoReply(header, ip, byteCount: byteCount, at: i, now: now)
+        case ICMPType.echoReply:
+            if inputEchoReply(header, ip, byteCount: byteCount, now: now) { return }
+            guard let socket = sockets.findEcho(header.identifier) else { return drop(.icmpUnexpectedReply, at: i) }
+            deliverEcho(packet, to: socket, from: ip.source, timeToLive: ip.timeToLive, at: i)
         case ICMPType.destinationUnreachable, ICMPType.timeExceeded, ICMPType.parameterProblem:
-            inputError(packet.bytes, header, ip, at: i, now: now)
+            if let socket = inputError(packet.bytes, header, ip, at: i, now: now) {
+                deliverEcho(packet, to: socket, from: ip.source, timeToLive: ip.timeToLive, at: i)
+            }
         default: drop(.icmpUnknownType, at: i)
         }
     }
@@ -43,15 +51,17 @@ extension NetStack where Device: ~Copyable {
         Envelope(protocolNumber: IPProtocol.icmp, source: ip.destination, destination: ip.source)
     }
 
+    /// Takes the reply to a request of the ping system call; false when it is none.
     private mutating func inputEchoReply(
-        _ header: ICMPHeader, _ ip: IPv4Header, byteCount: Int, at i: InterfaceID, now: Instant
-    ) {
+        _ header: ICMPHeader, _ ip: IPv4Header, byteCount: Int, now: Instant
+    ) -> Bool {
         guard let slot = echoes.find(header.identifier, header.sequence, IPAddress(ip.source)),
             byteCount == echoes.slots[slot].payloadCount + ICMPHeader.byteCount
-        else { return drop(.icmpUnexpectedReply, at: i) }
+        else { return false }
         let reply = EchoReply(
             roundTrip: now - echoes.slots[slot].sentAt, timeToLive: ip.timeToLive, byteCount: byteCount,
             sequence: header.sequence)
         echoes.complete(slot, .reply(reply), &timers, &completions)
+        return true
     }
 }

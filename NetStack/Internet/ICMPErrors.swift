@@ -30,6 +30,8 @@ struct ErrorLimiter {
 /// What an ICMP error says about a packet of ours.
 struct ICMPComplaint {
     let error: EchoError
+    /// Type × 256 + code.
+    let code: UInt16
     /// The router, or the destination, that says so.
     let reporter: IPv4Address
     /// Bytes that the next link takes; 0: not said (RFC 1191).
@@ -38,6 +40,7 @@ struct ICMPComplaint {
     let source: IPv4Address
     let destination: IPv4Address
     let protocolNumber: UInt8
+    let dontFragment: Bool
     /// Where in the message the packet's own transport header is; eight bytes of it are there.
     let quoted: Int
 
@@ -50,11 +53,13 @@ struct ICMPComplaint {
             return nil
         }
         error = Self.error(header)
+        code = UInt16(header.type) << 8 | UInt16(header.code)
         nextHopMTU = Int(header.sequence)
         self.reporter = reporter
         source = IPv4Address(bits: bytes.be32(start + 12))
         destination = IPv4Address(bits: bytes.be32(start + 16))
         protocolNumber = bytes.byte(start + 9)
+        dontFragment = bytes.byte(start + 6) & 0x40 != 0
         quoted = start + quotedLength
     }
 
@@ -104,60 +109,82 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: In
 
-    /// Takes an error message.
-    mutating func inputError(_ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: InterfaceID, now: Instant)
-    {
-        guard let complaint = ICMPComplaint(bytes, header, from: ip.source) else { return drop(.icmpTooShort, at: i) }
-        guard isOwn(IPAddress(complaint.source)) else { return drop(.icmpUnexpectedReply, at: i) }
+    /// Takes an error message. Returns the echo socket that is to get it, if it is about a request of one.
+    mutating func inputError(
+        _ bytes: RawSpan, _ header: ICMPHeader, _ ip: IPv4Header, at i: InterfaceID, now: Instant
+    ) -> Int? {
+        guard let complaint = ICMPComplaint(bytes, header, from: ip.source) else {
+            drop(.icmpTooShort, at: i)
+            return nil
+        }
+        guard isOwn(IPAddress(complaint.source)) else {
+            drop(.icmpUnexpectedReply, at: i)
+            return nil
+        }
+        var echo: Int?
         let first = bytes.be16(complaint.quoted), second = bytes.be16(complaint.quoted + 2)
+        // What we send may be fragmented: that it was too large ends nothing (RFC 1191, 3).
+        let isError = complaint.error != .tooLarge || complaint.dontFragment
         var isOurs = false
         switch complaint.protocolNumber {
         case IPProtocol.udp:
             isOurs = report(
-                complaint.socketError, by: complaint.reporter, local: first,
+                isError ? complaint.socketError : nil, by: complaint.reporter, complaint.code, local: first,
                 remote: Endpoint(complaint.destination, second))
         case IPProtocol.icmp where bytes.byte(complaint.quoted) == ICMPType.echoRequest:
-            let sequence = bytes.be16(complaint.quoted + 6)
-            if let slot = echoes.find(bytes.be16(complaint.quoted + 4), sequence, IPAddress(complaint.destination)) {
+            let identifier = bytes.be16(complaint.quoted + 4), sequence = bytes.be16(complaint.quoted + 6)
+            if let slot = echoes.find(identifier, sequence, IPAddress(complaint.destination)) {
                 isOurs = true
-                echoes.complete(slot, .failed(complaint.error), &timers, &completions)
+                if isError { echoes.complete(slot, .failed(complaint.error), &timers, &completions) }
+            } else if let socket = sockets.findEcho(identifier) {
+                isOurs = true
+                if isError { echo = socket }
             }
         default: break
         }
-        guard isOurs else { return drop(.icmpUnexpectedReply, at: i) }
+        guard isOurs else {
+            drop(.icmpUnexpectedReply, at: i)
+            return nil
+        }
         // Believed only about what was sent a moment ago: a host that cannot see our packets cannot shrink them.
         if complaint.error == .tooLarge, complaint.nextHopMTU > 0 {
             pathMTUs.lower(IPAddress(complaint.destination), to: complaint.nextHopMTU, now: now, &timers)
         }
+        return echo
     }
 
     /// A neighbour did not answer: what waited for it did not get through, which its sockets report.
     mutating func reportUndelivered(_ packets: consuming PacketQueue, at i: InterfaceID) {
         while let packet = packets.removeFirst() {
             drop(.neighbourSilent, at: i)
-            reportUndelivered(packet)
+            reportUndelivered(packet, at: i)
         }
     }
 
-    private mutating func reportUndelivered(_ packet: borrowing Packet) {
-        let bytes = packet.bytes
+    private mutating func reportUndelivered(_ packet: consuming Packet, at i: InterfaceID) {
         let ip: IPv4Header
-        do { ip = try IPv4Header(parsing: bytes) } catch { return }
-        guard ip.protocolNumber == IPProtocol.udp, ip.fragment & 0x1fff == 0, bytes.byteCount >= ip.headerLength + 4
-        else { return }
-        _ = report(
-            .hostUnreachable, by: ip.source, local: bytes.be16(ip.headerLength),
-            remote: Endpoint(ip.destination, bytes.be16(ip.headerLength + 2)))
+        do { ip = try IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount) } catch { return }
+        guard ip.fragment & 0x1fff == 0, packet.count >= ip.headerLength + 8 else { return }
+        let first = packet.bytes.be32(ip.headerLength), second = packet.bytes.be16(ip.headerLength + 4)
+        switch ip.protocolNumber {
+        case IPProtocol.udp:
+            _ = report(
+                .hostUnreachable, by: ip.source, 0, local: UInt16(truncatingIfNeeded: first >> 16),
+                remote: Endpoint(ip.destination, UInt16(truncatingIfNeeded: first)))
+        case IPProtocol.icmp where first >> 24 == UInt32(ICMPType.echoRequest):
+            if let socket = sockets.findEcho(second) { deliverUndelivered(packet, ip, to: socket, at: i) }
+        default: break
+        }
     }
 
-    /// Notes an error at the socket that it is about. False when there is none.
-    private mutating func report(_ error: SocketError, by reporter: IPv4Address, local port: UInt16, remote: Endpoint)
-        -> Bool
-    {
-        guard let socket = sockets.report(error, by: IPAddress(reporter), local: port, remote: remote) else {
+    /// Notes an error, unless it is nil, at the socket that it is about. False when there is no such socket.
+    private mutating func report(
+        _ error: SocketError?, by reporter: IPv4Address, _ code: UInt16, local port: UInt16, remote: Endpoint
+    ) -> Bool {
+        guard let socket = sockets.report(error, by: IPAddress(reporter), code, local: port, remote: remote) else {
             return false
         }
-        arrived(at: socket)
+        if error != nil { arrived(at: socket) }
         return true
     }
 }

@@ -12,11 +12,16 @@ extension NetStack where Device: ~Copyable {
             return drop(Self.reason(error), at: link.interface)
         }
         var arrival = link
-        if !link.interface.isLoopback {
-            if let reason = check(header, &arrival) { return drop(reason, at: link.interface) }
+        if link.interface.isLoopback {
+            arrival.isToGroup = header.destination.isMulticast
+        } else if let reason = check(header, &arrival) {
+            return drop(reason, at: link.interface)
+        }
+        if header.headerLength > IPv4Header.leastByteCount, IPv4Options(packet.bytes, header) == nil {
+            return drop(.ipBadOption, at: link.interface)
         }
         packet.truncate(to: header.totalLength)
-        packet.trimFront(header.headerLength)  // options are not looked at
+        packet.trimFront(header.headerLength)
         guard !header.isFragment else { return inputFragment(packet, header, arrival, now: now) }
         inputTransport(packet, header, arrival, now: now)
     }

@@ -12,7 +12,8 @@ enum ReassemblyOutcome: ~Copyable {
     case waiting
     /// All pieces as a train, and the header of fragment zero, whose bytes still stand in front of the first.
     case complete(Packet, IPv4Header)
-    case refused(DropReason)
+    /// Dropped, with those that waited: so many in all.
+    case refused(DropReason, Int)
 }
 
 struct ReassemblySlot: ~Copyable {
@@ -41,8 +42,9 @@ struct ReassemblySlot: ~Copyable {
         return pieces
     }
 
-    func isOf(_ other: IPv4Header) -> Bool {
-        isUsed && header.identification == other.identification && header.source == other.source
+    func isOf(_ other: IPv4Header, _ interface: InterfaceID) -> Bool {
+        isUsed && self.interface == interface && header.identification == other.identification
+            && header.source == other.source
             && header.destination == other.destination && header.protocolNumber == other.protocolNumber
     }
 }
@@ -54,12 +56,16 @@ struct Reassembly: ~Copyable {
 
     private let slots: Table<ReassemblySlot>
     let packetLimit: Int
-    /// Packets in all slots.
+    /// Buffers in all slots.
     private(set) var packetCount = 0
+    /// Of the datagram that was completed last: its fragments but the last one that came.
+    private(set) var joined = 0
+    /// Fragments that made room for others and are not counted yet, by their interface's place.
+    private var evicted = InlineArray<5, Int>(repeating: 0)
 
-    init(_ memory: inout TableMemory, poolSize: Int) {
+    init(_ memory: inout TableMemory, packetLimit: Int) {
         slots = memory.table(StackLimit.reassemblies) { ReassemblySlot() }
-        packetLimit = max(2, poolSize / 4)
+        self.packetLimit = packetLimit
     }
 
     /// Takes a fragment: what follows its IPv4 header, no padding.
@@ -72,14 +78,15 @@ struct Reassembly: ~Copyable {
         let end = offset + pieceCount
         let isLast = header.fragment & 0x2000 == 0
         guard pieceCount > 0, isLast || pieceCount % 8 == 0, end <= 65_535 - IPv4Header.leastByteCount else {
-            return .refused(.ipBadFragment)
+            return .refused(.ipBadFragment, 1)
         }
-        let i = find(header) ?? begin(header, at: interface, now: now, &timers)
+        let i = find(header, interface) ?? begin(header, at: interface, now: now, &timers)
         if let total = slots[i].total, isLast ? end != total : end > total { return abandon(i, &timers) }
+        _ = piece.move(to: .receiving)  // from the loopback
         piece.offset = offset
         switch slots[i].pieces.insert(piece) {
         case .overlap: return abandon(i, &timers)
-        case .duplicate: return .waiting
+        case .duplicate: return .refused(.ipDuplicateFragment, 1)
         case .done: break
         }
         packetCount += parts
@@ -87,7 +94,8 @@ struct Reassembly: ~Copyable {
         slots[i].byteCount += end - offset
         if offset == 0 { slots[i].header = header }
         if isLast {
-            guard slots[i].pieces.lastEnd == end else { return abandon(i, &timers) }  // something lies behind the end
+            // Something lies behind the end; this one is among the pieces.
+            guard slots[i].pieces.lastEnd == end else { return abandon(i, &timers, besides: 0) }
             slots[i].total = end
         }
         guard slots[i].byteCount == slots[i].total else {
@@ -95,12 +103,13 @@ struct Reassembly: ~Copyable {
             return .waiting
         }
         let first = slots[i].header
+        joined = slots[i].pieces.count - 1
         guard let whole = take(i, &timers).coupled() else { return .waiting }
         return .complete(whole, first)
     }
 
-    private func find(_ header: IPv4Header) -> Int? {
-        for i in 0..<slots.count where slots[i].isOf(header) { return i }
+    private func find(_ header: IPv4Header, _ interface: InterfaceID) -> Int? {
+        for i in 0..<slots.count where slots[i].isOf(header, interface) { return i }
         return nil
     }
 
@@ -115,7 +124,7 @@ struct Reassembly: ~Copyable {
             }
             if slots[i].deadline < slots[place].deadline { place = i }
         }
-        _ = take(place, &timers)
+        evict(place, &timers)
         slots[place].isUsed = true
         slots[place].header = header
         slots[place].deadline = now + Self.lifetime
@@ -131,9 +140,32 @@ struct Reassembly: ~Copyable {
         return slots[i].empty()
     }
 
-    private mutating func abandon(_ i: Int, _ timers: inout TimerQueue) -> ReassemblyOutcome {
-        _ = take(i, &timers)
-        return .refused(.ipBadFragment)
+    /// Drops a datagram of which something does not fit, with the fragment that showed it unless that is a piece
+    /// already.
+    private mutating func abandon(_ i: Int, _ timers: inout TimerQueue, besides: Int = 1) -> ReassemblyOutcome {
+        let pieces = take(i, &timers)
+        return .refused(.ipBadFragment, pieces.count + besides)
+    }
+
+    private mutating func evict(_ i: Int, _ timers: inout TimerQueue) {
+        let place = slots[i].interface.place
+        let pieces = take(i, &timers)
+        evicted[place] += pieces.count
+    }
+
+    /// How many fragments of an interface's were evicted since this was asked last.
+    mutating func takeEvicted(_ interface: InterfaceID) -> Int {
+        defer { evicted[interface.place] = 0 }
+        return evicted[interface.place]
+    }
+
+    /// Fragments of an interface's that wait for others.
+    func waiting(_ interface: InterfaceID) -> Int {
+        var count = 0
+        for i in 0..<slots.count where slots[i].isUsed && slots[i].interface == interface {
+            count += slots[i].pieces.count
+        }
+        return count
     }
 
     /// Drops the oldest datagrams while too many packets wait.
@@ -144,7 +176,7 @@ struct Reassembly: ~Copyable {
                 if let known = oldest, slots[known].deadline <= slots[i].deadline { continue }
                 oldest = i
             }
-            _ = take(oldest ?? newest, &timers)
+            evict(oldest ?? newest, &timers)
         }
     }
 
@@ -155,8 +187,10 @@ struct Reassembly: ~Copyable {
         let header = slots[i].header, interface = slots[i].interface
         packetCount -= slots[i].packetCount
         var pieces = slots[i].empty()
+        let count = pieces.count
         let first = pieces.removeFirst()
-        return ExpiredDatagram(first: header.fragment & 0x1fff == 0 ? first : nil, header: header, interface: interface)
+        return ExpiredDatagram(
+            first: header.fragment & 0x1fff == 0 ? first : nil, header: header, interface: interface, count: count)
     }
 }
 
@@ -164,6 +198,8 @@ struct ExpiredDatagram: ~Copyable {
     var first: Packet?
     let header: IPv4Header
     let interface: InterfaceID
+    /// Fragments that were dropped.
+    let count: Int
 }
 
 extension Packet {

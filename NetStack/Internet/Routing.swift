@@ -39,8 +39,14 @@ extension NetStack where Device: ~Copyable {
 
     /// Gives an interface its IPv4 address: the routes that came with the old one go, those to the new network and to
     /// its router come.
-    mutating func assign(_ i: InterfaceID, _ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
+    mutating func assign(
+        _ i: InterfaceID, _ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?,
+        routes given: DHCPRoutes = DHCPRoutes()
+    ) {
         let interface = interfaces.ref(i.place)
+        let old = IPAddress(interface.value.address)
+        interface.value.leaseRoutes = given
+        if address == .any { interface.value.mtuByLease = nil }
         interface.value.configure(address, prefixLength: prefixLength, gateway: gateway)
         timers.set(.claim(i), at: interface.value.claim.deadline)
         let keepsStatic = address != .any
@@ -49,13 +55,25 @@ extension NetStack where Device: ~Copyable {
             let prefixLength = interface.value.prefixLength
             let network = IPv4Address(bits: address.bits & ipv4Mask(prefixLength))
             addOwn(RouteEntry(network, prefixLength: prefixLength, interface: i))
-            if let gateway {
-                // A router outside of the network is a neighbour all the same, by a route of its own.
-                if !interface.value.isDirect(gateway) { addOwn(RouteEntry(gateway, prefixLength: 32, interface: i)) }
-                addOwn(RouteEntry(.any, prefixLength: 0, gateway: gateway, interface: i))
+            for line in 0..<given.count where given[line].gateway == .any {
+                addOwn(RouteEntry(given[line].network, prefixLength: given[line].prefixLength, interface: i))
             }
+            for line in 0..<given.count where given[line].gateway != .any {
+                addOwn(given[line].network, given[line].prefixLength, by: given[line].gateway, at: i)
+            }
+            if let gateway { addOwn(.any, 0, by: gateway, at: i) }
         }
         routesChanged()
+        guard old != IPAddress(.any), !isOwn(old) else { return }
+        sockets.lose(old) { completions.append(.socket($0)) }
+    }
+
+    private mutating func addOwn(
+        _ network: IPv4Address, _ prefixLength: Int, by gateway: IPv4Address, at i: InterfaceID
+    ) {
+        // A router outside of the network is a neighbour all the same, by a route of its own.
+        if !routes.isDirect(IPAddress(gateway), on: i) { addOwn(RouteEntry(gateway, prefixLength: 32, interface: i)) }
+        addOwn(RouteEntry(network, prefixLength: prefixLength, gateway: gateway, interface: i))
     }
 
     private mutating func addOwn(_ entry: RouteEntry?) {

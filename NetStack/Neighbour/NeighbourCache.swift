@@ -40,7 +40,7 @@ struct NeighbourCache: ~Copyable {
     private var newest: Int16 = -1
     private(set) var incompleteCount = 0
     var permanentCount = 0
-    /// Packets that wait in all entries.
+    /// Buffers of all packets that wait.
     var waitingCount = 0
 
     /// - Parameter key: random; a sender that does not know it cannot make entries share one chain.
@@ -122,21 +122,35 @@ struct NeighbourCache: ~Copyable {
         return .asks(i)
     }
 
-    /// Lets a packet wait at an incomplete entry. Gives back one for which there is no more room: the oldest.
-    mutating func wait(_ packet: consuming Packet, at i: Int) -> Packet? {
+    /// Lets a datagram, perhaps a train, wait at an incomplete entry. Drops those for which there is no more room, the
+    /// oldest ones of this entry first, and whole; returns how many.
+    mutating func wait(_ packet: consuming Packet, at i: Int) -> Int {
+        waitingCount += packet.partCount
         entries[i].waiting.append(packet)
-        waitingCount += 1
-        guard entries[i].waiting.count > NeighbourLimit.waiting || waitingCount > NeighbourLimit.waitingInAll else {
-            return nil
+        var dropped = 0
+        while entries[i].waiting.count > NeighbourLimit.waiting || waitingCount > NeighbourLimit.waitingInAll,
+            let oldest = entries[i].waiting.removeFirst()
+        {
+            waitingCount -= oldest.partCount
+            dropped += 1
         }
-        waitingCount -= 1
-        return entries[i].waiting.removeFirst()
+        return dropped
+    }
+
+    /// Takes all that waits at an entry.
+    mutating func takeWaiting(_ i: Int) -> PacketQueue {
+        var waiting = PacketQueue()
+        swap(&waiting, &entries[i].waiting)
+        var parts = 0
+        waiting.forEach { parts += $0.partCount }
+        waitingCount -= parts
+        return waiting
     }
 
     /// The next packet that waited for an address and now need not.
     mutating func nextReady(_ i: Int) -> Packet? {
         guard entries[i].state != .incomplete, let packet = entries[i].waiting.removeFirst() else { return nil }
-        waitingCount -= 1
+        waitingCount -= packet.partCount
         return packet
     }
 
@@ -186,8 +200,7 @@ struct NeighbourCache: ~Copyable {
     /// Forgets a neighbour; packets that wait for it are dropped.
     mutating func remove(_ i: Int, _ timers: inout TimerQueue) {
         timers.cancel(.neighbour(i))
-        waitingCount -= entries[i].waiting.count
-        entries[i].waiting.removeAll()
+        _ = takeWaiting(i)
         if entries[i].state == .incomplete { unlink(i) }
         if entries[i].state == .permanent { permanentCount -= 1 }
         let chain = chain(entries[i].address, entries[i].interface)

@@ -11,9 +11,9 @@ public enum NeighbourLimit {
     public static var retransmission: Duration { .seconds(1) }
     /// MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT.
     public static var questions: Int { 3 }
-    /// Packets that wait for one neighbour: as many as a traceroute sends at once.
+    /// Datagrams that wait for one neighbour: as many as a traceroute sends at once.
     public static var waiting: Int { 16 }
-    /// Packets that wait for all of them.
+    /// Buffers of those that wait for all of them: the largest datagram takes 45.
     public static var waitingInAll: Int { 64 }
     /// Entries made by hand.
     public static var permanent: Int { StackLimit.neighbours / 2 }

@@ -98,9 +98,7 @@ extension NeighbourCache {
             return .ask(entries[i].hardware)
         }
         guard Int(entries[i].questions) < NeighbourLimit.questions else {
-            var waiting = PacketQueue()
-            swap(&waiting, &entries[i].waiting)
-            waitingCount -= waiting.count
+            let waiting = takeWaiting(i)
             remove(i, &timers)
             return .failed(waiting)
         }

@@ -57,6 +57,8 @@ public protocol NetworkDevice: ~Copyable {
     /// Lets the device interrupt for received frames again, then looks once more.
     /// - Returns: true when something arrived meanwhile, perhaps without an interrupt: drain again.
     mutating func rearm() -> Bool
+    /// Says how many packets may wait in the device, of one that receives into memory.
+    mutating func receive(intoAtMost buffers: Int)
     /// Says which frames are wanted beside those to its own address and to all stations.
     mutating func accept(_ filter: ReceiveFilter)
 }
@@ -66,6 +68,9 @@ extension NetworkDevice where Self: ~Copyable {
     public mutating func requestRoomInterrupt() -> Bool { false }
     /// For a device that keeps no frame.
     public mutating func collectSent() {}
+    /// For a device with memory of its own.
+    public mutating func receive(intoAtMost buffers: Int) {}
+
     /// For a device that loses no frame.
     public var framesDropped: UInt64 { 0 }
 }

@@ -19,6 +19,8 @@ enum PacketField {
     static var nextKept: Int { 32 }
     /// Atomic UInt32, `Whereabouts`.
     static var whereabouts: Int { 40 }
+    /// UInt32, `PacketShare`.
+    static var share: Int { 44 }
     /// UInt64, `OffloadRequest` packed.
     static var offload: Int { 48 }
     /// Eight UInt64 for the packet's owner.
@@ -153,14 +155,23 @@ public struct PacketBuffer {
         if unsafe word.pointee.exchange(new, ordering: .acquiringAndReleasing) == other { putBack() }
     }
 
+    /// The share of the pool that the buffer counts to.
+    @inline(__always) var share: PacketShare {
+        get { PacketShare(rawValue: load(PacketField.share, as: UInt32.self)) }
+        nonmutating set { store(newValue.rawValue, PacketField.share) }
+    }
+
+    @inline(__always)
+    var pool: PacketPool {
+        // The pool's address was stored when it made the buffer, and it outlives its buffers.
+        unsafe PacketPool(at: load(PacketField.pool, as: UInt.self))
+    }
+
     // MARK: Freeing
 
     /// Returns this one buffer to its pool.
     @inline(__always)
-    func putBack() {
-        // The pool's address was stored when it made the buffer, and it outlives its buffers.
-        unsafe PacketPool(at: load(PacketField.pool, as: UInt.self)).putBack(self)
-    }
+    func putBack() { pool.putBack(self) }
 
     /// Returns all buffers of a frame that nothing else refers to.
     @inline(__always)

@@ -13,6 +13,9 @@ struct PoolState: ~Copyable {
     let head: Atomic<UInt64>
     let lowWater: Atomic<UInt32>
     let failures: Atomic<UInt32>
+    /// By share, 16 bits each: packets in use, and how many may be.
+    let counts: Atomic<UInt64>
+    let limits: Atomic<UInt64>
 }
 
 /// A handle to a pool. A small copyable value; all copies are the same pool.
@@ -43,7 +46,8 @@ public struct PacketPool: @unchecked Sendable {
         // In bounds: the pool's words and `count` buffers fit in `byteCount`.
         unsafe memory.bindMemory(to: PoolState.self, capacity: 1).initialize(
             to: PoolState(
-                head: Atomic(UInt64(count) << 16 | 1), lowWater: Atomic(UInt32(count)), failures: Atomic(0)))
+                head: Atomic(UInt64(count) << 16 | 1), lowWater: Atomic(UInt32(count)), failures: Atomic(0),
+                counts: Atomic(0), limits: Atomic(UInt64(count) &* 0x1_0001_0001)))  // not divided: all for each
         for i in 1...count {
             let buffer = unsafe PacketBuffer(unsafe: memory + i * Self.bufferSize)
             buffer.store(i < count ? UInt64(i + 1) : 0, PacketField.next)
@@ -59,14 +63,51 @@ public struct PacketPool: @unchecked Sendable {
         count = 0
     }
 
-    /// Takes a packet with no bytes in it and the usual headroom; nil (counted) when none is free.
-    @inline(never)
-    public func take() -> Packet? {
+    // MARK: Shares
+
+    var counts: UInt64 { unsafe state.pointee.counts.load(ordering: .relaxed) }
+    var limits: UInt64 {
+        get { unsafe state.pointee.limits.load(ordering: .relaxed) }
+        nonmutating set { unsafe state.pointee.limits.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Counts packets to a share; false when it has no room for them.
+    @inline(__always)
+    func count(_ packets: Int, to share: PacketShare) -> Bool {
         let state = unsafe state
+        let number = UInt64(truncatingIfNeeded: packets)
+        let added = number << share.shift
+        let new = unsafe state.pointee.counts.wrappingAdd(added, ordering: .relaxed).newValue
+        let limit = unsafe state.pointee.limits.load(ordering: .relaxed) >> share.shift & 0xffff
+        if new >> share.shift & 0xffff <= limit { return true }
+        unsafe state.pointee.counts.wrappingSubtract(added, ordering: .relaxed)
+        return false
+    }
+
+    func countAnyway(_ packets: Int, to share: PacketShare) {
+        unsafe state.pointee.counts.wrappingAdd(UInt64(truncatingIfNeeded: packets) << share.shift, ordering: .relaxed)
+    }
+
+    @inline(__always)
+    func discount(_ share: PacketShare) {
+        unsafe state.pointee.counts.wrappingSubtract(1 << share.shift, ordering: .relaxed)
+    }
+
+    // MARK: Packets
+
+    /// Takes a packet with no bytes in it and the usual headroom; nil (counted) when none is free for this use.
+    @inline(never)
+    public func take(_ share: PacketShare = .receiving) -> Packet? {
+        let state = unsafe state
+        guard count(1, to: share) else {
+            unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)
+            return nil
+        }
         var old = unsafe state.pointee.head.load(ordering: .acquiring)
         while true {
             let index = Int(old & 0xffff)
             guard index != 0 else {
+                discount(share)
                 unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)
                 return nil
             }
@@ -82,6 +123,7 @@ public struct PacketPool: @unchecked Sendable {
                 if unsafe state.pointee.lowWater.load(ordering: .relaxed) > UInt32(truncatingIfNeeded: left) {
                     unsafe state.pointee.lowWater.store(UInt32(truncatingIfNeeded: left), ordering: .relaxed)
                 }
+                buffer.share = share
                 return Packet(fresh: buffer)
             }
             old = result.original
@@ -92,6 +134,7 @@ public struct PacketPool: @unchecked Sendable {
     func putBack(_ buffer: PacketBuffer) {
         // The pool's state and buffers stay as long as the pool; the buffer is one of them.
         let state = unsafe state
+        discount(buffer.share)
         let index = unsafe UInt64((buffer.address &- UInt(bitPattern: base)) / UInt(Self.bufferSize))
         var old = unsafe state.pointee.head.load(ordering: .relaxed)
         while true {

@@ -75,6 +75,27 @@ extension Packet {
         }
     }
 
+    /// The same bytes in packets of their own; nil when the pool has too few.
+    @inline(never)
+    public func copied(from pool: PacketPool, for share: PacketShare = .receiving) -> Packet? {
+        var pieces = PacketQueue()
+        var next: PacketBuffer? = buffer
+        while let part = next {
+            next = part.rest
+            var done = 0
+            repeat {
+                guard var copy = pool.take(share) else { return nil }
+                let count = min(part.count &- done, copy.tailroom)
+                // In bounds: no more than the part holds behind `done`, and than is free in the copy.
+                unsafe copy.buffer.firstByte.copyMemory(from: part.firstByte + done, byteCount: count)
+                copy.resize(to: count)
+                pieces.append(copy)
+                done &+= count
+            } while done < part.count
+        }
+        return pieces.coupled()
+    }
+
     /// Appends a copy of the bytes of a train, as many as there is room for. Returns how many.
     @discardableResult
     public mutating func copyIn(_ source: borrowing Packet, limit: Int = .max) -> Int {

@@ -74,8 +74,10 @@ extension NetStack where Device: ~Copyable {
             case .probe(let address): request(address, at: i, from: nil, as: .any, now: now)
             case .take(let lease):
                 // A renewed lease changes nothing that is in use, and is not announced again.
+                interface.value.mtuByLease = lease.mtu.map { Int($0) }
                 if !interface.value.uses(lease) {
-                    assign(i, lease.address, prefixLength: lease.prefixLength, gateway: lease.router)
+                    assign(
+                        i, lease.address, prefixLength: lease.prefixLength, gateway: lease.router, routes: lease.routes)
                 }
             case .drop: assign(i, .any, prefixLength: 0, gateway: nil)
             }
@@ -90,7 +92,9 @@ extension NetStack where Device: ~Copyable {
     ) {
         let header = UDPHeader(
             sourcePort: DHCPPort.client, destinationPort: DHCPPort.server, payloadCount: DHCPMessage.byteCount)
-        guard var packet = pool.take(), packet.resize(to: DHCPMessage.byteCount) else { return drop(.noPacket, at: i) }
+        guard var packet = pool.take(.own), packet.resize(to: DHCPMessage.byteCount) else {
+            return drop(.noPacket, at: i)
+        }
         var payload = packet.mutableBytes
         message.emit(to: &payload)
         packet.prepend(UDPHeader.byteCount)
@@ -119,7 +123,10 @@ extension NetStack where Device: ~Copyable {
         packet.truncate(to: udp.length - UDPHeader.byteCount)
         guard packet.becomeContiguous(from: pool) else { return drop(.dhcpMalformed, at: i) }
         let reply: DHCPReply
-        do { reply = try DHCPReply(parsing: packet.bytes) } catch { return drop(.dhcpMalformed, at: i) }
+        do { reply = try DHCPReply(parsing: packet.bytes) } catch {
+            interfaces[i.place].dhcp.note(.malformed)
+            return drop(.dhcpMalformed, at: i)
+        }
         let sender = arrival.station.isUnicast ? arrival.station : .broadcast
         guard interfaces[i.place].dhcp.receive(reply, from: sender, now: now) else {
             return drop(.dhcpUnexpected, at: i)

@@ -32,6 +32,13 @@ public struct DHCPClient {
     private var isConfigured = false
     private var mustTake = false
     var mustDecline = false
+    /// Servers that refused or fell silent since there was a lease, the latest last: another's offer is preferred.
+    private var failed = InlineArray<4, IPv4Address>(repeating: .any)
+    /// NAKs since there was a lease.
+    var refusals: UInt64 = 0
+    /// Replies that granted nothing usable since the client was started or had a lease, and what is wrong with the last.
+    public internal(set) var flawCount: UInt32 = 0
+    public internal(set) var flaw = DHCPFlaw.none
     private var mustDrop = false
 
     init(_ hardware: EthernetAddress, random: RandomGenerator) {
@@ -53,11 +60,13 @@ public struct DHCPClient {
         guard state == .stopped else { return }
         startedAt = now
         problem = .none
+        forgetFailures()
         enter(.initial, until: now)
     }
 
     /// The link is back, perhaps to another network: asks at once, for the address that it had if there was one.
     mutating func linkIsBack(now: Instant) {
+        forgetFailures()
         switch state {
         case .stopped, .probing: break
         case .initial, .selecting, .requesting:
@@ -124,14 +133,20 @@ public struct DHCPClient {
         case .initial:
             transaction = nextRandom()
             transmissions = 0
+            lease = nil
             enter(.selecting, until: now)
             return transmit(.discover, now: now)
+        case .selecting where lease != nil:  // no other server has made an offer
+            transmissions = 0
+            enter(.requesting, until: now)
+            return transmit(.request, now: now)
         case .selecting:
             problem = .silence
             return transmit(.discover, now: now)
         case .requesting:
             guard transmissions < DHCPTime.requests else {
                 problem = .silence
+                noteFailure()
                 restart(at: now)
                 return next(now: now)
             }
@@ -179,7 +194,13 @@ public struct DHCPClient {
         renewsAt = instant(lease.renewalTime)
         rebindsAt = instant(lease.rebindingTime)
         expiresAt = instant(lease.leaseTime)
+        if lease.hasUsualTimes {  // exactly, which matters for a lease of a few seconds
+            let time = Duration.seconds(UInt64(lease.leaseTime))
+            renewsAt = requestedAt + time / 2
+            rebindsAt = requestedAt + time / 8 * 7
+        }
         problem = .none
+        forgetFailures()
         mustTake = true
         enter(.bound, until: renewsAt)
     }
@@ -239,6 +260,35 @@ public struct DHCPClient {
         renewsAt = .never
         rebindsAt = .never
         expiresAt = .never
+    }
+
+    // MARK: Failures
+
+    private mutating func forgetFailures() {
+        failed = InlineArray<4, IPv4Address>(repeating: .any)
+        refusals = 0
+        flawCount = 0
+        flaw = .none
+    }
+
+    /// The server of the exchange under way granted nothing.
+    mutating func noteFailure() {
+        guard let server = lease?.server else { return }
+        let place = failureRank(server) ?? 0
+        for i in place..<3 { failed[i] = failed[i + 1] }
+        failed[3] = server
+    }
+
+    /// How late a server failed, 0 to 3; nil: it did not.
+    func failureRank(_ server: IPv4Address) -> Int? {
+        for i in 0..<4 where failed[i] == server { return i }
+        return nil
+    }
+
+    /// Counts a reply that cannot be used.
+    mutating func note(_ flaw: DHCPFlaw) {
+        self.flaw = flaw
+        flawCount &+= 1
     }
 
     // MARK: Pieces

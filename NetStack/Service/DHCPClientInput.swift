@@ -5,31 +5,60 @@ extension DHCPClient {
     mutating func receive(_ reply: DHCPReply, from sender: EthernetAddress, now: Instant) -> Bool {
         guard awaitsReply, reply.transaction == transaction, reply.hardware == hardware else { return false }
         switch (state, reply.type) {
-        case (.selecting, .offer):
-            guard let offer = DHCPLease(reply) else { return false }
-            lease = offer
-            transmissions = 0
-            enter(.requesting, until: now)
+        case (.selecting, .offer): return take(reply, now: now)
         case (.requesting, .ack):
-            guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
+            guard let grant = grant(of: reply) else { return false }
             lease = grant
             transmissions = 0
             serverHardware = sender
             enter(.probing, until: now)
         case (.renewing, .ack), (.rebinding, .ack), (.rebooting, .ack):
-            guard let grant = DHCPLease(reply), isExpected(grant) else { return false }
+            guard let grant = grant(of: reply) else { return false }
             serverHardware = sender
             hasChanged = true
             bind(grant)
         case (.requesting, .nak), (.renewing, .nak), (.rebinding, .nak), (.rebooting, .nak):
-            guard let server = reply.server, state == .rebinding || state == .rebooting || server == lease?.server
+            // Some servers do not say who they are.
+            guard let lease, state == .rebinding || state == .rebooting || reply.server ?? lease.server == lease.server
             else { return false }
+            if state == .requesting { noteFailure() }
             forget()
             problem = .refusal
-            restart(at: now + DHCPTime.pauseAfterRefusal)
+            restart(at: now + min(DHCPTime.pauseAfterRefusal * (1 << min(refusals, 8)), DHCPTime.greatestDelay))
+            refusals += 1
         default: return false
         }
         return true
+    }
+
+    /// Takes an offer: at once, unless its server failed before; then another's may come first.
+    private mutating func take(_ reply: DHCPReply, now: Instant) -> Bool {
+        let flaw = DHCPLease.flaw(of: reply, known: nil)
+        guard flaw == .none, let offer = DHCPLease(reply) else {
+            note(flaw)
+            return false
+        }
+        if let rank = failureRank(offer.server) {
+            guard let held = lease else {
+                lease = offer
+                deadline = min(deadline, now + DHCPTime.patienceForOthers)
+                return true
+            }
+            if rank < failureRank(held.server) ?? 0 { lease = offer }
+            return true
+        }
+        lease = offer
+        transmissions = 0
+        enter(.requesting, until: now)
+        return true
+    }
+
+    /// What an ACK grants; nil, and counted, when it is none for what was asked.
+    private mutating func grant(of reply: DHCPReply) -> DHCPLease? {
+        let flaw = DHCPLease.flaw(of: reply, known: lease)
+        if flaw != .none { note(flaw) }
+        guard let grant = DHCPLease(reply, known: lease), isExpected(grant) else { return nil }
+        return grant
     }
 
     /// From the server that was asked (when rebinding or rebooting: any), for the address that was asked for.
@@ -53,6 +82,7 @@ extension DHCPClient {
             forget()
             self.lease = lease  // the message names it
         }
+        noteFailure()
         mustDecline = true
         problem = .conflict
         restart(at: now + DHCPTime.pauseAfterConflict)

@@ -21,7 +21,9 @@ enum DHCPOption {
     static var nameServers: UInt8 { 6 }
     static var hostName: UInt8 { 12 }
     static var domainName: UInt8 { 15 }
+    static var interfaceMTU: UInt8 { 26 }
     static var broadcastAddress: UInt8 { 28 }
+    static var timeServers: UInt8 { 42 }
     static var requestedAddress: UInt8 { 50 }
     static var leaseTime: UInt8 { 51 }
     static var overload: UInt8 { 52 }
@@ -32,6 +34,11 @@ enum DHCPOption {
     static var renewalTime: UInt8 { 58 }
     static var rebindingTime: UInt8 { 59 }
     static var clientIdentifier: UInt8 { 61 }
+    /// RFC 3397.
+    static var domainSearch: UInt8 { 119 }
+    /// RFC 3442, and the number that some servers gave the same option before it had one.
+    static var classlessRoutes: UInt8 { 121 }
+    static var oldClasslessRoutes: UInt8 { 249 }
     static var end: UInt8 { 255 }
 }
 
@@ -109,15 +116,19 @@ public struct DHCPMessage: Equatable, Sendable {
         let name: StaticString = "swiftlet"
         put(DHCPOption.hostName, UInt8(name.utf8CodeUnitCount), at: &at, &bytes)
         for i in 0..<name.utf8CodeUnitCount { bytes.setByte(name.byte(i), at - name.utf8CodeUnitCount + i) }
-        put(DHCPOption.parameterList, 8, at: &at, &bytes)
-        bytes.setByte(DHCPOption.subnetMask, at - 8)
-        bytes.setByte(DHCPOption.router, at - 7)
-        bytes.setByte(DHCPOption.nameServers, at - 6)
-        bytes.setByte(DHCPOption.domainName, at - 5)
-        bytes.setByte(DHCPOption.broadcastAddress, at - 4)
-        bytes.setByte(DHCPOption.leaseTime, at - 3)
-        bytes.setByte(DHCPOption.renewalTime, at - 2)
-        bytes.setByte(DHCPOption.rebindingTime, at - 1)
+        put(DHCPOption.parameterList, UInt8(truncatingIfNeeded: wishes.count), at: &at, &bytes)
+        let wishes = wishes
+        for i in 0..<wishes.count { bytes.setByte(wishes[i], at - wishes.count + i) }
+    }
+
+    /// Option 55. The classless routes stand before the router, which they replace (RFC 3442).
+    private static var wishes: [13 of UInt8] {
+        [
+            DHCPOption.subnetMask, DHCPOption.classlessRoutes, DHCPOption.oldClasslessRoutes, DHCPOption.router,
+            DHCPOption.nameServers, DHCPOption.domainName, DHCPOption.domainSearch, DHCPOption.interfaceMTU,
+            DHCPOption.broadcastAddress, DHCPOption.timeServers, DHCPOption.leaseTime, DHCPOption.renewalTime,
+            DHCPOption.rebindingTime,
+        ]
     }
 
     /// Writes an option's code and length, and moves `at` behind its value.

@@ -21,8 +21,15 @@ public struct DHCPReply {
     public private(set) var mask: UInt32?
     /// The first router that is offered and may be one.
     public private(set) var router: IPv4Address?
-    public private(set) var nameServers = DHCPNameServers()
-    public private(set) var domain = DHCPDomain()
+    public private(set) var nameServers = DHCPServers()
+    /// Option 119, or without that option 15.
+    public private(set) var domains = DHCPDomains()
+    /// Options 121 and 249; nil: neither is there.
+    public private(set) var routes: DHCPRoutes?
+    /// Option 26, 68 at least.
+    public private(set) var mtu: UInt16?
+    /// Option 42.
+    public private(set) var timeServers = DHCPServers()
     /// Seconds; 0xffffffff: for ever.
     public private(set) var leaseTime: UInt32?
     public private(set) var renewalTime: UInt32?
@@ -38,18 +45,47 @@ public struct DHCPReply {
         hardware = EthernetAddress(bytes, at: DHCPField.hardware)
         address = IPv4Address(bits: bytes.be32(DHCPField.yourAddress))
         var found = Found()
-        try readOptions(bytes, from: DHCPField.options, to: bytes.byteCount, &found)
-        // RFC 2132, 9.3: first the file field, then the server name.
-        let overload = found.overload
-        if overload & 1 != 0 { try readOptions(bytes, from: DHCPField.file, to: DHCPField.cookie, &found) }
-        if overload & 2 != 0 { try readOptions(bytes, from: DHCPField.serverName, to: DHCPField.file, &found) }
+        try readAll(bytes, &found)
         guard found.hasType else { throw .noMessageType }
+        if found.hasSearch { try readSearch(bytes, &found) }
+        if found.routes != 0 { try readRoutes(bytes, &found) }
     }
 
     /// What is only of interest while options are read.
     private struct Found {
         var hasType = false
         var overload: UInt8 = 0
+        var hasSearch = false
+        /// The option with classless routes; 0: none.
+        var routes: UInt8 = 0
+        /// The one option that is put together; 0: all others are taken.
+        var wanted: UInt8 = 0
+        var whole = LongOption()
+    }
+
+    private mutating func readAll(_ bytes: RawSpan, _ found: inout Found) throws(DHCPReplyError) {
+        try readOptions(bytes, from: DHCPField.options, to: bytes.byteCount, &found)
+        // RFC 2132, 9.3: first the file field, then the server name.
+        let overload = found.overload
+        if overload & 1 != 0 { try readOptions(bytes, from: DHCPField.file, to: DHCPField.cookie, &found) }
+        if overload & 2 != 0 { try readOptions(bytes, from: DHCPField.serverName, to: DHCPField.file, &found) }
+    }
+
+    @inline(never)
+    private mutating func readSearch(_ bytes: RawSpan, _ found: inout Found) throws(DHCPReplyError) {
+        found.wanted = DHCPOption.domainSearch
+        try readAll(bytes, &found)
+        domains = DHCPDomains()
+        found.whole.forBytes { domains.append(names: $0) }
+    }
+
+    @inline(never)
+    private mutating func readRoutes(_ bytes: RawSpan, _ found: inout Found) throws(DHCPReplyError) {
+        found.wanted = found.routes
+        found.whole.count = 0
+        try readAll(bytes, &found)
+        var routes = DHCPRoutes()
+        if found.whole.forBytes({ routes.read($0) }) { self.routes = routes }
     }
 
     private mutating func readOptions(
@@ -73,6 +109,10 @@ public struct DHCPReply {
     private mutating func take(
         _ code: UInt8, _ bytes: RawSpan, _ at: Int, _ length: Int, _ found: inout Found
     ) throws(DHCPReplyError) {
+        if found.wanted != 0 {
+            if code == found.wanted { found.whole.append(bytes, at, length) }
+            return
+        }
         switch code {
         case DHCPOption.messageType:
             guard length == 1, let type = DHCPMessageType(rawValue: bytes.byte(at)) else { throw .badOption }
@@ -93,7 +133,13 @@ public struct DHCPReply {
             }
         case DHCPOption.nameServers where length % 4 == 0:
             for i in 0..<length / 4 { nameServers.append(IPv4Address(bits: bytes.be32(at + 4 * i))) }
-        case DHCPOption.domainName: domain.append(bytes, at, length)
+        case DHCPOption.timeServers where length % 4 == 0:
+            for i in 0..<length / 4 { timeServers.append(IPv4Address(bits: bytes.be32(at + 4 * i))) }
+        case DHCPOption.domainName: domains.append(bytes, at, length)
+        case DHCPOption.interfaceMTU where length == 2 && bytes.be16(at) >= 68: mtu = bytes.be16(at)
+        case DHCPOption.domainSearch: found.hasSearch = true
+        case DHCPOption.classlessRoutes: found.routes = code
+        case DHCPOption.oldClasslessRoutes where found.routes == 0: found.routes = code
         default: break
         }
     }
@@ -101,52 +147,5 @@ public struct DHCPReply {
     private static func word(_ bytes: RawSpan, _ at: Int, _ length: Int) throws(DHCPReplyError) -> UInt32 {
         guard length == 4 else { throw .badOption }
         return bytes.be32(at)
-    }
-}
-
-/// Up to three name servers, in the server's order.
-public struct DHCPNameServers: Sendable {
-    private var addresses = InlineArray<3, IPv4Address>(repeating: .any)
-    public private(set) var count = 0
-
-    init() {}
-
-    public subscript(_ index: Int) -> IPv4Address { index >= 0 && index < count ? addresses[index] : .any }
-
-    mutating func append(_ address: IPv4Address) {
-        guard count < 3, address.isUnicast || address.isLoopback else { return }
-        addresses[count] = address
-        count += 1
-    }
-}
-
-/// A domain name of letters, digits, hyphens, underscores and dots; empty when none was given, or anything else (it
-/// will be shown).
-public struct DHCPDomain: Sendable {
-    public static var limit: Int { 64 }
-
-    private var bytes = InlineArray<64, UInt8>(repeating: 0)
-    public private(set) var count = 0
-    private var isBad = false
-
-    init() {}
-
-    public subscript(_ index: Int) -> UInt8 { index >= 0 && index < count ? bytes[index] : 0 }
-
-    /// Adds one piece: a long option comes in several (RFC 3396).
-    mutating func append(_ source: RawSpan, _ at: Int, _ length: Int) {
-        for i in 0..<length {
-            let byte = source.byte(at + i)
-            if byte == 0 { break }  // some servers count a final NUL
-            let isLetter = byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a
-            let isFit = isLetter || byte >= 0x30 && byte <= 0x39 || byte == 0x2d || byte == 0x2e || byte == 0x5f
-            guard isFit, !isBad, count < Self.limit else {
-                isBad = true
-                count = 0
-                return
-            }
-            bytes[count] = byte
-            count += 1
-        }
     }
 }

@@ -52,8 +52,11 @@ public enum DHCPTime {
     public static var probeInterval: Duration { .milliseconds(200) }
     /// After a conflict (RFC 2131, 3.1, 5).
     public static var pauseAfterConflict: Duration { .seconds(10) }
-    /// After a NAK, so that a server that refuses all is not asked as fast as it answers.
+    /// After a NAK, so that a server that refuses all is not asked as fast as it answers: doubled with each, up to
+    /// `greatestDelay`.
     public static var pauseAfterRefusal: Duration { .seconds(1) }
+    /// How long an offer of a server that failed before waits for that of another.
+    public static var patienceForOthers: Duration { .seconds(2) }
     /// The least between two requests to renew (RFC 2131, 4.4.5).
     public static var leastRenewal: Duration { .seconds(60) }
 }

@@ -52,6 +52,15 @@ public struct DNSName: ~Copyable {
         return true
     }
 
+    /// Whether the name is in a zone, or is the zone.
+    func ends(in zone: borrowing DNSName) -> Bool {
+        var start = 0
+        while count - start > zone.count { start += 1 + Int(bytes[start]) }
+        guard count - start == zone.count else { return false }
+        for i in 0..<zone.count where bytes[start + i] != zone.bytes[i] { return false }
+        return true
+    }
+
     /// Calls `body` with each byte of the name as people write it, without the dot at the end: printable ASCII alone,
     /// whatever is in the labels. A backslash stands before a dot, a quote, a backslash and what else zone files give
     /// a meaning, and before the three decimal digits of any other byte (RFC 1035, 5.1).
@@ -121,9 +130,10 @@ extension DNSName {
 public enum DNSField {
     public static var headerCount: Int { 12 }
     public static var port: UInt16 { 53 }
-    /// Types A and CNAME, class IN.
+    /// Types A, CNAME and SOA, class IN.
     static var typeA: UInt16 { 1 }
     static var typeCNAME: UInt16 { 5 }
+    static var typeSOA: UInt16 { 6 }
     static var classIN: UInt16 { 1 }
     /// The longest message that comes by UDP without EDNS (RFC 1035, 4.2.1).
     public static var messageLimit: Int { 512 }
@@ -135,9 +145,13 @@ public enum DNSVerdict: Equatable {
     case addresses
     /// It is known by another name; ask for that.
     case alias
-    /// There is no such name, or it has no address.
-    case nothing
-    /// This server has no answer.
+    /// There is no such name (NXDOMAIN).
+    case noName
+    /// The name has no address (RFC 2308, 2.2: NODATA).
+    case noAddress
+    /// The answer did not fit, and what is there is not enough.
+    case truncated
+    /// This server has no answer, or a malformed one.
     case failure
 }
 
@@ -181,8 +195,8 @@ public enum DNSMessage {
     /// Reads an answer.
     /// - Parameters:
     ///   - name: what was asked for; becomes the last alias on the way to the addresses.
-    ///   - timeToLive: seconds, the least on that way; 0 when nothing is said.
-    /// - Returns: nil when the message is malformed, or no answer to this question.
+    ///   - timeToLive: seconds, the least on that way, for which the verdict holds; 0 when nothing is said.
+    /// - Returns: nil when it is no answer to this question.
     static func parseAnswer(
         _ message: RawSpan, identifier: UInt16, name: inout DNSName, addresses: inout AddressList,
         timeToLive: inout UInt32
@@ -197,11 +211,9 @@ public enum DNSMessage {
             message.be16(offset) == DNSField.typeA, message.be16(offset + 2) == DNSField.classIN
         else { return nil }
         offset += 4
-        switch flags & 15 {
-        case 0: break
-        case 3: return .nothing
-        default: return .failure
-        }
+        guard flags & 15 == 0 || flags & 15 == 3 else { return .failure }
+        let isTruncated = flags & 0x0200 != 0
+        let isDenied = flags & 15 == 3
         let records = offset
         // `owner` is the alias that was reached; `found` what the record at hand is about.
         var owner = DNSName()
@@ -212,35 +224,55 @@ public enum DNSMessage {
         var isAlias = false
         // Aliases may stand before or behind what they point to: each step looks at all records.
         for _ in 0..<8 {
-            var target: Int?
+            var target: Range<Int>?
             offset = records
             for _ in 0..<count {
                 guard found.parse(message, at: &offset), let record = Record(parsing: message, at: &offset) else {
-                    return nil
+                    return isTruncated ? .truncated : .failure
                 }
                 guard record.isIN, found == owner else { continue }
-                if record.type == DNSField.typeA, record.dataCount == 4 {
+                if record.type == DNSField.typeA {
+                    guard record.dataCount == 4 else { return .failure }
                     addresses.append(IPv4Address(bits: message.be32(record.dataOffset)))
                     timeToLive = min(timeToLive, record.timeToLive)
                 } else if record.type == DNSField.typeCNAME {
-                    target = record.dataOffset
+                    target = record.dataOffset..<offset
                     timeToLive = min(timeToLive, record.timeToLive)
                 }
             }
             if addresses.count > 0 {
                 name.copy(owner)
+                if isTruncated { timeToLive = 0 }  // there are more
                 return .addresses
             }
-            guard var at = target else { break }
-            guard owner.parse(message, at: &at) else { return nil }
+            guard let target else { break }
+            var at = target.lowerBound
+            guard owner.parse(message, at: &at), at == target.upperBound else { return .failure }
             isAlias = true
         }
-        guard isAlias else {
-            timeToLive = 0
-            return .nothing
+        if isTruncated { return .truncated }
+        if isAlias, !isDenied {
+            name.copy(owner)
+            return .alias
         }
-        name.copy(owner)
-        return .alias
+        timeToLive = min(timeToLive, negativeLife(message, of: owner, at: offset))
+        return isDenied ? .noName : .noAddress
+    }
+
+    /// Seconds for which it holds that there is nothing: as the authority section's SOA says (RFC 2308, 5); 0: not said.
+    @inline(never)
+    private static func negativeLife(_ message: RawSpan, of name: borrowing DNSName, at start: Int) -> UInt32 {
+        var offset = start
+        var zone = DNSName()
+        for _ in 0..<Int(message.be16(8)) {
+            guard zone.parse(message, at: &offset), let record = Record(parsing: message, at: &offset) else { return 0 }
+            // Behind two names there are five words; the last one is the limit of negative answers.
+            guard record.type == DNSField.typeSOA, record.isIN, record.dataCount >= 22, name.ends(in: zone) else {
+                continue
+            }
+            return min(record.timeToLive, message.be32(offset - 4))
+        }
+        return 0
     }
 
     /// A resource record's head behind its owner's name (RFC 1035, 4.1.3).

@@ -25,11 +25,13 @@ extension NetStack where Device: ~Copyable {
             resolver.queries[i].addresses = resolver.cache[known].addresses
             resolver.queries[i].current.copy(resolver.cache[known].canonical)
             resolver.queries[i].timeToLive = UInt32(clamping: (resolver.cache[known].expires - now).seconds)
-            finish(i, resolver.queries[i].addresses.count > 0 ? .found : .failed(.notFound))
+            finish(i, resolver.queries[i].addresses.count > 0 ? .found : .failed(resolver.cache[known].error))
             return i
         }
-        guard serverCount > 0 else { throw .noServer }
-        addSearchDomain(to: i, isAbsolute: text.byte(text.byteCount - 1) == 0x2e)
+        guard nameServers.count > 0 else { throw .noServer }
+        let hasOneLabel = Int(resolver.queries[i].name[0]) + 2 == resolver.queries[i].name.count
+        if hasOneLabel, text.byte(text.byteCount - 1) != 0x2e { resolver.queries[i].searchIndex = 0 }
+        _ = addSearchDomain(to: i)
         resolver.queries[i].state = .waiting
         ask(i, now: now)
         return i
@@ -48,7 +50,7 @@ extension NetStack where Device: ~Copyable {
     /// Forgets a query: its caller is gone.
     public mutating func cancelQuery(_ i: Int) {
         guard i >= 0, i < StackLimit.queries else { return }
-        closeQuerySocket(i)
+        closeQuerySockets(i)
         timers.cancel(.query(i))
         resolver.queries[i].state = .free
     }
@@ -62,19 +64,23 @@ extension NetStack where Device: ~Copyable {
         return true
     }
 
-    /// A name of one label is first looked for in the lease's domain.
-    private mutating func addSearchDomain(to i: Int, isAbsolute: Bool) {
-        let hasOneLabel = Int(resolver.queries[i].name[0]) + 2 == resolver.queries[i].name.count
-        guard hasOneLabel, !isAbsolute, let lease = firstLease, lease.domain.count > 0 else { return }
-        var domain = InlineArray<64, UInt8>(repeating: 0)
-        let count = min(64, lease.domain.count)
-        for index in 0..<count { domain[index] = lease.domain[index] }
-        // The bytes of a span are called unsafe because other types have padding; these are bytes.
-        if unsafe resolver.queries[i].current.append(text: domain.span.bytes.extracting(0..<count)) {
-            resolver.queries[i].hasPlainName = true
-        } else {
-            resolver.queries[i].current.copy(resolver.queries[i].name)
+    /// A name of one label is first looked for in the lease's domains, one after the other. False: none is left, and the
+    /// name stands alone.
+    private mutating func addSearchDomain(to i: Int) -> Bool {
+        let query = resolver.queries.ref(i)
+        query.value.current.copy(query.value.name)
+        guard let index = query.value.searchIndex, let lease = firstLease, let range = lease.domains.name(index) else {
+            query.value.searchIndex = nil
+            return false
         }
+        query.value.searchIndex = index + 1
+        var domain = InlineArray<120, UInt8>(repeating: 0)
+        for at in range { domain[at] = lease.domains[at] }
+        // The bytes of a span are called unsafe because other types have padding; these are bytes.
+        if unsafe !query.value.current.append(text: domain.span.bytes.extracting(range)) {
+            return addSearchDomain(to: i)
+        }
+        return true
     }
 
     /// The lease that names servers.
@@ -85,36 +91,68 @@ extension NetStack where Device: ~Copyable {
         return nil
     }
 
-    private var serverCount: Int { firstLease?.nameServers.count ?? 0 }
+    /// The servers that names are asked of: those by hand, else those of the first lease that names any.
+    public var nameServers: DHCPServers {
+        if resolver.servers.count > 0 { return resolver.servers }
+        return firstLease?.nameServers ?? resolver.servers
+    }
+
+    /// Whether the servers were named by hand.
+    public var hasOwnNameServers: Bool { resolver.servers.count > 0 }
+
+    /// Names a server by hand, beside those that were before it: they count instead of those of leases.
+    /// - Returns: false when there are three already, or it is no host's address.
+    public mutating func addNameServer(_ address: IPv4Address) -> Bool {
+        let count = resolver.servers.count
+        resolver.servers.append(address)
+        return resolver.servers.count > count
+    }
+
+    /// Forgets the servers by hand.
+    public mutating func clearNameServers() { resolver.servers = DHCPServers() }
 
     // MARK: Asking
 
-    /// Sends the question to the next server, from a port of its own.
+    /// Sends the question to the next server.
     @inline(never)
     private mutating func ask(_ i: Int, now: Instant) {
-        closeQuerySocket(i)
-        guard let lease = firstLease, resolver.queries[i].transmissions < ResolverTime.tries else {
-            return finish(i, .failed(.timedOut))
+        let servers = nameServers
+        let query = resolver.queries.ref(i)
+        guard servers.count > 0, query.value.transmissions < ResolverTime.tries else {
+            return finish(i, .failed(query.value.failure))
         }
-        let tries = resolver.queries[i].transmissions
-        let server = lease.nameServers[tries % lease.nameServers.count]
-        let round = min(4, tries / lease.nameServers.count)
-        resolver.queries[i].transmissions += 1
+        var first = 0
+        for server in 0..<servers.count where servers[server] == resolver.good { first = server }
+        let tries = query.value.transmissions
+        let server = (first + tries) % servers.count
+        let round = min(4, tries / servers.count)
+        query.value.transmissions += 1
         timers.set(.query(i), at: now + ResolverTime.firstPause * (1 << UInt64(round)))
-        resolver.queries[i].identifier = UInt16(truncatingIfNeeded: random.number())
-        send(i, to: Endpoint(server, DNSField.port), now: now)
+        send(i, toServer: server, Endpoint(servers[server], DNSField.port), now: now)
+    }
+
+    /// Asks what the query is about now: what was asked before counts no longer.
+    private mutating func askAnew(_ i: Int, now: Instant) {
+        closeQuerySockets(i)
+        resolver.queries[i].transmissions = 0
+        ask(i, now: now)
     }
 
     /// What cannot be sent is like what gets no answer: the next try comes at its time.
-    private mutating func send(_ i: Int, to server: Endpoint, now: Instant) {
+    private mutating func send(_ i: Int, toServer server: Int, _ address: Endpoint, now: Instant) {
         do throws(SocketError) {
-            let socket = sockets.openOwn(i)
-            resolver.queries[i].socket = socket
-            try sockets.bind(socket, to: .unspecified, &random)  // an answer may come in by any interface
-            try connectSocket(socket, to: server)
-            guard var packet = pool.take(), packet.resize(to: DNSField.messageLimit) else { return }
+            let socket = querySocket(i, server)
+            let isNew = resolver.queries[i].asked >> UInt8(server) & 1 == 0
+            if isNew || sockets.udp(socket)?.value.peer != address {
+                _ = sockets.openOwn(socket - sockets.userCount)
+                resolver.queries[i].asked |= 1 << UInt8(server)
+                resolver.queries[i].identifiers[server] = UInt16(truncatingIfNeeded: random.number())
+                try sockets.bind(socket, to: .unspecified, &random)  // an answer may come in by any interface
+                try connectSocket(socket, to: address)
+            }
+            guard var packet = pool.take(.own), packet.resize(to: DNSField.messageLimit) else { return }
             var bytes = packet.mutableBytes
-            let identifier = resolver.queries[i].identifier
+            let identifier = resolver.queries[i].identifiers[server]
             guard let length = DNSMessage.emitQuestion(resolver.queries[i].current, identifier: identifier, to: &bytes)
             else { return }
             packet.resize(to: length)
@@ -122,14 +160,19 @@ extension NetStack where Device: ~Copyable {
         } catch {}
     }
 
+    private func querySocket(_ i: Int, _ server: Int) -> Int {
+        sockets.userCount + i * StackLimit.serversPerQuery + server
+    }
+
     @inline(never)
-    private mutating func closeQuerySocket(_ i: Int) {
-        if let socket = resolver.queries[i].socket.take() { sockets.close(socket) }
+    private mutating func closeQuerySockets(_ i: Int) {
+        resolver.queries[i].asked = 0
+        for server in 0..<StackLimit.serversPerQuery { sockets.close(querySocket(i, server)) }
     }
 
     @inline(never)
     private mutating func finish(_ i: Int, _ state: NameQuery.State) {
-        closeQuerySocket(i)
+        closeQuerySockets(i)
         resolver.queries[i].state = state
         timers.cancel(.query(i))
         completions.append(.query(i))
@@ -142,8 +185,10 @@ extension NetStack where Device: ~Copyable {
     mutating func readAnswers(now: Instant) {
         resolver.hasInput = false
         for i in 0..<StackLimit.queries {
-            while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i) {
-                act(on: verdict, for: i, now: now)
+            for server in 0..<StackLimit.serversPerQuery {
+                while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i, server) {
+                    act(on: verdict, from: server, for: i, now: now)
+                }
             }
         }
     }
@@ -153,12 +198,12 @@ extension NetStack where Device: ~Copyable {
         if resolver.queries[i].state == .waiting { ask(i, now: now) }
     }
 
-    /// The next answer that fits; nil when there is none.
-    private mutating func nextVerdict(_ i: Int) -> DNSVerdict? {
-        while let socket = resolver.queries[i].socket {
+    /// The next answer of a server that fits; nil when there is none.
+    private mutating func nextVerdict(_ i: Int, _ server: Int) -> DNSVerdict? {
+        while resolver.queries[i].asked >> UInt8(server) & 1 != 0 {
             do throws(SocketError) {
-                guard let datagram = try receive(from: socket) else { return nil }
-                if let verdict = read(datagram, for: i) { return verdict }
+                guard let datagram = try receive(from: querySocket(i, server)) else { return nil }
+                if let verdict = read(datagram, for: i, server) { return verdict }
             } catch {
                 return .failure  // refused, or unreachable
             }
@@ -166,39 +211,48 @@ extension NetStack where Device: ~Copyable {
         return nil
     }
 
-    private mutating func read(_ datagram: consuming Datagram, for i: Int) -> DNSVerdict? {
+    private mutating func read(_ datagram: consuming Datagram, for i: Int, _ server: Int) -> DNSVerdict? {
         guard datagram.payload.becomeContiguous(from: pool) else { return nil }
         let query = resolver.queries.ref(i)
         return DNSMessage.parseAnswer(
-            datagram.payload.bytes, identifier: query.value.identifier, name: &query.value.current,
+            datagram.payload.bytes, identifier: query.value.identifiers[server], name: &query.value.current,
             addresses: &query.value.addresses, timeToLive: &query.value.timeToLive)
     }
 
-    private mutating func act(on verdict: DNSVerdict, for i: Int, now: Instant) {
+    private mutating func act(on verdict: DNSVerdict, from server: Int, for i: Int, now: Instant) {
         let query = resolver.queries.ref(i)
         switch verdict {
         case .addresses:
+            trust(server)
             query.value.timeToLive = min(query.value.timeToLive, query.value.aliasLife)
-            resolver.remember(i, life: .seconds(UInt64(query.value.timeToLive)), now: now)
+            resolver.remember(i, .notFound, life: .seconds(UInt64(query.value.timeToLive)), now: now)
             finish(i, .found)
         case .alias:
+            trust(server)
             query.value.aliases += 1
             query.value.aliasLife = min(query.value.aliasLife, query.value.timeToLive)
-            query.value.transmissions = 0
             guard query.value.aliases < 8 else { return finish(i, .failed(.serverFailure)) }
-            ask(i, now: now)
-        case .nothing where query.value.hasPlainName:
-            query.value.hasPlainName = false
-            query.value.current.copy(query.value.name)
-            query.value.transmissions = 0
-            ask(i, now: now)
-        case .nothing:
+            askAnew(i, now: now)
+        case .noName, .noAddress:
+            trust(server)
+            query.value.aliasLife = min(query.value.aliasLife, query.value.timeToLive)
+            if verdict == .noAddress { query.value.isKnown = true }
+            if query.value.searchIndex != nil {
+                _ = addSearchDomain(to: i)
+                return askAnew(i, now: now)
+            }
+            let error: ResolveError = query.value.isKnown ? .noAddress : .notFound
             query.value.addresses = AddressList()
-            resolver.remember(i, life: ResolverTime.negativeLife, now: now)
-            finish(i, .failed(.notFound))
-        case .failure:
-            if query.value.transmissions >= serverCount * 2 { return finish(i, .failed(.serverFailure)) }
+            let life = min(.seconds(UInt64(query.value.aliasLife)), ResolverTime.longestNegativeLife)
+            resolver.remember(i, error, life: life, now: now)
+            finish(i, .failed(error))
+        case .truncated, .failure:
+            query.value.failure = verdict == .truncated ? .truncated : .serverFailure
+            if query.value.transmissions >= nameServers.count * 2 { return finish(i, .failed(query.value.failure)) }
             ask(i, now: now)
         }
     }
+
+    /// The server answers: the next question goes there first.
+    private mutating func trust(_ server: Int) { resolver.good = nameServers[server] }
 }

@@ -2,31 +2,36 @@
 // hold.
 //
 // Promise: an answer is taken only from the server that was asked, to the random port and with the random identifier of
-// this question (RFC 5452); servers are asked in turn, with growing pauses, and at most `tries` times; the cache is
-// bounded and honours every TTL.
+// this question (RFC 5452); servers are asked in turn, the one that answered last first, with growing pauses, and at
+// most `tries` times; an answer that comes late counts as long as the question is open; the cache is bounded and honours
+// every TTL, those of negative answers too (RFC 2308).
 
 import Storage
 
 /// Why there is no address.
 public enum ResolveError: Error, Equatable {
-    /// No interface's lease names a server.
+    /// No interface's lease names a server, and none was named by hand.
     case noServer
     case malformedName, tooManyQueries
-    /// The servers say that there is no such name, or that it has no address.
+    /// The servers say that there is no such name.
     case notFound
+    /// There is such a name, and it has no address.
+    case noAddress
     case timedOut
     /// The servers have no answer, and do not deny the name.
     case serverFailure
+    /// The answer does not fit a datagram.
+    case truncated
 }
 
 public enum ResolverTime {
     /// The first pause; each round of all servers doubles it.
     public static var firstPause: Duration { .seconds(1) }
     public static var tries: Int { 6 }
-    /// However long a server says that an answer holds (RFC 8767, 4: a week at most; here a day), and that there is
-    /// none.
+    /// However long a server says that an answer holds (RFC 8767, 4: a week at most; here a day), and that there is none
+    /// (RFC 2308, 5: one to three hours).
     public static var longestLife: Duration { .seconds(86_400) }
-    public static var negativeLife: Duration { .seconds(30) }
+    public static var longestNegativeLife: Duration { .seconds(3600) }
 }
 
 /// A question under way.
@@ -38,13 +43,19 @@ struct NameQuery: ~Copyable {
     var name = DNSName()
     /// What is asked for at the moment: with the search domain, or an alias.
     var current = DNSName()
-    /// The name without the search domain is still to be tried.
-    var hasPlainName = false
+    /// The search domain that is tried after this; nil: the name stands alone.
+    var searchIndex: Int?
     var aliases = 0
-    /// One of the stack's own; nil: none is open.
-    var socket: Int?
-    var identifier: UInt16 = 0
+    /// By server: its question's identifier. A server that is asked again gets the same question from the same port, so
+    /// that a late answer counts, and a forger has one pair to guess.
+    var identifiers = InlineArray<3, UInt16>(repeating: 0)
+    /// Bit i: server i was asked, and its socket is open.
+    var asked: UInt8 = 0
     var transmissions = 0
+    /// What the servers said that had no answer.
+    var failure = ResolveError.timedOut
+    /// A name on the search list was there, without an address.
+    var isKnown = false
     var addresses = AddressList()
     var timeToLive: UInt32 = 0
     /// As long as the aliases on the way hold.
@@ -54,8 +65,9 @@ struct NameQuery: ~Copyable {
 struct CachedName: ~Copyable {
     var name = DNSName()
     var canonical = DNSName()
-    /// Empty: there is no such name.
+    /// Empty: there are none, for the reason that `error` gives.
     var addresses = AddressList()
+    var error = ResolveError.notFound
     /// Passed: the entry is free.
     var expires = Instant.start
 }
@@ -70,6 +82,10 @@ struct Resolver: ~Copyable {
     let cache: Table<CachedName>
     /// Datagrams wait in the queries' sockets.
     var hasInput = false
+    /// Servers by hand, which count before those of leases.
+    var servers = DHCPServers()
+    /// The server that answered last: it is asked first, as long as it is one of those known.
+    var good = IPv4Address.any
 
     init(_ memory: inout TableMemory) {
         queries = memory.table(StackLimit.queries) { NameQuery() }
@@ -81,9 +97,9 @@ struct Resolver: ~Copyable {
         return nil
     }
 
-    /// Remembers how a query ended; the entry that expires first makes room.
+    /// Remembers how a query ended, with `error` when it has no addresses; the entry that expires first makes room.
     @inline(never)
-    mutating func remember(_ query: Int, life: Duration, now: Instant) {
+    mutating func remember(_ query: Int, _ error: ResolveError, life: Duration, now: Instant) {
         guard life > .zero else { return }
         var place = 0
         for i in 0..<cache.count {
@@ -96,6 +112,7 @@ struct Resolver: ~Copyable {
         cache[place].name.copy(queries[query].name)
         cache[place].canonical.copy(queries[query].current)
         cache[place].addresses = queries[query].addresses
+        cache[place].error = error
         cache[place].expires = now + min(life, ResolverTime.longestLife)
     }
 }

@@ -9,7 +9,9 @@ extension Packet {
     @inline(never)
     private mutating func copyTogether(from pool: PacketPool) -> Bool {
         let byteCount = totalCount
-        guard byteCount <= Packet.capacity, var copy = pool.take(), copy.copyIn(self) == byteCount else { return false }
+        guard byteCount <= Packet.capacity, var copy = pool.take(.own), copy.copyIn(self) == byteCount else {
+            return false
+        }
         self = copy
         return true
     }

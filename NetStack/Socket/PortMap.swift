@@ -29,6 +29,16 @@ struct PortMap: ~Copyable {
     @inline(__always)
     func next(after socket: Int) -> Int { Int(links[socket]) }
 
+    /// Calls `body` with each socket in the chain of a port, which has sockets of other ports too.
+    @inline(__always)
+    func forEach(_ port: UInt16, _ body: (Int) -> Void) {
+        var i = first(port)
+        while i >= 0 {
+            body(i)
+            i = next(after: i)
+        }
+    }
+
     mutating func insert(_ socket: Int, at port: UInt16) {
         links[socket] = chains[chain(port)]
         chains[chain(port)] = Int16(truncatingIfNeeded: socket)

@@ -41,7 +41,7 @@ extension NetStack where Device: ~Copyable {
 
     /// Names the one peer: sends go there, only its datagrams arrive, and ICMP errors about it are reported.
     public mutating func connectSocket(_ i: Int, to peer: Endpoint) throws(SocketError) {
-        guard let socket = sockets.udp(i) else { throw .noDestination }
+        guard let socket = sockets.udp(i), !socket.value.isEcho else { throw .badDestination }
         guard peer.port != 0, !peer.address.isUnspecified, peer.address.ipv4?.isThisNetwork != true else {
             throw .badDestination
         }
@@ -61,7 +61,16 @@ extension NetStack where Device: ~Copyable {
     }
 
     public mutating func setBroadcast(_ i: Int, allowed: Bool) { sockets.udp(i)?.value.allowsBroadcast = allowed }
-    /// Of what the socket sends from now on; 1 to 255.
+    /// Whether the socket may share its port with others that want to, as `PortReuse` says.
+    public mutating func setReuse(_ i: Int, address isOn: Bool) { setReuse(i, .address, isOn) }
+    public mutating func setReuse(_ i: Int, port isOn: Bool) { setReuse(i, .port, isOn) }
+    private mutating func setReuse(_ i: Int, _ kind: PortReuse, _ isOn: Bool) {
+        guard let socket = sockets.udp(i) else { return }
+        if isOn { socket.value.reuse.insert(kind) } else { socket.value.reuse.remove(kind) }
+    }
+    /// Of what the socket sends to groups from now on; 1 to 255.
+    public mutating func setGroupTimeToLive(_ i: Int, _ value: UInt8) { sockets.udp(i)?.value.groupTimeToLive = value }
+    /// Of what the socket sends to single hosts from now on; 1 to 255.
     public mutating func setTimeToLive(_ i: Int, _ value: UInt8) { sockets.udp(i)?.value.timeToLive = value }
 
     public func localAddress(ofSocket i: Int) -> Endpoint { sockets.udp(i)?.value.local ?? .unspecified }
@@ -70,6 +79,9 @@ extension NetStack where Device: ~Copyable {
     /// The host that reported the socket's last error: a router, the peer, or (its neighbour did not answer) ourselves;
     /// `::`: none.
     public func errorReporter(ofSocket i: Int) -> IPAddress { sockets.udp(i)?.value.errorReporter ?? .unspecified }
+
+    /// ICMP's type × 256 + code of the socket's last error; 0: it was found out here.
+    public func errorCode(ofSocket i: Int) -> UInt16 { sockets.udp(i)?.value.errorCode ?? 0 }
 
     /// The oldest datagram that waits; nil when there is none. An error that ICMP reported comes first, once.
     public mutating func receive(from i: Int) throws(SocketError) -> Datagram? {
@@ -96,12 +108,12 @@ extension NetStack where Device: ~Copyable {
         case .closed: return nil
         case .udp(let socket):
             return SocketReport(
-                isCapture: false, local: socket.value.local, peer: socket.value.peer,
+                isCapture: false, isEcho: socket.value.isEcho, local: socket.value.local, peer: socket.value.peer,
                 queued: socket.value.received.held,
                 dropped: socket.value.received.dropped)
         case .capture(let socket):
             return SocketReport(
-                isCapture: true, local: .unspecified, peer: nil, queued: socket.value.received.held,
+                isCapture: true, isEcho: false, local: .unspecified, peer: nil, queued: socket.value.received.held,
                 dropped: socket.value.received.dropped)
         }
     }
@@ -110,6 +122,7 @@ extension NetStack where Device: ~Copyable {
 /// An open socket, as it is at the moment.
 public struct SocketReport: Sendable {
     public let isCapture: Bool
+    public let isEcho: Bool
     public let local: Endpoint
     /// nil: not connected.
     public let peer: Endpoint?

@@ -16,7 +16,7 @@ struct SocketTable: ~Copyable {
         let count = sockets + StackLimit.ownSockets
         return TableMemory.byteCount(Socket.self, count) + TableMemory.byteCount(UDPSocket.self, count)
             + TableMemory.byteCount(Int16.self, count) + TableMemory.byteCount(CaptureSocket.self, StackLimit.captures)
-            + PortMap.memoryNeeded(sockets: count)
+            + 2 * PortMap.memoryNeeded(sockets: count)
     }
 
     /// Numbers of the users' sockets: from 0 up to this. The stack's own come behind.
@@ -28,12 +28,14 @@ struct SocketTable: ~Copyable {
     private let nextClosed: Table<Int16>
     private var firstClosed: Int16 = 0
     private var ports: PortMap
+    /// Echo sockets, by their identifiers.
+    private var echoes: PortMap
     var groups = GroupDemand()
     /// Buffers in all queues of the users' sockets, and how many there may be.
     private(set) var queued = 0
     let totalLimit: Int
 
-    init(_ memory: inout TableMemory, count: Int, poolSize: Int) {
+    init(_ memory: inout TableMemory, count: Int, packetLimit: Int) {
         let all = count + StackLimit.ownSockets
         userCount = count
         sockets = memory.table(all) { .closed }
@@ -41,7 +43,8 @@ struct SocketTable: ~Copyable {
         nextClosed = memory.table(all) { -1 }
         captures = memory.table(StackLimit.captures) { CaptureSocket() }
         ports = PortMap(&memory, sockets: all)
-        totalLimit = max(1, poolSize * 3 / 8)
+        echoes = PortMap(&memory, sockets: all)
+        totalLimit = packetLimit
         for i in 0..<count { nextClosed[i] = i + 1 < count ? Int16(truncatingIfNeeded: i + 1) : -1 }
         if count == 0 { firstClosed = -1 }
     }
@@ -67,6 +70,27 @@ struct SocketTable: ~Copyable {
         guard let i = takeNumber() else { return nil }
         sockets[i] = .udp(udp.ref(i))
         return i
+    }
+
+    /// A user's new echo socket; nil when there are too many.
+    mutating func openEcho(_ random: inout RandomGenerator) -> Int? {
+        guard let i = openUDP() else { return nil }
+        udp[i].isEcho = true
+        var identifier: UInt16
+        repeat { identifier = UInt16(truncatingIfNeeded: random.number()) } while findEcho(identifier) != nil
+        udp[i].local = Endpoint(IPAddress.unspecified, identifier)
+        echoes.insert(i, at: identifier)
+        return i
+    }
+
+    /// The state of an echo socket; nil for any other.
+    func echo(_ i: Int) -> Ref<UDPSocket>? { udp(i).flatMap { $0.value.isEcho ? $0 : nil } }
+
+    /// The echo socket with this identifier.
+    func findEcho(_ identifier: UInt16) -> Int? {
+        var i = echoes.first(identifier)
+        while i >= 0, udp[i].local.port != identifier { i = echoes.next(after: i) }
+        return i >= 0 ? i : nil
     }
 
     /// Opens one of the stack's own UDP sockets, number `own` of them.
@@ -128,7 +152,7 @@ struct SocketTable: ~Copyable {
     /// Gives a socket its local address; port 0 takes a free one of the dynamic ports at random (RFC 6335: 49152 and
     /// up; RFC 6056, 3.3.1).
     mutating func bind(_ i: Int, to wanted: Endpoint, _ random: inout RandomGenerator) throws(SocketError) {
-        guard let socket = udp(i) else { throw .noDestination }
+        guard let socket = udp(i), !socket.value.isEcho else { throw .badDestination }
         var local = wanted
         if local.port == 0 {
             let first = UInt16(truncatingIfNeeded: random.number())
@@ -152,7 +176,8 @@ struct SocketTable: ~Copyable {
         while i >= 0 {
             let other = udp[i].local
             if i != own, other.port == local.port,
-                other.address == local.address || other.address.isUnspecified || local.address.isUnspecified
+                other.address == local.address || other.address.isUnspecified || local.address.isUnspecified,
+                udp[i].reuse.isDisjoint(with: udp[own].reuse)
             {
                 return true
             }
@@ -163,6 +188,7 @@ struct SocketTable: ~Copyable {
 
     private mutating func unbind(_ i: Int) {
         guard let socket = udp(i), socket.value.isBound else { return }
+        if socket.value.isEcho { return echoes.remove(i, at: socket.value.local.port) }
         ports.remove(i, at: socket.value.local.port)
         groups.remove(socket.value.local.address)
         socket.value.local = .unspecified
@@ -182,7 +208,46 @@ struct SocketTable: ~Copyable {
             }
             i = ports.next(after: i)
         }
+        if let best, udp[best].reuse.contains(.port) { return spread(bestScore, destination, from: source) }
         return best
+    }
+
+    /// Of the sockets that share a port and fit equally, the one for this sender: always the same as long as they are
+    /// the same.
+    @inline(never)
+    private func spread(_ score: Int, _ destination: Endpoint, from source: Endpoint) -> Int? {
+        let isFit = { [udp] (i: Int) in udp[i].score(destination, from: source) == score }
+        var count: UInt64 = 0
+        ports.forEach(destination.port) { if isFit($0) { count += 1 } }
+        var left = source.address.hash(UInt64(source.port)) >> 32 % max(1, count)
+        var chosen: Int?
+        ports.forEach(destination.port) {
+            guard isFit($0) else { return }
+            if left == 0, chosen == nil { chosen = $0 }
+            left &-= 1
+        }
+        return chosen
+    }
+
+    /// The next of the UDP sockets that a datagram to a group, or to all, is for; the first after nil.
+    func next(_ destination: Endpoint, from source: Endpoint, after last: Int?) -> Int? {
+        var i = last.map { ports.next(after: $0) } ?? ports.first(destination.port)
+        while i >= 0 {
+            if udp[i].score(destination, from: source) >= 0 { return i }
+            i = ports.next(after: i)
+        }
+        return nil
+    }
+
+    // MARK: Addresses
+
+    /// An address is no longer ours: the connected sockets that have it report that. Calls `body` with each.
+    mutating func lose(_ address: IPAddress, _ body: (Int) -> Void) {
+        for i in 0..<userCount where udp[i].local.address == address && udp[i].peer != nil {
+            udp[i].pendingError = .notOurAddress
+            udp[i].errorReporter = .unspecified
+            body(i)
+        }
     }
 
     // MARK: Queues
@@ -196,6 +261,7 @@ struct SocketTable: ~Copyable {
             socket.value.received.dropped &+= 1
             return payload
         }
+        _ = payload.move(to: .receiving)  // from the loopback
         payload.source = source
         socket.value.received.packets.append(payload)
         socket.value.received.held += parts
@@ -216,7 +282,11 @@ struct SocketTable: ~Copyable {
 
     @inline(__always)
     private func hasRoom(_ i: Int, _ count: Int, _ held: Int) -> Bool {
-        isOwn(i) ? held + count <= Self.ownQueueLimit : held + count <= Self.queueLimit && queued + count <= totalLimit
+        if isOwn(i) { return held + count <= Self.ownQueueLimit }
+        // No more than twice what is left for all others: readers that sleep leave room for those that do not, however
+        // many they are (Choudhury and Hahne 1998, dynamic thresholds).
+        let left = totalLimit - queued
+        return count <= left && (held == 0 || held + count <= min(Self.queueLimit, 2 * left))
     }
 
     /// The oldest datagram, or captured frame, in a socket's queue.
@@ -242,14 +312,19 @@ struct SocketTable: ~Copyable {
         return packet
     }
 
-    /// Notes an error about a datagram of ours at the socket that is connected there, and returns that; nil when there
-    /// is none.
-    mutating func report(_ error: SocketError, by reporter: IPAddress, local port: UInt16, remote: Endpoint) -> Int? {
+    /// Notes an error (nil: none) about a datagram of ours at the socket that is connected there, and returns that; nil
+    /// when there is no such socket.
+    mutating func report(
+        _ error: SocketError?, by reporter: IPAddress, _ code: UInt16, local port: UInt16, remote: Endpoint
+    ) -> Int? {
         var i = ports.first(port)
         while i >= 0 {
             if udp[i].local.port == port, let peer = udp[i].peer, peer == remote {
-                udp[i].pendingError = error
-                udp[i].errorReporter = reporter
+                if let error {
+                    udp[i].pendingError = error
+                    udp[i].errorReporter = reporter
+                    udp[i].errorCode = code
+                }
                 return i
             }
             i = ports.next(after: i)

@@ -6,6 +6,15 @@ public struct Datagram: ~Copyable {
     public let source: Endpoint
 }
 
+/// With which other sockets a socket shares its address and port: those that have one of these in common with it.
+struct PortReuse: OptionSet {
+    let rawValue: UInt8
+    /// SO_REUSEADDR: what is for one host goes to the socket that was bound last.
+    static let address = PortReuse(rawValue: 1)
+    /// SO_REUSEPORT: what is for one host is spread by sender.
+    static let port = PortReuse(rawValue: 2)
+}
+
 /// One per UDP socket.
 struct UDPSocket: ~Copyable {
     /// Where it is bound; port 0: nowhere yet.
@@ -13,12 +22,17 @@ struct UDPSocket: ~Copyable {
     /// The one peer; nil: it is not connected.
     var peer: Endpoint?
     var allowsBroadcast = false
-    /// Of what it sends.
+    /// Of what it sends to one host, and to groups (RFC 1112, 6.1: 1 unless the program asks for more).
     var timeToLive: UInt8 = 64
+    var groupTimeToLive: UInt8 = 1
+    var reuse = PortReuse()
+    /// Carries ICMP echo instead; the local port is the identifier.
+    var isEcho = false
     var received = ReceiveQueue()
     var pendingError: SocketError?
-    /// The host that reported the last error.
+    /// The host that reported the last error, and ICMP's type × 256 + code of it.
     var errorReporter = IPAddress.unspecified
+    var errorCode: UInt16 = 0
 
     var isBound: Bool { local.port != 0 }
     var isReadable: Bool { !received.packets.isEmpty || pendingError != nil }

@@ -38,4 +38,6 @@ public enum EtherType {
     public static var ipv4: UInt16 { 0x0800 }
     public static var arp: UInt16 { 0x0806 }
     public static var ipv6: UInt16 { 0x86dd }
+    /// IEEE 802.1Q: a tag of four bytes, in which the type stands last.
+    public static var vlan: UInt16 { 0x8100 }
 }

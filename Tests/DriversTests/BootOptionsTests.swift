@@ -16,7 +16,7 @@ import Testing
     @Test func cardsPlacementsAndFeatures() {
         let options = options(
             "ip=10.0.2.15/24 ne0=isa:0x310,9 isa=00:05.0@0x300 ne1=isa:0x330 vt-without=csum,event_idx run=ls")
-        #expect(options.misspelt == 0 && options.hintCount == 2)
+        #expect(options.refused == 0 && options.hintCount == 2)
         #expect(options.hint(0) == ISAHint(port: 0x310, source: 9))
         #expect(options.hint(1) == ISAHint(port: 0x330, source: nil))
         #expect(options.hint(2) == nil && options.hint(-1) == nil)
@@ -31,16 +31,39 @@ import Testing
         "isa=00:20.0@0x300", "isa=00:05.8@0x300", "isa=00:05.0@300", "isa=00:05.0@0x300 isa=1:1.1@0x300z",
         "vt-without=", "vt-without=csum,",
         "vt-without=nosuch", "vt-without=csum,,mtu",
-    ]) func misspeltWordsAreCounted(text: String) { #expect(options(text).misspelt == 1) }
+    ]) func misspeltWordsAreNoted(text: String) { #expect(options(text).refused.nonzeroBitCount == 1) }
 
-    @Test func wordsOfOthersAreNotOurs() {
-        #expect(options("").misspelt == 0)
-        #expect(options("  neat=1 ne isa vt ne0=pci nea=isa:0x300 root=/dev/vda ").misspelt == 0)
+    @Test func unknownWordsAreNoted() {
+        #expect(options("").refused == 0)
+        #expect(
+            options("  run=ls neat=1 ne isa vt ne0=pci nea=isa:0x300 root=/dev/vda stack=2 ").refused == 0b1111_1110)
+        #expect(options(String(repeating: "a ", count: 100)).refused == .max)
     }
+
+    @Test func addressRouterAndNameServers() {
+        let whole = options("gateway=10.0.2.2 ip=10.0.2.15/24 run=ls nameserver=10.0.2.3,9.9.9.9,1.1.1.1 stack=2")
+        #expect(whole.refused == 0 && whole.address == BootAddress(bits: 0x0a00_020f, prefixLength: 24))
+        #expect(whole.gateway == 0x0a00_0202 && whole.plainStackPages == 2)
+        #expect((0..<4).map { whole.nameServer($0) } == [0x0a00_0203, 0x0909_0909, 0x0101_0101, 0])
+        #expect(options("ip=192.168.7.9").address?.prefixLength == 24)
+        #expect(options("ip=10.0.2.15/32 gateway=10.9.9.9").gateway == 0x0a09_0909)
+        #expect(options("ip=10.0.2.0/31 gateway=10.0.2.1").gateway == 0x0a00_0201)
+    }
+
+    @Test(arguments: [
+        "ip=", "ip=1.2.3", "ip=10.0.2.15/33", "ip=10.0.2.15/99", "ip=10.0.2.15/0", "ip=10.0.2.15/", "ip=10.0.2.15x",
+        "ip=224.0.0.1", "ip=0.0.0.0", "ip=127.0.0.1", "ip=10.0.2.0", "ip=10.0.2.255/24", "ip=10.0.2.015",
+        "ip=010.0.2.15",
+        "ip=10.0.2.256", "ip=10..2.15", "ip=a.b.c.d", "ip=10.0.2.15 ip=10.0.2.16", "zip=10.0.2.15",
+        "gateway=10.0.2.2", "ip=10.0.2.15 gateway=foo", "ip=10.0.2.15 gateway=10.0.3.2",
+        "ip=10.0.2.15 gateway=10.0.2.15",
+        "nameserver=", "nameserver=1.1.1.1,", "nameserver=1.1.1.1,2", "nameserver=1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4",
+        "stack=0", "stack=10", "stack=2x", "run=", "quiet",
+    ]) func wrongValuesHaveNoEffect(text: String) { #expect(options(text).refused.nonzeroBitCount == 1) }
 
     @Test func thereIsRoomForFourOfEach() {
         let options = options(
             (0..<5).map { "ne\($0)=isa:0x\($0 + 1)00 isa=00:0\($0).0@0x\($0 + 1)00" }.joined(separator: " "))
-        #expect(options.hintCount == 4 && options.placements.count == 4 && options.misspelt == 2)
+        #expect(options.hintCount == 4 && options.placements.count == 4 && options.refused.nonzeroBitCount == 2)
     }
 }

@@ -107,18 +107,29 @@ import Testing
                 at(\NeighbourReport.interface, "interface"), at(\NeighbourReport.stateNumber, "state"),
                 at(\NeighbourReport.reserved, "reserved"),
             ])
-        check(DropReport.self, size: 512, [at(\DropReport.counts, "counts")])
         check(
-            PacketReport.self, size: 32,
+            NameServerReport.self, size: 24,
+            [at(\NameServerReport.address, "address"), at(\NameServerReport.isByHandNumber, "isByHand")])
+        check(
+            DropReport.self, size: 544,
+            [
+                at(\DropReport.counts, "counts"), at(\DropReport.delivered, "delivered"),
+                at(\DropReport.joined, "joined"), at(\DropReport.waiting, "waiting"), at(\DropReport.lost, "lost"),
+            ])
+        check(
+            PacketReport.self, size: 80,
             [
                 at(\PacketReport.total, "total"), at(\PacketReport.free, "free"),
                 at(\PacketReport.lowWater, "lowWater"), at(\PacketReport.failures, "failures"),
+                at(\PacketReport.receiving, "receiving"), at(\PacketReport.receivingLimit, "receivingLimit"),
+                at(\PacketReport.sending, "sending"), at(\PacketReport.sendingLimit, "sendingLimit"),
+                at(\PacketReport.own, "own"), at(\PacketReport.ownLimit, "ownLimit"),
             ])
     }
 
     @Test func leasesAndNames() {
         check(
-            LeaseReport.self, size: 192,
+            LeaseReport.self, size: 288,
             [
                 at(\LeaseReport.stateNumber, "state"), at(\LeaseReport.prefixLength, "prefixLength"),
                 at(\LeaseReport.nameServerCount, "nameServerCount"),
@@ -126,10 +137,14 @@ import Testing
                 at(\LeaseReport.renewalTime, "renewalTime"),
                 at(\LeaseReport.rebindingTime, "rebindingTime"), at(\LeaseReport.secondsLeft, "secondsLeft"),
                 at(\LeaseReport.secondsToRenewal, "secondsToRenewal"),
-                at(\LeaseReport.secondsToRebinding, "secondsToRebinding"), at(\LeaseReport.reserved, "reserved"),
+                at(\LeaseReport.secondsToRebinding, "secondsToRebinding"),
+                at(\LeaseReport.problemNumber, "problem"), at(\LeaseReport.flawNumber, "flaw"),
+                at(\LeaseReport.timeServerCount, "timeServerCount"), at(\LeaseReport.reserved, "reserved"),
                 at(\LeaseReport.address, "address"),
                 at(\LeaseReport.router, "router"), at(\LeaseReport.server, "server"),
-                at(\LeaseReport.nameServers, "nameServers"), at(\LeaseReport.domain, "domain"),
+                at(\LeaseReport.nameServers, "nameServers"), at(\LeaseReport.timeServers, "timeServers"),
+                at(\LeaseReport.domain, "domain"),
+                at(\LeaseReport.flawCount, "flawCount"), at(\LeaseReport.mtu, "mtu"),
             ])
         check(
             NameReport.self, size: 392,
@@ -157,12 +172,13 @@ import Testing
         #expect(name.count == 8 && name.nameCount == 255 && name.address(7).ipv4 == 7)
         #expect(name.address(8) == .none && name.address(-1) == .none && name.nameByte(256) == 0)
         var lease = LeaseReport()
-        for i in 0..<100 {
+        for i in 0..<150 {
+            lease.addTimeServer(NetworkAddress(ipv4: UInt32(i)))
             lease.addNameServer(NetworkAddress(ipv4: UInt32(i)))
             lease.addDomain(0x61)
         }
         #expect(
-            lease.nameServerCount == 3 && lease.domainCount == 64 && lease.nameServer(3) == .none
-                && lease.domain(64) == 0)
+            lease.nameServerCount == 3 && lease.domainCount == 120 && lease.nameServer(3) == .none
+                && lease.domain(120) == 0 && lease.timeServerCount == 2 && lease.timeServer(2) == .none)
     }
 }

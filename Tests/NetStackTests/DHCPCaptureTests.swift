@@ -32,8 +32,8 @@ import Testing
 
     static let discover =
         hex("01010600323305a9000000000000000000000000000000000000000052540073776600000000000000000000") + zeros
-        + hex("63825363 350101 3d0701525400737766 390205dc 0c0873776966746c6574 37080103060f1c333a3b ff")
-        + [UInt8](repeating: 0, count: 23)
+        + hex("63825363 350101 3d0701525400737766 390205dc 0c0873776966746c6574 370d0179f903060f771a1c2a333a3b ff")
+        + [UInt8](repeating: 0, count: 18)
 
     static let decline =
         hex("01010600560cca0d000000000000000000000000000000000000000052540073776600000000000000000000") + zeros
@@ -55,7 +55,7 @@ import Testing
             (0..<3).map { lease.nameServers[$0] } == [
                 IPv4Address(192, 168, 76, 1), IPv4Address(9, 9, 9, 9), IPv4Address(1, 1, 1, 1),
             ])
-        #expect(String(decoding: (0..<lease.domain.count).map { lease.domain[$0] }, as: UTF8.self) == "lab.example")
+        #expect(String(decoding: (0..<lease.domains.count).map { lease.domains[$0] }, as: UTF8.self) == "lab.example")
         #expect(lease.leaseTime == 120 && lease.renewalTime == 6 && lease.rebindingTime == 90)
     }
 

@@ -14,7 +14,7 @@ import Testing
         #expect(discover.frame.count == 14 + 20 + 8 + 300)
         #expect(Array(discover.frame[70..<76]) == [0x52, 0x54, 0, 0x73, 0x77, 0x66])
         #expect(discover.options[61] == [1, 0x52, 0x54, 0, 0x73, 0x77, 0x66])
-        #expect(discover.options[55] == [1, 3, 6, 15, 28, 51, 58, 59])
+        #expect(discover.options[55] == [1, 121, 249, 3, 6, 15, 119, 26, 28, 42, 51, 58, 59])
         #expect(host.dhcp.state == .selecting)
 
         var offer = ServerReply(.offer)

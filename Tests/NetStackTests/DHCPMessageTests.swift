@@ -20,10 +20,12 @@ import Testing
     func domain(_ change: (inout ServerReply) -> Void) throws -> String {
         let parsed = parse(change)
         let reply = try #require(parsed)
-        return text(reply.domain)
+        return text(reply.domains)
     }
 
-    func text(_ domain: DHCPDomain) -> String { String(decoding: (0..<domain.count).map { domain[$0] }, as: UTF8.self) }
+    func text(_ domain: DHCPDomains) -> String {
+        String(decoding: (0..<domain.count).map { domain[$0] }, as: UTF8.self)
+    }
 
     @Test func overloadedFieldsAreReadFileFirst() throws {
         let reply = try #require(
@@ -32,7 +34,7 @@ import Testing
                 $0.file = [15, 3] + Array("lab".utf8) + [255]
                 $0.serverName = [15, 4] + Array(".net".utf8) + [28, 4, 10, 0, 2, 255, 255]
             })
-        #expect(text(reply.domain) == "lab.net")
+        #expect(text(reply.domains) == "lab.net")
         let inServerName = try domain {
             $0.extra = [52, 1, 2]
             $0.file = [15, 3] + Array("lab".utf8) + [255]
@@ -41,7 +43,7 @@ import Testing
         #expect(inServerName == "home")
         #expect(parse { ($0.extra, $0.file) = ([52, 1, 1], [UInt8](repeating: 0, count: 126) + [15, 1]) } == nil)
         let plain = try #require(parse { $0.file = [15, 3] + Array("lab".utf8) + [255] })
-        #expect(plain.domain.count == 0)
+        #expect(plain.domains.count == 0)
     }
 
     @Test func longOptionsAndMissingEndAreTolerated() throws {
@@ -50,12 +52,12 @@ import Testing
             parse {
                 ($0.extra, $0.end) = ([43, 255] + long + [43, 255] + long + [0, 0, 15, 4] + Array("home".utf8), [])
             })
-        #expect(text(reply.domain) == "home")
+        #expect(text(reply.domains) == "home")
     }
 
     @Test func namesThatCouldMoveACursorAreLeftOut() throws {
         #expect(try domain { $0.extra = [15, 4, 0x1b, 0x5b, 0x32, 0x4a] } == "")
-        #expect(try domain { $0.extra = [15, 70] + [UInt8](repeating: 97, count: 70) } == "")
+        #expect(try domain { $0.extra = [15, 121] + [UInt8](repeating: 97, count: 121) } == "")
         #expect(try domain { $0.extra = [15, 5] + Array("home".utf8) + [0] } == "home")
     }
 
@@ -91,7 +93,7 @@ import Testing
                 """) + [UInt8](repeating: 0, count: 202)
                 + hex(
                     """
-                    63825363 350103 3d0701525400737766 32040a00020f 36040a000202 390205dc 0c0873776966746c6574 37080103060f1c333a3b ff
-                    """) + [UInt8](repeating: 0, count: 11))
+                    63825363 350103 3d0701525400737766 32040a00020f 36040a000202 390205dc 0c0873776966746c6574 370d0179f903060f771a1c2a333a3b ff
+                    """) + [UInt8](repeating: 0, count: 6))
     }
 }

@@ -25,6 +25,8 @@ struct ServerReply {
     var end: [UInt8] = [255]
     var destination = IPv4Address.broadcast
     var sourcePort: UInt16 = 67
+    /// Without mask, router and name servers.
+    var isBare = false
 
     init(_ type: DHCPMessageType) { self.type = type }
 
@@ -43,6 +45,7 @@ struct ServerReply {
         if let lease { bytes += [51, 4] + Self.word(lease) }
         if let renewal { bytes += [58, 4] + Self.word(renewal) }
         if let rebinding { bytes += [59, 4] + Self.word(rebinding) }
+        if isBare { return bytes + extra + end }
         bytes += [1, 4, 255, 255, 255, 0, 3, 4] + Self.word(serverAddress.bits) + [6, 8, 10, 0, 2, 3, 10, 0, 2, 4]
         return bytes + extra + end
     }

@@ -102,7 +102,7 @@ import Testing
 
     @Test(
         arguments: [
-            (3, 0, EchoError.networkUnreachable), (3, 1, .hostUnreachable), (3, 3, .unreachable), (3, 4, .tooLarge),
+            (3, 0, EchoError.networkUnreachable), (3, 1, .hostUnreachable), (3, 3, .unreachable),
             (11, 0, .timeExceeded),
         ] as [(UInt8, UInt8, EchoError)])
     func icmpErrorsAboutOurRequestCompleteTheSlot(type: UInt8, code: UInt8, error: EchoError) throws {
@@ -117,7 +117,7 @@ import Testing
     }
 
     @Test func requestsThatCannotBeSentAreRefusedWithTheReason() {
-        let host = TestHost(gateway: nil)
+        let host = TestHost(gateway: nil, packets: 512)
         func refusal(_ to: IPv4Address, _ payload: Int = 0) -> EchoError? {
             do throws(EchoError) {
                 _ = try host.stack.startEcho(to: to, payloadCount: payload, sequence: 0, timeout: 1, now: 0)

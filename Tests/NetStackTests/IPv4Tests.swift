@@ -154,7 +154,7 @@ func frame(
     }
 
     @Test func everyDropReasonHasACounterAndAName() {
-        #expect(DropReason.count <= 40)
+        #expect(DropReason.count <= 56)
         var names: Set<String> = []
         for i in 0..<DropReason.count { names.insert("\(DropReason(rawValue: i)!.name)") }
         #expect(names.count == DropReason.count)

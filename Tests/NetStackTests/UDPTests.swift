@@ -96,15 +96,15 @@ import Testing
     }
 
     @Test func queueIsBoundedAndDropsAreCounted() throws {
-        let host = TestHost(packets: 1000)
+        let host = TestHost(packets: 2048)
         let socket = try host.stack.openSocket()
         try host.stack.bindSocket(socket, to: Endpoint(.any, 7))
         for _ in 0..<300 { _ = host.deliver(frame([1], to: Endpoint(guestAddress, 7))) }
         check(host.stack.socketReport(socket)!.dropped == 44)
         #expect(host.drops(.udpQueueFull) == 44)
-        check(host.pool.pool.freeCount == 1000 - 256)
+        check(host.pool.pool.freeCount == 2048 - 256)
         host.stack.closeSocket(socket)
-        check(host.pool.pool.freeCount == 1000)
+        check(host.pool.pool.freeCount == 2048)
     }
 
     @Test func connectedSocketHearsOnlyItsPeerAndTheErrorsAboutIt() throws {

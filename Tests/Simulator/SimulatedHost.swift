@@ -88,6 +88,8 @@ protocol Station: AnyObject {
         return address
     }
     public var arePacketsBack: Bool { pool.freeCount == pool.count }
+    /// No share of the pool was ever beyond its limit.
+    public private(set) var areSharesKept = true
     public var packetsOut: Int { pool.count - pool.freeCount }
     public var overruns: Int { box.overruns }
     public func drops(_ reason: DropReason) -> UInt64 {
@@ -130,6 +132,10 @@ protocol Station: AnyObject {
             }
         }
         runPing(now: now)
+        for i in 0..<PacketShare.count {
+            let share = PacketShare(index: i)
+            if pool.held(share) > pool.limit(share) { areSharesKept = false }
+        }
     }
 
     private func reportState() {

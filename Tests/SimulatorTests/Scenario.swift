@@ -61,6 +61,7 @@ struct Scenario {
         try wait("a ping was not answered") { simulation.hosts.allSatisfy { !$0.isPinging } }
         for host in simulation.hosts {
             guard host.pingsAnswered == 1 else { throw failure("host \(host.number) had no answer in 1000 tries") }
+            guard host.areSharesKept else { throw failure("host \(host.number) took more packets than its budget has") }
             guard host.datagramsDamaged == 0 else { throw failure("host \(host.number) got a damaged datagram") }
         }
         guard simulation.hosts.contains(where: { $0.datagramsReceived > 0 }) else {

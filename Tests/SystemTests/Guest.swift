@@ -59,7 +59,8 @@ final class Guest: @unchecked Sendable {
             .filter {
                 ![
                     "CPUS", "MEM", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER", "PCAP",
-                    "QEMUFLAGS", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "FSIMG", "KERNEL", "MAKEFLAGS",
+                    "QEMUFLAGS", "V", "IP", "GATEWAY", "NAMESERVER", "TAP", "GUEST", "UPLINK", "FSIMG", "KERNEL",
+                    "MAKEFLAGS",
                     "MFLAGS",
                 ].contains($0.key)
             }

@@ -49,7 +49,8 @@ struct HostTests {
         #expect(try guest.run("ping -c 2 -i 0.1 -s 65507 \(PrivateNetwork.host)").contains("2 received"))
         #expect(
             try guest.run("host www")
-                == "www is server.lab.example\nserver.lab.example has address \(PrivateNetwork.host)")
+                == "www.lab.example is an alias for server.lab.example.\nserver.lab.example has address \(PrivateNetwork.host)"
+        )
         #expect(try guest.run("host nobody.lab.example; echo $?") == "host: nobody.lab.example: no such name\n1")
         #expect(try guest.run("ping -c 1 server").contains("1 received"))
         try guest.halt()

@@ -106,6 +106,11 @@ extension System {
         return address
     }
 
+    /// ICMP's type × 256 + code of the socket's last error; 0: it was found out here.
+    public static func errorCode(_ socket: FileDescriptor) throws(SystemError) -> Int {
+        try call(.getsockopt, word(socket.rawValue), word(SocketOption.errorCode.rawValue))
+    }
+
     /// Waits until one of the descriptors is ready for what its entry asks, or the time has passed (negative: for
     /// ever). The number of entries whose `returned` is not 0.
     public static func poll(_ entries: inout [PollEntry], milliseconds: Int32) throws(SystemError) -> Int {

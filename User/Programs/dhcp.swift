@@ -54,7 +54,9 @@ import UserLibrary
         } catch .timedOut {
             complain("\(interface.name): no lease in time (\(progress(interface))); asking goes on in the background")
         } catch .connectionRefused {
-            complain("\(interface.name): the server refused the address; asking goes on in the background")
+            complain(
+                "\(interface.name): the server refused the address (\(progress(interface))); asking goes on in the background"
+            )
         } catch .addressInUse {
             complain(
                 "\(interface.name): another station uses the address that the server gave; asking goes on in the background"
@@ -76,8 +78,10 @@ import UserLibrary
         if report.domainCount > 0 {
             var domain = Text()
             for index in 0..<Int(report.domainCount) { domain.bytes.append(report.domain(index)) }
-            print("  domain       \(domain)")
+            print(domain.bytes.contains(0x20) ? "  search       \(domain)" : "  domain       \(domain)")
         }
+        for index in 0..<Int(report.timeServerCount) { print("  time server  \(address: report.timeServer(index))") }
+        if report.mtu > 0 { print("  mtu          \(report.mtu)") }
         print("  server       \(address: report.server)")
         print("  lease        \(time(report.leaseTime)), \(time(report.secondsLeft)) left")
         print("  renewal      after \(time(report.renewalTime)), in \(time(report.secondsToRenewal))")
@@ -85,8 +89,17 @@ import UserLibrary
         return 0
     }
 
-    private static func progress(_ interface: Interface) -> StaticString {
-        do throws(SystemError) { return name(of: try System.lease(interface.number)) } catch { return error.message }
+    /// What the client is at, and what was wrong with the replies that it could not use.
+    private static func progress(_ interface: Interface) -> Text {
+        do throws(SystemError) {
+            let report = try System.lease(interface.number)
+            let state: Text = "\(name(of: report))"
+            guard report.flawCount > 0 else { return state }
+            let replies: StaticString = report.flawCount == 1 ? "reply" : "replies"
+            return "\(state); \(report.flawCount) \(replies) refused: \(report.flaw.message)"
+        } catch {
+            return "\(error)"
+        }
     }
 
     private static func name(of report: LeaseReport) -> StaticString {

@@ -27,11 +27,16 @@ import UserLibrary
     private static func showSockets() throws(SystemError) {
         print("kind     waiting  dropped  local                  remote")
         try System.forEach(.sockets, SocketStatus(kind: .datagram, queued: 0)) { socket in
-            let isCapture = socket.kind == .capture
-            let local: Text = isCapture ? "all frames" : name(socket.local)
-            let remote: Text = isCapture ? "" : socket.isConnected ? name(socket.peer) : "*"
+            let kind: StaticString
+            let local: Text
+            switch socket.kind {
+            case .capture: (kind, local) = ("capture", "all frames")
+            case .echo: (kind, local) = ("icmp   ", "echo \(socket.local.port)")
+            case .datagram: (kind, local) = ("udp    ", name(socket.local))
+            }
+            let remote: Text = socket.kind != .datagram ? "" : socket.isConnected ? name(socket.peer) : "*"
             print(
-                "\(isCapture ? "capture" : "udp    " as StaticString)  \(Int(socket.queued), width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)"
+                "\(kind)  \(Int(socket.queued), width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)"
             )
         }
     }
@@ -52,10 +57,18 @@ import UserLibrary
             line(interface.bytesIn, "bytes in")
             line(interface.packetsOut, "packets out")
             line(interface.bytesOut, "bytes out")
-            for number in 0..<DropReason.count {
-                guard let reason = DropReason(rawValue: number), all || drops[number] > 0 else { continue }
-                line(drops[number], "dropped: \(reason.name)")
+            line(drops.delivered, "delivered")
+            if all || drops.joined > 0 { line(drops.joined, "joined: fragments of datagrams put together") }
+            if all || drops.waiting > 0 { line(drops.waiting, "waiting: fragments of datagrams not yet together") }
+            for isIncoming in [true, false] {
+                for number in 0..<DropReason.count {
+                    guard let reason = DropReason(rawValue: number), reason.isIncoming == isIncoming,
+                        all || drops[number] > 0
+                    else { continue }
+                    line(drops[number], "\(isIncoming ? "dropped" : "not sent" as StaticString): \(reason.name)")
+                }
             }
+            if all || drops.lost > 0 { line(drops.lost, "lost by the card: no room, damaged, or too large") }
         }
         try System.forEach(.packets, PacketReport()) { packets in
             print("packets for all:")
@@ -63,6 +76,9 @@ import UserLibrary
             line(packets.free, "free")
             line(packets.lowWater, "free at the worst time")
             line(packets.failures, "times none was free")
+            line(packets.receiving, "in use to receive, of \(packets.receivingLimit)")
+            line(packets.sending, "in use to send, of \(packets.sendingLimit)")
+            line(packets.own, "in use for the stack's own messages, of \(packets.ownLimit)")
         }
     }
 

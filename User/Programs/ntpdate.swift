@@ -53,12 +53,17 @@ import UserLibrary
         }
         let arrived = try System.wallClock()
         func word(_ at: Int) -> UInt64 { (0..<8).reduce(0) { $0 << 8 | UInt64(message[at + $1]) } }
-        // Mode 4, a stratum that is synchronised, an answer to the question that was sent.
-        guard count >= messageCount, message[0] & 7 == 4, message[1] > 0, message[1] < 16, word(24) == stamp else {
+        // Mode 4, and an answer to the question that was sent (RFC 4330, 5).
+        guard count >= messageCount, message[0] & 7 == 4, word(24) == stamp else {
             fail("\(address: server): not a time server's answer")
         }
+        if message[1] == 0 { fail("\(address: server): the server refuses to tell the time (\(code(message)))") }
+        guard message[0] >> 6 != 3, message[1] < 16, word(32) != 0, word(40) != 0 else {
+            fail("\(address: server): the server does not know the time: its clock is not synchronised")
+        }
         let (received, transmitted) = (nanoseconds(word(32)), nanoseconds(word(40)))
-        let offset = (received - Int64(sent) + transmitted - Int64(arrived)) / 2
+        // Halves are added: the server's times may be as far away as numbers go.
+        let offset = (received - Int64(sent)) / 2 + (transmitted - Int64(arrived)) / 2
         let delay = Int64(arrived) - Int64(sent) - (transmitted - received)
         let sign: StaticString = offset < 0 ? "-" : "+"
         print(
@@ -66,6 +71,13 @@ import UserLibrary
         )
         print(dateText(UInt64(max(0, transmitted)) / 1_000_000_000))
         return true
+    }
+
+    /// The "kiss code" of a server that refuses (RFC 4330, 8): four letters, shown only if they are letters.
+    private static func code(_ message: [UInt8]) -> Text {
+        var text = Text()
+        for byte in message[12..<16] { text.bytes.append(byte >= 0x41 && byte <= 0x5a ? byte : 0x3f) }
+        return text
     }
 
     /// Nanoseconds since 1970 as an NTP timestamp: seconds since 1900 and a binary fraction.

@@ -4,7 +4,8 @@
 
 /// A parser, or the whole receive path.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case receive, ethernet, arp, ipv4, icmp, udp, dhcp, dns, address, devicetree, disk
+    case receive, ethernet, arp, ipv4, icmp, udp, dhcp, dns, devicetree, disk
+    case bootArguments = "boot"
 
     /// - Returns: a number made of what was read, so that no compiler leaves the reading out.
     public func run(_ input: [UInt8]) -> UInt64 {
@@ -17,7 +18,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .udp: input.withBytes { Headers.udp($0) }
         case .dhcp: input.withBytes { Messages.dhcp($0) }
         case .dns: input.withBytes { Messages.dns($0) }
-        case .address: input.withBytes { Messages.address($0) }
+        case .bootArguments: input.withBytes { Messages.bootArguments($0) }
         case .devicetree: Tree.run(input)
         case .disk: Disk.run(input)
         }

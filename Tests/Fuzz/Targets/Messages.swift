@@ -1,5 +1,6 @@
 // Messages and texts: DHCP replies, domain names, addresses and boot arguments.
 
+import Drivers
 import NetStack
 
 enum Messages {
@@ -9,7 +10,7 @@ enum Messages {
         do { reply = try DHCPReply(parsing: bytes) } catch { return 0 }
         var sum = UInt64(reply.transaction)
         for i in 0..<reply.nameServers.count { sum &+= UInt64(reply.nameServers[i].bits) }
-        for i in 0..<reply.domain.count { sum &+= UInt64(reply.domain[i]) }
+        for i in 0..<reply.domains.count { sum &+= UInt64(reply.domains[i]) }
         guard let lease = DHCPLease(reply) else { return sum }
         precondition(lease.address.isUnicast && (1...32).contains(lease.prefixLength), "a lease of no host's address")
         precondition(
@@ -35,14 +36,17 @@ enum Messages {
         return sum
     }
 
-    /// An address, and boot arguments.
-    static func address(_ bytes: RawSpan) -> UInt64 {
-        var sum: UInt64 = 0
-        if let address = IPv4Address(parsing: bytes) { sum = UInt64(address.bits) }
-        if let settings = InterfaceSettings(bootArguments: bytes) {
-            precondition(settings.address.isUnicast && (0...32).contains(settings.prefixLength), "settings for no host")
-            sum &+= UInt64(settings.prefixLength)
+    /// Boot arguments.
+    static func bootArguments(_ bytes: RawSpan) -> UInt64 {
+        let options = unsafe bytes.withUnsafeBytes { bytes in
+            // They are read within this call.
+            unsafe bytes.baseAddress.map { unsafe BootOptions(DeviceTreeBytes(unsafe: $0, count: bytes.count)) }
         }
-        return sum
+        guard let options else { return 0 }
+        if let address = options.address {
+            precondition((1...32).contains(address.prefixLength) && address.bits >> 29 != 7, "settings for no host")
+        }
+        precondition(options.nameServerCount <= 3 && options.hintCount <= 4, "more than there is room for")
+        return options.refused
     }
 }

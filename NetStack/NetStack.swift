@@ -29,6 +29,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var devices: DeviceTable<Device>
     /// By card.
     let backlogs: Table<Backlog>
+    /// A caller waits for packets that the cards have.
+    var awaitsPackets = false
     var loopback = PacketQueue()
     /// Some socket shows the wire.
     var isCapturing = false
@@ -121,6 +123,10 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         var hasMore = false
         devices[i].reclaim(now: now.nanoseconds)
         noticeLink(id, now: now)
+        if awaitsPackets {
+            awaitsPackets = false
+            completions.append(.room(id))
+        }
         if !backlogs[i].isEmpty { drainBacklog(id, now: now) }
         repeat {
             while left > 0, let frame = devices[i].receive() {

@@ -278,38 +278,31 @@ enum Network {
         return stack.withLock(body)
     }
 
-    /// An empty packet to fill for sending. Waits while the pool is empty, for a second at most.
+    /// An empty packet to fill for sending. Waits while the senders' share of the pool is in use, for a second at most.
     /// - Throws: networkDown; noBufferSpace; interrupted.
     static func takePacket(mayWait: Bool) throws(SystemError) -> Packet {
         guard pool.isSet else { throw .networkDown }
         if let packet = pool.value.take(.sending) { return packet }
-        onStack { $0.collectSent() }
-        var left = mayWait ? 100 : 0
-        while true {
-            if let packet = pool.value.take(.sending) { return packet }
-            guard left > 0 else { throw .noBufferSpace }
-            left -= 1
-            // No event says that a packet came back: it may come from anywhere.
-            _ = try waitForRoom(milliseconds: 10) { false }
+        do throws(SystemError) {
+            let deadline = Clock.ticks(after: mayWait ? .seconds(1) : .milliseconds(0))
+            return try senders.wait(until: deadline) { () throws(SystemError) -> Packet? in
+                try withStack { (stack) throws(SystemError) in stack.awaitPackets(now: Clock.now) }
+                return pool.value.take(.sending)
+            }
+        } catch {
+            throw error == .timedOut ? .noBufferSpace : error
         }
     }
 
     /// Waits until the card of an interface has room for another datagram.
     /// - Throws: noBufferSpace when there is none after ten seconds; interrupted.
     static func awaitRoom(on id: InterfaceID) throws(SystemError) {
-        guard try waitForRoom(milliseconds: 10_000, { onStack { !$0.isCongested(id) } ?? true }) else {
-            throw .noBufferSpace
-        }
-    }
-
-    /// False when the time is over.
-    private static func waitForRoom(milliseconds: UInt64, _ hasRoom: () -> Bool) throws(SystemError) -> Bool {
         do throws(SystemError) {
-            let deadline = Clock.ticks(after: .milliseconds(milliseconds))
-            return try senders.wait(until: deadline) { () throws(SystemError) -> Bool? in hasRoom() ? true : nil }
+            try senders.wait(until: Clock.ticks(after: .seconds(10))) { () throws(SystemError) -> Void? in
+                onStack { $0.isCongested(id) } == true ? nil : ()
+            }
         } catch {
-            guard error == .timedOut else { throw error }
-            return false
+            throw error == .timedOut ? .noBufferSpace : error
         }
     }
 }

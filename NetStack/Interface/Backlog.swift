@@ -120,6 +120,13 @@ extension NetStack where Device: ~Copyable {
     /// Whether frames wait for the card.
     public func isCongested(_ id: InterfaceID) -> Bool { !backlogs[Int(id.rawValue)].isEmpty }
 
-    /// Frees the packets that the cards have sent: the pool is short.
-    public mutating func collectSent() { for card in 0..<devices.count { devices[card].collectSent() } }
+    /// Frees the packets that the cards have sent, and asks for an interrupt when they have sent more: a caller waits
+    /// for packets. A completion, `room`, says when some may be free.
+    public mutating func awaitPackets(now: Instant) {
+        awaitsPackets = true
+        for card in 0..<devices.count {
+            devices[card].collectSent()
+            awaitRoom(.card(card), now: now)
+        }
+    }
 }

@@ -36,7 +36,7 @@ struct CardTests {
         let counters = try guest.run("netstat -s")
         let out = try #require(number(before: " packets out", in: counters), "\(counters)")
         #expect(sent > 1000 && out >= sent, "\(report)\n\(counters)")
-        #expect(!counters.contains("transmit ring full") && counters.contains("0 times none was free"), "\(counters)")
+        #expect(!counters.contains("transmit ring full"), "\(counters)")
         try guest.halt()
     }
 

@@ -1,5 +1,5 @@
-// Open files: what descriptors stand for. A table of 100 for the whole system (Documentation/ABI.md); fork and dup make
-// descriptors share one.
+// Open files: what descriptors stand for. One table for the whole system, sized by its memory, that takes pages as it
+// grows; fork and dup make descriptors share one.
 
 import FileSystem
 import Machine
@@ -89,6 +89,8 @@ struct DeviceFile: ~Copyable {
 
 /// An open file's place in the table.
 struct FileRecord: ~Copyable {
+    /// Its place in the table.
+    let number: Int
     fileprivate let uses = Atomic<Int32>(0)
     fileprivate(set) var kind: FileKind?
     fileprivate(set) var readable = false
@@ -98,7 +100,7 @@ struct FileRecord: ~Copyable {
     let offsetLock = SleepMutex()
     fileprivate var freePlace = ListNode<FileRecord>()
 
-    fileprivate init() {}
+    fileprivate init(number: Int) { self.number = number }
 }
 
 extension Ref where Value == FileRecord {
@@ -107,28 +109,42 @@ extension Ref where Value == FileRecord {
 }
 
 enum OpenFiles {
-    private static let table = BootTable<FileRecord>()
+    private static let table = PagedTable<FileRecord>()
     private static let free = LockedList<FileRecord>(.fileTables)
-    private static let freeCount = Atomic<Int>(0)
 
     /// Open files in use.
-    static var used: Int { Limit.openFiles - freeCount.load(ordering: .relaxed) }
+    private static let usedCount = Atomic<Int>(0)
+
+    /// How many there can be: 2,048 at 128 MiB of memory, 100 at least.
+    static var limit: Int { table.mostCount }
+    /// Of them, those that only a process with fewer than 16 descriptors takes: no program takes all.
+    private static var reserve: Int { limit / 8 }
+
+    /// Pages that the table has taken.
+    static var pageCount: Int { table.pageCount }
+
+    static var used: Int { usedCount.load(ordering: .relaxed) }
 
     /// Makes the table. Once, during start-up.
-    static func start() {
-        table.start(Limit.openFiles) { _ in FileRecord() }
-        for index in 0..<Limit.openFiles { putBack(table.ref(index)) }
-    }
+    static func start() { table.start(most: min(16_384, max(100, Pages.total / 16))) }
+
+    /// An open file by its place.
+    static func file(_ number: Int) -> FileRef { table.ref(number) }
 
     fileprivate static func take() -> FileRef? {
-        guard let record = free.withLock({ $0.removeFirst() }) else { return nil }
-        freeCount.wrappingSubtract(1, ordering: .relaxed)
+        let hasFew = current.value.files.count.load(ordering: .relaxed) < Limit.openFilesPerProcess
+        guard hasFew || used + reserve < limit else { return nil }
+        let record: FileRef? = free.withLock { free in
+            if free.isEmpty { _ = table.grow({ FileRecord(number: $0) }) { free.prepend($0.freeNode) } }
+            return free.removeFirst()
+        }
+        if record != nil { usedCount.wrappingAdd(1, ordering: .relaxed) }
         return record
     }
 
     fileprivate static func putBack(_ record: FileRef) {
         free.withLock { $0.prepend(record.freeNode) }
-        freeCount.wrappingAdd(1, ordering: .relaxed)
+        usedCount.wrappingSubtract(1, ordering: .relaxed)
     }
 
     /// Gives up a use; the last one closes the file.

@@ -60,11 +60,20 @@ struct Pipe: ~Copyable {
     fileprivate let writePollers = PollQueue()
     fileprivate var freePlace = ListNode<Pipe>()
 
-    fileprivate init() { state.start(State()) }
+    fileprivate var statePlace = State()
+
+    fileprivate init() {}
 }
 
 extension Ref where Value == Pipe {
     fileprivate var freeNode: Ref<ListNode<Pipe>> { unsafe node(&value.freePlace) }  // a stored property of the pipe
+
+    /// Gives the lock its state, which lies beside it. Once.
+    fileprivate func start() {
+        unsafe withUnsafeMutablePointer(to: &value.statePlace) {
+            value.state.start(at: unsafe Ref<Pipe.State>(unsafe: $0))  // a stored property of the pipe, which stays
+        }
+    }
 
     fileprivate func open(_ buffer: consuming Page) {
         var buffer: Page? = consume buffer
@@ -146,22 +155,30 @@ extension Ref where Value == Pipe {
 }
 
 enum Pipes {
-    /// Every open file could be the last end of a pipe of its own.
-    private static let count = Limit.openFiles
-    private static let table = BootTable<Pipe>()
+    private static let table = PagedTable<Pipe>()
     private static let free = LockedList<Pipe>(.fileTables)
 
-    /// Makes the table. Once, during start-up.
-    static func start() {
-        table.start(count) { _ in Pipe() }
-        for index in 0..<count { putBack(table.ref(index)) }
-    }
+    /// Makes the table, which grows as pipes are opened: every open file could be the last end of a pipe of its own.
+    /// Once, during start-up.
+    static func start() { table.start(most: OpenFiles.limit) }
+
+    /// Pages that the table has taken.
+    static var pageCount: Int { table.pageCount }
 
     /// Opens a pipe: its read end is the result, its write end goes to `writeEnd`.
     /// - Throws: noMemory; tooManyFilesInSystem.
     static func make(_ writeEnd: inout PipeEnd?) throws(SystemError) -> PipeEnd {
         let buffer = try Page.forKernel()
-        guard let pipe = free.withLock({ $0.removeFirst() }) else { throw .tooManyFilesInSystem }
+        let taken: PipeRef? = free.withLock { free in
+            if free.isEmpty {
+                _ = table.grow({ _ in Pipe() }) { pipe in
+                    pipe.start()
+                    free.prepend(pipe.freeNode)
+                }
+            }
+            return free.removeFirst()
+        }
+        guard let pipe = taken else { throw .tooManyFilesInSystem }
         pipe.open(buffer)
         writeEnd = PipeEnd(pipe, writes: true)
         return PipeEnd(pipe, writes: false)

@@ -42,8 +42,9 @@ public struct FileStatus: Sendable, Equatable {
 /// Limits that programs and images may rely on (Documentation/ABI.md).
 public enum Limit {
     public static let processes = 64
+    /// Descriptors of a program of xv6's, and of one that carries this system's note.
     public static let openFilesPerProcess = 16
-    public static let openFiles = 100
+    public static let openFilesPerMarkedProcess = 1100
     /// Bytes of a path with its NUL.
     public static let path = 128
     /// Of a program of xv6's: 31 arguments and a NULL.

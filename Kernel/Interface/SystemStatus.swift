@@ -15,11 +15,16 @@ public struct SystemResources: Sendable, BitwiseCopyable {
     public var freeInodes: UInt64 = 0
     /// Inodes in memory that are in use: as an open file or a working directory.
     public var inodesInUse: UInt64 = 0
-    /// Of the 100 open files of the system.
+    /// Open files that are in use.
     public var openFiles: UInt64 = 0
     /// Of the 64 process slots.
     public var freeProcesses: UInt64 = 0
     public var harts: UInt64 = 0
+    /// Open files that there can be in the whole system: more with more memory. The last eighth is for processes with
+    /// fewer than 16.
+    public var openFileLimit: UInt64 = 0
+    /// Pages of the tables that grow: of open files and of pipes.
+    public var tablePages: UInt64 = 0
 
     public init() {}
 }
@@ -32,7 +37,7 @@ public enum ProcessState: UInt8, Sendable {
 }
 
 /// One process, as `processes` reports it. 40 bytes: pid | parent << 32; state | killed << 8 | hart << 16 | open files
-/// << 24 | stack << 32; bytes of memory; the name, 16 bytes with at least one NUL.
+/// << 32 | stack << 48; bytes of memory; the name, 16 bytes with at least one NUL.
 public struct ProcessRecord: Sendable, BitwiseCopyable {
     public static let size = 40
 
@@ -53,8 +58,8 @@ public struct ProcessRecord: Sendable, BitwiseCopyable {
         family = UInt64(UInt32(bitPattern: pid)) | UInt64(UInt32(bitPattern: parent)) << 32
         condition =
             UInt64(state.rawValue) | (isKilled ? 1 << 8 : 0) | UInt64(UInt8(truncatingIfNeeded: hart)) << 16
-            | UInt64(UInt8(truncatingIfNeeded: openFiles)) << 24
-            | UInt64(UInt32(truncatingIfNeeded: stack)) << 32
+            | UInt64(UInt16(clamping: openFiles)) << 32
+            | UInt64(UInt16(clamping: stack)) << 48
         self.memory = memory
         (nameLow, nameHigh) = name
     }
@@ -68,9 +73,9 @@ public struct ProcessRecord: Sendable, BitwiseCopyable {
     /// The hart it ran on last.
     public var hart: UInt8 { UInt8(truncatingIfNeeded: condition >> 16) }
     /// Descriptors in use.
-    public var openFiles: UInt8 { UInt8(truncatingIfNeeded: condition >> 24) }
+    public var openFiles: UInt16 { UInt16(truncatingIfNeeded: condition >> 32) }
     /// The most bytes that its kernel stack ever held, by it or by processes that had its place before.
-    public var stack: UInt32 { UInt32(truncatingIfNeeded: condition >> 32) }
+    public var stack: UInt16 { UInt16(truncatingIfNeeded: condition >> 48) }
     /// Byte `index`, 0 to 15, of the name.
     public func nameByte(_ index: Int) -> UInt8 {
         UInt8(truncatingIfNeeded: (index < 8 ? nameLow : nameHigh) >> UInt64(index % 8 * 8))

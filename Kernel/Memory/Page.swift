@@ -1,5 +1,6 @@
 // One page of memory in a variable's hands: the variable's end gives it back.
 
+import Machine
 import Storage
 import SystemInterface
 
@@ -39,6 +40,13 @@ struct Page: ~Copyable {
     func number<Number: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Number.Type) -> Number {
         bytes.littleEndian(offset, as: type)
     }
+
+    mutating func store(_ number: UInt16, at offset: Int) {
+        var bytes = mutableBytes
+        bytes.storeBytes(of: number.littleEndian, toByteOffset: offset, as: UInt16.self)
+    }
+
+    mutating func clear() { page_clear(UInt64(address.virtual)) }
 
     /// Fills a part of the page from user memory; returns how many bytes were copied.
     mutating func copyIn(from source: UserAddress, to range: Range<Int>) -> Int {

@@ -53,6 +53,7 @@ enum Exec {
         LoadedTable.load(space.table)
         fence_instructions()
         process.value.space = consume space
+        process.value.files.setLimit(isMarked: program.isMarked)
         process.noteMemory()
         setName(of: process.value.thread, path)
         process.value.pingSequence = 0

@@ -39,12 +39,17 @@ enum Fork {
         {
             child.markKilled(.interrupted)
         }
-        try copyMemory(of: parent, to: child)
+        try child.value.files.copy(from: parent.value.files)
+        do throws(SystemError) {
+            try copyMemory(of: parent, to: child)
+        } catch {
+            child.value.files.closeAll()
+            throw error
+        }
         child.frame.value = parent.frame.value
         child.frame.value.a0 = 0
         child.value.thread.value.name = parent.value.thread.value.name
         child.value.thread.value.lastHart.store(Int(thisHart.value.index), ordering: .relaxed)
-        child.value.files.copy(from: parent.value.files)
         child.value.workingDirectory = parent.value.workingDirectory?.duplicate()
         let initProcess = Family.tree.withLock { tree in
             tree.adopt(child, by: parent)

@@ -158,7 +158,8 @@ enum ProcessTable {
             state: ProcessState(threadState: thread.value.state.load(ordering: .relaxed)),
             isKilled: thread.value.killed.load(ordering: .relaxed),
             hart: thread.value.lastHart.load(ordering: .relaxed),
-            openFiles: process.value.files.count, memory: UInt64(process.value.memorySize.load(ordering: .relaxed)),
+            openFiles: process.value.files.count.load(ordering: .relaxed),
+            memory: UInt64(process.value.memorySize.load(ordering: .relaxed)),
             stack: KernelStacks.depth(top: thread.value.stackTop),
             name: words(thread.value.name))
     }

@@ -25,7 +25,7 @@ enum FileCalls {
         // All that can fail comes before the first effect: a file is neither made nor emptied in vain.
         var place: FilePlace?
         if flags.contains(.create) || flags.contains(.truncate) {
-            if current.value.files.count == Limit.openFilesPerProcess { throw .tooManyFiles }
+            if !current.value.files.hasRoom { throw .tooManyFiles }
             place = try FilePlace()
         }
         let opened = try withPath(path) { (path) throws(SystemError) in

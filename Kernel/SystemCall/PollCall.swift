@@ -1,25 +1,31 @@
 // poll: waits until one of several descriptors is ready. The call joins the queue of each thing that it names, looks at
-// all, and sleeps.
+// all, and sleeps. Its entries stay in the program's memory, where each look reads them.
 
 import Machine
 import Storage
 import SystemInterface
 
 enum PollCall {
-    /// Descriptors of one call: a process has no more.
-    private static let limit = 16
+    private static func file(_ descriptor: Int32) -> FileRef? {
+        do throws(SystemError) { return try current.value.files.file(descriptor) } catch { return nil }
+    }
 
-    /// What one call looks at: as many entries as descriptors were named.
+    /// The entries that one call names.
     private struct Entries {
-        var entries = [16 of PollEntry](repeating: PollEntry(descriptor: -1))
-        var count = 0
+        let address: UserAddress
+        let count: Int
 
-        /// Looks at all descriptors; how many have something to report.
-        mutating func look() -> Int {
+        func place(_ index: Int) -> UserAddress { address + index * MemoryLayout<PollEntry>.stride }
+
+        /// Looks at all descriptors and fills in what is ready; how many have something to report.
+        /// - Throws: badAddress.
+        func look() throws(SystemError) -> Int {
             var ready = 0
             for index in 0..<count {
-                entries[index].returned = Self.returned(entries[index])
-                if entries[index].returned != 0 { ready += 1 }
+                var entry = try place(index).load(as: PollEntry.self)
+                entry.returned = Self.returned(entry)
+                try place(index).store(entry)
+                if entry.returned != 0 { ready += 1 }
             }
             return ready
         }
@@ -29,66 +35,87 @@ enum PollCall {
             guard let file = PollCall.file(entry.descriptor) else { return PollEntry.invalid }
             return file.readiness & (entry.events | PollEntry.error | PollEntry.hangUp)
         }
-    }
 
-    private static func file(_ descriptor: Int32) -> FileRef? {
-        do throws(SystemError) { return try current.value.files.file(descriptor) } catch { return nil }
+        /// Calls `body` with the poll queue of each thing that is named, and its index.
+        func forEachQueue(_ body: (Int, borrowing PollQueue) -> Void) throws(SystemError) {
+            for index in 0..<count {
+                let descriptor = try place(index).load(as: PollEntry.self).descriptor
+                PollCall.file(descriptor)?.withPollQueue { body(index, $0) }
+            }
+        }
     }
 
     /// Fills in what is ready; returns how many entries have something to report, 0 when `milliseconds` have passed
     /// (negative: never).
-    /// - Throws: invalidArgument for too many; badAddress; interrupted.
+    /// - Throws: invalidArgument for more entries than the program may have descriptors; noMemory; badAddress;
+    ///   interrupted.
     static func poll(_ address: UserAddress, count: Int, milliseconds: Int32) throws(SystemError) -> Int {
-        guard count >= 0, count <= limit else { throw .invalidArgument }
-        var entries = Entries()
-        entries.count = count
-        for index in 0..<count {
-            entries.entries[index] = try (address + index * MemoryLayout<PollEntry>.stride).load(as: PollEntry.self)
+        guard count >= 0, count <= current.value.files.limit else { throw .invalidArgument }
+        let entries = Entries(address: address, count: count)
+        let ready = try entries.look()
+        if ready > 0 || milliseconds == 0 { return ready }
+        let deadline = milliseconds < 0 ? nil : Clock.ticks(nanosecondsFromNow: UInt64(milliseconds) * 1_000_000)
+        do throws(SystemError) {
+            return try wait(entries, until: deadline)
+        } catch {
+            guard error == .timedOut else { throw error }
+            return 0
         }
-        var ready = entries.look()
-        if ready == 0, milliseconds != 0 {
-            ready = try wait(
-                &entries,
-                until: milliseconds < 0 ? nil : Clock.ticks(nanosecondsFromNow: UInt64(milliseconds) * 1_000_000))
-        }
-        for index in 0..<count { try (address + index * MemoryLayout<PollEntry>.stride).store(entries.entries[index]) }
-        return ready
     }
 
     @inline(never)
-    private static func wait(_ entries: inout Entries, until deadline: UInt64?) throws(SystemError) -> Int {
-        let page = try Page.forKernel()
+    private static func wait(_ entries: Entries, until deadline: UInt64?) throws(SystemError) -> Int {
+        let places = try PollPlaces(entries.count)
         var sleeper = WaitQueue()
-        // The page and the queue stay until this returns, which is after the call has left all queues.
-        let first = unsafe page.address.pointer.bindMemory(to: PollPlace.self, capacity: limit)
-        for index in 0..<limit { unsafe (first + index).initialize(to: PollPlace()) }
-        let places = unsafe Table(unsafe: first, count: limit)
-        let result = unsafe withUnsafeMutablePointer(to: &sleeper) { sleeper in
-            wait(&entries, places, unsafe Ref(unsafe: sleeper), until: deadline)
-        }
-        return try result.get()
-    }
-
-    private static func wait(
-        _ entries: inout Entries, _ places: Table<PollPlace>, _ sleeper: Ref<WaitQueue>, until deadline: UInt64?
-    ) -> Swift.Result<Int, SystemError> {
-        // In this order: the call is in every queue before it looks, so an event wakes it or was seen.
-        for index in 0..<entries.count {
-            file(entries.entries[index].descriptor)?.withPollQueue { $0.join(places.ref(index), waking: sleeper) }
-        }
-        defer {
-            for index in 0..<entries.count {
-                file(entries.entries[index].descriptor)?.withPollQueue { $0.leave(places.ref(index)) }
+        return try unsafe withUnsafeMutablePointer(to: &sleeper) { place throws(SystemError) in
+            let sleeper = unsafe Ref(unsafe: place)  // the call leaves all queues before this returns
+            defer { places.leaveAll() }
+            // In this order: the call is in every queue before it looks, so an event wakes it or was seen.
+            try entries.forEachQueue { index, polls in polls.join(places[index], waking: sleeper) }
+            return try sleeper.value.wait(until: deadline) { () throws(SystemError) -> Int? in
+                let ready = try entries.look()
+                return ready > 0 ? ready : nil
             }
         }
-        do throws(SystemError) {
-            return .success(
-                try sleeper.value.wait(until: deadline) { () throws(SystemError) -> Int? in
-                    let ready = entries.look()
-                    return ready > 0 ? ready : nil
-                })
-        } catch {
-            return error == .timedOut ? .success(0) : .failure(error)
+    }
+}
+
+/// The places of one call in poll queues, in pages of their own. Its end takes them out of all queues.
+private struct PollPlaces: ~Copyable {
+    private static var perPage: Int { Int(pageSize) / MemoryLayout<PollPlace>.stride }
+
+    /// The addresses of the pages; 0 for none.
+    private var pages = [16 of UInt](repeating: 0)
+    private let count: Int
+
+    /// - Throws: noMemory.
+    init(_ count: Int) throws(SystemError) {
+        self.count = count
+        precondition(count <= 16 * Self.perPage, "a poll of more entries than it has places")
+        for index in 0..<(count + Self.perPage - 1) / Self.perPage {
+            guard let page = Pages.allocate() else {
+                for made in 0..<index { Pages.release(PhysicalAddress(directMapped: pages[made])) }
+                throw .noMemory
+            }
+            pages[index] = page.virtual
+            // Aligned, large enough, and this call's alone.
+            let first = unsafe page.pointer.bindMemory(to: PollPlace.self, capacity: Self.perPage)
+            for place in 0..<Self.perPage { unsafe (first + place).initialize(to: PollPlace()) }
         }
     }
+
+    deinit {
+        leaveAll()
+        for index in 0..<16 where pages[index] != 0 { Pages.release(PhysicalAddress(directMapped: pages[index])) }
+    }
+
+    subscript(index: Int) -> Ref<PollPlace> {
+        precondition(index >= 0 && index < count, "a poll's place beyond its entries")
+        // `init` made them, and they stay until this ends.
+        let first = unsafe UnsafeMutablePointer<PollPlace>(bitPattern: pages[index / Self.perPage]).unsafelyUnwrapped
+        return unsafe Ref(unsafe: first + index % Self.perPage)
+    }
+
+    /// Takes the call out of all queues that it is in.
+    func leaveAll() { for index in 0..<count { self[index].leave() } }
 }

@@ -28,6 +28,8 @@ enum StatusCalls {
         counts.freeInodes = UInt64(system.freeInodes)
         counts.inodesInUse = UInt64(system.inodesInUse)
         counts.openFiles = UInt64(OpenFiles.used)
+        counts.openFileLimit = UInt64(OpenFiles.limit)
+        counts.tablePages = UInt64(OpenFiles.pageCount + Pipes.pageCount)
         counts.freeProcesses = UInt64(ProcessTable.freeCount)
         counts.harts = UInt64(Scheduler.hartCount)
         try address.store(counts)

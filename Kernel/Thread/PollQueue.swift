@@ -11,12 +11,21 @@ struct PollPlace: ~Copyable {
     fileprivate var nodePlace = ListNode<PollPlace>()
     /// What the call's thread sleeps in.
     fileprivate let sleeper = AtomicRef<WaitQueue>()
+    /// The queue that it is in.
+    fileprivate let queue = AtomicRef<PollQueue>()
 
     init() {}
 }
 
 extension Ref where Value == PollPlace {
     fileprivate var node: Ref<ListNode<PollPlace>> { unsafe node(&value.nodePlace) }  // a stored property of the place
+
+    /// Takes a call out of the queue that it is in, if it is in one.
+    func leave() {
+        guard let queue = value.queue.load() else { return }
+        value.queue.store(nil)
+        queue.value.remove(self)
+    }
 }
 
 /// The polls of one thing.
@@ -42,14 +51,18 @@ struct PollQueue: ~Copyable, Sendable {
         }
     }
 
-    /// Puts a call into the queue, until `leave`.
+    /// Puts a call into the queue, until its place's `leave`. The queue stays as long: the call's program keeps the
+    /// thing open.
     func join(_ place: Ref<PollPlace>, waking sleeper: Ref<WaitQueue>) {
         place.value.sleeper.store(sleeper)
+        unsafe withUnsafePointer(to: self) {
+            // the queue stays where it is: a part of a record
+            place.value.queue.store(unsafe Ref(unsafe: UnsafeMutablePointer(mutating: $0)))
+        }
         places.withLock { $0.append(place.node) }
     }
 
-    /// Takes a call out of the queue, if it is in it.
-    func leave(_ place: Ref<PollPlace>) {
+    fileprivate func remove(_ place: Ref<PollPlace>) {
         places.withLock { places in
             if place.node.value.isListed { places.remove(place.node) }
         }

@@ -20,6 +20,8 @@ public struct Balance {
             var now = try System.resources()
             // What this program itself has grown by is not lost.
             now.freePages += UInt64((try System.moveBreak(by: 0) - ownMemory) / 4096)
+            // Tables keep the pages that they grew by.
+            now.freePages += now.tablePages - counts.tablePages
             compare("pages", counts.freePages, now.freePages, &text)
             compare("blocks", counts.freeBlocks, now.freeBlocks, &text)
             compare("inodes on disk", counts.freeInodes, now.freeInodes, &text)

@@ -16,7 +16,7 @@ import UserLibrary
             print("\("               total      used      free   use" as StaticString)")
             show("blocks", counts.blocks, counts.freeBlocks)
             show("inodes", counts.inodes, counts.freeInodes)
-            show("open files", UInt64(Limit.openFiles), UInt64(Limit.openFiles) - counts.openFiles)
+            show("open files", counts.openFileLimit, counts.openFileLimit - counts.openFiles)
             show("processes", UInt64(Limit.processes), counts.freeProcesses)
             return 0
         } catch {

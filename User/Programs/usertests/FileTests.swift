@@ -77,7 +77,7 @@ enum FileTests {
         inChild(0, "open without descriptors") {
             while call(.dup, 0).error == nil {}
             call(.open, at("file"), 0x401).fails(.tooManyFiles, "open without descriptors")
-            close(15)
+            close(1015)
             expect(stat("file").size, 100, "the file's size after an open that failed")
         }
         remove("file")
@@ -154,45 +154,81 @@ enum FileTests {
         remove("file")
     }
 
-    /// 16 descriptors a process.
+    /// 16 descriptors for a program without this system's note, whoever executes it, and 1,100 for one with it.
     static func descriptors() {
-        for descriptor in 3..<16 { expect(Int(open("/init")), descriptor, "the next descriptor") }
-        call(.open, at("/init"), 0).fails(.tooManyFiles, "a 17th open file")
-        call(.dup, 0).fails(.tooManyFiles, "dup to a 17th descriptor")
-        call(.open, at("/missing"), 0).fails(.noSuchFile, "open of nothing")
-        let before = resourcesBefore().openFiles
-        call(.open, at("/init"), 0).fails(.tooManyFiles, "a 17th open file")
-        expect(Int(resources().openFiles), Int(before), "open files after it")
-        close(7)
-        expect(Int(open("/init")), 7, "the descriptor that is free again")
-        inChild(0, "close of all in a child") {
-            for descriptor: UInt in 2..<16 { close(descriptor) }
+        ProgramImage(at: 0, Code.countDescriptors).write()
+        inChild(13, "a program with 16 descriptors") {
+            let argv = memory(page).of(UInt.self)
+            call(.exec, at("image"), at(argv)).succeeds("exec of image")
         }
-        for descriptor: UInt in 3..<16 { close(descriptor) }
+        inChild(0, "a program that has more open than it may have") {
+            for descriptor in 3..<100 { expect(Int(open("/init")), descriptor, "the next descriptor") }
+            let argv = memory(page).of(UInt.self)
+            call(.exec, at("image"), at(argv)).succeeds("exec of image")
+        }
+        remove("image")
+        let most = UInt(Limit.openFilesPerMarkedProcess)
+        let before = resourcesBefore()
+        inChild(0, "1,100 descriptors") {
+            for descriptor in 3..<Int(most) { expect(Int(open("/init")), descriptor, "the next descriptor") }
+            call(.open, at("/init"), 0).fails(.tooManyFiles, "one open file more")
+            call(.dup, 0).fails(.tooManyFiles, "dup to one descriptor more")
+            call(.open, at("/missing"), 0).fails(.noSuchFile, "open of nothing")
+            for descriptor: UInt in [7, 16, 700, most - 1] {
+                close(descriptor)
+                expect(Int(open("/init")), Int(descriptor), "the descriptor that is free again")
+            }
+            call(.close, most).fails(.badDescriptor, "close beyond the last")
+            inChild(0, "close of all in a child") {
+                for descriptor in 2..<most { close(descriptor) }
+                call(.close, 900).fails(.badDescriptor, "close again")
+                expect(Int(open("/init")), 2, "the lowest descriptor")
+            }
+            for descriptor in 3..<most { close(descriptor) }
+        }
+        expect(Int(resources().openFiles), Int(before.openFiles), "open files afterwards")
     }
 
-    /// 100 open files in all, and more than 50 inodes in use.
+    /// Open files until there are no more: no program takes the last eighth, and programs with few descriptors do.
     static func openFiles() {
         let ready = PipeTests.make()
         let stop = PipeTests.make()
         let bytes = memory(page)
+        let limit = Int(resources().openFileLimit)
+        expect(limit >= 100, "the system's open files")
         var children = 0
-        while true {
-            let left = 100 - Int(resources().openFiles)
-            if left == 0 { break }
-            let count = min(left, 9)
+        func fill(_ error: SystemError) {
             child {
                 close(stop.write)
-                for index in 0..<count { _ = openNumbered(children * 10 + index, 0x202) }
+                while true {
+                    let outcome = call(.open, at("/init"), 0)
+                    if outcome.error == nil { continue }
+                    outcome.fails(outcome.error == .tooManyFiles ? .tooManyFiles : error, "open")
+                    break
+                }
                 call(.write, ready.write, at("x"), 1).gives(1, "write")
                 call(.read, stop.read, at(bytes), 1).gives(0, "read")
-                for index in 0..<count { unlinkNumbered(children * 10 + index) }
             }
             call(.read, ready.read, at(bytes), 1).gives(1, "read")
             children += 1
         }
-        expect(resources().inodesInUse > 60, "more than 60 inodes are in use")
-        call(.open, at("/init"), 0).fails(.tooManyFilesInSystem, "a 101st open file")
+        while Int(resources().openFiles) + limit / 8 < limit { fill(.tooManyFilesInSystem) }
+        close(open("/init", 0, "an open file of the last eighth"))
+        // Each of these has 9 more: 16 descriptors.
+        while Int(resources().openFiles) < limit, children < 60 {
+            child {
+                close(stop.write)
+                var count = 0
+                while count < 9, call(.open, at("/init"), 0).error == nil { count += 1 }
+                call(.write, ready.write, at("x"), 1).gives(1, "write")
+                call(.read, stop.read, at(bytes), 1).gives(0, "read")
+            }
+            call(.read, ready.read, at(bytes), 1).gives(1, "read")
+            children += 1
+        }
+        if Int(resources().openFiles) == limit {
+            call(.open, at("/init"), 0).fails(.tooManyFilesInSystem, "one open file more")
+        }
         call(.dup, 0).succeeds("dup, which needs none")
         close(stop.write)
         for _ in 0..<children { expect(waitStatus(), 0, "a child with open files") }

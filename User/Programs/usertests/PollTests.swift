@@ -7,7 +7,7 @@ enum PollTests {
     static var all: [Test] {
         [
             Test("pollpipe", pipe), Test("pollwakes", wakes), Test("polltimes", times), Test("pollsocket", socket),
-            Test("pollbounds", bounds),
+            Test("pollbounds", bounds), Test("pollmany", many),
             Test("sockaddresses", addresses),
         ]
     }
@@ -101,6 +101,42 @@ enum PollTests {
         call(.read, socket, at(bytes), 100).fails(.connectionRefused, "read")
         expect(poll(socket, both) == PollEntry.writable, "an error is reported once")
         close(socket)
+    }
+
+    /// A thousand descriptors in one call: each of them wakes it.
+    private static func many() {
+        let before = resourcesBefore()
+        inChild(0, "a poll of a thousand descriptors") {
+            let ends = PipeTests.make()
+            let other = PipeTests.make()
+            var descriptors: [UInt] = []
+            for _ in 0..<500 {
+                descriptors.append(UInt(call(.dup, other.read).succeeds("dup")))
+                descriptors.append(UInt(call(.socket, 0).succeeds("socket")))
+            }
+            let entries = memory(4 * page).of(PollEntry.self)
+            for number in [0, 517, 1000] {
+                for index in 0...1000 {
+                    let descriptor = index == number ? ends.read : descriptors[index < number ? index : index - 1]
+                    entries[index] = PollEntry(descriptor: Int32(descriptor), events: PollEntry.readable)
+                }
+                call(.poll, at(entries), 1001, 0).gives(0, "nothing is there yet")
+                child {
+                    call(.sleep, 2).succeeds("sleep")
+                    call(.write, ends.write, at("x"), 1).gives(1, "write")
+                }
+                call(.poll, at(entries), 1001, UInt(bitPattern: -1)).gives(1, "poll")
+                for index in 0...1000 {
+                    expect(entries[index].returned == (index == number ? PollEntry.readable : 0), "what poll fills in")
+                }
+                call(.read, ends.read, at(memory(page)), 10).gives(1, "read of the byte")
+                expect(waitStatus(), 0, "the writer")
+            }
+            let start = System.clock
+            call(.poll, at(entries), 1001, 200).gives(0, "a poll that waits for nothing")
+            expect(System.clock - start >= 200_000_000, "it waits as long as it was asked to")
+        }
+        expect(Int(resources().openFiles), Int(before.openFiles), "open files afterwards")
     }
 
     private static func bounds() {

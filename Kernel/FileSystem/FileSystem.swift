@@ -8,6 +8,7 @@
 //   mount, synchronize            here, Mount.swift    read, write             FileContent.swift
 //   lookUp                        Path.swift           makeDirectory, makeNode Create.swift
 //   open, openDirectory, status   Open.swift           link, unlink            Link.swift
+//   rename                        Rename.swift
 //   an inode's uses               InodeTable.swift     format                  Format.swift
 
 import Storage
@@ -26,7 +27,7 @@ struct Volume<P: FileSystemPlatform>: ~Copyable {
     let inodeMap: BlockRow
     /// Guards the bitmap, `allocation` and `inodeMap`.
     let allocationLock: SleepLock<P.Lock>
-    /// Held by unlink, the only operation that locks two inodes.
+    /// Held by unlink and rename, the only operations that lock two inodes.
     let unlinkLock: SleepLock<P.Lock>
     /// A block of zeros, for what a file does not have.
     let zeros: BlockMemory

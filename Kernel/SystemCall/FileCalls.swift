@@ -36,7 +36,10 @@ enum FileCalls {
         guard opened.type != .device || Self.majors.contains(opened.major) else { throw .noSuchDevice }
         if place == nil { place = try FilePlace() }
         guard let taken = place.take() else { throw .tooManyFilesInSystem }
-        return try add(OpenFile(FileKind(opened), readable: flags.readable, writable: flags.writable, at: taken))
+        return try add(
+            OpenFile(
+                FileKind(opened), readable: flags.readable, writable: flags.writable,
+                appends: flags.contains(.append), at: taken))
     }
 
     /// Gives the running process a descriptor for a file.
@@ -117,6 +120,24 @@ enum FileCalls {
         return 0
     }
 
+    static func rename(_ old: UserAddress, to new: UserAddress) throws(SystemError) -> Int {
+        try withPath(new) { (new) throws(SystemError) in
+            try withPathAndDirectory(old) { (old, directory) throws(SystemError) in
+                try FileStore.system.rename(old, to: new, from: directory)
+            }
+        }
+        return 0
+    }
+
+    /// fsync: what was written is on the disk when each call returns; this one says whether that still holds, and
+    /// empties the log.
+    static func synchronize(_ descriptor: Int32) throws(SystemError) -> Int {
+        let type = try file(descriptor).status().type
+        guard type != FileType.device.rawValue else { throw .invalidArgument }
+        try FileStore.system.synchronize()
+        return 0
+    }
+
     static func unlink(_ path: UserAddress) throws(SystemError) -> Int {
         try withPathAndDirectory(path) { (path, directory) throws(SystemError) in
             try FileStore.system.unlink(path, from: directory)
@@ -159,7 +180,9 @@ private struct NewDescriptors: ~Copyable {
 extension FileKind {
     /// What an opened file is to its readers and writers.
     fileprivate init(_ opened: consuming OpenedFile<KernelPlatform>) {
-        let major = opened.major
-        self = opened.type == .device ? .device(DeviceFile(inode: opened.inode, major: major)) : .inode(opened.inode)
+        let (major, minor) = (opened.major, opened.minor)
+        self =
+            opened.type == .device
+            ? .device(DeviceFile(inode: opened.inode, major: major, minor: minor)) : .inode(opened.inode)
     }
 }

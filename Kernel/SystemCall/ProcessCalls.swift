@@ -18,7 +18,7 @@ enum ProcessCalls {
     }
 
     static func setForeground(_ group: Int32) -> Int {
-        Console.foreground.store(group, ordering: .relaxed)
+        Console.setForeground(group)
         return 0
     }
 

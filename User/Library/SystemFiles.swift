@@ -45,6 +45,20 @@ extension System {
         FileDescriptor(Int32(try call(.dup, word(file.rawValue))))
     }
 
+    /// Makes a descriptor of a chosen number stand for the same open file; what it stood for is closed.
+    public static func duplicate(_ file: FileDescriptor, as target: FileDescriptor) throws(SystemError) {
+        if file == target { return }
+        do throws(SystemError) { try close(target) } catch .badDescriptor {}
+        // dup takes the lowest free one: those below the target are filled meanwhile.
+        var filled: [FileDescriptor] = []
+        defer { for descriptor in filled { do throws(SystemError) { try close(descriptor) } catch {} } }
+        while true {
+            let copy = try duplicate(file)
+            if copy == target { return }
+            filled.append(copy)
+        }
+    }
+
     public static func status(_ file: FileDescriptor) throws(SystemError) -> FileStatus {
         var words = [3 of UInt64](repeating: 0)
         _ = try withAddress(of: &words) { ecall(.fstat, word(file.rawValue), $0) }.checked()
@@ -66,6 +80,16 @@ extension System {
 
     public static func makeNode(_ path: Path, major: Int16, minor: Int16) throws(SystemError) {
         _ = try path.withAddress { ecall(.mknod, $0, word(Int32(major)), word(Int32(minor))) }.checked()
+    }
+
+    /// Gives a file or directory another name, in the place of what has it already.
+    public static func rename(_ old: Path, to new: Path) throws(SystemError) {
+        _ = try old.withAddress { old in new.withAddress { ecall(.rename, old, $0) } }.checked()
+    }
+
+    /// Returns when what was written to a file is on the disk.
+    public static func synchronize(_ file: FileDescriptor) throws(SystemError) {
+        _ = try call(.fsync, word(file.rawValue))
     }
 
     public static func link(_ old: Path, as new: Path) throws(SystemError) {

@@ -76,6 +76,10 @@ public struct FileSystem<P: FileSystemPlatform> {
     /// without it.
     public func synchronize() throws(SystemError) { try log.synchronize() }
 
+    /// The same if nothing was changed since the last call, for a system that is idle.
+    /// - Parameter generation: this call's own, 0 at first.
+    public func synchronizeIfIdle(since generation: inout UInt64) { log.synchronizeIfIdle(since: &generation) }
+
     /// Blocks and inodes of the disk that are free, and in-memory inodes in use: what must come back after any load.
     public var freeBlocks: UInt32 { volume.value.allocation.freeBlocks }
     public var freeInodes: UInt32 { volume.value.allocation.freeInodes }

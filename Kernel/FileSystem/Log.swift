@@ -181,6 +181,18 @@ struct Log<P: FileSystemPlatform> {
         if !isEmpty, !write(.checkpoint) { throw .inputOutput }
     }
 
+    /// Empties the log if nothing was committed since the last call.
+    /// - Parameter generation: what this call left in it last.
+    func synchronizeIfIdle(since generation: inout UInt64) {
+        let now: UInt64? = parts.state.withLock { state in
+            state.covered > 0 && state.operations == 0 && !state.hasFailed ? state.generation : nil
+        }
+        guard let now else { return }
+        // A failure is final, and was reported.
+        if now == generation { do throws(SystemError) { try synchronize() } catch {} }
+        generation = now
+    }
+
     // MARK: Writing, by the caller that set `isWriting`
 
     private enum Work { case commit, checkpoint }
@@ -197,6 +209,7 @@ struct Log<P: FileSystemPlatform> {
         } catch {
             succeeded = false
         }
+        if !succeeded { system.platform.report("file system: a write to the disk failed: it is read-only from now on") }
         parts.state.withLockWaking { state in
             if !succeeded {
                 state.hasFailed = true

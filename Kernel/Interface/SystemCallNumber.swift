@@ -93,7 +93,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// connectionRefused (the server refused), addressInUse (another station has the address that was granted),
     /// interrupted, badAddress, invalidArgument.
     case dhcpRequest = 65
-    /// halt(code): powers the machine off. The code (0 to 65535) becomes QEMU's exit status. Does not return.
+    /// halt(code): powers the machine off. The code (0 to 65535) becomes QEMU's exit status. Does not return; or -1 with
+    /// notPermitted (see restrict).
     case halt = 66
     /// nanosleep(nanoseconds): sleeps at least so long. 0, or -1 with interrupted.
     case nanosleep = 67
@@ -195,4 +196,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// fsync(fd): returns when the file is on the disk, and the log empty. 0, or -1 with badDescriptor (a pipe or
     /// socket, too), invalidArgument (a device), inputOutput.
     case fsync = 96
+    /// restrict(): gives up, for the caller and all that it starts from now on, the right to call halt, networkChange,
+    /// disk_read and loop_device and to make capture sockets: they fail with notPermitted. 0.
+    case restrict = 97
 }

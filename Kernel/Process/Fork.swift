@@ -13,6 +13,7 @@ enum Fork {
         slot.process.value.thread.value.setName("init")
         slot.process.value.thread.value.main = {
             FileStore.mount()
+            IdleCheckpoint.start()
             current.value.workingDirectory = FileStore.root()
             do throws(SystemError) {
                 try Exec.startInit()
@@ -42,6 +43,7 @@ enum Fork {
         child.frame.value.a0 = 0
         child.value.thread.value.name = parent.value.thread.value.name
         child.value.thread.value.lastHart.store(Int(thisHart.value.index), ordering: .relaxed)
+        child.value.isPrivileged.store(parent.value.isPrivileged.load(ordering: .relaxed), ordering: .relaxed)
         child.value.files.copy(from: parent.value.files)
         child.value.workingDirectory = parent.value.workingDirectory?.duplicate()
         let initProcess = Family.tree.withLock { tree in

@@ -61,6 +61,7 @@ enum ProcessTable {
         }
         guard let process else { return nil }
         process.value.exitStatus = 0
+        process.value.isPrivileged.store(true, ordering: .relaxed)
         process.value.messages = MessageBudget()
         process.value.isOrphan = false
         process.value.thread.value.resetContext()

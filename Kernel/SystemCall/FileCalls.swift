@@ -147,6 +147,7 @@ enum FileCalls {
 
     /// disk_read: a block of the disk, past the file system.
     static func readDisk(block: UInt64, to buffer: UserAddress) throws(SystemError) -> Int {
+        try current.requirePrivilege()
         let disk = KernelDisk()
         guard block < UInt64(disk.blockCount) else { throw .invalidArgument }
         let page = try Page.forKernel()

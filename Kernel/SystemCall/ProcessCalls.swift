@@ -28,6 +28,11 @@ enum ProcessCalls {
         return current.value.setInterruptMode(mode) ? 1 : 0
     }
 
+    static func restrict() -> Int {
+        current.restrict()
+        return 0
+    }
+
     static func exec(path: UserAddress, arguments: UserAddress) throws(SystemError) -> Int {
         try withPath(path) { (path) throws(SystemError) in try Exec.run(path: path, arguments: arguments) }
     }
@@ -73,6 +78,7 @@ enum ProcessCalls {
 
     /// Powers the machine off; everything written is on the disk already.
     static func halt(code: Int32) throws(SystemError) -> Int {
+        try current.requirePrivilege()
         do throws(SystemError) {
             try FileStore.system.synchronize()
         } catch {

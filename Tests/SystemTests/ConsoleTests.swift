@@ -11,13 +11,14 @@ import Testing
         let text = "of many that are pasted at once and are rather long"
         guest.type((0..<count).map { "echo line \($0) \(text)\n" }.joined() + "echo that was all | cat\n")
         try guest.wait(for: "that was all\n")
+        try guest.wait(for: "$ ")
         // The echo of what is typed meanwhile falls between the lines, so the last ones are looked at.
         let last = guest.transcript
         #expect(!last.contains("no such program") && !last.contains("syntax"), "\(last)")
         #expect(try guest.run("echo alive") == "alive")
         guest.type("cat > f\n")
         guest.type((0..<count).map { "line \($0) \(text)\n" }.joined() + "\u{04}")
-        try guest.wait(for: "\n$ ")
+        try guest.wait(for: "$ ")
         #expect(
             try guest.run("wc -l f; grep -c 'e [0-9]* of many that are pasted at once and are rather long$' f")
                 == "\(count) f\n\(count)")

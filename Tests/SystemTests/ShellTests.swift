@@ -21,7 +21,7 @@ import Testing
         guest.type("echo 'one\ntwo' three\\\nfour\n")
         try guest.wait(for: "one\ntwo threefour\n$ ")
         guest.type("(echo a |\ncat) &&\necho b\n")
-        try guest.wait(for: "\na\nb\n$ ")
+        try guest.wait(for: "a\nb\n$ ")
         try guest.halt()
     }
 

@@ -15,7 +15,7 @@ public struct FileDescriptor: Equatable, Sendable {
 
 extension System {
     public static func open(_ path: Path, _ flags: OpenFlags = []) throws(SystemError) -> FileDescriptor {
-        FileDescriptor(Int32(try path.withAddress { ecall(.open, $0, UInt(flags.rawValue)) }.checked()))
+        FileDescriptor(Int32(try path.checked().withAddress { ecall(.open, $0, UInt(flags.rawValue)) }.checked()))
     }
 
     public static func close(_ file: FileDescriptor) throws(SystemError) { _ = try call(.close, word(file.rawValue)) }
@@ -69,22 +69,23 @@ extension System {
     }
 
     public static func changeDirectory(_ path: Path) throws(SystemError) {
-        _ = try path.withAddress { ecall(.chdir, $0) }.checked()
+        _ = try path.checked().withAddress { ecall(.chdir, $0) }.checked()
     }
     public static func makeDirectory(_ path: Path) throws(SystemError) {
-        _ = try path.withAddress { ecall(.mkdir, $0) }.checked()
+        _ = try path.checked().withAddress { ecall(.mkdir, $0) }.checked()
     }
     public static func unlink(_ path: Path) throws(SystemError) {
-        _ = try path.withAddress { ecall(.unlink, $0) }.checked()
+        _ = try path.checked().withAddress { ecall(.unlink, $0) }.checked()
     }
 
     public static func makeNode(_ path: Path, major: Int16, minor: Int16) throws(SystemError) {
-        _ = try path.withAddress { ecall(.mknod, $0, word(Int32(major)), word(Int32(minor))) }.checked()
+        _ = try path.checked().withAddress { ecall(.mknod, $0, word(Int32(major)), word(Int32(minor))) }.checked()
     }
 
     /// Gives a file or directory another name, in the place of what has it already.
     public static func rename(_ old: Path, to new: Path) throws(SystemError) {
-        _ = try old.withAddress { old in new.withAddress { ecall(.rename, old, $0) } }.checked()
+        let new = try new.checked()
+        _ = try old.checked().withAddress { old in new.withAddress { ecall(.rename, old, $0) } }.checked()
     }
 
     /// Returns when what was written to a file is on the disk.
@@ -93,7 +94,8 @@ extension System {
     }
 
     public static func link(_ old: Path, as new: Path) throws(SystemError) {
-        _ = try old.withAddress { old in new.withAddress { ecall(.link, old, $0) } }.checked()
+        let new = try new.checked()
+        _ = try old.checked().withAddress { old in new.withAddress { ecall(.link, old, $0) } }.checked()
     }
 
     /// Copies a block of the disk, past the file system; returns how many blocks the disk has.

@@ -18,9 +18,19 @@ import UserLibrary
             show("inodes", counts.inodes, counts.freeInodes)
             show("open files", UInt64(Limit.openFiles), UInt64(Limit.openFiles) - counts.openFiles)
             show("processes", UInt64(Limit.processes), counts.freeProcesses)
+            if isReadOnly() { print("the file system is read-only: a write to the disk failed (dmesg says when)") }
             return 0
         } catch {
             fail("\(error)")
+        }
+    }
+
+    private static func isReadOnly() -> Bool {
+        do throws(SystemError) {
+            try System.synchronize(try System.open("/"))
+            return false
+        } catch {
+            return error == .inputOutput
         }
     }
 

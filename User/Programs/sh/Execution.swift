@@ -86,7 +86,11 @@ enum Execution {
             return Redirecting.apply(redirections) ? become(list) : 1
         case .simple(let words, let redirections):
             guard Redirecting.apply(redirections) else { return 1 }
-            let words = words.map { $0.expanded() }
+            var words = words.map { $0.expanded() }
+            while words.first == CString("restrict").bytes, words.count > 1 {
+                System.restrict()
+                words.removeFirst()
+            }
             guard let name = words.first else { return 0 }
             if let builtIn = BuiltIns.command(name) { return builtIn(Array(words.dropFirst())) }
             return execute(words)

@@ -13,7 +13,8 @@ import UserLibrary
           a && b, a || b     b if a succeeded, or failed        ( a ; b ) as one command
           'x y' "x y" \\     one word                            $? $!     the last exit status, the last process behind &
         Its own commands, which need no process and no disk: cd [directory], exit [status], wait [pid ...] (for what runs without
-        waiting), kill pid ..., halt [code], ps, dmesg.
+        waiting), kill pid ..., halt [code], ps, dmesg. restrict before a command runs it without the right to power the machine
+        off, to change the network, to read the disk itself or to see all frames.
         """
     static let options: StaticString? = "c:"
 

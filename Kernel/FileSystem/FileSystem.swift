@@ -76,9 +76,15 @@ public struct FileSystem<P: FileSystemPlatform> {
     /// without it.
     public func synchronize() throws(SystemError) { try log.synchronize() }
 
+    /// The same, and for good: nothing is written any more, and each change fails with inputOutput.
+    public func close() throws(SystemError) { try log.close() }
+
     /// The same if nothing was changed since the last call, for a system that is idle.
     /// - Parameter generation: this call's own, 0 at first.
     public func synchronizeIfIdle(since generation: inout UInt64) { log.synchronizeIfIdle(since: &generation) }
+
+    /// Nothing can be written any more: a write failed, or the file system was closed.
+    public var isReadOnly: Bool { log.isReadOnly }
 
     /// Blocks and inodes of the disk that are free, and in-memory inodes in use: what must come back after any load.
     public var freeBlocks: UInt32 { volume.value.allocation.freeBlocks }

@@ -71,6 +71,8 @@ struct LogParts<M: Monitor> {
         var pending = 0
         var isWriting = false
         var hasFailed = false
+        /// Nothing more is written.
+        var isClosed = false
         /// Counts commits.
         var generation: UInt64 = 0
     }
@@ -106,12 +108,12 @@ struct Log<P: FileSystemPlatform> {
     private enum Step { case joined, failed, checkpoint }
 
     /// Joins the transaction under way with room for `blocks` changes, or waits until there is room.
-    /// - Throws: inputOutput once a write has failed.
+    /// - Throws: inputOutput once a write has failed, or the log is closed.
     func begin(_ blocks: Int) throws(SystemError) -> Transaction<P> {
         let capacity = capacity
         while true {
             let step = parts.state.wait { state -> Step? in
-                if state.hasFailed { return .failed }
+                if state.hasFailed || state.isClosed { return .failed }
                 if state.isWriting { return nil }
                 if state.covered + state.pending + state.reserved + blocks <= capacity {
                     state.operations += 1
@@ -179,6 +181,15 @@ struct Log<P: FileSystemPlatform> {
         }
         if hasFailed { throw .inputOutput }
         if !isEmpty, !write(.checkpoint) { throw .inputOutput }
+    }
+
+    var isReadOnly: Bool { parts.state.withLock { $0.hasFailed || $0.isClosed } }
+
+    /// Empties the log for good: each change fails from now on.
+    /// - Throws: inputOutput if it could not be written.
+    func close() throws(SystemError) {
+        try synchronize()
+        parts.state.withLock { $0.isClosed = true }
     }
 
     /// Empties the log if nothing was committed since the last call.

@@ -59,7 +59,10 @@ extension FileSystem {
         moved = consume inode
         source.isDirectory = try look(slot) { $0.value.record.type == FileType.directory.rawValue }
         let changesParent = oldParent != newParent
-        if source.isDirectory, changesParent { try checkIsOutside(newParent, source.number) }
+        if source.isDirectory, changesParent {
+            try look(newParent) { slot throws(SystemError) in try checkDirectory(slot) }
+            try checkIsOutside(newParent, source.number)
+        }
         let isDone = try withLocked(newParent, &transaction) { slot, transaction throws(SystemError) in
             try place(source, as: newName, in: newParent, slot, changesParent, &victim, &transaction)
         }

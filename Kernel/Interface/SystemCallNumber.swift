@@ -197,6 +197,11 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// socket, too), invalidArgument (a device), inputOutput.
     case fsync = 96
     /// restrict(): gives up, for the caller and all that it starts from now on, the right to call halt, networkChange,
-    /// disk_read and loop_device and to make capture sockets: they fail with notPermitted. 0.
+    /// disk_read, disk_write and loop_device and to make capture sockets: they fail with notPermitted. 0.
     case restrict = 97
+    /// disk_write(block, buffer): overwrites a 1024-byte block of the disk, past the file system, for repairs. From the
+    /// first such call on the file system itself writes nothing: its calls that would fail with inputOutput until the
+    /// machine is started again. 0; or -1 with notPermitted (see restrict), invalidArgument (no such block),
+    /// inputOutput, badAddress.
+    case diskWrite = 98
 }

@@ -134,6 +134,7 @@ enum FileCalls {
     static func synchronize(_ descriptor: Int32) throws(SystemError) -> Int {
         let type = try file(descriptor).status().type
         guard type != FileType.device.rawValue else { throw .invalidArgument }
+        if FileStore.system.isReadOnly { throw .inputOutput }
         try FileStore.system.synchronize()
         return 0
     }
@@ -142,6 +143,20 @@ enum FileCalls {
         try withPathAndDirectory(path) { (path, directory) throws(SystemError) in
             try FileStore.system.unlink(path, from: directory)
         }
+        return 0
+    }
+
+    /// disk_write: SystemCallNumber has the contract.
+    static func writeDisk(block: UInt64, from buffer: UserAddress) throws(SystemError) -> Int {
+        try current.requirePrivilege()
+        let disk = KernelDisk()
+        guard block < UInt64(disk.blockCount) else { throw .invalidArgument }
+        var page = try Page.forKernel()
+        guard page.copyIn(from: buffer, to: 0..<blockSize) == blockSize else { throw .badAddress }
+        try FileStore.system.close()
+        let memory = unsafe BlockMemory(unsafe: page.address.pointer)  // the page lives until the write is done
+        try disk.write(1) { _ in BlockRequest(block: UInt32(block), memory: memory) }
+        try disk.flush()
         return 0
     }
 

@@ -85,7 +85,7 @@ import Testing
         guest.type("\u{03}\u{03}")
         try guest.wait(for: "$ ")
         guest.type("\u{15}\n")
-        try guest.wait(for: "$ \n$ ")
+        try guest.wait(for: "\n$ ")
         #expect(try guest.run("echo alive").hasSuffix("alive"))
         guest.type("\u{04}")  // the shell's end: init starts another
         try guest.wait(for: "$ ")

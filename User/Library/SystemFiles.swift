@@ -98,6 +98,15 @@ extension System {
         _ = try old.checked().withAddress { old in new.withAddress { ecall(.link, old, $0) } }.checked()
     }
 
+    /// Overwrites a block of the disk, past the file system, which writes nothing from then on.
+    /// - Parameter bytes: 1024 of them.
+    public static func writeDisk(block: UInt32, _ bytes: RawSpan) throws(SystemError) {
+        precondition(bytes.byteCount >= 1024, "a block needs more bytes")
+        _ = try unsafe bytes.withUnsafeBytes {  // the kernel only reads
+            ecall(.diskWrite, UInt(block), UInt(bitPattern: $0.baseAddress))
+        }.checked()
+    }
+
     /// Copies a block of the disk, past the file system; returns how many blocks the disk has.
     /// - Parameter buffer: of 1024 bytes.
     public static func readDisk(block: UInt32, into buffer: inout MutableRawSpan) throws(SystemError) -> UInt32 {

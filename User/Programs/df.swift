@@ -18,7 +18,7 @@ import UserLibrary
             show("inodes", counts.inodes, counts.freeInodes)
             show("open files", UInt64(Limit.openFiles), UInt64(Limit.openFiles) - counts.openFiles)
             show("processes", UInt64(Limit.processes), counts.freeProcesses)
-            if isReadOnly() { print("the file system is read-only: a write to the disk failed (dmesg says when)") }
+            if isReadOnly() { print("the file system is read-only until the next start: a write to the disk failed (dmesg says so), or fsck -y repaired it") }
             return 0
         } catch {
             fail("\(error)")

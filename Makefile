@@ -24,9 +24,18 @@ endif
 PROGRAMS := $(patsubst %.swift,%,$(shell ls User/Programs))
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
 # The guests' own images, GUEST=1 to 9: no other file beside them, which may be another's image.
-GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img)
+GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img build/fs-xv6.img)
+# FORMAT=xv6: an image that xv6's own kernel reads, beside the usual one, whose files may have 64 MiB. FSSIZE: of a new image.
+FORMAT ?=
+FSSIZE ?=
+ifeq ($(FORMAT),xv6)
+export FSIMG ?= build/fs-xv6.img
+else ifneq ($(FORMAT),)
+$(error FORMAT=$(FORMAT): there is FORMAT=xv6, and without FORMAT the usual image)
+endif
+NEW_IMAGE = $(if $(FORMAT),,--double-indirect) $(if $(FSSIZE),--size $(FSSIZE))
 # Those that this start needs: the second to ninth guest begin with a fresh one, not with a copy that the first may be writing.
-NEEDED_IMAGES = build/fs.img $(patsubst %,build/fs-%.img,$(filter 2 3 4 5 6 7 8 9,$(GUEST)))
+NEEDED_IMAGES = $(if $(FORMAT),build/fs-xv6.img,build/fs.img) $(patsubst %,build/fs-%.img,$(filter 2 3 4 5 6 7 8 9,$(GUEST)))
 FREESTANDING := build/freestanding
 TOOLS := build/tools
 # CHECKS=1: the kernel with run-time checks of the lock order, beside the other one. The system tests run it.
@@ -82,7 +91,7 @@ checks: $(CHECKED)/.linker tools | toolchain
 # with status 3 when one does).
 image: programs tools
 	$(Q)$(TOOLS)/release/program-image build/programs $(addprefix $(FREESTANDING)/release/,$(PROGRAMS))
-	$(Q)for image in $(NEEDED_IMAGES); do [ -f $$image ] || $(TOOLS)/release/mkfs $$image $(IMAGE_FILES) || exit; done
+	$(Q)for image in $(NEEDED_IMAGES); do [ -f $$image ] || $(TOOLS)/release/mkfs $(NEW_IMAGE) $$image $(IMAGE_FILES) || exit; done
 	$(Q)for image in $(GUEST_IMAGES); do \
 		$(TOOLS)/release/mkfs --update $$image $(IMAGE_FILES); \
 		case $$? in 0) ;; 3) echo "$$image was left alone; the next make after that renews its programs" ;; *) exit 1 ;; esac; \

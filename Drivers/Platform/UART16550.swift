@@ -18,7 +18,9 @@ private enum Register {
 private enum Bit {
     static let receivedDataAvailable: UInt8 = 1 << 0  // IER
     static let transmitterHoldingEmpty: UInt8 = 1 << 1  // IER
-    static let fifoEnableAndReset: UInt8 = 0x07  // FCR: enable, reset both
+    static let fifoEnable: UInt8 = 0x01  // FCR
+    static let fifoReset: UInt8 = 0x06  // FCR: both
+    static let fifosAreEnabled: UInt8 = 0xc0  // IIR
     static let eightBits: UInt8 = 0x03  // LCR: 8 bits, no parity, one stop bit
     static let terminalReadyRequestOut2: UInt8 = 0x0b  // MCR: DTR, RTS, OUT2 (lets the interrupt through)
     static let dataReady: UInt8 = 1 << 0  // LSR
@@ -33,13 +35,15 @@ public struct UART16550<Window: Registers> {
     /// How many bytes the transmit FIFO takes once it is empty.
     public static var fifoDepth: Int { 16 }
 
-    /// Takes the port over: 8N1, FIFOs on, interrupts off. The speed is left as firmware set it.
+    /// Takes the port over: 8N1, FIFOs on, interrupts off. The speed is left as firmware set it, and so is what was
+    /// received, if firmware had the FIFOs on.
     public init(_ registers: Window, registerShift: Int = 0) {
         self.registers = registers
         shift = registerShift
         store(0, Register.interruptEnable)
         store(Bit.eightBits, Register.lineControl)
-        store(Bit.fifoEnableAndReset, Register.fifoControl)
+        let areOn = load(Register.interruptIdentification) & Bit.fifosAreEnabled == Bit.fifosAreEnabled
+        store(areOn ? Bit.fifoEnable : Bit.fifoEnable | Bit.fifoReset, Register.fifoControl)
         store(Bit.terminalReadyRequestOut2, Register.modemControl)
     }
 
@@ -57,8 +61,11 @@ public struct UART16550<Window: Registers> {
     /// Hands a byte to the transmitter, which has room (see `canTransmit`).
     public func transmit(_ byte: UInt8) { store(byte, Register.transmitterHolding) }
 
-    /// Chooses what interrupts: a byte received always; an empty transmitter only when there is more to send.
-    public func enableInterrupts(transmitter: Bool) {
-        store(Bit.receivedDataAvailable | (transmitter ? Bit.transmitterHoldingEmpty : 0), Register.interruptEnable)
+    /// Chooses what interrupts: a byte received, if there is a place for it; an empty transmitter, if there is more to
+    /// send.
+    public func enableInterrupts(receiver: Bool, transmitter: Bool) {
+        store(
+            (receiver ? Bit.receivedDataAvailable : 0) | (transmitter ? Bit.transmitterHoldingEmpty : 0),
+            Register.interruptEnable)
     }
 }

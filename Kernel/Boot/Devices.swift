@@ -39,7 +39,7 @@ private func startSlots(_ machine: borrowing MachineDescription, _ options: borr
 
 private func startDisk(_ device: VirtIODevice<MappedRegisters>, source: UInt32) throws(VirtIOError) {
     Disk.start(try DiskDriver(device, in: KernelDMA()))
-    Interrupts.route(source, to: .disk)
+    InterruptController.route(source, to: .disk)
 }
 
 private func startFunctions(_ options: borrowing BootOptions) {

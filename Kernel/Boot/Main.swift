@@ -64,8 +64,8 @@ private func startInterrupts(_ machine: borrowing MachineDescription) {
     let size = min(UInt(region.byteCount), UInt(PLIC<MappedRegisters>.windowSize(contexts: context)))
     let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
     let sources = min(node["riscv,ndev"]?.be32(0) ?? 127, PLIC<MappedRegisters>.sourceLimit - 1) + 1
-    Interrupts.start(PLIC(registers), context: context, sources: sources)
-    if let source = machine.console?.interrupt() { Interrupts.route(source.number, to: .console) }
+    InterruptController.start(PLIC(registers), context: context, sources: sources)
+    if let source = machine.console?.interrupt() { InterruptController.route(source.number, to: .console) }
 }
 
 /// The clock of the board tells the time of day once; from then on the timebase counts.

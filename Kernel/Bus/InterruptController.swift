@@ -18,7 +18,7 @@ struct InterruptHandlers: OptionSet {
     var interfaces: UInt32 { UInt32(rawValue >> 4) }
 }
 
-enum Interrupts {
+enum InterruptController {
     private struct Controller {
         let plic: PLIC<MappedRegisters>
         let context: Int

@@ -2,7 +2,8 @@
 // (LineInput.swift).
 //
 // CR reads as LF; ^P lists the processes; ^C ends the foreground program, which the shell names. What is typed ahead
-// waits.
+// waits: in the ring, and when that is full in the UART, so that nothing is lost. To a program in the background the
+// console is an empty file.
 
 import Drivers
 import Machine
@@ -13,8 +14,10 @@ import SystemInterface
 enum Console {
     static let major: Int16 = 1
 
-    /// The process group that ^C ends; 0 if there is none.
-    static let foreground = Atomic<Int32>(0)
+    /// The process group that ^C ends and that reads what is typed; 0 if there is none: then every process reads.
+    private static let foreground = Atomic<Int32>(0)
+    /// Room for echo without which nothing more is taken from the UART: ^U of a line of control characters takes most.
+    private static let echoRoom = 1000
 
     private static let input = SpinLock<LineInput>(.consoleInput)
     private static let readers = WaitQueue()
@@ -22,11 +25,26 @@ enum Console {
     private static let pollers = PollQueue()
 
     /// Takes what is typed from now on. Once, during start-up.
-    static func start() { input.start(LineInput()) }
+    static func start() { input.start(at: BootMemory.make(LineInput())) }
 
     // MARK: For processes
 
-    /// Writes `count` bytes from user memory; returns how many before a bad address. Sleeps while the ring is full.
+    static func setForeground(_ group: Int32) {
+        foreground.store(group, ordering: .relaxed)
+        // Readers that are in the background now find the end of the file.
+        readers.wakeAll()
+        pollers.wake()
+    }
+
+    static func isForeground(_ group: Int32) -> Bool { foreground.load(ordering: .relaxed) == group }
+
+    private static var isInBackground: Bool {
+        let group = foreground.load(ordering: .relaxed)
+        return group != 0 && group != currentThread.value.group.load(ordering: .relaxed)
+    }
+
+    /// Writes `count` bytes from user memory; returns how many before a bad address or a ^C. Sleeps while the ring is
+    /// full.
     static func write(from source: UserAddress, count: Int) throws(SystemError) -> Int {
         var done = 0
         var chunk = [64 of UInt8](repeating: 0)
@@ -35,7 +53,12 @@ enum Console {
             let copied = copyIn(&chunk, from: source + done, count: wanted)
             var index = 0
             while index < copied {
-                _ = try writers.wait { () throws(SystemError) -> Bool? in put(chunk, &index, copied) ? true : nil }
+                do throws(SystemError) {
+                    _ = try writers.wait { () throws(SystemError) -> Bool? in put(chunk, &index, copied) ? true : nil }
+                } catch {
+                    if done + index == 0 { throw error }
+                    return done + index
+                }
             }
             done += copied
             if copied < wanted { break }
@@ -64,7 +87,7 @@ enum Console {
         } ?? true
     }
 
-    /// Reads at most one line into user memory; 0 at end of file.
+    /// Reads at most one line into user memory; 0 at end of file, and in the background.
     static func read(to destination: UserAddress, count: Int) throws(SystemError) -> Int {
         guard count > 0 else { return 0 }
         var done = 0
@@ -72,8 +95,10 @@ enum Console {
         while done < count {
             let taken: (count: Int, ended: Bool) = try readers.wait {
                 () throws(SystemError) -> (count: Int, ended: Bool)? in
-                input.withLock { $0.take(into: &line, limit: count - done, isFirst: done == 0) }
+                if isInBackground { return (0, true) }
+                return input.withLock { $0.take(into: &line, limit: count - done, isFirst: done == 0) }
             }
+            receiveIfRoom()
             let copied = (destination + done).copyOut(line.span.rawBytes.extracting(first: taken.count))
             done += copied
             if copied < taken.count {
@@ -87,7 +112,7 @@ enum Console {
 
     /// What can be done without sleeping: bits of PollEntry.
     static var readiness: Int16 {
-        input.withLock { $0.hasLine } ? PollEntry.readable | PollEntry.writable : PollEntry.writable
+        isInBackground || input.withLock { $0.hasLine } ? PollEntry.readable | PollEntry.writable : PollEntry.writable
     }
 
     static func withPollQueue(_ body: (borrowing PollQueue) -> Void) { body(pollers) }
@@ -107,7 +132,7 @@ enum Console {
     /// Serves the UART's interrupt: takes what was typed, echoes it, and sends what waits.
     static func interrupt() -> Requests {
         var requests = Requests()
-        while let byte = ConsoleOutput.receive() {
+        while receiveIfRoom(), let byte = ConsoleOutput.receive() {
             switch byte {
             case Key.processes: requests.listsProcesses = true
             case Key.interrupt: interruptForeground(&requests)
@@ -126,6 +151,14 @@ enum Console {
         return requests
     }
 
+    /// Lets the UART give what it receives, or keep it, as there is room for a line and its echo.
+    @discardableResult
+    private static func receiveIfRoom() -> Bool {
+        let hasRoom = input.withLock { $0.hasRoom } && ConsoleOutput.withRing { $0.room >= echoRoom } ?? true
+        ConsoleOutput.setReceives(hasRoom)
+        return hasRoom
+    }
+
     /// ^C: drops the line being typed and ends the foreground group. Without one, the reader gets an empty line, so
     /// that a shell prompts anew.
     private static func interruptForeground(_ requests: inout Requests) {
@@ -136,17 +169,24 @@ enum Console {
     }
 
     private static func type(_ byte: UInt8, _ requests: inout Requests) {
-        input.withLock { input in
-            switch input.type(byte) {
-            case .none: break
-            case .typed(let byte): echo(byte)
-            case .ended(let byte):
-                if let byte { byte == 10 ? echo(13, 10) : echo(byte) }
-                requests.hasLine = true
-            case .erased(let count):
-                for _ in 0..<count { echo(8, 32, 8) }
-            }
+        switch input.withLock({ $0.type(byte) }) {
+        case .none: break
+        case .typed(let byte): byte < 32 ? echo(UInt8(ascii: "^"), byte + 64) : echo(byte)
+        case .tabbed(let columns): for _ in 0..<columns { echo(32) }
+        case .refused: echo(7)
+        case .ended(let byte):
+            if byte == 10 { echo(13, 10) }
+            requests.hasLine = true
+        case .dropped:
+            echo(7)
+            echo("\r\n(refused: a line has at most 127 bytes)\r\n")
+            requests.hasLine = true
+        case .erased(let columns): for _ in 0..<columns { echo(8, 32, 8) }
         }
+    }
+
+    private static func echo(_ text: StaticString) {
+        for index in 0..<text.utf8CodeUnitCount { echo(unsafe text.utf8Start[index]) }  // within its own length
     }
 
     /// Puts up to four bytes into the ring if there is room for all of them: nothing waits in an interrupt. 0 is no

@@ -6,6 +6,7 @@ enum Key {
     static let interrupt: UInt8 = 0x03  // ^C
     static let endOfFile: UInt8 = 0x04  // ^D
     static let backspace: UInt8 = 0x08  // ^H
+    static let tab: UInt8 = 0x09
     static let processes: UInt8 = 0x10  // ^P
     static let killLine: UInt8 = 0x15  // ^U
     static let delete: UInt8 = 0x7f
@@ -14,17 +15,20 @@ enum Key {
 /// Three indexes that only grow, modulo 2^32: read ≤ committed ≤ edit.
 struct LineInput {
     static let lineLimit = 128
-    private static let size: UInt32 = 1024
+    private static let size: UInt32 = 16384
 
-    private var buffer = [1024 of UInt8](repeating: 0)
+    private var buffer = [16384 of UInt8](repeating: 0)
     private var read: UInt32 = 0
     private var committed: UInt32 = 0
     private var edit: UInt32 = 0
+    /// A byte found no place in the line being typed: it will not be read.
+    private var isTooLong = false
 
     init() {}
 
     private var lineLength: UInt32 { edit &- committed }
-    private var isFull: Bool { edit &- read == Self.size }
+    /// Whether another line has a place. While not, what is typed stays in the UART.
+    var hasRoom: Bool { Self.size - (edit &- read) > UInt32(Self.lineLimit) }
     /// Whether a line waits to be read.
     var hasLine: Bool { read != committed }
 
@@ -33,39 +37,95 @@ struct LineInput {
         case none
         /// A byte of the line.
         case typed(UInt8)
+        /// A tab, which took so many columns.
+        case tabbed(Int)
+        /// The byte has no place in the line.
+        case refused
         /// The line is complete; nil for ^D, which shows as nothing.
         case ended(UInt8?)
-        /// So many characters vanished.
+        /// The line was too long: it is forgotten, and an empty one stands in its place.
+        case dropped
+        /// So many columns are empty again.
         case erased(Int)
     }
 
-    /// Adds a byte to the line being typed, or edits the line.
+    /// Adds a byte to the line being typed, or edits the line. The caller has seen that there is room.
     mutating func type(_ byte: UInt8) -> Effect {
         switch byte {
-        case Key.killLine:
-            let length = Int(lineLength)
-            edit = committed
-            return .erased(length)
-        case Key.backspace, Key.delete:
-            guard lineLength > 0 else { return .none }
-            edit &-= 1
-            return .erased(1)
-        default:
-            // The last place of a line and of the buffer is kept for the byte that ends it.
-            let ends = byte == 10 || byte == Key.endOfFile
-            guard !isFull, ends || lineLength < UInt32(Self.lineLimit - 1) else { return .none }
-            append(byte)
-            guard ends || isFull else { return .typed(byte) }
-            committed = edit
-            return .ended(byte == Key.endOfFile ? nil : byte)
+        case Key.killLine: return erase { $0.edit = $0.committed }
+        case Key.backspace, Key.delete: return lineLength > 0 ? erase { $0.eraseCharacter() } : .none
+        default: break
         }
+        let ends = byte == 10 || byte == Key.endOfFile
+        if ends, isTooLong {
+            edit = committed
+            isTooLong = false
+            append(10)
+            committed = edit
+            return .dropped
+        }
+        // The last place of a line is kept for the byte that ends it.
+        guard ends || lineLength < UInt32(Self.lineLimit - 1) else {
+            let isFirst = !isTooLong
+            isTooLong = true
+            return isFirst ? .refused : .none
+        }
+        let before = byte == Key.tab ? columns : 0
+        append(byte)
+        guard ends else { return byte == Key.tab ? .tabbed(columns - before) : .typed(byte) }
+        committed = edit
+        return .ended(byte == Key.endOfFile ? nil : byte)
+    }
+
+    private mutating func erase(_ body: (inout LineInput) -> Void) -> Effect {
+        let before = columns
+        body(&self)
+        isTooLong = false
+        return .erased(before - columns)
+    }
+
+    /// Takes the last character away: a byte, or in UTF-8 the bytes of one code point.
+    private mutating func eraseCharacter() {
+        var left = 4
+        var byte: UInt8
+        repeat {
+            edit &-= 1
+            left -= 1
+            byte = self[edit]
+        } while byte & 0xc0 == 0x80 && left > 0 && lineLength > 0
+    }
+
+    private subscript(index: UInt32) -> UInt8 { buffer[Int(index % Self.size)] }
+
+    /// How many columns the line being typed takes on the screen. Tabs stop at each eighth one, counted from its start.
+    private var columns: Int {
+        var columns = 0
+        var index = committed
+        while index != edit {
+            let byte = self[index]
+            let length = min(UTF8Width.length(byte), edit &- index)
+            if byte == Key.tab {
+                columns = columns / 8 * 8 + 8
+            } else if byte < 0x20 {
+                columns += 2  // ^X
+            } else {
+                var scalar = UInt32(byte)
+                for place in 1..<max(2, length) where place < length {
+                    scalar = scalar << 6 | UInt32(self[index &+ place] & 0x3f)
+                }
+                columns += UTF8Width.columns(scalar, length)
+            }
+            index &+= length
+        }
+        return columns
     }
 
     /// Drops the line being typed, and with `givesEmptyLine` completes an empty one instead.
     /// - Returns: whether a line was completed.
     mutating func interrupt(givesEmptyLine: Bool) -> Bool {
         edit = committed
-        guard givesEmptyLine, !isFull else { return false }
+        isTooLong = false
+        guard givesEmptyLine else { return false }
         append(10)
         committed = edit
         return true
@@ -83,7 +143,7 @@ struct LineInput {
         guard hasLine else { return nil }
         var taken = 0
         while hasLine, taken < min(Self.lineLimit, limit) {
-            let byte = buffer[Int(read % Self.size)]
+            let byte = self[read]
             if byte == Key.endOfFile {
                 // With bytes before it the line ends here, and the next read finds the end of the file.
                 if isFirst, taken == 0 { read &+= 1 }

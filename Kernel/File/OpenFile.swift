@@ -21,10 +21,13 @@ struct OpenFile: ~Copyable {
     }
 
     /// The same at a place that was taken before.
-    init(_ kind: consuming FileKind, readable: Bool, writable: Bool, at place: consuming FilePlace) {
+    init(
+        _ kind: consuming FileKind, readable: Bool, writable: Bool, appends: Bool = false, at place: consuming FilePlace
+    ) {
         let record = place.intoFile()
         record.value.readable = readable
         record.value.writable = writable
+        record.value.appends = appends
         record.value.offset = 0
         record.value.kind = consume kind
         record.value.uses.store(1, ordering: .relaxed)
@@ -85,6 +88,10 @@ enum FileKind: ~Copyable {
 struct DeviceFile: ~Copyable {
     let inode: KernelInode
     let major: Int16
+    let minor: Int16
+
+    /// nil: another device, or none.
+    var memoryDevice: MemoryDevice? { major == MemoryDevice.major ? MemoryDevice(rawValue: minor) : nil }
 }
 
 /// An open file's place in the table.
@@ -95,6 +102,8 @@ struct FileRecord: ~Copyable {
     fileprivate(set) var kind: FileKind?
     fileprivate(set) var readable = false
     fileprivate(set) var writable = false
+    /// Each write of a plain file goes to its end.
+    fileprivate(set) var appends = false
     /// Bytes from the start of the file; guarded by `offsetLock`.
     var offset: UInt64 = 0
     let offsetLock = SleepMutex()

@@ -14,6 +14,7 @@ extension Ref where Value == FileRecord {
         switch value.kind {
         case .pipe(let end): return count > 0 ? try end.pipe.read(to: destination, count: Int(count)) : 0
         case .device(let device):
+            if let device = device.memoryDevice { return try device.read(to: destination, count: max(0, Int(count))) }
             guard device.major == Console.major else { throw .noSuchDevice }
             return try Console.read(to: destination, count: Int(count))
         case .socket(let socket): return try socket.receive(to: destination, count: max(0, Int(count))).count
@@ -39,6 +40,7 @@ extension Ref where Value == FileRecord {
         switch value.kind {
         case .pipe(let end): return count > 0 ? try end.pipe.write(from: source, count: Int(count)) : 0
         case .device(let device):
+            if let device = device.memoryDevice { return try device.write(count: count) }
             guard device.major == Console.major else { throw .noSuchDevice }
             return try Console.write(from: source, count: Int(count))
         case .socket(let socket):
@@ -48,7 +50,8 @@ extension Ref where Value == FileRecord {
             guard count >= 0 else { throw .invalidArgument }
             return try value.offsetLock.withLock { () throws(SystemError) in
                 var source = UserSource(address: source)
-                let outcome = FileStore.system.write(inode, at: value.offset, count: UInt64(count), from: &source)
+                let outcome = FileStore.system.write(
+                    inode, at: value.appends ? nil : value.offset, count: UInt64(count), from: &source)
                 value.offset += UInt64(outcome.count)
                 if let error = outcome.error { throw error }
                 return outcome.count
@@ -71,7 +74,7 @@ extension Ref where Value == FileRecord {
     var readiness: Int16 {
         switch value.kind {
         case .pipe(let end): end.readiness
-        case .device: Console.readiness
+        case .device(let device) where device.major == Console.major: Console.readiness
         case .socket(let socket): socket.readiness
         default: PollEntry.readable | PollEntry.writable  // a file, which is always ready
         }
@@ -81,7 +84,7 @@ extension Ref where Value == FileRecord {
     func withPollQueue(_ body: (borrowing PollQueue) -> Void) {
         switch value.kind {
         case .pipe(let end): end.withPollQueue(body)
-        case .device: Console.withPollQueue(body)
+        case .device(let device) where device.major == Console.major: Console.withPollQueue(body)
         case .socket(let socket): socket.withPollQueue(body)
         default: break
         }

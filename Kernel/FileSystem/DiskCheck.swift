@@ -67,7 +67,7 @@ public struct DiskCheck<P: FileSystemPlatform> {
         return check.summary
     }
 
-    private init?(_ platform: P, _ layout: DiskLayout, _ scratch: BlockRow) throws(SystemError) {
+    init?(_ platform: P, _ layout: DiskLayout, _ scratch: BlockRow) throws(SystemError) {
         guard let used = BlockRow(platform, count: Int(layout.bitmapLength)),
             let inodes = platform.makeTable(Int(layout.inodeCount), CheckedInode())
         else { return nil }
@@ -80,7 +80,7 @@ public struct DiskCheck<P: FileSystemPlatform> {
         log = scratch[0].withBytes { LogHeader($0.bytes, layout: layout) }
     }
 
-    private mutating func run(_ platform: P, _ report: (DiskProblem) -> Void) throws(SystemError) {
+    mutating func run(_ platform: P, _ report: (DiskProblem) -> Void) throws(SystemError) {
         if log == nil { found(.logHeader, block: layout.logStart, report) }
         if let log, log.count > 0 { found(.logPending, block: layout.logStart, report) }
         for block in 0..<layout.dataStart { setUsed(block) }
@@ -94,9 +94,11 @@ public struct DiskCheck<P: FileSystemPlatform> {
         try checkBitmap(report)
     }
 
-    mutating func found(_ kind: DiskProblem.Kind, inode: UInt32 = 0, block: UInt32 = 0, _ report: (DiskProblem) -> Void)
-    {
-        let problem = DiskProblem(kind: kind, inode: inode, block: block)
+    mutating func found(
+        _ kind: DiskProblem.Kind, inode: UInt32 = 0, block: UInt32 = 0, directory: UInt32 = 0, entry: UInt32 = 0,
+        _ report: (DiskProblem) -> Void
+    ) {
+        let problem = DiskProblem(kind: kind, inode: inode, block: block, directory: directory, entry: entry)
         if problem.isNote { summary.notes += 1 } else { summary.problems += 1 }
         report(problem)
     }

@@ -33,30 +33,40 @@ extension DiskCheck {
                 inodes[Int(number)].dotDot = target
                 if target == 0 || !entry.hasName(.dotDot) { found(.dotDotEntry, inode: number, report) }
             } else if target != 0 {
-                checkName(entry, number, report)
-                if !isOrphan { checkTarget(target, of: number, report) }
+                checkName(entry, number, index, report)
+                if !isOrphan { checkTarget(target, of: number, index, report) }
             }
         }
     }
 
-    private mutating func checkTarget(_ target: UInt32, of directory: UInt32, _ report: (DiskProblem) -> Void) {
+    private mutating func checkTarget(
+        _ target: UInt32, of directory: UInt32, _ entry: UInt32, _ report: (DiskProblem) -> Void
+    ) {
         guard target < layout.inodeCount, inodes[Int(target)].type != 0 else {
-            return found(.entryInode, inode: directory, report)
+            return found(.entryInode, inode: directory, directory: directory, entry: entry, report)
         }
         inodes[Int(target)].entries += 1
         guard inodes[Int(target)].isDirectory else { return }
-        if inodes[Int(target)].parent != 0 { return found(.directoryTwice, inode: target, report) }
+        if inodes[Int(target)].parent != 0 {
+            return found(.directoryTwice, inode: target, directory: directory, entry: entry, report)
+        }
         inodes[Int(target)].parent = directory
         inodes[Int(directory)].subdirectories += 1
     }
 
-    private mutating func checkName(_ entry: DirectoryEntry, _ directory: UInt32, _ report: (DiskProblem) -> Void) {
-        guard let name = entry.name else { return found(.entryName, inode: directory, report) }
+    private mutating func checkName(
+        _ entry: DirectoryEntry, _ directory: UInt32, _ index: UInt32, _ report: (DiskProblem) -> Void
+    ) {
+        guard let name = entry.name else {
+            return found(.entryName, inode: directory, directory: directory, entry: index, report)
+        }
         guard let names else { return }
         let hash = mix(name.low &+ mix(name.high))
         var slot = Int(hash % UInt64(names.count))
         while names[slot].directory == directory {
-            if names[slot].hash == hash { return found(.entryTwice, inode: directory, report) }
+            if names[slot].hash == hash {
+                return found(.entryTwice, inode: directory, directory: directory, entry: index, report)
+            }
             slot = (slot + 1) % names.count
         }
         names[slot] = CheckedName(hash: hash, directory: directory)

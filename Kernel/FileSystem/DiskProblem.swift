@@ -14,6 +14,9 @@ public struct DiskProblem: Equatable, Sendable {
     public let inode: UInt32
     /// The block it concerns, 0 if none.
     public let block: UInt32
+    /// Of an entry: the directory that has it, and its number there.
+    var directory: UInt32 = 0
+    var entry: UInt32 = 0
 
     /// A state that mounting puts right by itself, as every crash may leave it.
     public var isNote: Bool { kind == .logPending || kind == .orphan }

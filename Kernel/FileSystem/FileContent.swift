@@ -40,16 +40,17 @@ extension FileSystem {
     }
 
     /// Writes to a plain file, which grows as needed.
+    /// - Parameter offset: in bytes; nil: at the end, wherever other writers have moved it.
     ///
     /// Never throws, since part may be written: the outcome tells how much, and why not more: badAddress (the source),
     /// noSpace, fileTooLarge, isDirectory, invalidArgument (a device, or an offset beyond the end), inputOutput.
     public func write<Source: ByteSource>(
-        _ inode: borrowing Inode<P>, at offset: UInt64, count: UInt64, from source: inout Source
+        _ inode: borrowing Inode<P>, at offset: UInt64?, count: UInt64, from source: inout Source
     ) -> WriteOutcome {
         var outcome = WriteOutcome(count: 0, error: nil)
         while outcome.error == nil, UInt64(outcome.count) < count {
             let left = count - UInt64(outcome.count)
-            let position = offset &+ UInt64(outcome.count)
+            let position = offset.map { $0 &+ UInt64(outcome.count) }
             let blocks = min(mostDataBlocks, Int(min(left / UInt64(blockSize), 100)) + 2)
             do throws(SystemError) {
                 let step = try change(inode.slot, room: blocks + metadataRoom) {
@@ -71,7 +72,7 @@ extension FileSystem {
 
     /// As much of a write as one transaction holds.
     private func writeStep<Source: ByteSource>(
-        _ slot: Slot, at offset: UInt64, count: UInt64, blocks: Int, from source: inout Source,
+        _ slot: Slot, at offset: UInt64?, count: UInt64, blocks: Int, from source: inout Source,
         _ transaction: inout Transaction<P>
     ) -> WriteOutcome {
         var outcome = WriteOutcome(count: 0, error: nil)
@@ -80,6 +81,7 @@ extension FileSystem {
         case FileType.directory.rawValue: return WriteOutcome(count: 0, error: .isDirectory)
         default: return WriteOutcome(count: 0, error: .invalidArgument)
         }
+        let offset = offset ?? UInt64(slot.value.record.size)
         guard offset <= UInt64(slot.value.record.size) else { return WriteOutcome(count: 0, error: .invalidArgument) }
         let end = min(layout.mostFileBytes, offset + min(count, layout.mostFileBytes))
         var position = offset

@@ -8,6 +8,7 @@
 //   mount, synchronize            here, Mount.swift    read, write             FileContent.swift
 //   lookUp                        Path.swift           makeDirectory, makeNode Create.swift
 //   open, openDirectory, status   Open.swift           link, unlink            Link.swift
+//   rename                        Rename.swift
 //   an inode's uses               InodeTable.swift     format                  Format.swift
 
 import Storage
@@ -26,7 +27,7 @@ struct Volume<P: FileSystemPlatform>: ~Copyable {
     let inodeMap: BlockRow
     /// Guards the bitmap, `allocation` and `inodeMap`.
     let allocationLock: SleepLock<P.Lock>
-    /// Held by unlink, the only operation that locks two inodes.
+    /// Held by unlink and rename, the only operations that lock two inodes.
     let unlinkLock: SleepLock<P.Lock>
     /// A block of zeros, for what a file does not have.
     let zeros: BlockMemory
@@ -74,6 +75,16 @@ public struct FileSystem<P: FileSystemPlatform> {
     /// Leaves the disk complete without its log: before power-off, or to give the image away. Everything is durable
     /// without it.
     public func synchronize() throws(SystemError) { try log.synchronize() }
+
+    /// The same, and for good: nothing is written any more, and each change fails with inputOutput.
+    public func close() throws(SystemError) { try log.close() }
+
+    /// The same if nothing was changed since the last call, for a system that is idle.
+    /// - Parameter generation: this call's own, 0 at first.
+    public func synchronizeIfIdle(since generation: inout UInt64) { log.synchronizeIfIdle(since: &generation) }
+
+    /// Nothing can be written any more: a write failed, or the file system was closed.
+    public var isReadOnly: Bool { log.isReadOnly }
 
     /// Blocks and inodes of the disk that are free, and in-memory inodes in use: what must come back after any load.
     public var freeBlocks: UInt32 { volume.value.allocation.freeBlocks }

@@ -53,8 +53,7 @@ extension FileSystem {
         // Ends outside the transaction: by then it may be the last use of an inode that another caller has unlinked.
         var victim: Inode<P>?
         try transaction(room: 3 + releaseRoom) { transaction throws(SystemError) in
-            // The only operation that locks two inodes which any caller can find; on a damaged image they may be each
-            // other's parent.
+            // It locks two inodes which any caller can find; on a damaged image they may be each other's parent.
             try volume.value.unlinkLock.withLock { () throws(SystemError) in
                 try withLocked(parent.slot, &transaction) { slot, transaction throws(SystemError) in
                     try remove(name, parent.slot, slot, &victim, &transaction)

@@ -73,6 +73,8 @@ struct LogParts<M: Monitor> {
         var hasFailed = false
         /// Callers that wait to join, or for a log without operations.
         var waitingToEnter = 0
+        /// Nothing more is written.
+        var isClosed = false
         /// Counts commits.
         var generation: UInt64 = 0
     }
@@ -108,12 +110,12 @@ struct Log<P: FileSystemPlatform> {
     private enum Step { case joined, failed, checkpoint }
 
     /// Joins the transaction under way with room for `blocks` changes, or waits until there is room.
-    /// - Throws: inputOutput once a write has failed.
+    /// - Throws: inputOutput once a write has failed, or the log is closed.
     func begin(_ blocks: Int) throws(SystemError) -> Transaction<P> {
         let capacity = capacity
         while true {
             let step = enter { state -> Step? in
-                if state.hasFailed { return .failed }
+                if state.hasFailed || state.isClosed { return .failed }
                 if state.isWriting { return nil }
                 if state.covered + state.pending + state.reserved + blocks <= capacity {
                     state.operations += 1
@@ -196,6 +198,27 @@ struct Log<P: FileSystemPlatform> {
         if !isEmpty, !write(.checkpoint) { throw .inputOutput }
     }
 
+    var isReadOnly: Bool { parts.state.withLock { $0.hasFailed || $0.isClosed } }
+
+    /// Empties the log for good: each change fails from now on.
+    /// - Throws: inputOutput if it could not be written.
+    func close() throws(SystemError) {
+        try synchronize()
+        parts.state.withLock { $0.isClosed = true }
+    }
+
+    /// Empties the log if nothing was committed since the last call.
+    /// - Parameter generation: what this call left in it last.
+    func synchronizeIfIdle(since generation: inout UInt64) {
+        let now: UInt64? = parts.state.withLock { state in
+            state.covered > 0 && state.operations == 0 && !state.hasFailed ? state.generation : nil
+        }
+        guard let now else { return }
+        // A failure is final, and was reported.
+        if now == generation { do throws(SystemError) { try synchronize() } catch {} }
+        generation = now
+    }
+
     // MARK: Writing, by the caller that set `isWriting`
 
     private enum Work { case commit, checkpoint }
@@ -212,6 +235,7 @@ struct Log<P: FileSystemPlatform> {
         } catch {
             succeeded = false
         }
+        if !succeeded { system.platform.report("file system: a write to the disk failed: it is read-only from now on") }
         parts.state.withLockWaking { state, wakes in
             wakes = true
             if !succeeded {

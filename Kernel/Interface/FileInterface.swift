@@ -9,6 +9,8 @@ public struct OpenFlags: OptionSet, Sendable {
     public static let readWrite = OpenFlags(rawValue: 0x002)
     public static let create = OpenFlags(rawValue: 0x200)
     public static let truncate = OpenFlags(rawValue: 0x400)
+    /// Each write goes to the end of the file. xv6 has no such flag.
+    public static let append = OpenFlags(rawValue: 0x800)
 
     /// Everything but O_WRONLY may read.
     public var readable: Bool { !contains(.writeOnly) }

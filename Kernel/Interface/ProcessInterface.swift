@@ -1,4 +1,4 @@
-// How processes end, and what ^C does to them: what the calls `interrupt` and `wait_child` and programs agree on.
+// How processes end, and what ^C does to them: what the calls `interrupt` and `waitChild` and programs agree on.
 
 /// Why a process ended. The numbers are those of POSIX's signals, so that a shell's $? is 128 more.
 public enum EndReason: UInt32, Sendable {

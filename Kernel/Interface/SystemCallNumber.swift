@@ -13,7 +13,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     // MARK: xv6's
 
     /// fork(): a child with a copy of the caller's memory and the same open files. The child's pid; 0 in the child. Or
-    /// -1 with tryAgain (no free process slot of 64), noMemory.
+    /// -1 with tryAgain (no free process slot of 64; the last one is left to the first process and its shell),
+    /// noMemory.
     case fork = 1
     /// exit(status): ends the process; all 32 bits of the status reach wait. Does not return.
     case exit = 2
@@ -56,7 +57,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// uptime(): tenths of a second since boot.
     case uptime = 14
     /// open(path, flags): the lowest free descriptor; OpenFlags. O_CREATE opens a file or device that exists. A
-    /// directory opens only with flags 0. O_TRUNC empties a file even if it is not opened for writing. Or -1 with
+    /// directory opens only with flags 0. O_TRUNC empties a file even if it is not opened for writing. With 0x800, which
+    /// xv6 does not know, each write goes to the end of the file. Or -1 with
     /// noSuchFile, notDirectory, isDirectory, noSuchDevice, tooManyFiles, tooManyFilesInSystem, noSpace. Names beyond
     /// 14 bytes are cut, repeated slashes count once; the empty path is the working directory, and cannot be created.
     case open = 15
@@ -91,7 +93,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// connectionRefused (the server refused), addressInUse (another station has the address that was granted),
     /// interrupted, badAddress, invalidArgument.
     case dhcpRequest = 65
-    /// halt(code): powers the machine off. The code (0 to 65535) becomes QEMU's exit status. Does not return.
+    /// halt(code): powers the machine off. The code (0 to 65535) becomes QEMU's exit status. Does not return; or -1 with
+    /// notPermitted (see restrict).
     case halt = 66
     /// nanosleep(nanoseconds): sleeps at least so long. 0, or -1 with interrupted.
     case nanosleep = 67
@@ -108,7 +111,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// set_group(pid, group): puts this process (pid 0) or a child of it into a process group, its own if group is 0.
     /// Children are born into their parent's group. 0, or -1 with noSuchProcess.
     case setGroup = 72
-    /// foreground(group): the group that ^C on the console ends; 0: none, then ^C only ends the line. 0.
+    /// foreground(group): the group that ^C on the console ends, and that reads the console: to all others it is an
+    /// empty file. 0: none; then ^C only ends the line, and every process reads. 0.
     case foreground = 73
     /// socket(kind): a socket's descriptor. The calls below take pointers to SocketAddresses. Or -1 with
     /// invalidArgument for no SocketKind.
@@ -185,4 +189,19 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// The child's pid; or -1 with noChild, interrupted, tryAgain (none has ended, and flag 1), or badAddress: then the
     /// child stays, to be waited for again.
     case waitChild = 94
+    /// rename(old, new): gives a file or directory another name, in one transaction; a file, or an empty directory, that
+    /// has it already goes. Two names of one file: nothing changes. 0, or -1 with noSuchFile, notDirectory, isDirectory,
+    /// directoryNotEmpty, invalidArgument ("." and "..", or a directory into itself), tooManyLinks, noSpace.
+    case rename = 95
+    /// fsync(fd): returns when the file is on the disk, and the log empty. 0, or -1 with badDescriptor (a pipe or
+    /// socket, too), invalidArgument (a device), inputOutput.
+    case fsync = 96
+    /// restrict(): gives up, for the caller and all that it starts from now on, the right to call halt, networkChange,
+    /// disk_read, disk_write and loop_device and to make capture sockets: they fail with notPermitted. 0.
+    case restrict = 97
+    /// disk_write(block, buffer): overwrites a 1024-byte block of the disk, past the file system, for repairs. From the
+    /// first such call on the file system itself writes nothing: its calls that would fail with inputOutput until the
+    /// machine is started again. 0; or -1 with notPermitted (see restrict), invalidArgument (no such block),
+    /// inputOutput, badAddress.
+    case diskWrite = 98
 }

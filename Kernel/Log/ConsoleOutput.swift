@@ -22,6 +22,7 @@ struct OutputRing {
     private var tail: UInt32 = 0
     private var port: UART16550<MappedRegisters>?
     private var interruptsForMore = false
+    private var receives = true
     /// Messages dropped since the last one that was put in.
     fileprivate var dropped: UInt64 = 0
 
@@ -61,17 +62,24 @@ struct OutputRing {
         }
         if interruptsForMore != (head != tail) {
             interruptsForMore = head != tail
-            port.enableInterrupts(transmitter: interruptsForMore)
+            port.enableInterrupts(receiver: receives, transmitter: interruptsForMore)
         }
     }
 
     fileprivate mutating func attach(_ port: UART16550<MappedRegisters>) {
         self.port = port
-        port.enableInterrupts(transmitter: false)
+        port.enableInterrupts(receiver: receives, transmitter: false)
     }
 
     /// A byte from the UART; nil if none has come.
     fileprivate var received: UInt8? { port?.receive() ?? nil }
+
+    /// Lets the UART interrupt for what it receives, or keep it: then the other side waits.
+    fileprivate mutating func setReceives(_ receives: Bool) {
+        guard self.receives != receives else { return }
+        self.receives = receives
+        port?.enableInterrupts(receiver: receives, transmitter: interruptsForMore)
+    }
 
     /// Gives the UART everything, looking at it at most so often while it takes nothing.
     fileprivate mutating func drain(looks: Int) {
@@ -103,6 +111,9 @@ enum ConsoleOutput {
 
     /// A byte that was typed; nil if none has come.
     static func receive() -> UInt8? { withRing { $0.received } ?? nil }
+
+    /// Whether the UART interrupts for what it receives.
+    static func setReceives(_ receives: Bool) { _ = withRing { $0.setReceives(receives) } }
 
     /// Puts a message of the kernel's into the ring, whole, or drops and counts it.
     @inline(never)

@@ -84,9 +84,9 @@ enum Network {
     /// Makes a card raise its line and looks which source becomes pending by that; 0 when none or several do.
     @inline(never)
     private static func findSource(_ card: inout Card) -> UInt32 {
-        let before = Interrupts.pending
+        let before = InterruptController.pending
         card.holdInterrupt(true)
-        let raised = Interrupts.pending & ~before
+        let raised = InterruptController.pending & ~before
         card.holdInterrupt(false)
         return raised.nonzeroBitCount == 1 ? UInt32(raised.trailingZeroBitCount) : 0
     }
@@ -106,7 +106,7 @@ enum Network {
         CardNames.add(index, driver, spot)
         sources[index].store(spot.source, ordering: .relaxed)
         if spot.source != 0 {
-            Interrupts.route(spot.source, to: .network(index))
+            InterruptController.route(spot.source, to: .network(index))
         } else {
             kprint("\(interface: id): where its interrupt leads is unknown: it is looked at once a second\n")
         }
@@ -156,7 +156,7 @@ enum Network {
     private static func complete() {
         var bits = claimed.exchange(0, ordering: .relaxed)
         while bits != 0 {
-            Interrupts.complete(sources[bits.trailingZeroBitCount].load(ordering: .relaxed))
+            InterruptController.complete(sources[bits.trailingZeroBitCount].load(ordering: .relaxed))
             bits &= bits - 1
         }
     }

@@ -42,7 +42,7 @@ enum ExitAndWait {
         kprint("init ended with status \(status): /init is executed anew\n")
         process.value.thread.value.killed.store(false, ordering: .relaxed)
         process.value.setInterruptMode(.ends)
-        Console.foreground.store(0, ordering: .relaxed)
+        Console.setForeground(0)
         process.value.files.closeAll()
         process.value.workingDirectory = FileStore.root()
         pause(nanoseconds: 1_000_000_000)  // an /init that ends at once does not take the machine

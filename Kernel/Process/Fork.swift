@@ -9,10 +9,11 @@ import SystemInterface
 enum Fork {
     /// Makes the first process. Its first steps are the kernel's: mount the disk, then execute /init.
     static func startInit() {
-        guard let slot = ProcessTable.take(group: 0) else { panic("no process slot for init") }
+        guard let slot = ProcessTable.take(group: 0, leavesReserve: false) else { panic("no process slot for init") }
         slot.process.value.thread.value.setName("init")
         slot.process.value.thread.value.main = {
             FileStore.mount()
+            IdleCheckpoint.start()
             current.value.workingDirectory = FileStore.root()
             do throws(SystemError) {
                 try Exec.startInit()
@@ -29,13 +30,11 @@ enum Fork {
     /// - Throws: tryAgain without a free slot; noMemory.
     static func fork() throws(SystemError) -> Int32 {
         let parent = current
-        guard let slot = takeSlot(group: parent.value.thread.value.group.load(ordering: .relaxed)) else {
-            throw .tryAgain
-        }
+        guard let slot = takeSlot(for: parent) else { throw .tryAgain }
         let child = slot.process
         // A ^C that came meanwhile is meant for the child too.
         if parent.value.thread.value.killed.load(ordering: .relaxed),
-            parent.value.thread.value.group.load(ordering: .relaxed) == Console.foreground.load(ordering: .relaxed)
+            Console.isForeground(parent.value.thread.value.group.load(ordering: .relaxed))
         {
             child.markKilled(.interrupted)
         }
@@ -50,6 +49,7 @@ enum Fork {
         child.frame.value.a0 = 0
         child.value.thread.value.name = parent.value.thread.value.name
         child.value.thread.value.lastHart.store(Int(thisHart.value.index), ordering: .relaxed)
+        child.value.isPrivileged.store(parent.value.isPrivileged.load(ordering: .relaxed), ordering: .relaxed)
         child.value.workingDirectory = parent.value.workingDirectory?.duplicate()
         let initProcess = Family.tree.withLock { tree in
             tree.adopt(child, by: parent)
@@ -68,9 +68,15 @@ enum Fork {
 
     /// A slot for a child. If all are taken, orphans that ended give theirs: init would free them when it gets a hart,
     /// which a busy host may put off for the time of a hundred forks.
-    private static func takeSlot(group: Int32) -> ProcessSlot? {
+    private static func takeSlot(for parent: ProcessRef) -> ProcessSlot? {
+        let thread = parent.value.thread
+        let leavesReserve = thread.value.pageReserve.load(ordering: .relaxed) > 0
         while true {
-            if let slot = ProcessTable.take(group: group) { return slot }
+            if let slot = ProcessTable.take(
+                group: thread.value.group.load(ordering: .relaxed), leavesReserve: leavesReserve)
+            {
+                return slot
+            }
             guard ExitAndWait.reapOrphan() else { return nil }
         }
     }

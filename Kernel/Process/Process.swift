@@ -14,6 +14,8 @@ struct Process: ~Copyable {
     let thread: ThreadRef
     /// What ^C does to it: InterruptMode.
     let interruptMode = Atomic<UInt32>(InterruptMode.ends.rawValue)
+    /// Privilege.swift says for what.
+    let isPrivileged = Atomic<Bool>(true)
     /// What marked it as killed: EndReason; `exited` while nothing has.
     let killReason = Atomic<UInt32>(EndReason.exited.rawValue)
     fileprivate var freePlace = ListNode<Process>()

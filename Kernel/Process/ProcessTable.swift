@@ -27,6 +27,8 @@ struct ProcessSlot: ~Copyable {
 }
 
 enum ProcessTable {
+    /// Slots that are left to init and its shell, so that an operator can run a program when others have taken the rest.
+    private static let reserve = 1
     private static let slots = BootTable<Process>()
     /// The lock guards the giving out of pids too.
     private static let freeSlots = LockedList<Process>(.processTable)
@@ -45,9 +47,11 @@ enum ProcessTable {
 
     /// A slot with a fresh pid, a fresh context and nothing else; nil when all are taken. Its thread's state stays
     /// `unused` until it is started.
-    static func take(group: Int32) -> ProcessSlot? {
+    /// - Parameter leavesReserve: the last slots are not for it.
+    static func take(group: Int32, leavesReserve: Bool) -> ProcessSlot? {
         let process: ProcessRef? = freeSlots.withLock { free in
-            guard let process = free.removeFirst() else { return nil }
+            guard !leavesReserve || freeCount > reserve, let process = free.removeFirst() else { return nil }
+            freeSlotCount.wrappingSubtract(1, ordering: .relaxed)
             process.value.thread.value.killed.store(false, ordering: .relaxed)
             process.value.killReason.store(EndReason.exited.rawValue, ordering: .relaxed)
             process.value.setInterruptMode(.ends)
@@ -56,8 +60,8 @@ enum ProcessTable {
             return process
         }
         guard let process else { return nil }
-        freeSlotCount.wrappingSubtract(1, ordering: .relaxed)
         process.value.exitStatus = 0
+        process.value.isPrivileged.store(true, ordering: .relaxed)
         process.value.messages = MessageBudget()
         process.value.isOrphan = false
         process.value.thread.value.resetContext()
@@ -85,8 +89,8 @@ enum ProcessTable {
         freeSlots.withLock { free in
             process.value.thread.value.pid.store(0, ordering: .relaxed)
             free.prepend(process.freeNode)
+            freeSlotCount.wrappingAdd(1, ordering: .relaxed)
         }
-        freeSlotCount.wrappingAdd(1, ordering: .relaxed)
     }
 
     /// Marks the process with this pid as killed and returns it; nil if there is none. A zombie counts, as in xv6.

@@ -36,7 +36,10 @@ enum FileCalls {
         guard opened.type != .device || Self.majors.contains(opened.major) else { throw .noSuchDevice }
         if place == nil { place = try FilePlace() }
         guard let taken = place.take() else { throw .tooManyFilesInSystem }
-        return try add(OpenFile(FileKind(opened), readable: flags.readable, writable: flags.writable, at: taken))
+        return try add(
+            OpenFile(
+                FileKind(opened), readable: flags.readable, writable: flags.writable,
+                appends: flags.contains(.append), at: taken))
     }
 
     /// Gives the running process a descriptor for a file.
@@ -117,6 +120,25 @@ enum FileCalls {
         return 0
     }
 
+    static func rename(_ old: UserAddress, to new: UserAddress) throws(SystemError) -> Int {
+        try withPath(new) { (new) throws(SystemError) in
+            try withPathAndDirectory(old) { (old, directory) throws(SystemError) in
+                try FileStore.system.rename(old, to: new, from: directory)
+            }
+        }
+        return 0
+    }
+
+    /// fsync: what was written is on the disk when each call returns; this one says whether that still holds, and
+    /// empties the log.
+    static func synchronize(_ descriptor: Int32) throws(SystemError) -> Int {
+        let type = try file(descriptor).status().type
+        guard type != FileType.device.rawValue else { throw .invalidArgument }
+        if FileStore.system.isReadOnly { throw .inputOutput }
+        try FileStore.system.synchronize()
+        return 0
+    }
+
     static func unlink(_ path: UserAddress) throws(SystemError) -> Int {
         try withPathAndDirectory(path) { (path, directory) throws(SystemError) in
             try FileStore.system.unlink(path, from: directory)
@@ -124,8 +146,23 @@ enum FileCalls {
         return 0
     }
 
+    /// disk_write: SystemCallNumber has the contract.
+    static func writeDisk(block: UInt64, from buffer: UserAddress) throws(SystemError) -> Int {
+        try current.requirePrivilege()
+        let disk = KernelDisk()
+        guard block < UInt64(disk.blockCount) else { throw .invalidArgument }
+        var page = try Page.forKernel()
+        guard page.copyIn(from: buffer, to: 0..<blockSize) == blockSize else { throw .badAddress }
+        try FileStore.system.close()
+        let memory = unsafe BlockMemory(unsafe: page.address.pointer)  // the page lives until the write is done
+        try disk.write(1) { _ in BlockRequest(block: UInt32(block), memory: memory) }
+        try disk.flush()
+        return 0
+    }
+
     /// disk_read: a block of the disk, past the file system.
     static func readDisk(block: UInt64, to buffer: UserAddress) throws(SystemError) -> Int {
+        try current.requirePrivilege()
         let disk = KernelDisk()
         guard block < UInt64(disk.blockCount) else { throw .invalidArgument }
         let page = try Page.forKernel()
@@ -159,7 +196,9 @@ private struct NewDescriptors: ~Copyable {
 extension FileKind {
     /// What an opened file is to its readers and writers.
     fileprivate init(_ opened: consuming OpenedFile<KernelPlatform>) {
-        let major = opened.major
-        self = opened.type == .device ? .device(DeviceFile(inode: opened.inode, major: major)) : .inode(opened.inode)
+        let (major, minor) = (opened.major, opened.minor)
+        self =
+            opened.type == .device
+            ? .device(DeviceFile(inode: opened.inode, major: major, minor: minor)) : .inode(opened.inode)
     }
 }

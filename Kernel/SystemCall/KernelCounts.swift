@@ -15,7 +15,7 @@ enum KernelCounts {
     static func read(stacks: Bool) -> KernelCounters {
         var counters = KernelCounters()
         counters.firstInstruction = firstInstruction.load(ordering: .relaxed)
-        counters.deviceInterrupts = Interrupts.count
+        counters.deviceInterrupts = InterruptController.count
         for index in 0..<Scheduler.hartCount {
             let hart = Scheduler.hart(index)
             counters.idle &+= hart.value.idleInstructions

@@ -24,6 +24,7 @@ enum NetworkCalls {
 
     /// loop_device: SystemCallNumber.loopDevice has the contract.
     static func loopDevice(_ interface: Int32, count: Int32) throws(SystemError) -> Int {
+        try current.requirePrivilege()
         guard interface >= 0 else { throw .networkDown }
         return try Network.loopDevice(Int(interface), count: Int(count))
     }

@@ -43,6 +43,7 @@ enum NetworkStatusCalls {
     }
 
     static func change(_ change: Int32, record: UserAddress) throws(SystemError) -> Int {
+        try current.requirePrivilege()
         guard let change = NetworkChange(rawValue: change) else { throw .invalidArgument }
         switch change {
         case .setAddress: try setAddress(try record.load(as: InterfaceReport.self))

@@ -18,7 +18,7 @@ enum ProcessCalls {
     }
 
     static func setForeground(_ group: Int32) -> Int {
-        Console.foreground.store(group, ordering: .relaxed)
+        Console.setForeground(group)
         return 0
     }
 
@@ -26,6 +26,11 @@ enum ProcessCalls {
     static func setInterruptMode(_ mode: Int32) throws(SystemError) -> Int {
         guard let mode = InterruptMode(rawValue: UInt32(bitPattern: mode)) else { throw .invalidArgument }
         return current.value.setInterruptMode(mode) ? 1 : 0
+    }
+
+    static func restrict() -> Int {
+        current.restrict()
+        return 0
     }
 
     static func exec(path: UserAddress, arguments: UserAddress) throws(SystemError) -> Int {
@@ -73,6 +78,7 @@ enum ProcessCalls {
 
     /// Powers the machine off; everything written is on the disk already.
     static func halt(code: Int32) throws(SystemError) -> Int {
+        try current.requirePrivilege()
         do throws(SystemError) {
             try FileStore.system.synchronize()
         } catch {

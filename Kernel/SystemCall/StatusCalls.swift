@@ -73,19 +73,7 @@ enum StatusCalls {
     /// getrandom: SystemCallNumber has the contract.
     static func random(to buffer: UserAddress, count: Int32) throws(SystemError) -> Int {
         guard count >= 0 else { throw .invalidArgument }
-        let wanted = min(Int(count), 256)
-        var copied = 0
-        while copied < wanted {
-            let piece = min(8, wanted - copied)
-            let number = KernelRandom.number()
-            var bytes = [8 of UInt8](repeating: 0)
-            for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: number >> UInt64(8 * index)) }
-            guard (buffer + copied).copyOut(bytes.span.rawBytes.extracting(first: piece)) == piece else {
-                throw .badAddress
-            }
-            copied += piece
-        }
-        return wanted
+        return try MemoryDevice.random.read(to: buffer, count: min(Int(count), 256))
     }
 
     static func pciFunction(_ index: Int32, to address: UserAddress) throws(SystemError) -> Int {

@@ -88,6 +88,10 @@ enum SystemCall {
             Int(
                 try ExitAndWait.wait(
                     for: arguments.int(0), recordAt: arguments.address(1), sleeps: arguments.int(2) & 1 == 0))
+        case .rename: try FileCalls.rename(arguments.address(0), to: arguments.address(1))
+        case .fsync: try FileCalls.synchronize(arguments.int(0))
+        case .diskWrite: try FileCalls.writeDisk(block: arguments.word(0), from: arguments.address(1))
+        case .restrict: ProcessCalls.restrict()
         case nil: try unknown(arguments.number)
         }
     }

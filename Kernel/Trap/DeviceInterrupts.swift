@@ -6,7 +6,7 @@ import SystemInterface
 enum DeviceInterrupts {
     /// Serves everything that is pending.
     static func serve() {
-        while let (source, handlers) = Interrupts.claim() {
+        while let (source, handlers) = InterruptController.claim() {
             if handlers.contains(.console) { serveConsole() }
             if handlers.contains(.disk) { Disk.interrupt() }
             if handlers.interfaces != 0 {
@@ -14,7 +14,7 @@ enum DeviceInterrupts {
                 // itself.
                 Network.interrupt(handlers.interfaces, source: source)
             } else {
-                Interrupts.complete(source)
+                InterruptController.complete(source)
             }
         }
     }

@@ -19,6 +19,7 @@ enum Step: Sendable {
     case truncate(String)
     case link(String, String)
     case unlink(String)
+    case rename(String, String)
 
     func run<P>(on system: FileSystem<P>) throws(SystemError) {
         switch self {
@@ -27,6 +28,7 @@ enum Step: Sendable {
         case .truncate(let path): _ = try system.open(path, [.writeOnly, .truncate])
         case .link(let old, let new): try system.link(old, new)
         case .unlink(let path): try system.unlink(path)
+        case .rename(let old, let new): try system.rename(old, new)
         case .write(let path, let offset, let bytes):
             let file = try system.open(path, [.writeOnly]).inode
             if let error = system.write(file, at: offset, bytes).error { throw error }
@@ -79,6 +81,9 @@ struct Model: Equatable, Sendable {
         case .truncate(let path): if let file = names[path]! { model.files[file] = [] }
         case .link(let old, let new): model.names[new] = names[old]!
         case .unlink(let path): model.names[path] = nil
+        case .rename(let old, let new):
+            model.names[new] = names[old]!
+            model.names[old] = nil
         }
         return model
     }

@@ -216,6 +216,11 @@ extension FileSystem {
         try link(Array(old.utf8).span, as: Array(new.utf8).span, from: from)
     }
 
+    func rename(_ old: String, _ new: String) throws(SystemError) {
+        let bytes = Array(new.utf8)
+        try span(old) { old, from throws(SystemError) in try rename(old, to: bytes.span, from: from) }
+    }
+
     func status(_ path: String) throws(SystemError) -> FileStatus { try status(lookUp(path)) }
     func status(_ path: String, from: borrowing Inode<P>) throws(SystemError) -> FileStatus {
         try status(lookUp(path, from: from))

@@ -6,7 +6,7 @@ import Foundation
 import SystemInterface
 
 let usage = """
-    usage: mkfs [--blocks N] [--inodes N] [--log N] [--double-indirect] IMAGE [FILE | NAME=FILE]...
+    usage: mkfs [--blocks N | --size N] [--inodes N] [--log N] [--double-indirect] IMAGE [FILE | NAME=FILE]...
            mkfs --update IMAGE [FILE | NAME=FILE]...
            mkfs --list IMAGE
            mkfs --extract IMAGE NAME
@@ -14,6 +14,7 @@ let usage = """
 
     Makes IMAGE, an xv6 file system, with each FILE in its root directory under its last path component, or under NAME.
       --blocks N         size in blocks of 1024 bytes (default 8192)
+      --size N           size in bytes, with K, M or G behind the number: 128M
       --inodes N         number of inodes, at most 65536 (default 1024)
       --log N            blocks of the log with its header, at least 13 (default 31; more than 31 is of no use)
       --double-indirect  files up to 65803 blocks instead of 268; xv6 cannot read such an image
@@ -89,6 +90,16 @@ func list(_ image: Image) throws {
     }
 }
 
+/// Blocks of a size such as 128M.
+func size(_ text: String?) throws -> UInt32 {
+    let units: [Character: UInt64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
+    let unit = text?.last.flatMap { units[Character($0.uppercased())] }
+    guard let text, let number = UInt64(unit == nil ? text : String(text.dropLast())), number < 1 << 40,
+        let blocks = UInt32(exactly: number * (unit ?? 1) / UInt64(blockSize)), blocks > 0
+    else { throw Failure("--size: \(text ?? "nothing") is no size such as 64M, 2048K or 1G") }
+    return blocks
+}
+
 func run(_ arguments: [String]) throws {
     var blocks: UInt32 = 8192
     var inodes: UInt32 = 1024
@@ -107,6 +118,7 @@ func run(_ arguments: [String]) throws {
         switch argument {
         case "--help", "-h": return print(usage)
         case "--blocks": blocks = try number()
+        case "--size": blocks = try size(rest.popFirst())
         case "--inodes": inodes = try number()
         case "--log": log = try number()
         case "--double-indirect": doubleIndirect = true

@@ -38,6 +38,18 @@ public struct Path: ExpressibleByStringLiteral, Equatable, Sendable {
         return bytes
     }
 
+    /// The path, for a call.
+    /// - Throws: nameTooLong for one with a component of more than 14 bytes, which the kernel would cut as xv6 does: two
+    ///   names would be one file.
+    func checked() throws(SystemError) -> Path {
+        var length = 0
+        for byte in storage {
+            length = byte == UInt8(ascii: "/") || byte == 0 ? 0 : length + 1
+            if length > Limit.name { throw .nameTooLong }
+        }
+        return self
+    }
+
     /// Calls `body` with the path's address, which is right until it returns.
     func withAddress<Result>(_ body: (UInt) -> Result) -> Result {
         unsafe storage.withUnsafeBufferPointer { body(UInt(bitPattern: $0.baseAddress)) }  // a number, for the kernel

@@ -5,11 +5,15 @@ public import SystemInterface
 /// Lines of a file, one after another.
 public struct LineReader {
     private let file: FileDescriptor
-    private var buffer = [UInt8](repeating: 0, count: 1024)
+    private var buffer: [UInt8]
     private var start = 0
     private var end = 0
 
-    public init(_ file: FileDescriptor) { self.file = file }
+    /// - Parameter readsAhead: if not, no byte behind the line is taken from the file: it is for other programs.
+    public init(_ file: FileDescriptor, readsAhead: Bool = true) {
+        self.file = file
+        buffer = [UInt8](repeating: 0, count: readsAhead ? 1024 : 1)
+    }
 
     /// The next line, without its line end; nil at the end of the file.
     public mutating func next() throws(SystemError) -> [UInt8]? {

@@ -1,5 +1,5 @@
 // Printing. Output to the console appears at once; output to a file or pipe is collected and written when there is a
-// buffer full of it or the program ends.
+// buffer full of it or the program ends. A program whose output cannot be written says so and ends.
 
 public import SystemInterface
 
@@ -8,8 +8,8 @@ public struct Output {
     private let file: FileDescriptor
     private var buffer: [UInt8] = []
     private var isConsole: Bool?
-    /// Set when a write failed: what follows is dropped, and the program ends unsuccessfully.
-    public private(set) var failed = false
+    /// Why a write failed: what follows is dropped.
+    fileprivate var error: SystemError?
 
     private static let bufferSize = 1024
 
@@ -23,46 +23,85 @@ public struct Output {
     }
 
     public mutating func flush() {
-        do throws(SystemError) { if !failed { try writePiece(file, buffer, count: buffer.count) } } catch {
-            failed = true
+        do throws(SystemError) { if error == nil { try writePiece(file, buffer, count: buffer.count) } } catch {
+            self.error = error
         }
         buffer.removeAll(keepingCapacity: true)
     }
 
     private mutating func writesAtOnce() -> Bool {
         if let isConsole { return isConsole }
-        var isDevice = true
-        do throws(SystemError) { isDevice = try System.status(file).type == FileType.device.rawValue } catch {
-            isDevice = false
-        }
+        let isDevice = UserLibrary.isConsole(file)
         isConsole = isDevice
         return isDevice
     }
 }
 
-/// Writes the first `count` bytes of an array, all of them.
+/// Whether a descriptor is the console.
+public func isConsole(_ file: FileDescriptor) -> Bool {
+    do throws(SystemError) {
+        let own = try System.status(file)
+        guard own.type == FileType.device.rawValue else { return false }
+        do throws(SystemError) { return try status(of: "/console").inode == own.inode } catch { return true }
+    } catch {
+        return false
+    }
+}
+
+/// Writes the first `count` bytes of an array, all of them, whether or not a ^C comes (Interrupts.swift).
 /// - Throws: what the write throws; inputOutput if nothing more is taken.
 public func writePiece(_ file: FileDescriptor, _ bytes: [UInt8], count: Int) throws(SystemError) {
     var done = 0
     while done < count {
-        let written = try System.write(file, bytes.span.extracting(done..<count))
-        guard written > 0 else { throw .inputOutput }
-        done += written
+        do throws(SystemError) {
+            let written = try System.write(file, bytes.span.extracting(done..<count))
+            guard written > 0 else { throw .inputOutput }
+            done += written
+        } catch .interrupted {
+            Interrupts.note()
+        }
     }
 }
 
 // A program has one thread.
 nonisolated(unsafe) private var collected = Output(.standardOutput)
+nonisolated(unsafe) private var endsOnError = true
 
 /// The program's standard output.
 public struct StandardOutput: Sendable {
     fileprivate init() {}
 
-    /// A write failed: the program ends unsuccessfully.
-    public var failed: Bool { unsafe collected.failed }  // a program has one thread
-    public func write(_ text: Text) { unsafe collected.write(text) }  // a program has one thread
-    public func write(_ bytes: Span<UInt8>) { unsafe collected.write(bytes) }  // a program has one thread
-    public func flush() { unsafe collected.flush() }  // a program has one thread
+    /// Whether the program ends, with a complaint, when a write fails. The shell goes on.
+    public var endsProgramOnError: Bool {
+        get { unsafe endsOnError }  // a program has one thread
+        nonmutating set { unsafe endsOnError = newValue }  // a program has one thread
+    }
+
+    public func write(_ text: Text) { write(text.bytes.span) }
+
+    public func write(_ bytes: Span<UInt8>) {
+        unsafe collected.write(bytes)  // a program has one thread
+        endIfFailed()
+    }
+
+    public func flush() {
+        unsafe collected.flush()  // a program has one thread
+        endIfFailed()
+    }
+
+    /// Why a write failed since this was asked last.
+    public func takeError() -> SystemError? {
+        defer { unsafe collected.error = nil }  // a program has one thread
+        return unsafe collected.error
+    }
+
+    /// A reader that has gone is no news to a user.
+    private func endIfFailed() {
+        // a program has one thread
+        guard unsafe endsOnError, let error = unsafe collected.error else { return }
+        if error != .brokenPipe { writeError("\(Arguments.program): write error: \(error)\n") }
+        System.exit(1)
+    }
 }
 
 public let standardOutput = StandardOutput()
@@ -96,5 +135,5 @@ public func fail(_ message: Text) -> Never {
 /// Ends the program with everything printed.
 public func end(_ status: Int32) -> Never {
     standardOutput.flush()
-    System.exit(status == 0 && standardOutput.failed ? 1 : status)
+    System.exit(status)
 }

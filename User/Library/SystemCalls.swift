@@ -87,7 +87,7 @@ public enum System {
     /// Replaces this program; returns only by throwing.
     public static func exec(_ path: Path, _ arguments: borrowing ArgumentVector) throws(SystemError) {
         let vector = arguments.address
-        _ = try path.withAddress { ecall(.exec, $0, vector) }.checked()
+        _ = try path.checked().withAddress { ecall(.exec, $0, vector) }.checked()
     }
 
     public static var pid: Int32 { Int32(truncatingIfNeeded: ecall(.getpid).value) }
@@ -119,6 +119,10 @@ public enum System {
 
     /// Nanoseconds since 1970-01-01 00:00 UTC.
     public static func wallClock() throws(SystemError) -> UInt64 { UInt64(try call(.wallClock)) }
+
+    /// Gives up the right to power the machine off, to change the network, to read the disk itself and to see all frames:
+    /// for this process, and for those that it starts.
+    public static func restrict() { _ = ecall(.restrict) }
 
     /// Powers the machine off.
     public static func halt(_ code: Int32) throws(SystemError) { _ = try call(.halt, word(code)) }

@@ -15,7 +15,7 @@ public struct FileDescriptor: Equatable, Sendable {
 
 extension System {
     public static func open(_ path: Path, _ flags: OpenFlags = []) throws(SystemError) -> FileDescriptor {
-        FileDescriptor(Int32(try path.withAddress { ecall(.open, $0, UInt(flags.rawValue)) }.checked()))
+        FileDescriptor(Int32(try path.checked().withAddress { ecall(.open, $0, UInt(flags.rawValue)) }.checked()))
     }
 
     public static func close(_ file: FileDescriptor) throws(SystemError) { _ = try call(.close, word(file.rawValue)) }
@@ -45,6 +45,20 @@ extension System {
         FileDescriptor(Int32(try call(.dup, word(file.rawValue))))
     }
 
+    /// Makes a descriptor of a chosen number stand for the same open file; what it stood for is closed.
+    public static func duplicate(_ file: FileDescriptor, as target: FileDescriptor) throws(SystemError) {
+        if file == target { return }
+        do throws(SystemError) { try close(target) } catch .badDescriptor {}
+        // dup takes the lowest free one: those below the target are filled meanwhile.
+        var filled: [FileDescriptor] = []
+        defer { for descriptor in filled { do throws(SystemError) { try close(descriptor) } catch {} } }
+        while true {
+            let copy = try duplicate(file)
+            if copy == target { return }
+            filled.append(copy)
+        }
+    }
+
     public static func status(_ file: FileDescriptor) throws(SystemError) -> FileStatus {
         var words = [3 of UInt64](repeating: 0)
         _ = try withAddress(of: &words) { ecall(.fstat, word(file.rawValue), $0) }.checked()
@@ -55,21 +69,42 @@ extension System {
     }
 
     public static func changeDirectory(_ path: Path) throws(SystemError) {
-        _ = try path.withAddress { ecall(.chdir, $0) }.checked()
+        _ = try path.checked().withAddress { ecall(.chdir, $0) }.checked()
     }
     public static func makeDirectory(_ path: Path) throws(SystemError) {
-        _ = try path.withAddress { ecall(.mkdir, $0) }.checked()
+        _ = try path.checked().withAddress { ecall(.mkdir, $0) }.checked()
     }
     public static func unlink(_ path: Path) throws(SystemError) {
-        _ = try path.withAddress { ecall(.unlink, $0) }.checked()
+        _ = try path.checked().withAddress { ecall(.unlink, $0) }.checked()
     }
 
     public static func makeNode(_ path: Path, major: Int16, minor: Int16) throws(SystemError) {
-        _ = try path.withAddress { ecall(.mknod, $0, word(Int32(major)), word(Int32(minor))) }.checked()
+        _ = try path.checked().withAddress { ecall(.mknod, $0, word(Int32(major)), word(Int32(minor))) }.checked()
+    }
+
+    /// Gives a file or directory another name, in the place of what has it already.
+    public static func rename(_ old: Path, to new: Path) throws(SystemError) {
+        let new = try new.checked()
+        _ = try old.checked().withAddress { old in new.withAddress { ecall(.rename, old, $0) } }.checked()
+    }
+
+    /// Returns when what was written to a file is on the disk.
+    public static func synchronize(_ file: FileDescriptor) throws(SystemError) {
+        _ = try call(.fsync, word(file.rawValue))
     }
 
     public static func link(_ old: Path, as new: Path) throws(SystemError) {
-        _ = try old.withAddress { old in new.withAddress { ecall(.link, old, $0) } }.checked()
+        let new = try new.checked()
+        _ = try old.checked().withAddress { old in new.withAddress { ecall(.link, old, $0) } }.checked()
+    }
+
+    /// Overwrites a block of the disk, past the file system, which writes nothing from then on.
+    /// - Parameter bytes: 1024 of them.
+    public static func writeDisk(block: UInt32, _ bytes: RawSpan) throws(SystemError) {
+        precondition(bytes.byteCount >= 1024, "a block needs more bytes")
+        _ = try unsafe bytes.withUnsafeBytes {  // the kernel only reads
+            ecall(.diskWrite, UInt(block), UInt(bitPattern: $0.baseAddress))
+        }.checked()
     }
 
     /// Copies a block of the disk, past the file system; returns how many blocks the disk has.

@@ -18,9 +18,19 @@ import UserLibrary
             show("inodes", counts.inodes, counts.freeInodes)
             show("open files", counts.openFileLimit, counts.openFileLimit - counts.openFiles)
             show("processes", UInt64(Limit.processes), counts.freeProcesses)
+            if isReadOnly() { print("the file system is read-only until the next start: a write to the disk failed (dmesg says so), or fsck -y repaired it") }
             return 0
         } catch {
             fail("\(error)")
+        }
+    }
+
+    private static func isReadOnly() -> Bool {
+        do throws(SystemError) {
+            try System.synchronize(try System.open("/"))
+            return false
+        } catch {
+            return error == .inputOutput
         }
     }
 

@@ -4,23 +4,10 @@ import SystemInterface
 import UserLibrary
 
 @main enum Dmesg: Program {
-    static let usage: StaticString = """
-        usage: dmesg
-        Prints the kernel's last messages (16 KiB of them), oldest first.
-        """
+    static var usage: StaticString { OperatorCommand.dmesg.usage }
 
-    static func run(_ arguments: Arguments) -> Int32 {
-        arguments.expectNone()
-        var position: UInt64 = 0
-        do throws(SystemError) {
-            var messages = try System.kernelMessages(from: &position)
-            while !messages.isEmpty {
-                standardOutput.write(messages.span)
-                messages = try System.kernelMessages(from: &position)
-            }
-            return 0
-        } catch {
-            fail("\(error)")
-        }
-    }
+    // What follows is the command's, which the shell has too.
+    static let options: StaticString? = nil
+
+    static func run(_ arguments: Arguments) -> Int32 { OperatorCommand.dmesg.run(arguments.commandWords) }
 }

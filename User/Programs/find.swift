@@ -40,30 +40,68 @@ import UserLibrary
         }
         if paths.isEmpty { paths = ["."] }
         var result: Int32 = 0
-        for path in paths { result |= find(path, filter) }
-        return result
+        for path in paths.dropLast() { result |= findInChild(path, filter) }
+        return result | find(paths[paths.count - 1], filter)
     }
 
-    private static func find(_ path: Path, _ filter: Filter) -> Int32 {
+    /// There is no way back to where it started: all but the last path are a child's.
+    private static func findInChild(_ path: Path, _ filter: Filter) -> Int32 {
+        standardOutput.flush()
         do throws(SystemError) {
-            let file = try System.open(path)
-            let status = try System.status(file)
-            show(path, status.type, filter)
-            guard status.type == FileType.directory.rawValue else {
-                try System.close(file)
-                return 0
-            }
-            // Closed before going deeper: there are only 16 descriptors.
-            var reader = DirectoryReader(file)
-            let names = try reader.all()
-            try System.close(file)
-            var result: Int32 = 0
-            for name in names { result |= find(path.appending(name), filter) }
-            return result
+            let child = try System.fork()
+            if child == 0 { end(find(path, filter)) }
+            return try System.wait().status == 0 ? 0 : 1
         } catch {
             complain("\(path): \(error)")
             return 1
         }
+    }
+
+    /// Prints what is below a path. It steps into each directory and back, since a whole path may be longer than a call
+    /// takes, and keeps the names to come, level by level.
+    private static func find(_ start: Path, _ filter: Filter) -> Int32 {
+        var result: Int32 = 0
+        var path = start
+        var levels: [(path: Path, names: [[UInt8]])] = []
+        var next: Path? = start
+        while true {
+            if let name = next {
+                do throws(SystemError) {
+                    if let names = try enter(name, path, filter) { levels.append((path, names.reversed())) }
+                } catch {
+                    complain("\(path): \(error)")
+                    result = 1
+                }
+                next = nil
+            } else if let level = levels.last {
+                if let name = levels[levels.count - 1].names.popLast() {
+                    path = level.path.appending(name)
+                    next = Path(name)
+                } else {
+                    levels.removeLast()
+                    if levels.isEmpty { return result }
+                    do throws(SystemError) { try System.changeDirectory("..") } catch {
+                        complain("\(level.path): the way back: \(error)")
+                        return 1
+                    }
+                }
+            } else {
+                return result
+            }
+        }
+    }
+
+    /// Shows a file. If it is a directory, makes it the working directory; the names in it.
+    private static func enter(_ name: Path, _ path: Path, _ filter: Filter) throws(SystemError) -> [[UInt8]]? {
+        let file = try System.open(name)
+        defer { do throws(SystemError) { try System.close(file) } catch {} }  // it is open
+        let status = try System.status(file)
+        show(path, status.type, filter)
+        guard status.type == FileType.directory.rawValue else { return nil }
+        var reader = DirectoryReader(file)
+        let names = try reader.all()
+        try System.changeDirectory(name)
+        return names
     }
 
     private static func show(_ path: Path, _ type: Int16, _ filter: Filter) {

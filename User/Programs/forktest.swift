@@ -11,6 +11,7 @@ import UserLibrary
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
+        System.restrict()
         var rounds = 10
         if arguments.count > 0 {
             guard arguments.count == 1, let number = arguments[0].number, number > 0 else {

@@ -1,4 +1,4 @@
-// fsck: checks the disk that the system runs from, with the file system's own code. It changes nothing.
+// fsck: checks the disk that the system runs from, with the file system's own code, and with -y repairs it.
 
 import FileSystem
 import SystemInterface
@@ -6,32 +6,41 @@ import UserLibrary
 
 @main enum FileSystemCheck: Program {
     static let usage: StaticString = """
-        usage: fsck [-q]
+        usage: fsck [-qy]
         Checks the disk under the running system: superblock, log, inodes, blocks, bitmap, directories and link counts. Changes
-        nothing. What other programs write meanwhile can look like an error: check while nothing else runs.
+        nothing without -y. What other programs write meanwhile can look like an error: check while nothing else runs.
           -q  say nothing if there are no errors
-        Exit status 0 no errors, 4 errors, 8 the disk could not be read.
+          -y  repair: wrong counts, blocks and entries; what no directory has gets a name in /lost+found. If anything was repaired, the
+              machine has to be started again, since the system that runs knows the disk as it was: type halt.
+        Exit status 0 no errors, 1 errors that were repaired, 4 errors, 8 the disk could not be read or written.
         """
-    static let options: StaticString? = "q"
+    static let options: StaticString? = "qy"
 
     static func run(_ arguments: Arguments) -> Int32 {
-        let isQuiet = arguments.has("q")
+        let (isQuiet, repairs) = (arguments.has("q"), arguments.has("y"))
         arguments.expectNone()
         do throws(SystemError) {
             let disk = try RawDisk()
-            let summary = try DiskCheck.run(CheckPlatform(device: disk)) { problem in
+            var found = 0
+            func show(_ problem: DiskProblem) {
+                if !problem.isNote { found += 1 }
                 if isQuiet, problem.isNote { return }
                 var line: Text = problem.isNote ? "note: " : ""
                 if problem.inode != 0 { line = "\(line)inode \(problem.inode): " }
                 if problem.block != 0 { line = "\(line)block \(problem.block): " }
                 print("\(line)\(problem.message)")
             }
+            let platform = CheckPlatform(device: disk)
+            var summary = try DiskCheck.run(platform, report: show)
+            let repairsNow = repairs && summary.problems > 0
+            if repairsNow { summary = try DiskRepair.run(platform) { _ in } }
             if !isQuiet || summary.problems > 0 {
                 print(
                     "\(Int(summary.files)) files, \(Int(summary.directories)) directories, \(Int(summary.devices)) devices, \(Int(summary.blocksInUse)) of \(disk.blockCount) blocks in use; \(Int(summary.problems)) errors"
                 )
             }
-            return summary.problems == 0 ? 0 : 4
+            if repairsNow { print("repaired: type halt, and start the machine again; until then nothing can be written") }
+            return summary.problems > 0 ? 4 : found > 0 ? 1 : 0
         } catch {
             complain("\(error)")
             return 8
@@ -59,7 +68,14 @@ private struct RawDisk: BlockDevice {
         }
     }
 
-    func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) { throw .notPermitted }
+    func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
+        for index in 0..<count {
+            let request = request(index)
+            try request.memory.withBytes { (bytes) throws(SystemError) in
+                try System.writeDisk(block: request.block, bytes.bytes)
+            }
+        }
+    }
     func flush() throws(SystemError) {}
 }
 

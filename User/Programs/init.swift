@@ -1,4 +1,4 @@
-// init: the first program. Makes the console, starts the shell, and starts it again whenever it ends.
+// init: the first program. Makes the devices, starts the shell, and starts it again whenever it ends.
 
 import SystemInterface
 import UserLibrary
@@ -14,18 +14,36 @@ import UserLibrary
 
     static func run(_ arguments: Arguments) -> Int32 {
         openConsole()
+        makeDevices()
         if let command = bootCommand(arguments) { runAndHalt(command) }
         while true {
-            do throws(SystemError) {
-                let shell = try System.fork()
-                if shell == 0 { startShell() }
-                // Orphans come to init: wait for them too, until the shell itself ends.
-                while try System.wait().pid != shell {}
-            } catch {
-                // Out of memory or process slots, perhaps not for long; without init the system ends.
-                complain("starting the shell: \(error)")
-                do throws(SystemError) { try System.sleep(nanoseconds: 1_000_000_000) } catch {}
-            }
+            let start = System.clock
+            runShell()
+            // A shell that does not start, or ends at once, is tried once a second.
+            let lived = System.clock - start
+            if lived < second { do throws(SystemError) { try System.sleep(nanoseconds: second - lived) } catch {} }
+        }
+    }
+
+    private static let second: UInt64 = 1_000_000_000
+
+    /// Starts the shell and waits for its end. Orphans come to init: they are waited for meanwhile.
+    private static func runShell() {
+        do throws(SystemError) {
+            System.setForeground(0)
+            let shell = try System.fork()
+            if shell == 0 { startShell() }
+            while try System.wait().pid != shell {}
+        } catch {
+            // Out of memory or process slots, perhaps not for long; without init the system ends.
+            complain("starting the shell: \(error)")
+        }
+    }
+
+    /// Makes the devices that are not there. A disk that is full or cannot be written goes without.
+    private static func makeDevices() {
+        for (minor, name) in (["null", "zero", "random"] as [StaticString]).enumerated() {
+            do throws(SystemError) { try System.makeNode(Path(CString(name)), major: 9, minor: Int16(minor)) } catch {}
         }
     }
 

@@ -31,7 +31,7 @@ import UserLibrary
     /// The console, to read keys from, if that is where the output goes; standard input may be a pipe.
     private static func openKeys() -> LineReader? {
         do throws(SystemError) {
-            guard try System.status(.standardOutput).type == FileType.device.rawValue else { return nil }
+            guard isConsole(.standardOutput) else { return nil }
             return LineReader(try System.open("/console"))
         } catch {
             return nil

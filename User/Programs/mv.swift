@@ -1,4 +1,4 @@
-// mv: gives a file another name: a link under the new name, then the old one goes.
+// mv: gives files and directories other names.
 
 import SystemInterface
 import UserLibrary
@@ -7,7 +7,8 @@ import UserLibrary
     static let usage: StaticString = """
         usage: mv source target
                mv source ... directory
-        Renames a file, replacing what has the name already, or moves files into a directory. Directories cannot be moved.
+        Renames a file or directory, replacing a file that has the name already, or moves files and directories into a directory.
+        Each is renamed at once, or not at all.
         """
 
     static func run(_ arguments: Arguments) -> Int32 {
@@ -18,13 +19,7 @@ import UserLibrary
         for index in 0..<arguments.count - 1 {
             let source = Path(arguments[index])
             do throws(SystemError) {
-                let status = try status(of: source)
-                if status.type == FileType.directory.rawValue {
-                    complain("\(source): is a directory; they cannot be moved")
-                    result = 1
-                    continue
-                }
-                try move(source, status, to: destination(of: source, in: target))
+                if try !move(source, to: destination(of: source, in: target)) { result = 1 }
             } catch {
                 complain("\(source) to \(target): \(error)")
                 result = 1
@@ -33,18 +28,17 @@ import UserLibrary
         return result
     }
 
-    private static func move(_ source: Path, _ original: FileStatus, to name: Path) throws(SystemError) {
+    /// False after a complaint.
+    private static func move(_ source: Path, to name: Path) throws(SystemError) -> Bool {
+        let original = try status(of: source)
         do throws(SystemError) {
-            try System.link(source, as: name)
-        } catch .fileExists {
             let other = try status(of: name)
-            if other.inode == original.inode && other.device == original.device {
-                if source == name { return }
-            } else {
-                try System.unlink(name)
-                try System.link(source, as: name)
+            if other.inode == original.inode, other.device == original.device {
+                complain("\(source) and \(name) are the same file")
+                return false
             }
-        }
-        try System.unlink(source)
+        } catch .noSuchFile {}
+        try System.rename(source, to: name)
+        return true
     }
 }

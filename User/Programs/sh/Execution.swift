@@ -1,12 +1,9 @@
-// How the shell carries out what it has parsed: processes, pipes, redirections, and the commands that it must do
-// itself.
+// How the shell carries out what it has parsed: processes and pipes.
 
 import SystemInterface
 import UserLibrary
 
 enum Execution {
-    /// The exit status of a process that was killed (Documentation/ABI.md, wait).
-    private static let killedStatus: Int32 = -1
     /// The group of the job that an interactive shell runs in the foreground; 0 before its first process.
     private static var jobGroup: Int32 {
         get { unsafe storedGroup }  // a program has one thread
@@ -21,56 +18,119 @@ enum Execution {
     nonisolated(unsafe) private static var storedGroup: Int32 = 0  // a program has one thread
     nonisolated(unsafe) private static var storedMakesGroups = false  // a program has one thread
 
-    /// Carries out a whole line. For an interactive shell, ^C ends it until it is done.
-    static func runJob(_ command: Command, isInteractive: Bool) -> Int32 {
-        makesGroups = isInteractive
-        jobGroup = 0
-        let status = run(command)
-        if isInteractive { System.setForeground(0) }
+    /// Makes the shell one that gives each job a group, which ^C ends, and that survives ^C itself.
+    static func becomeInteractive() {
+        makesGroups = true
+        do throws(SystemError) { try System.setGroup(of: 0, to: 0) } catch {}  // it names itself
+        Interrupts.handle(.tellsAlways)
+        takeForeground()
+    }
+
+    private static func takeForeground() { System.setForeground(System.pid) }
+
+    /// Runs a command of the shell's own that ^C interrupts.
+    static func inForeground(_ words: [[UInt8]], _ body: ([[UInt8]]) -> Int32) -> Int32 {
+        if makesGroups { takeForeground() }
+        return body(words)
+    }
+
+    // MARK: Lists
+
+    /// Carries out all commands of a line; the last one's status.
+    static func runJob(_ list: CommandList) -> Int32 {
+        let status = run(list)
+        if makesGroups {
+            takeForeground()
+            _ = Interrupts.came()  // it was the job's
+        }
         return status
     }
 
-    /// Carries a command out and returns its exit status.
-    static func run(_ command: Command) -> Int32 {
-        switch command {
-        case .nothing:
-            return 0
-        case .sequence(let first, let second):
-            Shell.lastStatus = run(first)
+    private static func run(_ list: CommandList) -> Int32 {
+        for item in list.items {
+            jobGroup = 0
+            Shell.lastStatus = item.isBackground ? startInBackground(item.conditions) : run(item.conditions)
             // What was interrupted does not go on with its next command.
-            return Shell.lastStatus == killedStatus ? killedStatus : run(second)
-        case .conditional(let first, let second, let onSuccess):
-            let status = run(first)
+            if Shell.lastStatus == Shell.interruptedStatus { break }
+        }
+        return Shell.lastStatus
+    }
+
+    private static func run(_ conditions: Conditions) -> Int32 {
+        var status = run(conditions.first)
+        for alternative in conditions.rest {
+            if status == Shell.interruptedStatus { break }
             Shell.lastStatus = status
-            return (status == 0) == onSuccess ? run(second) : status
-        case .background(let inner):
-            guard let child = start({ run(inner) }, inForeground: false) else { return 1 }
-            Shell.backgroundStarted(child)
-            return 0
-        case .group(let inner, let redirections):
-            return wait(for: start { redirect(redirections) ? run(inner) : 1 })
-        case .pipe(let first, let second):
-            return runPipe(first, second)
+            if (status == 0) == alternative.onSuccess { status = run(alternative.pipeline) }
+        }
+        return status
+    }
+
+    private static func run(_ pipeline: Pipeline) -> Int32 {
+        guard pipeline.commands.count == 1, let command = pipeline.commands.first else { return runPipe(pipeline) }
+        if case .simple(let words, let redirections) = command {
+            let words = words.map { $0.expanded() }
+            if let name = words.first, let builtIn = BuiltIns.command(name) {
+                return Redirecting.during(redirections) { Shell.own { builtIn(Array(words.dropFirst())) } }
+            }
+        }
+        guard let child = start({ become(command) }) else { return 1 }
+        return wait(for: child)
+    }
+
+    // MARK: In a child, whose end is the command's
+
+    private static func become(_ command: Command) -> Int32 {
+        switch command {
+        case .group(let list, let redirections):
+            return Redirecting.apply(redirections) ? become(list) : 1
         case .simple(let words, let redirections):
-            let arguments = words.map { $0.expanded(lastStatus: Shell.lastStatus) }
-            if redirections.isEmpty, let status = runBuiltIn(arguments) { return status }
-            return wait(for: start { redirect(redirections) ? (arguments.isEmpty ? 0 : execute(arguments)) : 1 })
+            guard Redirecting.apply(redirections) else { return 1 }
+            var words = words.map { $0.expanded() }
+            while words.first == CString("restrict").bytes, words.count > 1 {
+                System.restrict()
+                words.removeFirst()
+            }
+            guard let name = words.first else { return 0 }
+            if let builtIn = BuiltIns.command(name) { return builtIn(Array(words.dropFirst())) }
+            return execute(words)
         }
     }
 
+    private static func become(_ list: CommandList) -> Int32 {
+        guard let last = list.items.last, !last.isBackground else { return run(list) }
+        if list.items.count > 1 {
+            let status = run(CommandList(items: Array(list.items.dropLast())))
+            if status == Shell.interruptedStatus { return status }
+        }
+        return become(last.conditions)
+    }
+
+    private static func become(_ conditions: Conditions) -> Int32 {
+        guard conditions.rest.isEmpty, conditions.first.commands.count == 1,
+            let command = conditions.first.commands.first
+        else { return run(conditions) }
+        return become(command)
+    }
+
+    // MARK: Processes
+
     /// Starts a process that runs `body`; nil, with a complaint, if there cannot be one.
-    private static func start(_ body: () -> Int32, inForeground: Bool = true) -> Int32? {
+    private static func start(inForeground: Bool = true, _ body: () -> Int32) -> Int32? {
         standardOutput.flush()
         do throws(SystemError) {
             let child = try System.fork()
             if makesGroups { joinGroup(child, inForeground: inForeground) }
             if child == 0 {
+                if makesGroups { Interrupts.handle(.ends) }
                 makesGroups = false
+                Jobs.forget()
+                Shell.closeScript()
                 end(body())
             }
             return child
         } catch {
-            complain("no new process: \(error)")
+            complain("no new process: \(error) (ps, kill, halt and dmesg need none)")
             return nil
         }
     }
@@ -84,126 +144,83 @@ enum Execution {
         System.setForeground(jobGroup)
     }
 
-    /// Waits for a child; background processes that end meanwhile are noted.
-    private static func wait(for child: Int32?) -> Int32 {
-        guard let child else { return 1 }
+    /// Waits for a child; its status as $? has it.
+    private static func wait(for child: Int32) -> Int32 {
         while true {
             do throws(SystemError) {
-                let (pid, status) = try System.wait()
-                if pid == child { return status }
-                Shell.backgroundEnded(pid)
+                return try System.wait(for: child).shellStatus
             } catch {
-                return 1
+                // A ^C that was meant for the shell before the child had its group.
+                guard error == .interrupted else { return 1 }
+                _ = Interrupts.came()
             }
         }
     }
 
-    private static func runPipe(_ first: Command, _ second: Command) -> Int32 {
-        do throws(SystemError) {
-            let ends = try System.pipe()
-            let writer = start {
-                connect(ends.write, to: .standardOutput, closing: ends.read)
-                return run(first)
-            }
-            let reader = start {
-                connect(ends.read, to: .standardInput, closing: ends.write)
-                return run(second)
-            }
-            try System.close(ends.read)
-            try System.close(ends.write)
-            // The reader may end first; the pipeline has ended when both have. Its status is the last one's.
-            var status: Int32 = reader == nil ? 1 : 0
-            var left = (writer == nil ? 0 : 1) + (reader == nil ? 0 : 1)
-            while left > 0 {
-                let (pid, result) = try System.wait()
-                if pid == reader { status = result }
-                if pid == reader || pid == writer { left -= 1 } else { Shell.backgroundEnded(pid) }
-            }
-            return status
-        } catch {
-            complain("pipe: \(error)")
+    private static func startInBackground(_ conditions: Conditions) -> Int32 {
+        if makesGroups, isLastSlot() {
+            complain("no new process: the last place is kept for commands that are waited for")
             return 1
         }
-    }
-
-    /// Makes `file` the descriptor `target`, in a child.
-    private static func connect(_ file: FileDescriptor, to target: FileDescriptor, closing other: FileDescriptor) {
-        do throws(SystemError) {
-            try System.close(other)
-            try System.close(target)
-            _ = try System.duplicate(file)
-            try System.close(file)
-        } catch {
-            fail("pipe: \(error)")
-        }
-    }
-
-    private static func redirect(_ redirections: [Redirection]) -> Bool {
-        for redirection in redirections {
-            let file = Path(redirection.file.expanded(lastStatus: Shell.lastStatus))
+        let child = start(inForeground: false) {
             do throws(SystemError) {
-                try redirect(redirection.kind, file)
-            } catch {
-                complain("\(file): \(error)")
-                return false
-            }
+                try System.close(.standardInput)
+                _ = try System.open("/null")
+            } catch {}  // the console is an empty file in the background
+            return become(conditions)
         }
-        return true
-    }
-
-    private static func redirect(_ kind: Redirection.Kind, _ file: Path) throws(SystemError) {
-        let target: FileDescriptor = kind == .input ? .standardInput : .standardOutput
-        let opened: FileDescriptor
-        switch kind {
-        case .input: opened = try System.open(file)
-        case .output: opened = try System.open(file, [.writeOnly, .create, .truncate])
-        case .append:
-            opened = try System.open(file, [.readWrite, .create])
-            try skipToEnd(opened)
-        }
-        try System.close(target)
-        _ = try System.duplicate(opened)
-        try System.close(opened)
-    }
-
-    /// There is no seek: the end is reached by reading.
-    private static func skipToEnd(_ file: FileDescriptor) throws(SystemError) {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while try readPiece(file, into: &buffer) > 0 {}
-    }
-
-    // MARK: Commands of the shell's own
-
-    /// Runs a command that changes the shell itself; nil if it is none.
-    private static func runBuiltIn(_ words: [[UInt8]]) -> Int32? {
-        if words[0] == CString("cd").bytes { return changeDirectory(words) }
-        if words[0] == CString("exit").bytes { return exit(words) }
-        guard words[0] == CString("wait").bytes else { return nil }
-        Shell.waitForBackground()
+        guard let child else { return 1 }
+        Jobs.started(child, isShown: makesGroups)
         return 0
     }
 
-    private static func changeDirectory(_ words: [[UInt8]]) -> Int32 {
-        guard words.count <= 2 else {
-            complain("cd: one directory is needed")
-            return 2
-        }
-        let target = words.count == 2 ? Path(words[1]) : "/"
-        do throws(SystemError) {
-            try System.changeDirectory(target)
-            return 0
-        } catch {
-            complain("cd: \(target): \(error)")
-            return 1
-        }
+    private static func isLastSlot() -> Bool {
+        do throws(SystemError) { return try System.resources().freeProcesses <= 1 } catch { return false }
     }
 
-    private static func exit(_ words: [[UInt8]]) -> Int32 {
-        guard words.count > 1 else { end(Shell.lastStatus) }
-        guard words.count == 2, let number = Scanner.number(words[1]), number >= 0, number <= Int(Int32.max) else {
-            complain("exit: the status is a number")
-            return 2
+    // MARK: Pipes
+
+    private static func runPipe(_ pipeline: Pipeline) -> Int32 {
+        var children: [Int32] = []
+        var status: Int32 = 1
+        do throws(SystemError) {
+            try startStages(pipeline.commands, &children)
+        } catch {
+            complain("pipe: \(error)")
         }
-        end(Int32(number))
+        // A stage may end before the others; the pipeline has ended when all have. Its status is the last one's.
+        let isWhole = children.count == pipeline.commands.count
+        for child in children { status = wait(for: child) }
+        return isWhole ? status : 1
+    }
+
+    private static func startStages(_ commands: [Command], _ children: inout [Int32]) throws(SystemError) {
+        var input: FileDescriptor?
+        for (index, command) in commands.enumerated() {
+            let isLast = index == commands.count - 1
+            var next: (read: FileDescriptor, write: FileDescriptor)?
+            var failure: SystemError?
+            do throws(SystemError) { if !isLast { next = try System.pipe() } } catch { failure = error }
+            let child =
+                failure != nil
+                ? nil
+                : start {
+                    if let input { Redirecting.connect(input, to: .standardInput) }
+                    if let next {
+                        do throws(SystemError) { try System.close(next.read) } catch {}  // it is open
+                        Redirecting.connect(next.write, to: .standardOutput)
+                    }
+                    return become(command)
+                }
+            if let input { try System.close(input) }
+            if let next { try System.close(next.write) }
+            input = next?.read
+            guard let child else {
+                if let input { try System.close(input) }
+                if let failure { throw failure }
+                return
+            }
+            children.append(child)
+        }
     }
 }

@@ -9,84 +9,101 @@ import UserLibrary
         Reads commands from the console, or from the file, and runs them.
           a | b          b reads what a writes        a ; b     one after the other
           a < f, > f, >> f   from, to, at the end of a file     a &       without waiting
+          2> f, 2>> f, 2>&1  the same for errors; 2>&1: where output goes
           a && b, a || b     b if a succeeded, or failed        ( a ; b ) as one command
-          'x y' "x y" \\     one word                            $?        the last exit status
-        Its own commands: cd [directory], exit [status], wait (for what runs without waiting).
+          'x y' "x y" \\     one word                            $? $!     the last exit status, the last process behind &
+        Its own commands, which need no process and no disk: cd [directory], exit [status], wait [pid ...] (for what runs without
+        waiting), kill pid ..., halt [code], ps, dmesg. restrict before a command runs it without the right to power the machine
+        off, to change the network, to read the disk itself or to see all frames.
         """
     static let options: StaticString? = "c:"
+
+    /// $? of what ^C ended.
+    static let interruptedStatus: Int32 = 128 + Int32(EndReason.interrupted.rawValue)
+    /// Bytes of a command of several lines.
+    private static let mostBytes = 64 << 10
 
     /// What $? stands for.
     static var lastStatus: Int32 {
         get { unsafe storedStatus }  // a program has one thread
         set { unsafe storedStatus = newValue }
     }
-    /// Processes that run without being waited for.
-    private static var background: [Int32] {
-        get { unsafe storedBackground }  // a program has one thread
-        set { unsafe storedBackground = newValue }
-    }
 
     nonisolated(unsafe) private static var storedStatus: Int32 = 0  // a program has one thread
-    nonisolated(unsafe) private static var storedBackground: [Int32] = []  // a program has one thread
+    /// The file that commands come from, unless it is standard input.
+    nonisolated(unsafe) private static var script: FileDescriptor?  // a program has one thread
 
     static func run(_ arguments: Arguments) -> Int32 {
+        standardOutput.endsProgramOnError = false
         if let command = arguments.value("c") {
             arguments.expectNone()
-            runLine(command.bytes, isInteractive: false)
+            runLine(command.bytes)
             return lastStatus
         }
         guard arguments.count <= 1 else { arguments.refuse("one file at most") }
-        var input = FileDescriptor.standardInput
         if arguments.count == 1 {
-            do throws(SystemError) { input = try System.open(Path(arguments[0])) } catch {
-                fail("\(arguments[0]): \(error)")
+            do throws(SystemError) { unsafe script = try System.open(Path(arguments[0])) } catch {  // one thread
+                complain("\(arguments[0]): \(error)")
+                return 127
             }
         }
-        readCommands(from: input)
+        readCommands(from: unsafe script ?? .standardInput)  // a program has one thread
         return lastStatus
     }
 
+    /// In a child, which does not read commands.
+    static func closeScript() {
+        do throws(SystemError) { if let file = unsafe script { try System.close(file) } } catch {}  // one thread
+    }
+
     private static func readCommands(from input: FileDescriptor) {
-        var lines = LineReader(input)
         let isInteractive = isConsole(input)
-        if isInteractive { System.setForeground(0) }
+        if isInteractive { Execution.becomeInteractive() }
+        // Standard input is the children's too: nothing of it is read before a command needs it. The console gives a
+        // line at a time.
+        let ownsInput = isInteractive || input != .standardInput
+        var lines = LineReader(input, readsAhead: ownsInput)
+        var command: [UInt8] = []
         while true {
-            if isInteractive { writeError("$ ") }
+            if isInteractive {
+                Jobs.reap()
+                writeError(command.isEmpty ? "$ " : "> ")
+            }
             do throws(SystemError) {
-                guard let line = try lines.next() else { return }
-                runLine(line, isInteractive: isInteractive)
+                guard let line = try lines.next() else { break }
+                command += line + [10]
+                if command.count > mostBytes { fail("a command is longer than 64 KiB") }
+                if runLine(command, mayGoOn: true) { command = [] }
             } catch {
-                fail("reading commands: \(error)")
+                guard error == .interrupted, Interrupts.came() else { fail("reading commands: \(error)") }
+                command = []
             }
         }
+        if !command.isEmpty { runLine(command) }
     }
 
-    private static func isConsole(_ file: FileDescriptor) -> Bool {
-        do throws(SystemError) { return try System.status(file).type == FileType.device.rawValue } catch {
-            return false
-        }
-    }
-
-    private static func runLine(_ line: [UInt8], isInteractive: Bool) {
+    /// Runs what a whole text says.
+    /// - Parameter mayGoOn: more lines may come.
+    /// - Returns: false if they are needed.
+    @discardableResult
+    private static func runLine(_ text: [UInt8], mayGoOn: Bool = false) -> Bool {
         do throws(SyntaxError) {
-            let command = try Parser.parse(line)
-            if case .nothing = command { return }
-            lastStatus = Execution.runJob(command, isInteractive: isInteractive)
+            let list = try Parser.parse(text)
+            if !list.items.isEmpty { lastStatus = Execution.runJob(list) }
         } catch {
+            if mayGoOn, error.isIncomplete { return false }
             complain("syntax: \(error.reason)")
             lastStatus = 2
         }
+        return true
     }
 
-    // MARK: Background processes
-
-    static func backgroundStarted(_ pid: Int32) { background.append(pid) }
-
-    static func backgroundEnded(_ pid: Int32) { background.removeAll { $0 == pid } }
-
-    static func waitForBackground() {
-        while !background.isEmpty {
-            do throws(SystemError) { backgroundEnded(try System.wait().pid) } catch { background.removeAll() }
-        }
+    /// Runs a command of the shell's own, which ends with what it printed.
+    static func own(_ body: () -> Int32) -> Int32 {
+        let status = body()
+        standardOutput.flush()
+        guard let error = standardOutput.takeError() else { return status }
+        if error != .brokenPipe { complain("write error: \(error)") }
+        return 1
     }
 }

@@ -38,6 +38,7 @@ struct Test {
     }
 
     static func run(_ arguments: Arguments) -> Int32 {
+        System.restrict()
         if arguments.count > 0, arguments[0] == "=exec" { return ExecTests.beExecuted(arguments) }
         let (quick, listing) = (arguments.has("q"), arguments.has("l"))
         var tests = allTests()

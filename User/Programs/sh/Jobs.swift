@@ -1,0 +1,69 @@
+// What runs without being waited for.
+
+import SystemInterface
+import UserLibrary
+
+enum Jobs {
+    private static var running: [(number: Int, pid: Int32)] {
+        get { unsafe storedRunning }  // a program has one thread
+        set { unsafe storedRunning = newValue }
+    }
+    /// What $! stands for.
+    private(set) static var last: Int32? {
+        get { unsafe storedLast }  // a program has one thread
+        set { unsafe storedLast = newValue }
+    }
+
+    nonisolated(unsafe) private static var storedRunning: [(number: Int, pid: Int32)] = []  // a program has one thread
+    nonisolated(unsafe) private static var storedLast: Int32?  // a program has one thread
+
+    /// Notes a process, and for an interactive shell says its numbers.
+    static func started(_ pid: Int32, isShown: Bool) {
+        let number = (running.last?.number ?? 0) + 1
+        running.append((number, pid))
+        last = pid
+        if isShown { writeError("[\(number)] \(pid)\n") }
+    }
+
+    static func ended(_ pid: Int32) { running.removeAll { $0.pid == pid } }
+
+    /// A child shell has none.
+    static func forget() { running = [] }
+
+    /// Frees the slots of those that have ended.
+    static func reap() {
+        while !running.isEmpty {
+            do throws(SystemError) { ended(try System.wait(for: 0, sleeps: false).pid) } catch { return }
+        }
+    }
+
+    /// wait: for all, or for one; its status. ^C ends it: 130.
+    static func wait(_ words: [[UInt8]]) -> Int32 {
+        var status: Int32 = 0
+        if words.isEmpty {
+            while let job = running.first, status != Shell.interruptedStatus { status = wait(for: job.pid) }
+            return status == Shell.interruptedStatus ? status : 0
+        }
+        for word in words {
+            guard let number = Scanner.number(word), number > 0, number <= Int(Int32.max) else {
+                complain("wait: \(word): not a process number")
+                return 2
+            }
+            status = wait(for: Int32(number))
+            if status == Shell.interruptedStatus { break }
+        }
+        return status
+    }
+
+    private static func wait(for pid: Int32) -> Int32 {
+        do throws(SystemError) {
+            let record = try System.wait(for: pid)
+            ended(pid)
+            return record.shellStatus
+        } catch {
+            if error == .interrupted, Interrupts.came() { return Shell.interruptedStatus }
+            ended(pid)
+            return 127
+        }
+    }
+}

@@ -163,6 +163,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         interface.value.counters.packetsIn &+= 1
         interface.value.counters.bytesIn &+= UInt64(frame.totalCount)
         interface.value.capture.note(frame, isOutgoing: false, pool: pool, now: now)
+        guard !interface.value.isDown else { return drop(.frameToDownInterface, at: id) }
         guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: id) }
         guard header.destination == interface.value.hardware || header.destination.isMulticast else {
             return drop(.frameNotForUs, at: id)

@@ -5,7 +5,7 @@ public enum StackLimit {
     /// Cards, and the loopback.
     public static var interfaces: Int { cards + 1 }
     public static var cards: Int { 4 }
-    public static var routes: Int { 32 }
+    public static var routes: Int { 256 }
     /// Neighbours of all interfaces.
     public static var neighbours: Int { 256 }
     /// Of them, those that have not answered yet.

@@ -2,7 +2,7 @@
 
 /// Why a packet went no further.
 public enum DropReason: Int, Sendable {
-    case frameTooShort, frameNotForUs, unknownEtherType, otherVLAN
+    case frameToDownInterface, frameTooShort, frameNotForUs, unknownEtherType, otherVLAN
     case arpMalformed, arpUnsolicited, arpConflict, arpContradiction, arpFromOurself
     case neighbourQueueFull, neighbourSilent, neighbourTableFull
     case ipTooShort, ipBadVersion, ipBadHeaderLength, ipBadTotalLength, ipBadChecksum, ipBadSource, ipNotForUs
@@ -12,7 +12,7 @@ public enum DropReason: Int, Sendable {
     case icmpErrorLimited
     case udpMalformed, udpNoSocket, udpQueueFull
     case dhcpMalformed, dhcpUnexpected
-    case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, loopbackFull
+    case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, interfaceDown, loopbackFull
 
     public static var count: Int { DropReason.loopbackFull.rawValue + 1 }
 
@@ -20,7 +20,7 @@ public enum DropReason: Int, Sendable {
     public var isIncoming: Bool {
         switch self {
         case .neighbourQueueFull, .neighbourSilent, .neighbourTableFull, .icmpErrorLimited, .tooLarge, .noPacket,
-            .transmitRingFull, .loopbackFull:
+            .transmitRingFull, .interfaceDown, .loopbackFull:
             false
         default: true
         }
@@ -29,6 +29,7 @@ public enum DropReason: Int, Sendable {
     /// What a user reads.
     public var name: StaticString {
         switch self {
+        case .frameToDownInterface: "frame to an interface that is down"
         case .frameTooShort: "frame too short"
         case .frameNotForUs: "frame for another station"
         case .unknownEtherType: "unknown EtherType"
@@ -71,6 +72,7 @@ public enum DropReason: Int, Sendable {
         case .tooLarge: "packet larger than the MTU"
         case .noPacket: "no free packet"
         case .transmitRingFull: "transmit ring full"
+        case .interfaceDown: "interface is down"
         case .loopbackFull: "loopback queue full"
         }
     }

@@ -22,6 +22,8 @@ public struct NetworkInterface: ~Copyable {
     public let greatestMTU: Int
     var mtuByHand: Int?
     var mtuByLease: Int?
+    /// Put down by hand: nothing goes in or out.
+    public internal(set) var isDown = false
     /// The routes that came with the address.
     var leaseRoutes = DHCPRoutes()
     public let capabilities: NetworkCapabilities
@@ -43,6 +45,17 @@ public struct NetworkInterface: ~Copyable {
         capture = CaptureQueue(interface: id)
         dhcp = DHCPClient(hardware, random: random)
     }
+
+    /// Sets the MTU by hand; 0: as the card and the lease have it. False, and no change, when the card does not take it.
+    public mutating func setMTU(_ mtu: Int) -> Bool {
+        guard !id.isLoopback, mtu == 0 || (mtu >= 68 && mtu <= greatestMTU) else { return false }
+        mtuByHand = mtu == 0 ? nil : mtu
+        return true
+    }
+
+    /// Whether packets can go this way.
+    @inline(__always)
+    var isUsable: Bool { isLinkUp && !isDown }
 
     mutating func configure(_ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
         self.address = address
@@ -131,6 +144,17 @@ extension NetStack where Device: ~Copyable {
         return true
     }
 
+    /// Puts an interface up or down. False when there is no such card.
+    public mutating func setUp(_ id: InterfaceID, _ isUp: Bool, now: Instant) -> Bool {
+        guard isCard(id) else { return false }
+        let interface = interfaces.ref(id.place)
+        let wasDown = interface.value.isDown
+        interface.value.isDown = !isUp
+        if isUp, wasDown, interface.value.isLinkUp { linkIsBack(id, now: now) }
+        flush()
+        return true
+    }
+
     /// Looks at the link. A link that is back may lead elsewhere: the address is asked for, and announced, again.
     @inline(__always)
     mutating func noticeLink(_ id: InterfaceID, now: Instant) {
@@ -142,7 +166,11 @@ extension NetStack where Device: ~Copyable {
         let interface = interfaces.ref(id.place)
         interface.value.isLinkUp.toggle()
         completions.append(.link(id))
-        guard interface.value.isLinkUp else { return }
+        if interface.value.isUsable { linkIsBack(id, now: now) }
+    }
+
+    private mutating func linkIsBack(_ id: InterfaceID, now: Instant) {
+        let interface = interfaces.ref(id.place)
         if interface.value.dhcp.isActive {
             interface.value.dhcp.linkIsBack(now: now)
             runDHCP(id, now: now)
@@ -200,6 +228,7 @@ extension NetStack where Device: ~Copyable {
         _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, at id: InterfaceID, now: Instant
     ) {
         let interface = interfaces.ref(id.place)
+        guard !interface.value.isDown else { return drop(.interfaceDown, at: id) }
         // A reply, in the packets of its request, leaves the share of what is received.
         guard packet.share != .receiving || packet.move(to: .sending) || packet.move(to: .own) else {
             return drop(.noPacket, at: id)

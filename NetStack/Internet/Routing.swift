@@ -147,7 +147,7 @@ extension NetStack where Device: ~Copyable {
         if isOwn(destination) { return .loopback }
         if destination.isBroadcast { return firstInterface() }
         let interfaces = interfaces
-        let line = routes.find(destination) { !$0.isLoopback && interfaces[$0.place].isLinkUp }
+        let line = routes.find(destination) { !$0.isLoopback && interfaces[$0.place].isUsable }
         guard line >= 0 else { return destination.isMulticast ? firstInterface() : nil }
         let isDirect = destination.isMulticast || routes.gateway(line).isUnspecified
         return Route(interface: routes.interface(line), hop: isDirect ? .neighbour : .line(line))
@@ -165,7 +165,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     private func firstInterface() -> Route? {
-        for place in 1..<interfaceCount where interfaces[place].hasAddress && interfaces[place].isLinkUp {
+        for place in 1..<interfaceCount where interfaces[place].hasAddress && interfaces[place].isUsable {
             return Route(interface: InterfaceID(place: place), hop: .neighbour)
         }
         return nil

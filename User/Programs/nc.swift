@@ -16,6 +16,7 @@ import UserLibrary
           -w seconds  end when nothing came for so long
         """
     static let options: StaticString? = "ulkew:"
+    static let takesOptionsAnywhere = true
 
     static func run(_ arguments: Arguments) -> Int32 {
         let (listens, keepsListening, echoes) = (arguments.has("l"), arguments.has("k"), arguments.has("e"))

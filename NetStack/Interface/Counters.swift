@@ -9,7 +9,7 @@ public enum DropReason: Int, Sendable {
     case ipUnicastInBroadcastFrame, ipBadOption, ipBadFragment, ipDuplicateFragment
     case ipReassemblyTimedOut, ipReassemblyEvicted, ipUnknownProtocol
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
-    case icmpErrorLimited
+    case icmpErrorLimited, igmpMalformed
     case udpMalformed, udpNoSocket, udpQueueFull
     case dhcpMalformed, dhcpUnexpected
     case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, interfaceDown, loopbackFull
@@ -62,6 +62,7 @@ public enum DropReason: Int, Sendable {
         case .icmpEchoToBroadcast: "ICMP echo request to a broadcast address"
         case .icmpUnexpectedReply: "ICMP reply to no request"
         case .icmpErrorLimited: "ICMP error withheld: too many"
+        case .igmpMalformed: "malformed IGMP message"
         case .udpMalformed: "bad UDP length or checksum"
         case .udpNoSocket: "UDP port without a socket"
         case .udpQueueFull: "UDP socket queue full"

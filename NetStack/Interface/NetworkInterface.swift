@@ -29,6 +29,8 @@ public struct NetworkInterface: ~Copyable {
     public let capabilities: NetworkCapabilities
     var capture: CaptureQueue
     var claim = AddressClaim()
+    /// Another station that has the address, which was not told yet.
+    private var conflict: EthernetAddress?
     /// As of the last poll.
     public internal(set) var isLinkUp: Bool
 
@@ -53,16 +55,26 @@ public struct NetworkInterface: ~Copyable {
         return true
     }
 
+    /// Another station was heard that has our address.
+    mutating func noteConflict(_ hardware: EthernetAddress) { conflict = hardware }
+
+    /// A station that was heard to have our address, once.
+    public mutating func takeConflict() -> EthernetAddress? { conflict.take() }
+
     /// Whether packets can go this way.
     @inline(__always)
     var isUsable: Bool { isLinkUp && !isDown }
 
-    mutating func configure(_ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
+    /// - Parameter isProbed: another station was asked for already.
+    mutating func configure(_ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?, isProbed: Bool) {
         self.address = address
         self.prefixLength = min(32, max(0, prefixLength))
         self.gateway = gateway
         mask = ipv4Mask(self.prefixLength)
-        claim = AddressClaim(announcements: hasAddress && !id.isLoopback ? AddressClaim.announcements : 0)
+        conflict = nil
+        claim = AddressClaim(
+            announcements: hasAddress && !id.isLoopback ? AddressClaim.announcements : 0,
+            probes: hasAddress && !id.isLoopback && !isProbed ? DHCPTime.probes : 0)
     }
 
     /// Whether a lease says what is in use already.
@@ -140,7 +152,7 @@ extension NetStack where Device: ~Copyable {
         guard isCard(id) else { return false }
         interfaces[id.place].dhcp.stop()
         noteDHCP(id)
-        assign(id, address, prefixLength: prefixLength, gateway: gateway)
+        assign(id, address, prefixLength: prefixLength, gateway: gateway, isProbed: false)
         return true
     }
 

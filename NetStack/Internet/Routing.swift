@@ -41,13 +41,13 @@ extension NetStack where Device: ~Copyable {
     /// its router come.
     mutating func assign(
         _ i: InterfaceID, _ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?,
-        routes given: DHCPRoutes = DHCPRoutes()
+        routes given: DHCPRoutes = DHCPRoutes(), isProbed: Bool = true
     ) {
         let interface = interfaces.ref(i.place)
         let old = IPAddress(interface.value.address)
         interface.value.leaseRoutes = given
         if address == .any { interface.value.mtuByLease = nil }
-        interface.value.configure(address, prefixLength: prefixLength, gateway: gateway)
+        interface.value.configure(address, prefixLength: prefixLength, gateway: gateway, isProbed: isProbed)
         timers.set(.claim(i), at: interface.value.claim.deadline)
         let keepsStatic = address != .any
         routes.remove { $0.interface == i && !($0.isStatic && keepsStatic) }

@@ -67,7 +67,7 @@ struct PingRun {
         if times.count + errors >= sent { return true }
         guard settled == sent else { return false }
         let last = requests[sent % Self.remembered].sentAt
-        return times.count + errors > 0 || lingers <= patience || now - min(now, last) >= lingers
+        return times.count > 0 || lingers <= patience || now - min(now, last) >= lingers
     }
 
     private mutating func wait(_ socket: FileDescriptor, until deadline: UInt64) throws(SystemError) -> Wake {

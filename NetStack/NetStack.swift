@@ -34,6 +34,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var loopback = PacketQueue()
     /// Some socket shows the wire.
     var isCapturing = false
+    /// By place in the groups of sockets: what is to be said, and of which group.
+    var groupReports = InlineArray<8, GroupReport>(repeating: GroupReport())
+    var groupAddresses = InlineArray<8, IPv4Address>(repeating: .any)
     /// What the cards let through.
     var filter = ReceiveFilter()
     public internal(set) var routes: RouteTable
@@ -91,7 +94,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         completions = CompletionList(&memory, sockets: socketCount + StackLimit.ownSockets)
         identifications = Identifications(&memory, &random)
         self.random = random
-        interfaces[InterfaceID.loopback.place].configure(.loopback, prefixLength: 8, gateway: nil)
+        interfaces[InterfaceID.loopback.place].configure(.loopback, prefixLength: 8, gateway: nil, isProbed: true)
         if let entry = RouteEntry(IPv4Address(127, 0, 0, 0), prefixLength: 8, interface: .loopback) {
             _ = routes.insert(entry)
         }
@@ -104,12 +107,18 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
 
     // MARK: Running
 
-    /// Drains all receive rings, re-arms their interrupts and looks once more, and serves the timers that are due.
+    /// Drains all receive rings, re-arms their interrupts and looks once more, and serves the timers that are due. Cards
+    /// with little memory come first; each has its part of the budget, so that a flood on one does not starve another.
     /// - Parameter budget: frames to take at most, so that one call is bounded.
     public mutating func poll(now: Instant, budget: Int) -> PollResult {
-        var left = budget
         var hasMore = false
-        for i in 0..<devices.count { if drain(i, &left, now: now) { hasMore = true } }
+        let part = devices.count > 1 ? max(1, budget / devices.count) : budget
+        for i in 0..<devices.count where devices[i].isDrainedFirst {
+            if drain(i, part, now: now) { hasMore = true }
+        }
+        for i in 0..<devices.count where !devices[i].isDrainedFirst {
+            if drain(i, part, now: now) { hasMore = true }
+        }
         drainLoopback(now: now)
         if resolver.hasInput { readAnswers(now: now) }
         while let timer = timers.takeDue(now: now) { serve(timer, now: now) }
@@ -118,7 +127,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     /// Takes frames from a card until it has no more. True when the budget ran out first.
-    private mutating func drain(_ i: Int, _ left: inout Int, now: Instant) -> Bool {
+    private mutating func drain(_ i: Int, _ budget: Int, now: Instant) -> Bool {
+        var left = budget
         let id = InterfaceID.card(i)
         var hasMore = false
         devices[i].reclaim(now: now.nanoseconds)
@@ -161,6 +171,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         case .echo(let slot): echoes.complete(slot, .failed(.timedOut), &timers, &completions)
         case .query(let i): queryTimer(i, now: now)
         case .neighbour(let entry): neighbourTimer(entry, now: now)
+        case .group(let place): groupTimer(place, now: now)
         }
     }
 
@@ -177,6 +188,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         interface.value.counters.packetsIn &+= 1
         interface.value.counters.bytesIn &+= UInt64(frame.totalCount)
         interface.value.capture.note(frame, isOutgoing: false, pool: pool, now: now)
+        guard !interface.value.isDown else { return drop(.frameToDownInterface, at: id) }
         guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: id) }
         guard header.destination == interface.value.hardware || header.destination.isMulticast else {
             return drop(.frameNotForUs, at: id)

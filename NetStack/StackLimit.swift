@@ -7,7 +7,7 @@ public enum StackLimit {
     public static var cards: Int { 4 }
     /// Frames that wait for room in a card: the longest datagram in fragments, and replies.
     public static var backlog: Int { 128 }
-    public static var routes: Int { 32 }
+    public static var routes: Int { 256 }
     /// Neighbours of all interfaces.
     public static var neighbours: Int { 256 }
     /// Of them, those that have not answered yet.

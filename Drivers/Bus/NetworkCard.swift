@@ -131,6 +131,9 @@ where First.Space == Rest.Space {
     }
     public var isLinkUp: Bool { if let first { first.value.isLinkUp } else { other.value.isLinkUp } }
     public var framesDropped: UInt64 { if let first { first.value.framesDropped } else { other.value.framesDropped } }
+    public var isDrainedFirst: Bool {
+        if let first { first.value.isDrainedFirst } else { other.value.isDrainedFirst }
+    }
     public var patience: UInt64 { if let first { first.value.patience } else { other.value.patience } }
     @inline(never)
     public mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {

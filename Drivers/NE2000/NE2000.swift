@@ -124,6 +124,7 @@ public struct NE2000<Window: Registers>: ~Copyable {
 
 extension NE2000: NetworkDevice {
     public var mtu: Int { 1500 }
+    public var isDrainedFirst: Bool { true }
     public var capabilities: NetworkCapabilities { [] }
     /// An NE2000 does not say whether there is a cable.
     public var isLinkUp: Bool { phase != .broken }

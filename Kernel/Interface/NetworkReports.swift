@@ -34,9 +34,14 @@ public enum NetworkChange: Int32, Sendable {
     case addNameServer = 5
     /// The servers by hand are forgotten; the record does not count.
     case clearNameServers = 6
+    /// InterfaceReport: its number and MTU count; 0: as the card and the lease have it.
+    case setMTU = 7
+    /// InterfaceReport: its number counts. A down interface lets nothing in or out.
+    case setUp = 8
+    case setDown = 9
 }
 
-/// An interface. 128 bytes.
+/// An interface. 136 bytes.
 public struct InterfaceReport: Sendable, BitwiseCopyable {
     /// Cards from 0 on; `RouteReport.loopback`.
     public var number: UInt8 = 0
@@ -53,6 +58,8 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
     public var router = NetworkAddress.none
     /// Bytes of a packet at most.
     public var mtu: UInt64 = 0
+    /// The most that the card takes.
+    public var greatestMTU: UInt64 = 0
     public var packetsIn: UInt64 = 0
     public var packetsOut: UInt64 = 0
     public var bytesIn: UInt64 = 0
@@ -68,7 +75,7 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
     public struct Flags: OptionSet, Sendable {
         public let rawValue: UInt16
         public init(rawValue: UInt16) { self.rawValue = rawValue }
-        /// Has an address.
+        /// Was not put down by hand.
         public static let up = Flags(rawValue: 1)
         /// The link is there.
         public static let running = Flags(rawValue: 2)

@@ -233,10 +233,26 @@ enum Network {
     private static func printFaults() {
         for index in 0..<StackLimit.cards {
             let id = InterfaceID.card(index)
+            reportConflict(id)
             guard let message = onStack({ $0.withDevice(id) { $0.takeFaultMessage() } }), let text = message ?? nil
             else { continue }
             kprint("\(interface: id): \(text)\n")
         }
+    }
+
+    /// Another station has an interface's address.
+    @inline(never)
+    private static func reportConflict(_ id: InterfaceID) {
+        var address = IPv4Address.any
+        let rival = onStack { stack -> EthernetAddress? in
+            let rival = stack.withInterface(id) { interface -> EthernetAddress? in
+                address = interface.address
+                return interface.takeConflict()
+            }
+            return rival ?? nil
+        }
+        guard let rival = rival ?? nil else { return }
+        kprint("\(interface: id): \(address: address) is the address of \(ethernet: rival) too\n")
     }
 
     // MARK: For system calls

@@ -28,9 +28,10 @@ enum StackReports {
             var report = InterfaceReport()
             report.number = id.rawValue
             report.mtu = UInt64(interface.mtu)
+            report.greatestMTU = UInt64(interface.greatestMTU)
             report.address = NetworkAddress(interface.address)
             report.prefixLength = UInt8(truncatingIfNeeded: interface.prefixLength)
-            if interface.address != .any { report.flags.insert(.up) }
+            if !interface.isDown { report.flags.insert(.up) }
             if interface.isLinkUp { report.flags.insert(.running) }
             if interface.dhcp.isActive { report.flags.insert(.dynamic) }
             count(interface.counters, &report)

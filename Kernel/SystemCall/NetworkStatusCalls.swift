@@ -51,6 +51,14 @@ enum NetworkStatusCalls {
         case .deleteRoute: try deleteRoute(try record.load(as: RouteReport.self))
         case .deleteNeighbour: try deleteNeighbour(try record.load(as: NeighbourReport.self))
         case .addNeighbour: try addNeighbour(try record.load(as: NeighbourReport.self))
+        case .setMTU: try setMTU(try record.load(as: InterfaceReport.self))
+        case .setUp, .setDown:
+            let wanted = try record.load(as: InterfaceReport.self)
+            try Network.withStack { (stack) throws(SystemError) in
+                guard stack.setUp(InterfaceID(rawValue: wanted.number), change == .setUp, now: Clock.now) else {
+                    throw .networkDown
+                }
+            }
         case .addNameServer: try addNameServer(try record.load(as: NameServerReport.self))
         case .clearNameServers: try Network.withStack { (stack) throws(SystemError) in stack.clearNameServers() }
         }
@@ -62,7 +70,13 @@ enum NetworkStatusCalls {
             throw .invalidArgument
         }
         let prefixLength = Int(wanted.prefixLength)
-        guard address == .any || address.isUnicast else { throw .invalidArgument }
+        if address != .any {
+            let hostBits = ~ipv4Mask(prefixLength)
+            let host = address.bits & hostBits
+            guard address.isUnicast, prefixLength > 0, prefixLength > 30 || (host != 0 && host != hostBits) else {
+                throw .invalidArgument
+            }
+        }
         if router != .any {
             let isOnNetwork = (router.bits ^ address.bits) & ipv4Mask(prefixLength) == 0
             // With an address alone on its network, the router is outside of it.
@@ -73,6 +87,16 @@ enum NetworkStatusCalls {
                 InterfaceID(rawValue: wanted.number), address: address, prefixLength: prefixLength,
                 gateway: router == .any ? nil : router)
             guard isDone else { throw .networkDown }
+        }
+    }
+
+    private static func setMTU(_ wanted: InterfaceReport) throws(SystemError) {
+        try Network.withStack { (stack) throws(SystemError) in
+            let isDone = stack.withInterface(InterfaceID(rawValue: wanted.number)) { interface in
+                interface.setMTU(Int(min(wanted.mtu, 65_536)))
+            }
+            guard let isDone else { throw .networkDown }
+            guard isDone else { throw .invalidArgument }
         }
     }
 

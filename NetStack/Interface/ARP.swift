@@ -82,7 +82,10 @@ extension NetStack where Device: ~Copyable {
             return runDHCP(i, now: now)
         }
         let isProbed = interface.value.dhcp.probedAddress != nil
-        if !isProbed, interface.value.claim.defends(now: now) { announce(i, now: now) }
+        if !isProbed, interface.value.claim.defends(now: now) {
+            interface.value.noteConflict(message.senderHardware)
+            announce(i, now: now)
+        }
         if isProbed || interface.value.dhcp.state.hasLease {
             interface.value.claim.suspect(message.senderHardware, now: now)
         }
@@ -138,6 +141,9 @@ extension NetStack where Device: ~Copyable {
     /// An announcement, or a question to a station that claims our address, is due.
     mutating func claimTimer(_ i: InterfaceID, now: Instant) {
         let interface = interfaces.ref(i.place)
+        if interface.value.claim.probes(now: now) {
+            request(interface.value.address, at: i, from: nil, as: .any, now: now)
+        }
         if interface.value.claim.announces(now: now) { announce(i, now: now) }
         if let rival = interface.value.claim.nextQuestion(now: now) {
             let address = interface.value.dhcp.probedAddress ?? interface.value.address

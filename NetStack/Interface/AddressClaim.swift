@@ -25,6 +25,9 @@ struct AddressClaim {
         var due: Instant
     }
 
+    /// Probes still to be sent, and when the next one is due: whether another station has the address already.
+    private var probes: Int
+    private var probeAt = Instant.start
     /// Announcements still to be made, and when the next one is due.
     private var announcements: Int
     private var announceAt = Instant.start
@@ -33,14 +36,29 @@ struct AddressClaim {
     private var askedUntil = Instant.start
     private var rival: Rival?
 
-    init(announcements: Int = 0) { self.announcements = announcements }
+    init(announcements: Int = 0, probes: Int = 0) {
+        self.announcements = announcements
+        self.probes = probes
+    }
 
     /// When there is something to do.
-    var deadline: Instant { min(announcements > 0 ? announceAt : .never, rival?.due ?? .never) }
+    var deadline: Instant {
+        let own = probes > 0 ? probeAt : announcements > 0 ? announceAt : .never
+        return min(own, rival?.due ?? .never)
+    }
+
+    /// Whether a probe is due now; then it is counted as sent.
+    mutating func probes(now: Instant) -> Bool {
+        guard probes > 0, now >= probeAt else { return false }
+        probes -= 1
+        probeAt = now + DHCPTime.probeInterval
+        announceAt = probeAt
+        return true
+    }
 
     /// Whether an announcement is due now; then it is counted as made.
     mutating func announces(now: Instant) -> Bool {
-        guard announcements > 0, now >= announceAt else { return false }
+        guard probes == 0, announcements > 0, now >= announceAt else { return false }
         announcements -= 1
         announceAt = now + Self.announceInterval
         return true

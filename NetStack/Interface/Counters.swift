@@ -2,17 +2,17 @@
 
 /// Why a packet went no further.
 public enum DropReason: Int, Sendable {
-    case frameTooShort, frameNotForUs, unknownEtherType, otherVLAN
+    case frameToDownInterface, frameTooShort, frameNotForUs, unknownEtherType, otherVLAN
     case arpMalformed, arpUnsolicited, arpConflict, arpContradiction, arpFromOurself
     case neighbourQueueFull, neighbourSilent, neighbourTableFull
     case ipTooShort, ipBadVersion, ipBadHeaderLength, ipBadTotalLength, ipBadChecksum, ipBadSource, ipNotForUs
     case ipUnicastInBroadcastFrame, ipBadOption, ipBadFragment, ipDuplicateFragment
     case ipReassemblyTimedOut, ipReassemblyEvicted, ipUnknownProtocol
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
-    case icmpErrorLimited
+    case icmpErrorLimited, igmpMalformed
     case udpMalformed, udpNoSocket, udpQueueFull
     case dhcpMalformed, dhcpUnexpected
-    case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, linkDown, loopbackFull
+    case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, linkDown, interfaceDown, loopbackFull
 
     public static var count: Int { DropReason.loopbackFull.rawValue + 1 }
 
@@ -20,7 +20,7 @@ public enum DropReason: Int, Sendable {
     public var isIncoming: Bool {
         switch self {
         case .neighbourQueueFull, .neighbourSilent, .neighbourTableFull, .icmpErrorLimited, .tooLarge, .noPacket,
-            .transmitRingFull, .loopbackFull:
+            .transmitRingFull, .interfaceDown, .loopbackFull:
             false
         default: true
         }
@@ -29,6 +29,7 @@ public enum DropReason: Int, Sendable {
     /// What a user reads.
     public var name: StaticString {
         switch self {
+        case .frameToDownInterface: "frame to an interface that is down"
         case .frameTooShort: "frame too short"
         case .frameNotForUs: "frame for another station"
         case .unknownEtherType: "unknown EtherType"
@@ -61,6 +62,7 @@ public enum DropReason: Int, Sendable {
         case .icmpEchoToBroadcast: "ICMP echo request to a broadcast address"
         case .icmpUnexpectedReply: "ICMP reply to no request"
         case .icmpErrorLimited: "ICMP error withheld: too many"
+        case .igmpMalformed: "malformed IGMP message"
         case .udpMalformed: "bad UDP length or checksum"
         case .udpNoSocket: "UDP port without a socket"
         case .udpQueueFull: "UDP socket queue full"
@@ -72,6 +74,7 @@ public enum DropReason: Int, Sendable {
         case .noPacket: "no free packet"
         case .transmitRingFull: "transmit ring full"
         case .linkDown: "link went down"
+        case .interfaceDown: "interface is down"
         case .loopbackFull: "loopback queue full"
         }
     }

@@ -22,11 +22,15 @@ public struct NetworkInterface: ~Copyable {
     public let greatestMTU: Int
     var mtuByHand: Int?
     var mtuByLease: Int?
+    /// Put down by hand: nothing goes in or out.
+    public internal(set) var isDown = false
     /// The routes that came with the address.
     var leaseRoutes = DHCPRoutes()
     public let capabilities: NetworkCapabilities
     var capture: CaptureQueue
     var claim = AddressClaim()
+    /// Another station that has the address, which was not told yet.
+    private var conflict: EthernetAddress?
     /// As of the last poll.
     public internal(set) var isLinkUp: Bool
 
@@ -44,12 +48,33 @@ public struct NetworkInterface: ~Copyable {
         dhcp = DHCPClient(hardware, random: random)
     }
 
-    mutating func configure(_ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?) {
+    /// Sets the MTU by hand; 0: as the card and the lease have it. False, and no change, when the card does not take it.
+    public mutating func setMTU(_ mtu: Int) -> Bool {
+        guard !id.isLoopback, mtu == 0 || (mtu >= 68 && mtu <= greatestMTU) else { return false }
+        mtuByHand = mtu == 0 ? nil : mtu
+        return true
+    }
+
+    /// Another station was heard that has our address.
+    mutating func noteConflict(_ hardware: EthernetAddress) { conflict = hardware }
+
+    /// A station that was heard to have our address, once.
+    public mutating func takeConflict() -> EthernetAddress? { conflict.take() }
+
+    /// Whether packets can go this way.
+    @inline(__always)
+    var isUsable: Bool { isLinkUp && !isDown }
+
+    /// - Parameter isProbed: another station was asked for already.
+    mutating func configure(_ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?, isProbed: Bool) {
         self.address = address
         self.prefixLength = min(32, max(0, prefixLength))
         self.gateway = gateway
         mask = ipv4Mask(self.prefixLength)
-        claim = AddressClaim(announcements: hasAddress && !id.isLoopback ? AddressClaim.announcements : 0)
+        conflict = nil
+        claim = AddressClaim(
+            announcements: hasAddress && !id.isLoopback ? AddressClaim.announcements : 0,
+            probes: hasAddress && !id.isLoopback && !isProbed ? DHCPTime.probes : 0)
     }
 
     /// Whether a lease says what is in use already.
@@ -127,7 +152,19 @@ extension NetStack where Device: ~Copyable {
         guard isCard(id) else { return false }
         interfaces[id.place].dhcp.stop()
         noteDHCP(id)
-        assign(id, address, prefixLength: prefixLength, gateway: gateway)
+        assign(id, address, prefixLength: prefixLength, gateway: gateway, isProbed: false)
+        return true
+    }
+
+    /// Puts an interface up or down. False when there is no such card.
+    public mutating func setUp(_ id: InterfaceID, _ isUp: Bool, now: Instant) -> Bool {
+        guard isCard(id) else { return false }
+        let interface = interfaces.ref(id.place)
+        let wasDown = interface.value.isDown
+        interface.value.isDown = !isUp
+        if !isUp { dropBacklog(id) }
+        if isUp, wasDown, interface.value.isLinkUp { linkIsBack(id, now: now) }
+        flush()
         return true
     }
 
@@ -142,7 +179,12 @@ extension NetStack where Device: ~Copyable {
         let interface = interfaces.ref(id.place)
         interface.value.isLinkUp.toggle()
         completions.append(.link(id))
-        guard interface.value.isLinkUp else { return dropBacklog(id) }
+        if !interface.value.isLinkUp { dropBacklog(id) }
+        if interface.value.isUsable { linkIsBack(id, now: now) }
+    }
+
+    private mutating func linkIsBack(_ id: InterfaceID, now: Instant) {
+        let interface = interfaces.ref(id.place)
         if interface.value.dhcp.isActive {
             interface.value.dhcp.linkIsBack(now: now)
             runDHCP(id, now: now)
@@ -200,6 +242,7 @@ extension NetStack where Device: ~Copyable {
         _ packet: consuming Packet, to destination: EthernetAddress, type: UInt16, at id: InterfaceID, now: Instant
     ) {
         let interface = interfaces.ref(id.place)
+        guard !interface.value.isDown else { return drop(.interfaceDown, at: id) }
         // A reply, in the packets of its request, leaves the share of what is received.
         guard packet.share != .receiving || packet.move(to: .sending) || packet.move(to: .own) else {
             return drop(.noPacket, at: id)

@@ -40,10 +40,11 @@ extension NetStack where Device: ~Copyable {
         let code = UInt16(header.code)
         var bytes = packet.mutableBytes
         bytes.setByte(ICMPType.echoReply, 0)
-        bytes.setBE16(
-            Checksum.update(
-                header.checksum, from: UInt16(ICMPType.echoRequest) << 8 | code,
-                to: UInt16(ICMPType.echoReply) << 8 | code), 2)
+        let checksum = Checksum.update(
+            header.checksum, from: UInt16(ICMPType.echoRequest) << 8 | code,
+            to: UInt16(ICMPType.echoReply) << 8 | code)
+        // Both are zero in one's complement; of a message that is all zeros receivers take this one only.
+        bytes.setBE16(checksum == 0 ? 0xffff : checksum, 2)
     }
 
     @inline(__always)

@@ -33,6 +33,7 @@ extension NetStack where Device: ~Copyable {
         case IPProtocol.udp: inputUDP(packet, header, arrival, now: now)
         case _ where arrival.isUnclaimed: dropUnclaimed(header, at: arrival.interface)
         case IPProtocol.icmp: inputICMP(packet, header, arrival, now: now)
+        case IPProtocol.igmp: inputIGMP(packet, at: arrival.interface, now: now)
         default:
             drop(.ipUnknownProtocol, at: arrival.interface)
             if !arrival.isToGroup { sendError(.protocolUnreachable, about: packet, header, arrival, now: now) }

@@ -41,13 +41,13 @@ extension NetStack where Device: ~Copyable {
     /// its router come.
     mutating func assign(
         _ i: InterfaceID, _ address: IPv4Address, prefixLength: Int, gateway: IPv4Address?,
-        routes given: DHCPRoutes = DHCPRoutes()
+        routes given: DHCPRoutes = DHCPRoutes(), isProbed: Bool = true
     ) {
         let interface = interfaces.ref(i.place)
         let old = IPAddress(interface.value.address)
         interface.value.leaseRoutes = given
         if address == .any { interface.value.mtuByLease = nil }
-        interface.value.configure(address, prefixLength: prefixLength, gateway: gateway)
+        interface.value.configure(address, prefixLength: prefixLength, gateway: gateway, isProbed: isProbed)
         timers.set(.claim(i), at: interface.value.claim.deadline)
         let keepsStatic = address != .any
         routes.remove { $0.interface == i && !($0.isStatic && keepsStatic) }
@@ -147,7 +147,7 @@ extension NetStack where Device: ~Copyable {
         if isOwn(destination) { return .loopback }
         if destination.isBroadcast { return firstInterface() }
         let interfaces = interfaces
-        let line = routes.find(destination) { !$0.isLoopback && interfaces[$0.place].isLinkUp }
+        let line = routes.find(destination) { !$0.isLoopback && interfaces[$0.place].isUsable }
         guard line >= 0 else { return destination.isMulticast ? firstInterface() : nil }
         let isDirect = destination.isMulticast || routes.gateway(line).isUnspecified
         return Route(interface: routes.interface(line), hop: isDirect ? .neighbour : .line(line))
@@ -165,7 +165,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     private func firstInterface() -> Route? {
-        for place in 1..<interfaceCount where interfaces[place].hasAddress && interfaces[place].isLinkUp {
+        for place in 1..<interfaceCount where interfaces[place].hasAddress && interfaces[place].isUsable {
             return Route(interface: InterfaceID(place: place), hop: .neighbour)
         }
         return nil

@@ -34,6 +34,9 @@ public protocol NetworkDevice: ~Copyable {
     /// impossible length.
     var framesDropped: UInt64 { get }
 
+    /// Frames wait in a small memory of the card's own: it is drained before cards that receive into packets.
+    var isDrainedFirst: Bool { get }
+
     /// Nanoseconds until `reclaim` is due even without an interrupt, because the device had no packets to receive into
     /// or a transmission is being watched; .max: never.
     var patience: UInt64 { get }
@@ -68,6 +71,9 @@ extension NetworkDevice where Self: ~Copyable {
     public mutating func requestRoomInterrupt() -> Bool { false }
     /// For a device that keeps no frame.
     public mutating func collectSent() {}
+    /// For a device that receives into packets.
+    public var isDrainedFirst: Bool { false }
+
     /// For a device with memory of its own.
     public mutating func receive(intoAtMost buffers: Int) {}
 

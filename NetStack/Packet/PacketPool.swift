@@ -64,6 +64,7 @@ public struct PacketPool: @unchecked Sendable {
     }
 
     // MARK: Shares
+    // The pool's words stay as long as the pool, and are atomic: as `state` says.
 
     var counts: UInt64 { unsafe state.pointee.counts.load(ordering: .relaxed) }
     var limits: UInt64 {
@@ -85,11 +86,13 @@ public struct PacketPool: @unchecked Sendable {
     }
 
     func countAnyway(_ packets: Int, to share: PacketShare) {
+        // an atomic word of the pool's own
         unsafe state.pointee.counts.wrappingAdd(UInt64(truncatingIfNeeded: packets) << share.shift, ordering: .relaxed)
     }
 
     @inline(__always)
     func discount(_ share: PacketShare) {
+        // an atomic word of the pool's own
         unsafe state.pointee.counts.wrappingSubtract(1 << share.shift, ordering: .relaxed)
     }
 

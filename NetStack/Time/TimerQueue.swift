@@ -18,13 +18,16 @@ enum StackTimer: Equatable {
     case echo(Int)
     case query(Int)
     case neighbour(Int)
+    /// A group is to be reported, or left.
+    case group(Int)
 
     private static var interfaces: Int { 1 }
     private static var reassemblies: Int { interfaces + 3 * StackLimit.interfaces }
     private static var echoes: Int { reassemblies + StackLimit.reassemblies }
     private static var queries: Int { echoes + StackLimit.echoes }
     private static var neighbours: Int { queries + StackLimit.queries }
-    static var count: Int { neighbours + StackLimit.neighbours }
+    private static var groups: Int { neighbours + StackLimit.neighbours }
+    static var count: Int { groups + GroupDemand.limit }
 
     /// 0 up to `count`.
     @inline(__always) var number: Int {
@@ -37,11 +40,13 @@ enum StackTimer: Equatable {
         case .echo(let i): Self.echoes + i
         case .query(let i): Self.queries + i
         case .neighbour(let i): Self.neighbours + i
+        case .group(let i): Self.groups + i
         }
     }
 
     init(number: Int) {
         switch number {
+        case Self.groups...: self = .group(number - Self.groups)
         case Self.neighbours...: self = .neighbour(number - Self.neighbours)
         case Self.queries...: self = .query(number - Self.queries)
         case Self.echoes...: self = .echo(number - Self.echoes)

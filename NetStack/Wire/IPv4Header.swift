@@ -89,5 +89,6 @@ public struct IPv4Header: Equatable {
 
 public enum IPProtocol {
     public static var icmp: UInt8 { 1 }
+    public static var igmp: UInt8 { 2 }
     public static var udp: UInt8 { 17 }
 }

@@ -79,13 +79,14 @@ import Testing
 
     @Test func tables() {
         check(
-            InterfaceReport.self, size: 128,
+            InterfaceReport.self, size: 136,
             [
                 at(\InterfaceReport.number, "number"), at(\InterfaceReport.prefixLength, "prefixLength"),
                 at(\InterfaceReport.flagBits, "flags"),
                 at(\InterfaceReport.capabilityBits, "capabilities"), at(\InterfaceReport.name, "name"),
                 at(\InterfaceReport.hardware, "hardware"), at(\InterfaceReport.address, "address"),
                 at(\InterfaceReport.router, "router"), at(\InterfaceReport.mtu, "mtu"),
+                at(\InterfaceReport.greatestMTU, "greatestMTU"),
                 at(\InterfaceReport.packetsIn, "packetsIn"), at(\InterfaceReport.packetsOut, "packetsOut"),
                 at(\InterfaceReport.bytesIn, "bytesIn"), at(\InterfaceReport.bytesOut, "bytesOut"),
                 at(\InterfaceReport.drops, "drops"), at(\InterfaceReport.spot, "spot"),

@@ -136,6 +136,8 @@ import Testing
     @Test func newAddressIsAnnouncedTwice() {
         let host = TestHost()
         host.stack.configure(.card(0), address: IPv4Address(10, 0, 2, 16), prefixLength: 24, gateway: nil)
+        // It was probed for already.
+        _ = host.stack.withInterface(.card(0)) { $0.claim = AddressClaim(announcements: AddressClaim.announcements) }
         let first = host.deliver(at: second)
         #expect(first.count == 1 && first[0][28..<32] == [10, 0, 2, 16] && first[0][38..<42] == [10, 0, 2, 16])
         check(host.stack.nextDeadline == 3 * second)

@@ -251,4 +251,15 @@ struct CardTests {
         #expect(try guest.run("lspci").contains("02:03.0 Ethernet controller: 10ec:8029"))
         try guest.halt()
     }
+
+    /// Four cards took all packets there were: not even the loopback worked.
+    @Test func fourCardsLeavePacketsForTheRest() throws {
+        let guest = try Guest(["NIC": "virtio,virtio,virtio-pci,virtio-pci"])
+        try guest.waitForShell()
+        #expect(try guest.run("ping -c 2 -i 0.1 127.0.0.1").contains("2 received"))
+        #expect(try guest.run("ping -c 3 -i 0.1 10.0.2.2").contains("3 received"))
+        let counters = try guest.run("netstat -s")
+        #expect(counters.contains(" 0 times none was free") && counters.contains("256 in use to receive, of 704"))
+        try guest.halt()
+    }
 }

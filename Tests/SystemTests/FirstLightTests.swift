@@ -114,7 +114,7 @@ import Testing
         #expect(ping.contains("2 packets transmitted, 0 received, 100% packet loss"))
         #expect(ping.hasSuffix("status 1"))
         let unreachable = try guest.run("ping -c 1 -W 10 10.0.2.77; echo status $?")
-        #expect(unreachable.contains("icmp_seq=1 host unreachable"))
+        #expect(unreachable.contains("icmp_seq=1 Destination Host Unreachable"))
         #expect(unreachable.hasSuffix("status 1"))
         #expect(
             try guest.run("ping -c 1 10.0.2; echo status $?")

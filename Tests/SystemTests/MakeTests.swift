@@ -70,4 +70,28 @@ import Testing
         let check = try runOnHost(["build/tools/release/fsck", image])
         #expect(check.status == 0, "\(check.output)")
     }
+
+    @Test func variablesThatItDoesNotKnowAreRefused() throws {
+        let result = try runOnHost(["make", "-C", projectFolder.path, "-n", "qemu", "CPU=1"])
+        #expect(result.status != 0 && result.output.contains("CPU: there is no such variable; known are CPUS MEM"))
+        #expect(
+            try runOnHost(["make", "-C", projectFolder.path, "-n", "qemu", "CPUS=1", "NAMESERVER=10.0.2.3"]).status == 0
+        )
+    }
+
+    @Test(arguments: [
+        "IP=1.2.3", "IP=10.0.2.15/99", "IP=10.0.2.15/", "IP=10.0.2.015", "IP=224.0.0.1", "IP=10.0.2.256/24",
+        "GATEWAY=10.0.2.2",
+        "IP=10.0.2.15 GATEWAY=foo", "NAMESERVER=1.1.1.1,", "NAMESERVER=1.1.1.1,x",
+        "NAMESERVER=1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4",
+    ]) func startRefusesWrongAddresses(settings: String) throws {
+        var environment: [String: String] = [:]
+        for word in settings.split(separator: " ") {
+            let parts = word.split(separator: "=", maxSplits: 1)
+            environment[String(parts[0])] = parts.count > 1 ? String(parts[1]) : ""
+        }
+        let start = projectFolder.appendingPathComponent("qemu/start").path
+        let result = try runOnHost([start, "--print"], environment: environment)
+        #expect(result.status == 2 && !result.output.contains("qemu-system"), "\(result.output)")
+    }
 }

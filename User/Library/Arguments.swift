@@ -7,14 +7,18 @@ public struct Arguments {
     private let usage: StaticString
     /// The word at which the arguments begin.
     private var start: Int
+    /// Where options may stand anywhere: the words that are none, from number 1 on.
+    private var others: [CString]?
 
     /// Ends the program with its usage text if the options are not those that it declares.
-    init(_ words: ArgumentWords, _ options: StaticString?, _ usage: StaticString) {
+    init(_ words: ArgumentWords, _ options: StaticString?, _ usage: StaticString, anywhere: Bool = false) {
         self.words = words
         self.options = options
         self.usage = usage
         start = min(1, words.count)
-        start = forEachOption { _, _ in }
+        if anywhere { others = [""] }
+        start = forEachOption({ _, _ in }, { others?.append($0) })
+        if anywhere { start = 1 }
     }
 
     /// The name that the program was called by.
@@ -26,14 +30,14 @@ public struct Arguments {
     /// The address of argv, for tests of what exec makes.
     public static var vectorAddress: UInt { ArgumentWords().address }
 
-    public var count: Int { words.count - start }
+    public var count: Int { (others?.count ?? words.count) - start }
 
-    public subscript(index: Int) -> CString { words[start + index] }
+    public subscript(index: Int) -> CString { others?[start + index] ?? words[start + index] }
 
     /// The arguments without the first ones; options stay what they are.
     public func dropFirst(_ number: Int) -> Arguments {
         var rest = self
-        rest.start = min(start + number, words.count)
+        rest.start = min(start + number, others?.count ?? words.count)
         return rest
     }
 
@@ -45,12 +49,18 @@ public struct Arguments {
     /// Calls `body` with each option's letter and value, as getopt finds them: -a -b, -ab, -n5, -n 5; -- ends them.
     /// - Returns: the word behind the last option.
     @discardableResult
-    private func forEachOption(_ body: (UInt8, CString) -> Void) -> Int {
+    private func forEachOption(_ body: (UInt8, CString) -> Void, _ other: (CString) -> Void = { _ in }) -> Int {
         guard let options else { return min(1, words.count) }
         let letters = CString(options)
         var index = 1
-        while index < words.count, words[index][0] == UInt8(ascii: "-"), words[index].count > 1 {
+        while index < words.count {
             let word = words[index]
+            guard word[0] == UInt8(ascii: "-"), word.count > 1 else {
+                guard others != nil else { break }
+                other(word)
+                index += 1
+                continue
+            }
             index += 1
             if word == "--" { break }
             var place = 1
@@ -77,6 +87,7 @@ public struct Arguments {
                 break
             }
         }
+        if others != nil { for rest in index..<max(index, words.count) { other(words[rest]) } }
         return min(index, words.count)
     }
 

@@ -9,12 +9,15 @@ public protocol Program {
     /// The letters of the options, each with a colon behind it if it takes a value, as in getopt: "c:n" for -c VALUE
     /// and -n. nil: no word is an option.
     static var options: StaticString? { get }
+    /// Options may stand behind arguments, too: ping host -c 3.
+    static var takesOptionsAnywhere: Bool { get }
     /// The program; its result is the exit status.
     static func run(_ arguments: Arguments) -> Int32
 }
 
 extension Program {
     public static var options: StaticString? { "" }
+    public static var takesOptionsAnywhere: Bool { false }
 
     public static func main() {
         let words = ArgumentWords()
@@ -22,7 +25,7 @@ extension Program {
             print("\(usage)")
             end(0)
         }
-        end(run(Arguments(words, options, usage)))
+        end(run(Arguments(words, options, usage, anywhere: takesOptionsAnywhere)))
     }
 }
 

@@ -58,7 +58,9 @@ public struct Scanner {
         var address: UInt32 = 0
         for part in 0..<4 {
             if part > 0, !take(".") { return nil }
-            guard let value = number(below: 256, digits: 3) else { return nil }
+            // A zero in front means base eight to some programs: it is refused (inet_pton).
+            let isZero = next == UInt8(ascii: "0")
+            guard let value = number(below: 256, digits: isZero ? 1 : 3) else { return nil }
             address = address << 8 | UInt32(value)
         }
         return NetworkAddress(ipv4: address)

@@ -5,14 +5,15 @@ import UserLibrary
 
 @main enum ARPProgram: Program {
     static let usage: StaticString = """
-        usage: arp
+        usage: arp [-a] [-n]
                arp -d address
                arp -s address ether
         Shows the neighbours: their Ethernet addresses, and their states (RFC 4861, 7.3.2).
+          -a  shows them all, as without it; -n does nothing: names are never looked up
           -d  forgets a neighbour, so that it is asked for again
           -s  makes a neighbour known by hand, until it is forgotten by hand: arp -s 10.0.2.9 52:54:00:12:34:56
         """
-    static let options: StaticString? = "ds"
+    static let options: StaticString? = "adns"
 
     static func run(_ arguments: Arguments) -> Int32 {
         let (forgets, sets) = (arguments.has("d"), arguments.has("s"))

@@ -5,14 +5,15 @@ import UserLibrary
 
 @main enum InterfaceConfiguration: Program {
     static let usage: StaticString = """
-        usage: ifconfig [interface]
-               ifconfig interface address[/prefix] [router]
+        usage: ifconfig [-a] [interface]
+               ifconfig interface [address[/prefix] [router]] [netmask mask] [mtu bytes] [up | down]
                ifconfig interface delete
-        Shows all interfaces, or one: flags, addresses, driver and place, capabilities,
-        counters. With an address it is given to the interface,
-        and DHCP leaves that alone; the prefix length is 24 if not given. delete takes the address away.
-        Exit status 1 if there is no such interface or the address is malformed.
+        Shows all interfaces, or one: flags, addresses, driver and place, capabilities, counters. With an address it is given to
+        the interface, and DHCP leaves that alone; the prefix length is 24 if neither it nor a mask is given. mtu sets the most
+        bytes of a packet (0: as card and lease have it); down lets nothing in or out until up. delete takes the address away.
+        Exit status 1 if there is no such interface or a value is wrong.
         """
+    static let options: StaticString? = "a"
 
     static func run(_ arguments: Arguments) -> Int32 {
         do throws(SystemError) {
@@ -22,39 +23,92 @@ import UserLibrary
                 return 0
             }
             guard let interface = interfaces.named(arguments[0]) else { fail("\(arguments[0]): no such interface") }
-            switch arguments.count {
-            case 1: show(interface)
-            case 2, 3: try configure(interface, arguments.dropFirst(1))
-            default: arguments.refuse("too many arguments")
-            }
+            if arguments.count == 1 { show(interface) } else { try change(interface, arguments.dropFirst(1)) }
             return 0
         } catch .invalidArgument {
-            fail("the router must be another host of the same network")
+            fail("the address must be one host's, and the router another host of the same network")
         } catch {
             fail("\(error)")
         }
     }
 
-    private static func configure(_ interface: InterfaceReport, _ arguments: Arguments) throws(SystemError) {
-        guard !interface.flags.contains(.loopback) else { fail("the loopback keeps its address") }
+    private static func change(_ interface: InterfaceReport, _ words: Arguments) throws(SystemError) {
+        guard !interface.flags.contains(.loopback) else { fail("the loopback stays as it is") }
         var wanted = InterfaceReport()
         wanted.number = interface.number
-        if arguments[0] == "delete" {
-            guard arguments.count == 1 else { arguments.refuse("no word may follow delete") }
-        } else {
-            guard let (address, prefixLength) = parseNetwork(arguments[0], standard: 24) else {
-                fail("\(arguments[0]): not an address such as 10.0.2.15/24")
-            }
-            wanted.address = address
-            wanted.prefixLength = UInt8(prefixLength)
-            if arguments.count > 1 {
-                guard let router = parseAddress(arguments[1]) else {
-                    fail("\(arguments[1]): not an address such as 10.0.2.2")
-                }
+        var mask: UInt32?
+        var mtu: UInt64?
+        var isUp: Bool?
+        var hasAddress = false
+        var hasPrefix = false
+        var index = 0
+        while index < words.count {
+            let word = words[index]
+            index += 1
+            if word == "delete" {
+                guard words.count == 1 else { words.refuse("no word may stand beside delete") }
+                return try System.change(.setAddress, wanted)
+            } else if word == "up" || word == "down" {
+                isUp = word == "up"
+            } else if word == "netmask" || word == "mtu" {
+                guard index < words.count else { words.refuse("\(word) needs a value") }
+                let value = words[index]
+                index += 1
+                if word == "netmask" { mask = parseMask(value) } else { mtu = parseMTU(value, interface) }
+            } else if !hasAddress, let (address, prefixLength) = parseNetwork(word, standard: 0) {
+                hasAddress = true
+                hasPrefix = word.bytes.contains(0x2f)
+                wanted.address = address
+                wanted.prefixLength = UInt8(hasPrefix ? prefixLength : 24)
+            } else if hasAddress, wanted.router == .none, let router = parseAddress(word) {
                 wanted.router = router
+            } else {
+                fail("\(word): not an address such as 10.0.2.15/24, nor netmask, mtu, up, down or delete")
             }
         }
-        try System.change(.setAddress, wanted)
+        if let mask {
+            guard !hasPrefix else { words.refuse("a prefix length and a mask exclude each other") }
+            if !hasAddress {
+                guard interface.address != .none else { fail("\(interface.nameText): has no address for a mask") }
+                (wanted.address, wanted.router, hasAddress) = (interface.address, interface.router, true)
+            }
+            wanted.prefixLength = UInt8(mask.nonzeroBitCount)
+        }
+        if hasAddress {
+            refuseWrong(wanted)
+            try System.change(.setAddress, wanted)
+        }
+        if let mtu {
+            wanted.mtu = mtu
+            try System.change(.setMTU, wanted)
+        }
+        if let isUp { try System.change(isUp ? .setUp : .setDown, wanted) }
+    }
+
+    /// A network's own address and its broadcast address are no host's; with /31 and /32 there are neither (RFC 3021).
+    private static func refuseWrong(_ wanted: InterfaceReport) {
+        guard let address = wanted.address.ipv4 else { return }
+        let hostBits = wanted.prefixLength == 0 ? .max : UInt32.max >> UInt32(wanted.prefixLength)
+        guard wanted.prefixLength > 0 else { fail("a network of all addresses is none") }
+        if wanted.prefixLength < 31, address & hostBits == 0 { fail("\(address: address): the address of the network") }
+        if wanted.prefixLength < 31, address & hostBits == hostBits {
+            fail("\(address: address): the broadcast address of the network")
+        }
+    }
+
+    private static func parseMask(_ text: CString) -> UInt32 {
+        guard let mask = parseAddress(text)?.ipv4, ~mask & (~mask &+ 1) == 0, mask != 0 else {
+            fail("\(text): not a mask such as 255.255.255.0")
+        }
+        return mask
+    }
+
+    private static func parseMTU(_ text: CString, _ interface: InterfaceReport) -> UInt64 {
+        let most = interface.greatestMTU
+        guard let value = text.number, value == 0 || (value >= 68 && value <= Int(most)) else {
+            fail("mtu \(text): a number from 68 to \(most), or 0, is wanted")
+        }
+        return UInt64(value)
     }
 
     private static func show(_ interface: InterfaceReport) {
@@ -76,7 +130,9 @@ import UserLibrary
         if let address = interface.address.ipv4 {
             let mask = interface.prefixLength == 0 ? 0 : UInt32.max << UInt32(32 - min(32, interface.prefixLength))
             var line: Text = "        inet \(address: address) netmask \(address: mask)"
-            if flags.contains(.broadcast) { line = "\(line) broadcast \(address: address | ~mask)" }
+            if flags.contains(.broadcast), interface.prefixLength < 31 {
+                line = "\(line) broadcast \(address: address | ~mask)"
+            }
             print(line)
         }
         if let device = interface.deviceText { print("        \(device)") }

@@ -6,18 +6,29 @@ import UserLibrary
 
 @main enum NetworkStatus: Program {
     static let usage: StaticString = """
-        usage: netstat [-a] [-s]
+        usage: netstat [-an] [-i | -r | -s]
         Shows the open sockets: packets that wait to be read, datagrams dropped because too many waited, addresses.
+          -i  show the interfaces instead: MTU, packets in and out, and those dropped
+          -n  does nothing: names are never looked up
+          -r  show the route table instead
           -s  show counters instead: traffic and, for each interface, why packets were dropped; the packets that all interfaces share
           -a  with -s, counters that are zero, too
         """
-    static let options: StaticString? = "sa"
+    static let options: StaticString? = "ainrs"
 
     static func run(_ arguments: UserLibrary.Arguments) -> Int32 {
         let (counters, all) = (arguments.has("s"), arguments.has("a"))
         arguments.expectNone()
         do throws(SystemError) {
-            if counters { try showCounters(all: all) } else { try showSockets() }
+            if arguments.has("r") {
+                try showRoutes()
+            } else if arguments.has("i") {
+                try showInterfaces()
+            } else if counters {
+                try showCounters(all: all)
+            } else {
+                try showSockets()
+            }
             return 0
         } catch {
             fail("\(error)")
@@ -37,6 +48,16 @@ import UserLibrary
             let remote: Text = socket.kind != .datagram ? "" : socket.isConnected ? name(socket.peer) : "*"
             print(
                 "\(kind)  \(Int(socket.queued), width: 7)  \(socket.dropped, width: 7)  \(padded(local, 23))\(remote)"
+            )
+        }
+    }
+
+    private static func showInterfaces() throws(SystemError) {
+        print("name    mtu          in     dropped         out  address")
+        for interface in try allInterfaces() {
+            let address: Text = interface.address == .none ? "-" : "\(address: interface.address)"
+            print(
+                "\(padded(interface.nameText, 5))\(interface.mtu, width: 6)  \(interface.packetsIn, width: 10)  \(interface.drops, width: 10)  \(interface.packetsOut, width: 10)  \(address)"
             )
         }
     }

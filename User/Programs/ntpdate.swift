@@ -5,12 +5,13 @@ import UserLibrary
 
 @main enum NTPDate: Program {
     static let usage: StaticString = """
-        usage: ntpdate [-W seconds] server
+        usage: ntpdate [-W seconds] [server]
         Asks an NTP server for the time and prints it, the offset of this machine's clock, and the delay. The clock of the machine
-        (its RTC) is not changed: it belongs to the host.
+        (its RTC) is not changed: it belongs to the host. Without a server the one that the DHCP lease names is asked.
           -W seconds  wait so long for the answer (3), three times
         """
     static let options: StaticString? = "W:"
+    static let takesOptionsAnywhere = true
     private static let port: UInt16 = 123
     private static let messageCount = 48
     /// Seconds from 1900, where NTP begins, to 1970.
@@ -18,8 +19,8 @@ import UserLibrary
 
     static func run(_ arguments: Arguments) -> Int32 {
         let wait = arguments.milliseconds("W") ?? 3000
-        guard arguments.count == 1 else { arguments.refuse("one server is needed") }
-        let server = addressOrEnd(arguments[0])
+        guard arguments.count <= 1 else { arguments.refuse("one server is enough") }
+        let server = arguments.count == 1 ? addressOrEnd(arguments[0]) : leaseServer()
         do throws(SystemError) {
             let socket = try System.socket()
             try System.connect(socket, to: SocketAddress(server, port: port))
@@ -35,6 +36,19 @@ import UserLibrary
         } catch {
             fail("\(address: server): \(error)")
         }
+    }
+
+    /// The first time server that a lease names.
+    private static func leaseServer() -> NetworkAddress {
+        do throws(SystemError) {
+            for interface in try allInterfaces() where !interface.flags.contains(.loopback) {
+                let lease = try System.lease(Int32(interface.number))
+                if lease.timeServerCount > 0 { return lease.timeServer(0) }
+            }
+        } catch {
+            fail("\(error)")
+        }
+        fail("no lease names a time server: one is needed")
     }
 
     /// True when the server answered; false when it did not in time.

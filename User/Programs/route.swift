@@ -5,83 +5,93 @@ import UserLibrary
 
 @main enum RouteProgram: Program {
     static let usage: StaticString = """
-        usage: route
-               route add network[/prefix]|default router
-               route add network[/prefix] -i interface
-               route delete network[/prefix]|default
-        Shows the route table, the most specific route first, or changes it. A network without a prefix length is one host.
-        Routes by hand stay until the interface loses its address.
+        usage: route [-n]
+               route add [-net | -host] network[/prefix]|default [gw] router
+               route add [-net | -host] network[/prefix]|default -i interface
+               route del [-net | -host] network[/prefix]|default
+        Shows the route table, the most specific route first, or changes it. A network without a prefix length is one host; a
+        mask may stand behind it instead (netmask 255.255.255.0). -i may be written dev; del delete. -n does nothing: names are
+        never looked up. Routes by hand stay until the interface loses its address.
         """
+    static let options: StaticString? = nil
 
     static func run(_ arguments: Arguments) -> Int32 {
         do throws(SystemError) {
-            if arguments.count == 0 {
-                try show()
+            if arguments.count == 0 || (arguments.count == 1 && arguments[0] == "-n") {
+                try showRoutes()
                 return 0
             }
-            guard arguments.count >= 2 else { arguments.refuse("a network is needed") }
-            let (destination, prefixLength) = network(arguments[1])
-            if arguments[0] == "add" {
-                try add(destination, prefixLength, arguments.dropFirst(2))
-            } else if arguments[0] == "delete", arguments.count == 2 {
-                try System.change(
-                    .deleteRoute,
-                    RouteReport(
-                        destination: destination, prefixLength: prefixLength, router: .none,
-                        interface: RouteReport.anyInterface))
+            let command = arguments[0]
+            guard command == "add" || command == "del" || command == "delete" else {
+                arguments.refuse("the command is add or del")
+            }
+            let route = try parse(arguments.dropFirst(1))
+            if command == "add" {
+                guard route.router != .none || route.interface != RouteReport.anyInterface else {
+                    arguments.refuse("a router's address, or -i and an interface, is needed")
+                }
+                try System.change(.addRoute, route)
             } else {
-                arguments.refuse("the command is add or delete")
+                try System.change(.deleteRoute, route)
             }
             return 0
         } catch .noSuchFile {
-            fail("\(arguments[1]): no such route")
+            fail("no such route")
         } catch .fileExists {
-            fail("\(arguments[1]): there is such a route already")
+            fail("there is such a route already")
         } catch .noBufferSpace {
             fail("the route table is full")
         } catch .invalidArgument {
-            fail("\(arguments[1]): bits are set beyond the prefix, or the router is not a neighbour")
+            fail("the network has bits beyond its prefix, or the router is not a neighbour")
         } catch {
             fail("\(error)")
         }
     }
 
-    /// The network, and the length of its prefix in 128 bits.
-    private static func network(_ text: CString) -> (NetworkAddress, UInt8) {
-        if text == "default" { return (NetworkAddress(ipv4: 0), 96) }
-        guard let (address, prefixLength) = parseNetwork(text, standard: 32) else {
-            fail("\(text): not a network such as 10.0.3.0/24")
-        }
-        return (address, UInt8(96 + prefixLength))
-    }
-
-    private static func add(_ destination: NetworkAddress, _ prefixLength: UInt8, _ way: Arguments) throws(SystemError)
-    {
-        var router = NetworkAddress.none
-        var interface = RouteReport.anyInterface
-        if way.count == 2, way[0] == "-i" {
-            guard let found = try allInterfaces().named(way[1]) else { fail("\(way[1]): no such interface") }
-            interface = found.number
-        } else if way.count == 1, let address = parseAddress(way[0]) {
-            router = address
+    /// The words behind the command, in the order in which route of other systems takes them.
+    private static func parse(_ words: Arguments) throws(SystemError) -> RouteReport {
+        var index = 0
+        if words.count > 0, words[0] == "-net" || words[0] == "-host" { index = 1 }
+        guard index < words.count else { words.refuse("a network is needed") }
+        var route = RouteReport(
+            destination: .none, prefixLength: 96, router: .none, interface: RouteReport.anyInterface)
+        if words[index] == "default" {
+            route.destination = NetworkAddress(ipv4: 0)
         } else {
-            way.refuse("a router's address, or -i and an interface, is needed")
+            guard let (address, length) = parseNetwork(words[index], standard: 32) else {
+                fail("\(words[index]): not a network such as 10.0.3.0/24")
+            }
+            (route.destination, route.prefixLength) = (address, UInt8(96 + length))
         }
-        try System.change(
-            .addRoute,
-            RouteReport(destination: destination, prefixLength: prefixLength, router: router, interface: interface))
+        index += 1
+        while index < words.count {
+            let word = words[index]
+            index += 1
+            if word == "netmask" || word == "gw" || word == "-i" || word == "dev" {
+                guard index < words.count else { words.refuse("\(word) needs a value") }
+                let value = words[index]
+                index += 1
+                if word == "netmask" {
+                    guard let mask = parseAddress(value)?.ipv4, ~mask & (~mask &+ 1) == 0 else {
+                        fail("\(value): not a mask such as 255.255.255.0")
+                    }
+                    route.prefixLength = UInt8(96 + mask.nonzeroBitCount)
+                } else if word == "gw" {
+                    route.router = router(value)
+                } else {
+                    guard let found = try allInterfaces().named(value) else { fail("\(value): no such interface") }
+                    route.interface = found.number
+                }
+            } else {
+                guard route.router == .none else { words.refuse("unexpected word: \(word)") }
+                route.router = router(word)
+            }
+        }
+        return route
     }
 
-    private static func show() throws(SystemError) {
-        let interfaces = try allInterfaces()
-        print("destination         router           interface")
-        try System.forEach(.routes, RouteReport(destination: .none, prefixLength: 0, router: .none, interface: 0)) {
-            route in
-            let length = route.destination.ipv4 == nil ? route.prefixLength : route.prefixLength - 96
-            let destination: Text = length == 0 ? "default" : "\(address: route.destination)/\(length)"
-            let router: Text = route.router == .none ? "on the link" : "\(address: route.router)"
-            let byHand: StaticString = route.isStatic ? " by hand" : ""
-            print("\(padded(destination, 20))\(padded(router, 17))\(interfaces.name(of: route.interface))\(byHand)")
-        }
+    private static func router(_ text: CString) -> NetworkAddress {
+        guard let address = parseAddress(text) else { fail("\(text): not an address such as 10.0.2.2") }
+        return address
     }
 }

@@ -15,6 +15,7 @@ import UserLibrary
         Exit status 1 if there is none.
         """
     static let options: StaticString? = "t:W:"
+    static let takesOptionsAnywhere = true
 
     static func run(_ arguments: UserLibrary.Arguments) -> Int32 {
         let milliseconds = arguments.milliseconds("W") ?? 15_000

@@ -17,6 +17,7 @@ import UserLibrary
         The exit status of a client is 0 when the server reported.
         """
     static let options: StaticString? = "usc:b:t:l:p:1"
+    static let takesOptionsAnywhere = true
 
     struct Settings {
         var rate: UInt64 = 1_000_000

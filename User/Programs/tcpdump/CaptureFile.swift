@@ -28,12 +28,16 @@ struct CaptureFile {
 
     /// Each packet is written at once: ^C ends the program without loss.
     mutating func write(_ frame: RawSpan, _ header: CaptureHeader) throws(SystemError) {
-        let time = boot + header.time.nanoseconds
+        try write(frame, time: boot + header.time.nanoseconds, frameCount: header.frameCount)
+    }
+
+    /// - Parameter time: nanoseconds since 1970.
+    mutating func write(_ frame: RawSpan, time: UInt64, frameCount: Int) throws(SystemError) {
         var record: [UInt8] = []
         Self.append(UInt32(truncatingIfNeeded: time / 1_000_000_000), to: &record)
         Self.append(UInt32(time % 1_000_000_000), to: &record)
         Self.append(UInt32(frame.byteCount), to: &record)
-        Self.append(UInt32(header.frameCount), to: &record)
+        Self.append(UInt32(truncatingIfNeeded: frameCount), to: &record)
         for i in 0..<frame.byteCount { record.append(frame.byte(i)) }
         try writePiece(file, record, count: record.count)
     }

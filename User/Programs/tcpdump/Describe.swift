@@ -5,21 +5,38 @@ import NetStack
 import SystemInterface
 import UserLibrary
 
-func describe(_ frame: RawSpan, isWholeWire: Bool) -> Text {
+/// How a line is written.
+struct Style {
+    /// The Ethernet header, too.
+    var showsEthernet = false
+    /// The fields of the IP header, too.
+    var isVerbose = false
+    /// Checksums are complete: not those that a card has yet to make.
+    var verifies = true
+}
+
+func describe(_ frame: RawSpan, _ style: Style) -> Text {
     guard let header = EthernetHeader(parsing: frame) else { return "frame of \(frame.byteCount) bytes, too short" }
     let payload = frame.extracting(EthernetHeader.byteCount..<frame.byteCount)
     var text = Text()
-    if isWholeWire {
+    if style.showsEthernet {
         text =
             "\(ethernetText(bits(header.source))) > \(ethernetText(bits(header.destination))), ethertype 0x\(hex: header.type, digits: 4), length \(frame.byteCount): "
     }
-    switch header.type {
-    case EtherType.arp: text = "\(text)\(describeARP(payload))"
-    case EtherType.ipv4: text = "\(text)\(describeIPv4(payload))"
-    case EtherType.ipv6: text = "\(text)\(describeIPv6(payload))"
-    default: text = "\(text)unknown ethertype 0x\(hex: header.type, digits: 4), length \(payload.byteCount)"
+    return "\(text)\(describePayload(header.type, payload, style))"
+}
+
+/// What a frame carries, by what stands in the place of its type.
+func describePayload(_ type: UInt16, _ payload: RawSpan, _ style: Style) -> Text {
+    switch type {
+    case EtherType.arp: describeARP(payload)
+    case EtherType.ipv4: describeIPv4(payload, style)
+    case EtherType.ipv6: describeIPv6(payload)
+    case EtherType.vlan: describeTagged(payload, style)
+    case 0x88cc: describeLLDP(payload)
+    case 0..<1536: describeLLC(payload, length: Int(type))
+    default: "unknown ethertype 0x\(hex: type, digits: 4), length \(payload.byteCount)"
     }
-    return text
 }
 
 /// Six bytes, the first one lowest.
@@ -41,7 +58,7 @@ private func describeARP(_ bytes: RawSpan) -> Text {
     }
 }
 
-private func describeIPv4(_ bytes: RawSpan) -> Text {
+private func describeIPv4(_ bytes: RawSpan, _ style: Style) -> Text {
     let header: IPv4Header
     do throws(IPv4HeaderError) {
         header = try IPv4Header(parsing: bytes)
@@ -56,33 +73,48 @@ private func describeIPv4(_ bytes: RawSpan) -> Text {
     }
     let payload = bytes.extracting(header.headerLength..<header.totalLength)
     let source: Text = "\(address: header.source.bits)", destination: Text = "\(address: header.destination.bits)"
+    let start: Text = "IP \(style.isVerbose ? fields(header, bytes.byte(1)) : Text())"
     let offset = Int(header.fragment & 0x1fff) * 8
     if header.isFragment {
         let more: StaticString = header.fragment & 0x2000 != 0 ? ", more follow" : ""
-        let start: Text = "IP \(source) > \(destination): \(name(ofProtocol: header.protocolNumber)) fragment"
-        return "\(start), id \(header.identification), offset \(offset), length \(payload.byteCount)\(more)"
+        let head: Text = "\(start)\(source) > \(destination): \(name(ofProtocol: header.protocolNumber)) fragment"
+        return "\(head), id \(header.identification), offset \(offset), length \(payload.byteCount)\(more)"
     }
     switch header.protocolNumber {
-    case IPProtocol.udp:
-        guard payload.byteCount >= 8 else { return "IP \(source) > \(destination): UDP, cut off" }
+    case IPProtocol.udp, protocolTCP:
+        let isUDP = header.protocolNumber == IPProtocol.udp
+        guard payload.byteCount >= (isUDP ? 8 : 20) else { return "\(start)\(source) > \(destination): cut off" }
         let from: Text = "\(source).\(payload.be16(0))", to: Text = "\(destination).\(payload.be16(2))"
-        return "IP \(from) > \(to): \(describeUDP(payload))"
-    case IPProtocol.icmp: return "IP \(source) > \(destination): \(describeICMP(payload))"
-    default: return "IP \(source) > \(destination): protocol \(header.protocolNumber), length \(payload.byteCount)"
+        let bad = style.verifies ? badChecksum(payload, header) : Text()
+        return "\(start)\(from) > \(to): \(isUDP ? describeUDP(payload) : describeTCP(payload))\(bad)"
+    case IPProtocol.icmp: return "\(start)\(source) > \(destination): \(describeICMP(payload))"
+    case IPProtocol.igmp: return "\(start)\(source) > \(destination): \(describeIGMP(payload))"
+    default:
+        return "\(start)\(source) > \(destination): protocol \(header.protocolNumber), length \(payload.byteCount)"
     }
+}
+
+/// The header's other fields, as tcpdump -v writes them.
+private func fields(_ header: IPv4Header, _ service: UInt8) -> Text {
+    let flags: StaticString = header.dontFragment ? "DF" : header.fragment & 0x2000 != 0 ? "+" : "none"
+    let place: Text = "offset \(Int(header.fragment & 0x1fff) * 8), flags [\(flags)]"
+    return
+        "(tos 0x\(hex: service, digits: 1), ttl \(header.timeToLive), id \(header.identification), \(place), proto \(name(ofProtocol: header.protocolNumber)) (\(header.protocolNumber)), length \(header.totalLength)) "
 }
 
 private func name(ofProtocol number: UInt8) -> Text {
     switch number {
     case IPProtocol.icmp: "ICMP"
+    case IPProtocol.igmp: "IGMP"
     case IPProtocol.udp: "UDP"
+    case protocolTCP: "TCP"
     default: "protocol \(number)"
     }
 }
 
 private func describeICMP(_ bytes: RawSpan) -> Text {
     guard let header = ICMPHeader(parsing: bytes) else { return "ICMP, cut off" }
-    let bad: StaticString = Checksum.isRight(bytes, to: bytes.byteCount) ? "" : ", bad checksum"
+    let bad: StaticString = Checksum.isRight(bytes, to: bytes.byteCount) ? "" : ", bad icmp cksum"
     let length: Text = ", length \(bytes.byteCount)\(bad)"
     switch header.type {
     case ICMPType.echoRequest: return "ICMP echo request, id \(header.identifier), seq \(header.sequence)\(length)"
@@ -91,10 +123,14 @@ private func describeICMP(_ bytes: RawSpan) -> Text {
     case ICMPType.timeExceeded:
         return
             "ICMP \(header.code == 0 ? "time exceeded in transit" : "time exceeded in reassembly" as StaticString)\(length)"
+    case 5 where bytes.byteCount >= 28:
+        return "ICMP redirect \(address: bytes.be32(24)) to \(redirect(header.code)) \(address: bytes.be32(4))\(length)"
     case ICMPType.parameterProblem: return "ICMP parameter problem\(length)"
     default: return "ICMP type \(header.type), code \(header.code)\(length)"
     }
 }
+
+private func redirect(_ code: UInt8) -> StaticString { code == 0 || code == 2 ? "net" : "host" }
 
 /// What could not be reached, from the packet that the message quotes.
 private func unreachable(_ header: ICMPHeader, _ bytes: RawSpan) -> Text {
@@ -110,24 +146,4 @@ private func unreachable(_ header: ICMPHeader, _ bytes: RawSpan) -> Text {
     case 4: return "\(host) unreachable - need to frag (mtu \(header.sequence))"
     default: return "\(host) unreachable, code \(header.code)"
     }
-}
-
-private func describeIPv6(_ bytes: RawSpan) -> Text {
-    guard bytes.byteCount >= 40, bytes.byte(0) >> 4 == 6 else { return "IP6, malformed" }
-    let next: Text
-    switch bytes.byte(6) {
-    case 0: next = "HBH"
-    case 6: next = "TCP"
-    case 17: next = "UDP"
-    case 58: next = "ICMP6"
-    default: next = "next header \(bytes.byte(6))"
-    }
-    return "IP6 \(ipv6: address(bytes, at: 8)) > \(ipv6: address(bytes, at: 24)): \(next), length \(bytes.be16(4))"
-}
-
-/// The sixteen bytes of an IPv6 address.
-private func address(_ bytes: RawSpan, at offset: Int) -> NetworkAddress {
-    NetworkAddress(
-        high: UInt64(bytes.be32(offset)) << 32 | UInt64(bytes.be32(offset + 4)),
-        low: UInt64(bytes.be32(offset + 8)) << 32 | UInt64(bytes.be32(offset + 12)))
 }

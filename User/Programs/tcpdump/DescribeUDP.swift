@@ -12,6 +12,7 @@ func describeUDP(_ bytes: RawSpan) -> Text {
     let (source, destination) = (bytes.be16(0), bytes.be16(2))
     if source == DHCPPort.server || destination == DHCPPort.server, let text = describeDHCP(payload) { return text }
     if source == DNSField.port || destination == DNSField.port, let text = describeDNS(payload) { return text }
+    if source == 5353 || destination == 5353, let text = describeDNS(payload) { return "m\(text)" }
     return "UDP, length \(payload.byteCount)"
 }
 
@@ -107,6 +108,8 @@ private func type(_ number: UInt16) -> Text {
     case 15: "MX"
     case 16: "TXT"
     case 28: "AAAA"
+    case 33: "SRV"
+    case 255: "ANY"
     default: "TYPE\(number)"
     }
 }

@@ -7,25 +7,28 @@ import UserLibrary
 
 @main enum TCPDump: Program {
     static let usage: StaticString = """
-        usage: tcpdump [-enqx] [-c count] [-i interface] [-w file] [filter]
+        usage: tcpdump [-enqvx] [-c count] [-i interface | -r file] [-w file] [filter]
         Prints every packet that comes or goes, until ^C.
           -c count      end after so many packets
           -e            show the Ethernet header, too
           -i interface  only this one's packets
           -n            does nothing: names are never looked up
           -q            say nothing at the end
+          -r file       read a capture file (pcap) instead of the wire
+          -v            show the fields of the IP header, too
           -w file       write a capture file (pcap) that tcpdump and Wireshark read, instead of lines
           -x            show the bytes, too
         A filter is made of: arp, ip, ip6, icmp, udp, host ADDRESS, net ADDRESS/LENGTH, port NUMBER, joined by and, or, not,
         with ( and ) if need be. src or dst before host, net and port means that side only.
-        Lines begin with the time since the machine started. On a checksum the card has yet to make, "bad udp cksum" is not said.
+        Lines begin with the time since the machine started, or that of the file. A wrong checksum of UDP, TCP, ICMP or IGMP is
+        said, but for one that the card has yet to make (in a file such frames cannot be told from others).
         """
-    static let options: StaticString? = "c:ei:nqw:x"
+    static let options: StaticString? = "c:ei:nqr:vw:x"
 
     struct Settings {
         var count = Int.max
         var interface: UInt8?
-        var showsEthernet = false
+        var style = Style()
         var showsBytes = false
         var isQuiet = false
         var file: Path?
@@ -34,12 +37,17 @@ import UserLibrary
     static func run(_ arguments: UserLibrary.Arguments) -> Int32 {
         var settings = Settings()
         settings.count = arguments.number("c", in: 1...Int.max) ?? Int.max
-        settings.showsEthernet = arguments.has("e")
+        settings.style.showsEthernet = arguments.has("e")
+        settings.style.isVerbose = arguments.has("v")
         settings.showsBytes = arguments.has("x")
         settings.isQuiet = arguments.has("q")
         settings.file = arguments.value("w").map { Path($0) }
         guard let filter = Filter(arguments) else { arguments.refuse("the filter is malformed") }
         do throws(SystemError) {
+            if let path = arguments.value("r") {
+                guard arguments.value("i") == nil else { arguments.refuse("-r and -i exclude each other") }
+                return try readFile(path, settings, filter)
+            }
             let interfaces = try allInterfaces()
             if let name = arguments.value("i") {
                 guard let interface = interfaces.named(name) else { fail("\(name): no such interface") }
@@ -51,7 +59,8 @@ import UserLibrary
         }
     }
 
-    private static func watch(_ settings: Settings, _ filter: Filter) throws(SystemError) -> Int32 {
+    private static func watch(_ given: Settings, _ filter: Filter) throws(SystemError) -> Int32 {
+        var settings = given
         let socket = try System.socket(.capture)
         var file: CaptureFile?
         if let path = settings.file { file = try CaptureFile(path) }
@@ -66,19 +75,48 @@ import UserLibrary
             let frame = bytes.extracting(CaptureHeader.byteCount..<count)
             guard filter.matches(frame) else { continue }
             seen += 1
-            if file != nil {
-                try file?.write(frame, header)
-                continue
-            }
-            var line = Text()
-            line.append(header.time.nanoseconds / 1_000_000_000, width: 5)
-            line.append(".")
-            line.append(header.time.nanoseconds % 1_000_000_000 / 1000, width: 6, zeros: true)
-            print("\(line) \(describe(frame, isWholeWire: settings.showsEthernet))")
-            if settings.showsBytes { printBytes(frame) }
+            // What this machine sends may have checksums that the card makes, or that the loopback leaves out.
+            settings.style.verifies = !header.isOutgoing && !header.interface.isLoopback
+            if file != nil { try file?.write(frame, header) } else { show(frame, header.time.nanoseconds, settings) }
         }
         if !settings.isQuiet { complain("\(seen) packets") }
         return 0
+    }
+
+    private static func readFile(
+        _ path: CString, _ settings: Settings, _ filter: Filter
+    ) throws(SystemError) -> Int32 {
+        var reader: CaptureReader
+        do throws(SystemError) {
+            reader = try CaptureReader(Path(path))
+        } catch {
+            fail("\(path): \(error == .invalidArgument ? "no capture file of Ethernet frames" : error.message)")
+        }
+        var file: CaptureFile?
+        if let output = settings.file { file = try CaptureFile(output) }
+        var seen = 0
+        while seen < settings.count, let record = try reader.next() {
+            let frame = record.bytes.span.rawBytes
+            guard filter.matches(frame) else { continue }
+            seen += 1
+            if file != nil {
+                try file?.write(frame, time: record.time, frameCount: record.frameCount)
+            } else {
+                show(frame, record.time, settings)
+            }
+        }
+        if reader.isDamaged { fail("\(path): the file ends within a frame") }
+        if !settings.isQuiet { complain("\(seen) packets") }
+        return 0
+    }
+
+    private static func show(_ frame: RawSpan, _ time: UInt64, _ settings: Settings) {
+        var line = Text()
+        line.append(time / 1_000_000_000, width: 5)
+        line.append(".")
+        line.append(time % 1_000_000_000 / 1000, width: 6, zeros: true)
+        print("\(line) \(describe(frame, settings.style))")
+        if settings.showsBytes { printBytes(frame) }
     }
 
     /// Sixteen a line, in hexadecimal and as characters.

@@ -9,6 +9,7 @@
 //                             attachment
 //   vt-without=csum,mtu       features that virtio-net does not negotiate
 //   stack=2                   pages of the stack of programs that are not of this system, 1 to 9
+//   measure=card              the call loop_device works, which sends frames for a benchmark
 //   run=program,argument      for /init
 //
 // A word that is malformed, unknown, or given twice has no effect, and is noted so that the kernel can say so.
@@ -34,6 +35,7 @@ public struct BootOptions {
     private var servers = InlineArray<3, UInt32>(repeating: 0)
     public private(set) var nameServerCount = 0
     public private(set) var plainStackPages: Int?
+    public private(set) var allowsMeasuring = false
     public private(set) var placements = ISAPlacements()
     private var hints = InlineArray<4, UInt64>(repeating: 0)
     public private(set) var hintCount = 0
@@ -71,10 +73,11 @@ public struct BootOptions {
         if word.hasPrefix("gateway=") { return "gateway= takes another host's address on the network of ip=" }
         if word.hasPrefix("nameserver=") { return "nameserver= takes one to three addresses with commas between" }
         if word.hasPrefix("stack=") { return "stack= takes a number of pages from 1 to 9" }
+        if word.hasPrefix("measure=") { return "measure= takes card" }
         if word.hasPrefix("isa=") { return "isa= takes a function and a port, such as 00:05.0@0x300" }
         if word.hasPrefix("vt-without=") { return "vt-without= takes names of features with commas between" }
         if word.hasPrefix("ne") { return "ne0= takes a port, such as isa:0x300 or isa:0x300,33" }
-        return "known are ip= gateway= nameserver= ne0= isa= vt-without= stack= run="
+        return "known are ip= gateway= nameserver= ne0= isa= vt-without= stack= measure= run="
     }
 
     /// False for a word that has no effect.
@@ -86,6 +89,10 @@ public struct BootOptions {
         if text.skip("nameserver=") { return takeNameServers(&text) }
         if text.skip("isa=") { return takePlacement(&text) }
         if text.skip("vt-without=") { return takeFeatures(&text) }
+        if text.skip("measure=card") {
+            allowsMeasuring = true
+            return text.isAtEnd
+        }
         if text.skip("stack=") {
             guard let pages = text.number(base: 10, below: 10), pages > 0, text.isAtEnd else { return false }
             plainStackPages = Int(pages)

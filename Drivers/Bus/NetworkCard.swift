@@ -130,6 +130,7 @@ where First.Space == Rest.Space {
         if let first { first.value.capabilities } else { other.value.capabilities }
     }
     public var isLinkUp: Bool { if let first { first.value.isLinkUp } else { other.value.isLinkUp } }
+    public var ringsFull: UInt64 { if let first { first.value.ringsFull } else { other.value.ringsFull } }
     public var framesDropped: UInt64 { if let first { first.value.framesDropped } else { other.value.framesDropped } }
     public var isDrainedFirst: Bool {
         if let first { first.value.isDrainedFirst } else { other.value.isDrainedFirst }

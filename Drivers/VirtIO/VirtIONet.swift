@@ -17,6 +17,8 @@ public struct VirtIONetCounters {
     public var badLengths: UInt64 = 0
     /// Frames in several buffers that together were more than the link's longest frame.
     public var tooLarge: UInt64 = 0
+    /// Times all buffers were found to be used: the device may have dropped frames for want of more.
+    public var fullRings: UInt64 = 0
     /// Times the receive ring could not be filled because the pool was empty.
     public var emptyPool: UInt64 = 0
     /// Notifications given: each is a trip to the device.
@@ -245,6 +247,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
 }
 
 extension VirtIONet: NetworkDevice where Queue: ~Copyable {
+    public var ringsFull: UInt64 { counters.fullRings }
     public var framesDropped: UInt64 { counters.badLengths &+ counters.tooLarge }
 
     /// A device without buffers does not interrupt: look again in 10 ms. An interrupt that was lost costs a second.

@@ -59,6 +59,7 @@ extension VirtIONet where Queue: ~Copyable {
     mutating func takeReceived() -> Packet? {
         while let used = receiveQueue.popUsed() {
             posted -= 1
+            if posted == 0 { counters.fullRings &+= 1 }
             guard var packet = received[used.head].take() else { continue }
             let length = Int(used.length)
             packet.memory(before: layout.headerLength, length, in: memory).takeFromDevice(.deviceWrites)

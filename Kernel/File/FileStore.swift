@@ -93,8 +93,9 @@ enum FileStore {
 struct UserSink: ByteSink {
     var address: UserAddress
 
+    /// Block after block of a read of any length.
     mutating func take(_ source: RawSpan) -> Bool {
-        guard address.copyOut(source) == source.byteCount else { return false }
+        guard Scheduler.mayGoOn(), address.copyOut(source) == source.byteCount else { return false }
         address = address + source.byteCount
         return true
     }
@@ -104,7 +105,9 @@ struct UserSink: ByteSink {
 struct UserSource: ByteSource {
     var address: UserAddress
 
+    /// Block after block of a write of any length.
     mutating func give(_ destination: inout MutableRawSpan) -> Int {
+        guard Scheduler.mayGoOn() else { return 0 }
         let copied = address.copyIn(to: &destination)
         address = address + copied
         return copied

@@ -18,7 +18,7 @@ enum MemoryDevice: Int16 {
         guard self != .null else { return 0 }
         var chunk = [64 of UInt8](repeating: 0)
         var done = 0
-        while done < count, !currentThread.value.killed.load(ordering: .relaxed) {
+        while done < count, Scheduler.mayGoOn() {
             if self == .random { KernelRandom.fill(&chunk) }
             let wanted = min(64, count - done)
             let copied = (destination + done).copyOut(chunk.span.rawBytes.extracting(first: wanted))

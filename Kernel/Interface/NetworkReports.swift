@@ -209,6 +209,8 @@ public struct DropReport: Sendable, BitwiseCopyable {
     public var waiting: UInt64 = 0
     /// Frames that the card or its driver lost: no room, damaged, or too large. They did not come in.
     public var lost: UInt64 = 0
+    /// Times that the driver found all buffers of the card in use: frames may have been lost that nothing counted.
+    public var ringsFull: UInt64 = 0
 
     public init() {}
 

@@ -170,7 +170,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     case pciFunction = 89
     /// loop_device(interface, count): sends up to 10,000 frames to a station that is not there, straight through an
     /// interface's driver, to measure the card. How many it took, or -1 with networkDown (no such interface),
-    /// invalidArgument.
+    /// invalidArgument, notPermitted (without measure=card among the boot arguments), interrupted.
     case loopDevice = 90
     /// dmesg(position*, buffer, count): copies the kernel's messages from a position, in bytes logged since boot, which
     /// it moves up to the oldest byte that is still there and then behind what was copied. The bytes copied, 0 behind

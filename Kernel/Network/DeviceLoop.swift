@@ -10,14 +10,26 @@ extension Network {
     /// card took.
     static func loopDevice(_ interface: Int, count: Int) throws(SystemError) -> Int {
         guard count >= 0, count <= 10_000 else { throw .invalidArgument }
-        return try withStack { (stack) throws(SystemError) -> Int in
-            let pool = stack.pool
-            guard let sent = stack.withDevice(.card(interface), { Self.send(count, through: &$0, pool) }) else {
-                throw .networkDown
+        guard BootArguments.options.allowsMeasuring else { throw .notPermitted }
+        var sent = 0
+        while sent < count {
+            let batch = min(count - sent, mostAtOnce)
+            let taken = try withStack { (stack) throws(SystemError) -> Int in
+                let pool = stack.pool
+                guard let taken = stack.withDevice(.card(interface), { Self.send(batch, through: &$0, pool) }) else {
+                    throw .networkDown
+                }
+                return taken
             }
-            return sent
+            sent += taken
+            if taken < batch { break }
+            try Scheduler.checkpoint()
         }
+        return sent
     }
+
+    /// Frames that are sent before the stack's lock is given to others.
+    private static var mostAtOnce: Int { 32 }
 
     /// One at a time: the next one goes when the card has given the buffer of the last one back.
     private static func send<Device: NetworkDevice & ~Copyable>(

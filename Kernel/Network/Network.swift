@@ -170,6 +170,7 @@ enum Network {
         var lookedForFaults = Instant.start
         while true {
             pending.store(false, ordering: .sequentiallyConsistent)
+            let began = Clock.ticks
             var now = Instant.start
             var hasCompletions = false
             let result = stack.withLock { stack in
@@ -186,7 +187,7 @@ enum Network {
             }
             if hasCompletions { wakeCompleted() }
             if result.hasMore {
-                Scheduler.yield()
+                Scheduler.yieldToOne(for: min(Clock.ticks &- began, Scheduler.slice))
                 continue
             }
             do throws(SystemError) {

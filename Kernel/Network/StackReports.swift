@@ -99,6 +99,7 @@ enum StackReports {
         report.delivered = counters.delivered(waiting: waiting)
         report.joined = counters.joined
         report.waiting = UInt64(waiting)
+        report.ringsFull = stack.withDevice(id) { $0.ringsFull } ?? 0
         report.lost = stack.withDevice(id) { $0.framesDropped } ?? 0
         for reason in 0..<DropReason.count { report[reason] = DropReason(rawValue: reason).map { counters[$0] } ?? 0 }
         return report

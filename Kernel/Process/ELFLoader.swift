@@ -62,13 +62,19 @@ enum ELFLoader {
         let tableOffset = page.number(at: 32, as: UInt64.self)
         let count = page.number(at: 56, as: UInt16.self)
         guard page.number(at: 0, as: UInt32.self) == ELF.magic else { throw .badExecutable }
+        var loadedEnd: UInt = 0
         for index in 0..<UInt64(count) {
             let (offset, overflow) = tableOffset.addingReportingOverflow(index * UInt64(ELF.programHeaderSize))
             guard !overflow else { throw .badExecutable }
+            try Scheduler.checkpoint()
             try read(inode, at: offset, count: ELF.programHeaderSize, to: page.address)
             let segment = ProgramHeader(page)
             switch segment.type {
-            case ELF.load: try loadSegment(inode, segment, into: &space)
+            case ELF.load:
+                // In ascending order (System V ABI, chapter 5), and none over another: each page is read once.
+                guard segment.memorySize == 0 || segment.address >= loadedEnd else { throw .badExecutable }
+                try loadSegment(inode, segment, into: &space)
+                loadedEnd = max(loadedEnd, segment.address + segment.memorySize)
             case ELF.note where segment.fileSize == UInt(ELF.markSize):
                 program.isMarked = program.isMarked || isMark(inode, at: segment.offset, through: page)
             default: break
@@ -112,6 +118,7 @@ enum ELFLoader {
         if end > space.size, Int((end - space.size) / pageSize) > Pages.availableCount { throw .noMemory }
         var page = min(pageFloor(space.size), segment.address)
         while page < end {
+            if page % megapageSize == 0 { try Scheduler.checkpoint() }
             if let entry = space.table.entry(for: page), entry.value.isValid {
                 if page >= segment.address { entry.value.rawValue |= rights }
             } else {

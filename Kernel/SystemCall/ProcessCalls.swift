@@ -46,13 +46,30 @@ enum ProcessCalls {
             if type == 2 {
                 try process.value.space!.growLazily(by: UInt(bytes))
             } else {
-                try process.value.space!.growEagerly(by: UInt(bytes))
+                try grow(process, by: UInt(bytes))
             }
         } else if UInt(bytes.magnitude) <= old {
             process.value.space!.shrink(by: UInt(bytes.magnitude))
         }
         process.noteMemory()
         return Int(old)
+    }
+
+    /// Maps all pages, in pieces between which others may run; on failure nothing has changed.
+    private static func grow(_ process: ProcessRef, by bytes: UInt) throws(SystemError) {
+        guard Int(bytes / pageSize) <= Pages.availableCount else { throw .noMemory }
+        var done: UInt = 0
+        do throws(SystemError) {
+            repeat {
+                let piece = min(bytes - done, megapageSize)
+                try process.value.space!.growEagerly(by: piece)
+                done += piece
+                if done < bytes { try Scheduler.checkpoint() }
+            } while done < bytes
+        } catch {
+            process.value.space!.shrink(by: done)
+            throw error
+        }
     }
 
     /// Sleeps for so many tenths of a second, as uptime counts them.

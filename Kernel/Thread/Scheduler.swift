@@ -15,10 +15,11 @@
 import Machine
 import Storage
 import Synchronization
+import SystemInterface
 
 enum Scheduler {
     /// Running threads take turns this long, in timebase ticks: 10 ms.
-    private static var slice: UInt64 { Clock.frequency / 100 }
+    static var slice: UInt64 { Clock.frequency / 100 }
 
     static let table = BootTable<HartState>()
     /// Bit n: hart n sleeps in wfi, or is about to.
@@ -86,6 +87,37 @@ enum Scheduler {
         interrupts_restore(interrupts)
     }
 
+    /// Lets the thread that is next in this hart's queue run, for so long at most (timebase ticks), and runs on after it;
+    /// at once when the queue is empty. So a thread of the kernel's with work without end leaves others half of the
+    /// hart's time, and takes half.
+    @inline(never)
+    static func yieldToOne(for ticks: UInt64) {
+        let interrupts = interrupts_disable()
+        let thread = currentThread
+        let hart = here
+        hart.value.needsYield = false
+        if let next = takeOwn() {
+            thread.value.state.store(ThreadState.runnable, ordering: .relaxed)
+            enqueue(thread, on: Int(thisHart.value.index), first: true)
+            next.value.state.store(ThreadState.running, ordering: .relaxed)
+            switchTo(next, from: thread, hart, for: ticks)
+        }
+        interrupts_restore(interrupts)
+    }
+
+    /// In a call whose length its caller chooses, and that holds no spin lock: lets others run when the thread's turn is
+    /// over.
+    /// - Returns: false when the thread was killed: the call is to end.
+    @inline(__always)  // two looks, in the loops of such calls
+    static func mayGoOn() -> Bool {
+        if thisHart.value.scheduling != 0, here.value.needsYield { yield() }
+        return !currentThread.value.killed.load(ordering: .relaxed)
+    }
+
+    /// The same, as an error.
+    /// - Throws: interrupted.
+    static func checkpoint() throws(SystemError) { if !mayGoOn() { throw .interrupted } }
+
     /// Leaves for ever. The caller has made itself a zombie; interrupts are off.
     static func leave() -> Never {
         switchToNext(from: currentThread)
@@ -102,7 +134,10 @@ enum Scheduler {
         switchTo(next, from: thread, hart)
     }
 
-    static func switchTo(_ next: ThreadRef, from thread: ThreadRef, _ hart: Ref<HartState>) {
+    /// - Parameter turn: how long the next thread may run, in timebase ticks.
+    static func switchTo(
+        _ next: ThreadRef, from thread: ThreadRef, _ hart: Ref<HartState>, for turn: UInt64 = Scheduler.slice
+    ) {
         next.value.onHart.store(1, ordering: .relaxed)
         let own = Int(thisHart.value.index)
         let stayed = next.value.lastHart.load(ordering: .relaxed) == own
@@ -118,7 +153,7 @@ enum Scheduler {
         thisHart.value.page_reserve = Int64(next.value.pageReserve.load(ordering: .relaxed))
         hart.value.previous = thread
         hart.value.switches &+= 1
-        hart.value.sliceEnd = next == hart.value.idleThread ? .max : Clock.ticks &+ slice
+        hart.value.sliceEnd = next == hart.value.idleThread ? .max : Clock.ticks &+ turn
         SleepTimers.arm()
         unsafe context_switch(&thread.value.context, &next.value.context)  // both stay where they are
         finishSwitch()

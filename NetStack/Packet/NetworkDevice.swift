@@ -33,6 +33,8 @@ public protocol NetworkDevice: ~Copyable {
     /// Received frames that the card or its driver dropped, as far as they know of them: no room, damaged, an
     /// impossible length.
     var framesDropped: UInt64 { get }
+    /// Times that the driver found no room left for frames: others may have been lost that nothing counted.
+    var ringsFull: UInt64 { get }
 
     /// Frames wait in a small memory of the card's own: it is drained before cards that receive into packets.
     var isDrainedFirst: Bool { get }
@@ -79,4 +81,5 @@ extension NetworkDevice where Self: ~Copyable {
 
     /// For a device that loses no frame.
     public var framesDropped: UInt64 { 0 }
+    public var ringsFull: UInt64 { 0 }
 }

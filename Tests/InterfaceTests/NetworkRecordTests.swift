@@ -112,10 +112,11 @@ import Testing
             NameServerReport.self, size: 24,
             [at(\NameServerReport.address, "address"), at(\NameServerReport.isByHandNumber, "isByHand")])
         check(
-            DropReport.self, size: 544,
+            DropReport.self, size: 552,
             [
                 at(\DropReport.counts, "counts"), at(\DropReport.delivered, "delivered"),
                 at(\DropReport.joined, "joined"), at(\DropReport.waiting, "waiting"), at(\DropReport.lost, "lost"),
+                at(\DropReport.ringsFull, "ringsFull"),
             ])
         check(
             PacketReport.self, size: 80,

@@ -89,6 +89,7 @@ import UserLibrary
                     line(drops[number], "\(isIncoming ? "dropped" : "not sent" as StaticString): \(reason.name)")
                 }
             }
+            if all || drops.ringsFull > 0 { line(drops.ringsFull, "times the receive ring was found full") }
             if all || drops.lost > 0 { line(drops.lost, "lost by the card: no room, damaged, or too large") }
         }
         try System.forEach(.packets, PacketReport()) { packets in

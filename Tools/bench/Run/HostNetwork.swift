@@ -19,7 +19,7 @@ enum HostNetwork {
     }
 
     static func run(card: String) throws -> Int32 {
-        let options = ["NET": "tap", "NIC": card, "IP": "192.168.76.11/24"]
+        let options = ["NET": "tap", "NIC": card, "IP": "192.168.76.11/24", "ARGS": "measure=card"]
         let results = Results(try Machine.run("bench,-t", options, counting: false, entry: entry))
         guard let pings = results["pings"], let sent = results["sent"], let received = results["received"],
             let limit = results["looped"],

@@ -70,6 +70,9 @@ enum ImageTests {
         image.segments[0].address = 0x10
         image.isRefused("an address that is not page-aligned")
         image = ProgramImage()
+        image.segments.append(Segment(flags: 6, offset: 4096, address: 0, fileSize: 16, memorySize: 16))
+        image.isRefused("a segment over another")
+        image = ProgramImage()
         image.segments[0].fileSize = 100
         image.segments[0].memorySize = 99
         image.isRefused("more bytes in the file than in memory")

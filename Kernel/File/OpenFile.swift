@@ -16,8 +16,10 @@ struct OpenFile: ~Copyable {
 
     /// Opens a file of this kind, with one use.
     /// - Throws: tooManyFilesInSystem; what `kind` holds is given back then.
-    init(_ kind: consuming FileKind, readable: Bool, writable: Bool) throws(SystemError) {
-        self.init(kind, readable: readable, writable: writable, at: try FilePlace())
+    init(
+        _ kind: consuming FileKind, readable: Bool, writable: Bool, for files: borrowing DescriptorTable
+    ) throws(SystemError) {
+        self.init(kind, readable: readable, writable: writable, at: try FilePlace(for: files))
     }
 
     /// The same at a place that was taken before.
@@ -60,8 +62,9 @@ struct FilePlace: ~Copyable {
     private var record: FileRef?
 
     /// - Throws: tooManyFilesInSystem.
-    init() throws(SystemError) {
-        guard let record = OpenFiles.take() else { throw .tooManyFilesInSystem }
+    init(for files: borrowing DescriptorTable) throws(SystemError) {
+        let isFew = files.count.load(ordering: .relaxed) < Limit.openFilesPerProcess
+        guard let record = OpenFiles.take(mayTakeLast: isFew) else { throw .tooManyFilesInSystem }
         self.record = record
     }
 
@@ -140,9 +143,9 @@ enum OpenFiles {
     /// An open file by its place.
     static func file(_ number: Int) -> FileRef { table.ref(number) }
 
-    fileprivate static func take() -> FileRef? {
-        let hasFew = current.value.files.count.load(ordering: .relaxed) < Limit.openFilesPerProcess
-        guard hasFew || used + reserve < limit else { return nil }
+    /// - Parameter mayTakeLast: the reserve too.
+    fileprivate static func take(mayTakeLast: Bool) -> FileRef? {
+        guard mayTakeLast || used + reserve < limit else { return nil }
         let record: FileRef? = free.withLock { free in
             if free.isEmpty { _ = table.grow({ FileRecord(number: $0) }) { free.prepend($0.freeNode) } }
             return free.removeFirst()

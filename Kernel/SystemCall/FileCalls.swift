@@ -26,7 +26,7 @@ enum FileCalls {
         var place: FilePlace?
         if flags.contains(.create) || flags.contains(.truncate) {
             if !current.value.files.hasRoom { throw .tooManyFiles }
-            place = try FilePlace()
+            place = try FilePlace(for: current.value.files)
         }
         let opened = try withPath(path) { (path) throws(SystemError) in
             try current.withWorkingDirectory { (directory) throws(SystemError) in
@@ -34,7 +34,7 @@ enum FileCalls {
             }
         }
         guard opened.type != .device || Self.majors.contains(opened.major) else { throw .noSuchDevice }
-        if place == nil { place = try FilePlace() }
+        if place == nil { place = try FilePlace(for: current.value.files) }
         guard let taken = place.take() else { throw .tooManyFilesInSystem }
         return try add(
             OpenFile(
@@ -58,8 +58,9 @@ enum FileCalls {
     /// pipe: two descriptors, the read end's first, stored as two ints.
     static func pipe(descriptorsAt address: UserAddress) throws(SystemError) -> Int {
         var writeEnd: PipeEnd?
-        let readFile = try OpenFile(.pipe(Pipes.make(&writeEnd)), readable: true, writable: false)
-        let writeFile = try OpenFile(.pipe(writeEnd.take()!), readable: false, writable: true)
+        let readFile = try OpenFile(
+            .pipe(Pipes.make(&writeEnd)), readable: true, writable: false, for: current.value.files)
+        let writeFile = try OpenFile(.pipe(writeEnd.take()!), readable: false, writable: true, for: current.value.files)
         var descriptors = NewDescriptors()
         let read = try descriptors.add(readFile)
         let write = try descriptors.add(writeFile)

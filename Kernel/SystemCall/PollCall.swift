@@ -67,8 +67,9 @@ enum PollCall {
     private static func wait(_ entries: Entries, until deadline: UInt64?) throws(SystemError) -> Int {
         let places = try PollPlaces(entries.count)
         var sleeper = WaitQueue()
+        // The call leaves all queues before this returns.
         return try unsafe withUnsafeMutablePointer(to: &sleeper) { place throws(SystemError) in
-            let sleeper = unsafe Ref(unsafe: place)  // the call leaves all queues before this returns
+            let sleeper = unsafe Ref(unsafe: place)
             defer { places.leaveAll() }
             // In this order: the call is in every queue before it looks, so an event wakes it or was seen.
             try entries.forEachQueue { index, polls in polls.join(places[index], waking: sleeper) }

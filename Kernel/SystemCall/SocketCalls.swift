@@ -19,7 +19,8 @@ enum SocketCalls {
     static func make(_ kind: Int32) throws(SystemError) -> Int {
         guard let kind = SocketKind(rawValue: kind) else { throw .invalidArgument }
         if kind == .capture { try current.requirePrivilege() }
-        return try FileCalls.add(OpenFile(.socket(SocketFile(kind)), readable: true, writable: true))
+        return try FileCalls.add(
+            OpenFile(.socket(SocketFile(kind)), readable: true, writable: true, for: current.value.files))
     }
 
     static func bind(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {

@@ -101,6 +101,7 @@ public struct PacketPool: @unchecked Sendable {
     /// Takes a packet with no bytes in it and the usual headroom; nil (counted) when none is free for this use.
     @inline(never)
     public func take(_ share: PacketShare = .receiving) -> Packet? {
+        // The pool's words stay as long as the pool, here and below.
         let state = unsafe state
         guard count(1, to: share) else {
             unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)
@@ -111,7 +112,7 @@ public struct PacketPool: @unchecked Sendable {
             let index = Int(old & 0xffff)
             guard index != 0 else {
                 discount(share)
-                unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)
+                unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)  // as above
                 return nil
             }
             precondition(index <= count, "the packet pool's free list leaves the pool")

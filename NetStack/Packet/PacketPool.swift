@@ -111,6 +111,7 @@ public struct PacketPool: @unchecked Sendable {
             let index = Int(old & 0xffff)
             guard index != 0 else {
                 discount(share)
+                // a word of the pool's own
                 unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)
                 return nil
             }

@@ -11,7 +11,7 @@ struct NetworkToolTests {
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root", "--group=",
             "--interface=br0", "--bind-interfaces", "--dhcp-range=192.168.76.11,192.168.76.99,1h",
             "--dhcp-authoritative", "--dhcp-leasefile=\(network.folder.path)/leases", "--no-resolv", "--no-hosts",
-            "--log-facility=-", "--no-ping", "--auth-zone=lab.example",
+            "--log-facility=-", "--no-ping", "--local=/lab.example/", "--local=/other.example/",
             "--dhcp-option=121,10.7.0.0/16,192.168.76.2,0.0.0.0/0,192.168.76.1",
             "--dhcp-option=119,lab.example,other.example", "--dhcp-option=42,192.168.76.5", "--dhcp-option=26,1400",
             "--host-record=server.lab.example,server,\(PrivateNetwork.host)",
@@ -50,7 +50,10 @@ struct NetworkToolTests {
         // The host forwards nothing there: it says so, and ping goes on.
         try network.run("ip", "route", "add", "unreachable", "10.9.0.0/16")
         try network.run("ip", "route", "add", "prohibit", "10.8.0.0/16")
-        try network.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        try network.run("ip", "route", "add", "10.5.0.0/16", "via", "192.168.76.250")
+        // By itself it forwards nothing, and says so once a second only.
+        try network.run(
+            "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit")
         let host = try guest.run("ping 10.9.0.1 -c 2 -i 0.2")
         #expect(
             host.contains("From 192.168.76.1 icmp_seq=1 Destination Host Unreachable")

@@ -61,7 +61,8 @@ struct NetworkToolTests {
         #expect(try guest.run("ping -c 1 10.8.0.1").contains("From 192.168.76.1 icmp_seq=1 Packet filtered"))
         #expect(try guest.run("ping -c 1 -t 1 10.5.0.1").contains("icmp_seq=1 Time to live exceeded"))
         let way = try guest.run("traceroute -q 1 10.9.0.1")
-        #expect(way.contains(" 1  192.168.76.1  ") && way.hasSuffix("ms !H"), "\(way)")
+        // Linux holds errors back when there were many: the first probe may have no answer.
+        #expect(way.contains(" 192.168.76.1  ") && way.hasSuffix("ms !H"), "\(way)")
         #expect(try guest.run("traceroute -q 1 10.8.0.1").hasSuffix("ms !X"))
         let silent = try guest.run("ping -c 2 -i 0.2 192.168.76.200")
         #expect(silent.contains("icmp_seq=2 Destination Host Unreachable"), "\(silent)")

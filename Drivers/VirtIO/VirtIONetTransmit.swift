@@ -78,7 +78,7 @@ extension VirtIONet where Queue: ~Copyable {
     /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked
     /// at.
     @inline(never)
-    mutating func collectSent() {
+    public mutating func collectSent() {
         while let used = transmitQueue.popUsed() { sent[used.head] = nil }
         if transmitQueue.isBroken { giveUp() }
     }

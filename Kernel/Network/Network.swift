@@ -292,7 +292,12 @@ enum Network {
     }
 
     /// An empty packet to fill for sending.
-    static func takePacket() -> Packet? { pool.isSet ? pool.value.take(.sending) : nil }
+    static func takePacket() -> Packet? {
+        guard pool.isSet else { return nil }
+        if let packet = pool.value.take(.sending) { return packet }
+        onStack { $0.collectSent() }  // cards give back what they have sent when there is reason to
+        return pool.value.take(.sending)
+    }
 }
 
 extension KernelMessage.StringInterpolation {

@@ -45,6 +45,8 @@ public protocol NetworkDevice: ~Copyable {
     /// `capabilities` has.
     /// - Returns: the frame when there is no room for it; nil when the device has it.
     mutating func transmit(_ frame: consuming LentPacket) -> LentPacket?
+    /// Frees frames that the device has sent.
+    mutating func collectSent()
     /// Makes sure the device works on what was queued. One call for a batch.
     mutating func flush()
     /// The next received frame, perhaps a train, from its Ethernet header on; nil when there is none at the moment.
@@ -62,6 +64,9 @@ public protocol NetworkDevice: ~Copyable {
 }
 
 extension NetworkDevice where Self: ~Copyable {
+    /// For a device that copies what it sends.
+    public mutating func collectSent() {}
+
     /// For a device that receives into packets.
     public var isDrainedFirst: Bool { false }
 

@@ -107,7 +107,8 @@ struct SocketFile: ~Copyable {
 
     /// Sends one datagram from user memory; to the connected peer if `destination` is nil.
     func send(from source: UserAddress, count: Int, to destination: SocketAddress?) throws(SystemError) -> Int {
-        guard count <= Stack.datagramLimit + UDPHeader.byteCount else { throw .messageTooLong }  // the stack looks closer
+        // An echo message has its header in front; the stack looks closer.
+        guard count <= Stack.datagramLimit + UDPHeader.byteCount else { throw .messageTooLong }
         // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under
         // it.
         let firstCount = min(count, FragmentSize.ethernet - UDPHeader.byteCount)

@@ -81,4 +81,35 @@ struct NetworkToolTests {
         try guest.wait(for: "vt0: 192.168.76.1 is the address of ")
         try guest.halt()
     }
+
+    /// An NE2000 kept 8 frames where 19 fit: no datagram of more fragments ever arrived.
+    @Test(arguments: [13_000, 27_000]) func ne2000CarriesLargeDatagramsBothWays(size: Int) throws {
+        let network = try PrivateNetwork()
+        let guest = try Guest(["NET": "tap", "TAP": "tap0", "NIC": "ne2k", "IP": "192.168.76.11/24"], network: network)
+        try guest.waitForShell()
+        #expect(try guest.run("ping -c 5 -i 0.3 -s \(size) \(PrivateNetwork.host)").contains("5 received"))
+        let pings = try network.run("ping", "-c", "5", "-i", "0.3", "-s", "\(size)", "192.168.76.11")
+        #expect(pings.contains("5 received"), "\(pings)")
+        #expect(try guest.run("ifconfig ne0 | grep dropped").hasSuffix(" 0 dropped"))
+        try guest.halt()
+    }
+
+    @Test func framesOfNineThousandBytesGoBothWays() throws {
+        let network = try PrivateNetwork()
+        for device in ["tap0", "tap1", "br0"] { try network.run("ip", "link", "set", device, "mtu", "9000") }
+        let guest = try Guest(
+            [
+                "NET": "tap", "TAP": "tap0", "IP": "192.168.76.11/24",
+                "QEMUFLAGS": "-global virtio-net-device.host_mtu=9000",
+            ], network: network)
+        try guest.waitForShell()
+        #expect(try guest.run("ifconfig vt0 | head -n 1").hasSuffix("mtu 9000"))
+        #expect(try guest.run("ping -c 3 -i 0.2 -s 8900 \(PrivateNetwork.host)").contains("3 received"))
+        // Not to be fragmented.
+        let pings = try network.run("ping", "-c", "3", "-i", "0.2", "-M", "do", "-s", "8900", "192.168.76.11")
+        #expect(pings.contains("3 received"), "\(pings)")
+        #expect(try guest.run("ifconfig vt0 mtu 1400; ifconfig vt0 | head -n 1").hasSuffix("mtu 1400"))
+        #expect(try guest.run("ifconfig vt0 mtu 9001").contains("a number from 68 to 9000, or 0, is wanted"))
+        try guest.halt()
+    }
 }

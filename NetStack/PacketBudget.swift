@@ -20,7 +20,7 @@ public struct PacketBudget {
 
     public init(pool count: Int) {
         own = max(1, count / 16)
-        sending = max(1, count / 4)
+        sending = max(1, count * 5 / 16)  // more than the ring of one card holds
         reassembly = max(2, count / 8)
         cards = max(1, count / 4)
         sockets = max(1, count - own - sending - reassembly - cards)

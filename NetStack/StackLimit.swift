@@ -15,7 +15,8 @@ public enum StackLimit {
     public static var pathMTUs: Int { 8 }
     public static var reassemblies: Int { 16 }
     public static var echoes: Int { 64 }
-    public static var queries: Int { 8 }
+    /// As many as there are processes: each may wait for one.
+    public static var queries: Int { 64 }
     /// Sockets that show the wire.
     public static var captures: Int { 8 }
     /// Name servers that a query may ask.

@@ -140,13 +140,12 @@ where First.Space == Rest.Space {
     public mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
         if let first { return first.value.transmit(frame) } else { return other.value.transmit(frame) }
     }
+    public mutating func collectSent() {
+        if let first { first.value.collectSent() } else { other.value.collectSent() }
+    }
     @inline(never)
     public mutating func requestRoomInterrupt() -> Bool {
         if let first { first.value.requestRoomInterrupt() } else { other.value.requestRoomInterrupt() }
-    }
-    @inline(never)
-    public mutating func collectSent() {
-        if let first { first.value.collectSent() } else { other.value.collectSent() }
     }
     @inline(never)
     public mutating func flush() { if let first { first.value.flush() } else { other.value.flush() } }

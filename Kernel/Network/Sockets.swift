@@ -112,7 +112,7 @@ struct SocketFile: ~Copyable {
     /// Sends one datagram from user memory; to the connected peer if `destination` is nil. Waits for packets and for
     /// room in the card, unless the socket is non-blocking.
     func send(from source: UserAddress, count: Int, to destination: SocketAddress?) throws(SystemError) -> Int {
-        // the stack looks closer
+        // An echo message has its header in front; the stack looks closer.
         guard count <= Stack.datagramLimit + UDPHeader.byteCount else { throw .messageTooLong }
         // The payload goes straight into the packets that leave, outside the lock; only the headers are put on under
         // it.

@@ -236,6 +236,13 @@ extension NetStack where Device: ~Copyable {
         for _ in 0..<neighbours.wait(packet, at: entry) { drop(.neighbourQueueFull, at: id) }
     }
 
+    /// The share of sending is used up: what the card has sent is given back, and then there is the reserve.
+    @inline(never)
+    private mutating func makeRoom(for reply: borrowing Packet, at id: InterfaceID) -> Bool {
+        devices[Int(id.rawValue)].collectSent()
+        return reply.move(to: .sending) || reply.move(to: .own)
+    }
+
     /// Puts the Ethernet header on and gives the frame to the card.
     @inline(never)
     mutating func transmit(
@@ -244,7 +251,7 @@ extension NetStack where Device: ~Copyable {
         let interface = interfaces.ref(id.place)
         guard !interface.value.isDown else { return drop(.interfaceDown, at: id) }
         // A reply, in the packets of its request, leaves the share of what is received.
-        guard packet.share != .receiving || packet.move(to: .sending) || packet.move(to: .own) else {
+        guard packet.share != .receiving || packet.move(to: .sending) || makeRoom(for: packet, at: id) else {
             return drop(.noPacket, at: id)
         }
         guard packet.prepend(EthernetHeader.byteCount) else { return drop(.tooLarge, at: id) }

@@ -73,6 +73,7 @@ extension NetworkDevice where Self: ~Copyable {
     public mutating func requestRoomInterrupt() -> Bool { false }
     /// For a device that keeps no frame.
     public mutating func collectSent() {}
+
     /// For a device that receives into packets.
     public var isDrainedFirst: Bool { false }
 

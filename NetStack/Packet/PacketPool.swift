@@ -112,7 +112,8 @@ public struct PacketPool: @unchecked Sendable {
             let index = Int(old & 0xffff)
             guard index != 0 else {
                 discount(share)
-                unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)  // as above
+                // a word of the pool's own
+                unsafe state.pointee.failures.wrappingAdd(1, ordering: .relaxed)
                 return nil
             }
             precondition(index <= count, "the packet pool's free list leaves the pool")

@@ -6,8 +6,8 @@ import SystemInterface
 public func showRoutes() throws(SystemError) {
     let interfaces = try allInterfaces()
     print("destination         router           interface")
-    try System.forEach(.routes, RouteReport(destination: .none, prefixLength: 0, router: .none, interface: 0)) {
-        route in
+    let empty = RouteReport(destination: .none, prefixLength: 0, router: .none, interface: 0)
+    try System.forEach(.routes, empty) { route in
         let length = route.destination.ipv4 == nil ? route.prefixLength : route.prefixLength - 96
         let destination: Text = length == 0 ? "default" : "\(address: route.destination)/\(length)"
         let router: Text = route.router == .none ? "on the link" : "\(address: route.router)"

@@ -107,6 +107,7 @@ struct PingRun {
         } catch {
             // The way may come back: one request that cannot be sent does not end the run.
             if error == .interrupted { return }
+            if sent == 1, error == .networkDown || error == .networkUnreachable { fail("\(address: host): \(error)") }
             errors += 1
             finish(sent)
             complain("icmp_seq=\(sent): \(error)")

@@ -13,6 +13,7 @@
 
 import Machine
 import Storage
+import Synchronization
 
 /// A lock's place in the lock order: the higher the number, the further down.
 enum LockRank: UInt32 {
@@ -33,6 +34,31 @@ enum LockRank: UInt32 {
     case log
     case consoleInput
     case consoleOutput
+
+    #if CHECKS
+        /// As the list above has it.
+        var name: StaticString {
+            switch self {
+            case .networkStack: "network stack"
+            case .family: "family"
+            case .processTable: "process table"
+            case .fileSystemMonitor: "file-system monitor"
+            case .pipe: "pipe"
+            case .disk: "disk"
+            case .fileTables: "tables of open files and pipes"
+            case .pollQueue: "poll queue"
+            case .waitQueue: "wait queue"
+            case .timerQueue: "timer queue"
+            case .runQueue: "run queue"
+            case .pageMagazine: "page magazine"
+            case .pageAllocator: "page allocator"
+            case .random: "random generator"
+            case .log: "log"
+            case .consoleInput: "console input"
+            case .consoleOutput: "console output"
+            }
+        }
+    #endif
 }
 
 #if CHECKS
@@ -42,9 +68,15 @@ enum LockRank: UInt32 {
         @inline(never)
         static func enter(_ rank: LockRank) {
             let bit = UInt64(1) << UInt64(rank.rawValue)
-            if thisHart.value.held_locks >= bit { panic("a lock is taken against the lock order") }
+            if thisHart.value.held_locks >= bit {
+                wanted.store(rank.rawValue, ordering: .relaxed)
+                panic("a lock is taken against the lock order")
+            }
             thisHart.value.held_locks |= bit
         }
+
+        /// The lock that was refused, for the panic's report; .max: none was.
+        static let wanted = Atomic<UInt32>(.max)
 
         /// When a hart gives a lock back.
         static func leave(_ rank: LockRank) { thisHart.value.held_locks &= ~(1 << UInt64(rank.rawValue)) }

@@ -29,6 +29,9 @@ enum PanicReport {
         say("\npanic: ")
         say(reason)
         say("\n")
+        #if CHECKS
+            sayLocks(hart.value.held_locks)
+        #endif
         if hart.value.thread != 0 {
             let thread = currentThread
             say("hart \(hart.value.id), pid \(thread.value.pid.load(ordering: .relaxed)) (\(thread.value.name))\n")
@@ -57,6 +60,18 @@ enum PanicReport {
     static func stopIfPanicking() {
         if owner.load(ordering: .relaxed) != 0 { park() }
     }
+
+    #if CHECKS
+        /// The locks that the hart holds, and the one that it was refused.
+        private static func sayLocks(_ held: UInt64) {
+            for number: UInt32 in 0..<64 where held >> UInt64(number) & 1 != 0 {
+                if let rank = LockRank(rawValue: number) { say("the hart holds the lock: \(rank.name)\n") }
+            }
+            if let wanted = LockRank(rawValue: LockOrder.wanted.load(ordering: .relaxed)) {
+                say("and wants the lock: \(wanted.name)\n")
+            }
+        }
+    #endif
 
     static func say(_ message: KernelMessage) { ConsoleOutput.printUnlocked(message) }
 

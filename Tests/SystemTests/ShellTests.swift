@@ -178,20 +178,6 @@ import Testing
         try guest.halt()
     }
 
-    /// Output that cannot be written is said, unless its reader is gone.
-    @Test func writeErrorsAreSaid() throws {
-        let guest = try Guest(["QEMUFLAGS": ""])
-        try guest.waitForShell()
-        #expect(try guest.run("cat README | head -n 1; cat README README | true") == "# Swiftlet")
-        #expect(try guest.run("cat /zero > big; echo $?").hasSuffix("cat: write error: no space left on device\n1"))
-        #expect(try guest.run("ls >> big; echo $?").hasSuffix("ls: write error: no space left on device\n1"))
-        #expect(try guest.run("ps >> big; echo $?").hasSuffix("sh: write error: no space left on device\n1"))
-        #expect(try guest.run("echo x 1>&-; echo $?") == "echo: write error: bad file descriptor\n1")
-        #expect(try guest.run("cp README copy; echo $?").contains("no space left on device"))
-        #expect(try guest.run("rm big; echo fine > f; cat f") == "fine")
-        try guest.halt()
-    }
-
     @Test func restrictTakesTheRightAway() throws {
         let guest = try Guest()
         try guest.waitForShell()

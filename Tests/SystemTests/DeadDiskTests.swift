@@ -16,5 +16,10 @@ import Testing
         try guest.wait(for: "sh: ls: input/output error\n")
         guest.type("cd /\n")
         try guest.wait(for: "\n$ ")
+        // What an operator needs is the shell's own.
+        #expect(try guest.run("ps").contains(" init"))
+        #expect(try guest.run("dmesg").contains("it is not used any more"))
+        #expect(try guest.run("kill 99") == "kill: 99: no such process")
+        try guest.halt()
     }
 }

@@ -20,8 +20,8 @@ import Testing
         #expect(try guest.run(#"echo "i\j" 'i\j' i\j "\$? \" \\" "a  b""#) == #"i\j i\j ij $? " \ a  b"#)
         guest.type("echo 'one\ntwo' three\\\nfour\n")
         try guest.wait(for: "one\ntwo threefour\n$ ")
-        guest.type("(echo a |\ncat) &&\necho b\n")
-        try guest.wait(for: "a\nb\n$ ")
+        _ = try guest.run("echo '(echo a |' > s; echo 'cat) &&' >> s; echo 'echo b' >> s")
+        #expect(try guest.run("sh s") == "a\nb")
         try guest.halt()
     }
 
@@ -191,16 +191,15 @@ import Testing
     @Test func grepTakesLinearTime() throws {
         let guest = try Guest()
         try guest.waitForShell()
-        _ = try guest.run("echo -n \(String(repeating: "a", count: 100)) > p; cat p p p p p p p p p p > q")
-        _ = try guest.run("cat q q q > r; echo >> r")
+        _ = try guest.run("echo -n \(String(repeating: "a", count: 100)) > p")
+        _ = try guest.run("cat p p p p p p p p p p > q; cat q q q > r; echo >> r")
         #expect(try guest.run("grep '.*.*.*.*c' r; echo $?") == "1")
         #expect(try guest.run("grep -cE '(a|aa|a*)*$' r; grep -cE '(a?){50}a{50}' r") == "1\n1")
         #expect(
             try guest.run("echo a+b | grep 'a+b'; echo aab | grep -E '^a+b$'; echo ac | grep 'a\\|b'") == "a+b\naab\nac"
         )
-        #expect(
-            try guest.run("echo xAbc | grep -i '[[:upper:]]BC'; echo 'a]' | grep '[]]'; echo b | grep '[^a]'")
-                == "xAbc\na]\nb")
+        #expect(try guest.run("echo xAbc | grep -i '[[:upper:]]BC'; echo 'a]' | grep '[]]'") == "xAbc\na]")
+        #expect(try guest.run("echo b | grep '[^a]'; echo aab | grep 'a\\{2\\}b'") == "b\naab")
         #expect(try guest.run("echo x | grep '[z-a]'; echo $?") == "grep: [z-a]: a range in [ ] goes backwards\n2")
         try guest.halt()
     }

@@ -18,7 +18,11 @@ import UserLibrary
             show("inodes", counts.inodes, counts.freeInodes)
             show("open files", UInt64(Limit.openFiles), UInt64(Limit.openFiles) - counts.openFiles)
             show("processes", UInt64(Limit.processes), counts.freeProcesses)
-            if isReadOnly() { print("the file system is read-only until the next start: a write to the disk failed (dmesg says so), or fsck -y repaired it") }
+            if isReadOnly() {
+                print(
+                    "the file system is read-only until the next start: a write failed (see dmesg), or fsck repaired it"
+                )
+            }
             return 0
         } catch {
             fail("\(error)")

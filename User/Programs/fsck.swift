@@ -39,7 +39,9 @@ import UserLibrary
                     "\(Int(summary.files)) files, \(Int(summary.directories)) directories, \(Int(summary.devices)) devices, \(Int(summary.blocksInUse)) of \(disk.blockCount) blocks in use; \(Int(summary.problems)) errors"
                 )
             }
-            if repairsNow { print("repaired: type halt, and start the machine again; until then nothing can be written") }
+            if repairsNow {
+                print("repaired: type halt, and start the machine again; until then nothing can be written")
+            }
             return summary.problems > 0 ? 4 : found > 0 ? 1 : 0
         } catch {
             complain("\(error)")

@@ -179,7 +179,7 @@ enum Execution {
             return become(conditions)
         }
         guard let child else { return 1 }
-        Jobs.started(child, isShown: makesGroups)
+        Jobs.started(child)
         return 0
     }
 

@@ -51,9 +51,11 @@ import UserLibrary
         return lastStatus
     }
 
-    /// In a child, which does not read commands.
+    /// In a child, which does not read commands. Its own children have nothing to close.
     static func closeScript() {
-        do throws(SystemError) { if let file = unsafe script { try System.close(file) } } catch {}  // one thread
+        guard let file = unsafe script else { return }  // a program has one thread
+        do throws(SystemError) { try System.close(file) } catch {}  // it is open
+        unsafe script = nil  // a program has one thread
     }
 
     private static func readCommands(from input: FileDescriptor) {

@@ -299,6 +299,21 @@ final class PowerCut {
             ], tries: 20)
     }
 
+    /// A name is the old file's or the new one's at every moment, and a directory is in one place.
+    @Test func namesAreReplacedAtOnce() throws {
+        try run(
+            "names replaced", makeLayout(blocks: 300),
+            [
+                [
+                    .create("/a"), .write("/a", offset: 0, pattern(5000)), .create("/b"),
+                    .write("/b", offset: 0, pattern(3000, seed: 2)), .rename("/b", "/a"), .rename("/a", "/c"),
+                    .makeDirectory("/d"), .makeDirectory("/e"), .create("/f"), .rename("/d", "/e/x"),
+                    .rename("/f", "/e/x/f"), .rename("/c", "/e/x/f"), .rename("/e/x/f", "/g"),
+                    .makeDirectory("/h"), .rename("/e/x", "/h"),
+                ]
+            ], tries: 20)
+    }
+
     @Test func aLargeFileIsWrittenInSteps() throws {
         try run(
             "a large file", makeLayout(blocks: 700),

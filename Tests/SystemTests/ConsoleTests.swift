@@ -73,8 +73,10 @@ import Testing
     @Test func sessionOfAllKeysLeavesALivingShell() throws {
         let guest = try Guest()
         try guest.waitForShell()
+        #expect(try guest.run("echo once >> count") == "")
         guest.type("\u{03}\u{03}\u{03}half\u{03}")
         try guest.wait(for: "half^C\n$ ")
+        #expect(try guest.run("wc -l count") == "1 count")
         guest.type("\u{1c}\u{1a}\u{15}\u{1f}\u{e9}\n")
         try guest.wait(for: "no such program")
         try guest.wait(for: "$ ")

@@ -10,10 +10,12 @@ import Testing
         FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString).img")
     }
 
-    private func make(_ image: URL, _ options: [String]) throws {
-        let programs = try FileManager.default.contentsOfDirectory(
+    private func make(_ image: URL, _ options: [String], files: [String] = []) throws {
+        let names = try FileManager.default.contentsOfDirectory(
             atPath: projectFolder.appendingPathComponent("build/programs").path)
-        let result = try runOnHost([mkfs] + options + [image.path] + programs.map { "build/programs/\($0)" })
+        let programs: [String] = names.map { "build/programs/\($0)" }
+        let command: [String] = [mkfs] + options + [image.path] + files + programs
+        let result = try runOnHost(command)
         #expect(result.status == 0, "\(result.output)")
     }
 
@@ -32,6 +34,23 @@ import Testing
         let size = options.isEmpty ? 268 << 10 : (11 + 256 + 65536) << 10
         #expect(try guest.run("ls big").hasSuffix(" \(size)"))
         #expect(try guest.run("rm big; fsck").hasSuffix("0 errors"))
+        try guest.halt()
+    }
+
+    /// Output that cannot be written is said, unless its reader is gone.
+    @Test func writeErrorsAreSaid() throws {
+        let image = temporary()
+        defer { try? FileManager.default.removeItem(at: image) }
+        try make(image, ["--double-indirect"], files: ["README=README.md"])
+        let guest = try Guest(image: image)
+        try guest.waitForShell()
+        #expect(try guest.run("cat README | head -n 1; cat README README | true") == "# Swiftlet")
+        #expect(try guest.run("cat /zero > big; echo $?").hasSuffix("cat: write error: no space left on device\n1"))
+        #expect(try guest.run("ls >> big; echo $?").hasSuffix("ls: write error: no space left on device\n1"))
+        #expect(try guest.run("ps >> big; echo $?").hasSuffix("sh: write error: no space left on device\n1"))
+        #expect(try guest.run("echo x 1>&-; echo $?") == "echo: write error: bad file descriptor\n1")
+        #expect(try guest.run("cp README copy; echo $?").hasSuffix("cp: copy: write error: no space left on device\n1"))
+        #expect(try guest.run("rm big; echo fine > f; cat f") == "fine")
         try guest.halt()
     }
 

@@ -20,8 +20,8 @@ import Testing
         #expect(try guest.run(#"echo "i\j" 'i\j' i\j "\$? \" \\" "a  b""#) == #"i\j i\j ij $? " \ a  b"#)
         guest.type("echo 'one\ntwo' three\\\nfour\n")
         try guest.wait(for: "one\ntwo threefour\n$ ")
-        guest.type("(echo a |\ncat) &&\necho b\n")
-        try guest.wait(for: "a\nb\n$ ")
+        _ = try guest.run("echo '(echo a |' > s; echo 'cat) &&' >> s; echo 'echo b' >> s")
+        #expect(try guest.run("sh s") == "a\nb")
         try guest.halt()
     }
 
@@ -178,20 +178,6 @@ import Testing
         try guest.halt()
     }
 
-    /// Output that cannot be written is said, unless its reader is gone.
-    @Test func writeErrorsAreSaid() throws {
-        let guest = try Guest(["QEMUFLAGS": ""])
-        try guest.waitForShell()
-        #expect(try guest.run("cat README | head -n 1; cat README README | true") == "# Swiftlet")
-        #expect(try guest.run("cat /zero > big; echo $?").hasSuffix("cat: write error: no space left on device\n1"))
-        #expect(try guest.run("ls >> big; echo $?").hasSuffix("ls: write error: no space left on device\n1"))
-        #expect(try guest.run("ps >> big; echo $?").hasSuffix("sh: write error: no space left on device\n1"))
-        #expect(try guest.run("echo x 1>&-; echo $?") == "echo: write error: bad file descriptor\n1")
-        #expect(try guest.run("cp README copy; echo $?").contains("no space left on device"))
-        #expect(try guest.run("rm big; echo fine > f; cat f") == "fine")
-        try guest.halt()
-    }
-
     @Test func restrictTakesTheRightAway() throws {
         let guest = try Guest()
         try guest.waitForShell()
@@ -205,16 +191,15 @@ import Testing
     @Test func grepTakesLinearTime() throws {
         let guest = try Guest()
         try guest.waitForShell()
-        _ = try guest.run("echo -n \(String(repeating: "a", count: 100)) > p; cat p p p p p p p p p p > q")
-        _ = try guest.run("cat q q q > r; echo >> r")
+        _ = try guest.run("echo -n \(String(repeating: "a", count: 100)) > p")
+        _ = try guest.run("cat p p p p p p p p p p > q; cat q q q > r; echo >> r")
         #expect(try guest.run("grep '.*.*.*.*c' r; echo $?") == "1")
         #expect(try guest.run("grep -cE '(a|aa|a*)*$' r; grep -cE '(a?){50}a{50}' r") == "1\n1")
         #expect(
             try guest.run("echo a+b | grep 'a+b'; echo aab | grep -E '^a+b$'; echo ac | grep 'a\\|b'") == "a+b\naab\nac"
         )
-        #expect(
-            try guest.run("echo xAbc | grep -i '[[:upper:]]BC'; echo 'a]' | grep '[]]'; echo b | grep '[^a]'")
-                == "xAbc\na]\nb")
+        #expect(try guest.run("echo xAbc | grep -i '[[:upper:]]BC'; echo 'a]' | grep '[]]'") == "xAbc\na]")
+        #expect(try guest.run("echo b | grep '[^a]'; echo aab | grep 'a\\{2\\}b'") == "b\naab")
         #expect(try guest.run("echo x | grep '[z-a]'; echo $?") == "grep: [z-a]: a range in [ ] goes backwards\n2")
         try guest.halt()
     }

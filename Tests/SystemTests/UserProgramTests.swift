@@ -16,6 +16,18 @@ import Testing
         try guest.halt()
     }
 
+    /// Courses' programs need more than one page of stack: the boot argument gives it to programs without our note.
+    @Test func stackOfPlainProgramsIsABootArgument() throws {
+        let guest = try Guest(["ARGS": "stack=2"])
+        try guest.waitForShell()
+        #expect(try guest.run("usertests execargumentlimits").hasSuffix("ALL TESTS PASSED"))
+        try guest.halt()
+        let other = try Guest(["ARGS": "stack=99"])
+        try other.waitForShell()
+        #expect(other.transcript.contains("boot arguments: stack= takes a number of pages from 1 to 9"))
+        try other.halt()
+    }
+
     @Test func randomLoadAndWildCallsLeaveEverythingAsItWas() throws {
         let guest = try Guest(["CPUS": "4"])
         try guest.waitForShell()

@@ -32,13 +32,10 @@ private func execute(_ path: Path, _ arguments: borrowing ArgumentVector) -> Sys
     }
 }
 
-/// Runs the program that the words name and waits for it; its exit status.
+/// Runs the program that the words name and waits for it; its exit status, as a shell's $? has it.
 public func runProgram(_ words: [[UInt8]]) throws(SystemError) -> Int32 {
     standardOutput.flush()
     let pid = try System.fork()
     if pid == 0 { end(execute(words)) }
-    while true {
-        let (ended, status) = try System.wait()
-        if ended == pid { return status }
-    }
+    return try System.wait(for: pid).shellStatus
 }

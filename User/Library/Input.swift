@@ -25,7 +25,8 @@ public struct LineReader {
                 if byte == 10 { return line }
                 line.append(byte)
             }
-            start = 0
+            // Nothing is left, also when the read fails.
+            (start, end) = (0, 0)
             end = try readPiece(file, into: &buffer)
             if end == 0 { return line.isEmpty ? nil : line }
         }

@@ -47,7 +47,11 @@ import UserLibrary
             while true {
                 let count = try readPiece(from, into: &buffer)
                 if count == 0 { break }
-                try writePiece(to, buffer, count: count)
+                do throws(SystemError) { try writePiece(to, buffer, count: count) } catch {
+                    complain("\(name): write error: \(error)")
+                    try System.close(to)
+                    return false
+                }
             }
             try System.close(to)
             return true

@@ -20,7 +20,7 @@ import UserLibrary
             show("processes", UInt64(Limit.processes), counts.freeProcesses)
             if isReadOnly() {
                 print(
-                    "the file system is read-only until the next start: a write to the disk failed (dmesg says so), or fsck -y repaired it"
+                    "the file system is read-only until the next start: a write failed (see dmesg), or fsck repaired it"
                 )
             }
             return 0

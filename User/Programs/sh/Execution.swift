@@ -75,7 +75,7 @@ enum Execution {
             }
         }
         guard let child = start({ become(command) }) else { return 1 }
-        return wait(for: child)
+        return wait(for: [child])
     }
 
     // MARK: In a child, whose end is the command's
@@ -144,17 +144,26 @@ enum Execution {
         System.setForeground(jobGroup)
     }
 
-    /// Waits for a child; its status as $? has it.
-    private static func wait(for child: Int32) -> Int32 {
-        while true {
-            do throws(SystemError) {
-                return try System.wait(for: child).shellStatus
-            } catch {
-                // A ^C that was meant for the shell before the child had its group.
-                guard error == .interrupted else { return 1 }
-                _ = Interrupts.came()
+    /// Waits for the processes of a job; the last one's status as $? has it.
+    private static func wait(for children: [Int32]) -> Int32 {
+        var status: Int32 = 1
+        var isInterrupted = false
+        for child in children {
+            var hasEnded = false
+            while !hasEnded {
+                do throws(SystemError) {
+                    status = try System.wait(for: child).shellStatus
+                    hasEnded = true
+                } catch {
+                    // A ^C that came before the job had its group is the job's.
+                    guard error == .interrupted else { return 1 }
+                    guard Interrupts.came() else { continue }
+                    isInterrupted = true
+                    for child in children { do throws(SystemError) { try System.kill(child) } catch {} }
+                }
             }
         }
+        return isInterrupted ? Shell.interruptedStatus : status
     }
 
     private static func startInBackground(_ conditions: Conditions) -> Int32 {
@@ -170,7 +179,7 @@ enum Execution {
             return become(conditions)
         }
         guard let child else { return 1 }
-        Jobs.started(child, isShown: makesGroups)
+        Jobs.started(child)
         return 0
     }
 
@@ -182,7 +191,6 @@ enum Execution {
 
     private static func runPipe(_ pipeline: Pipeline) -> Int32 {
         var children: [Int32] = []
-        var status: Int32 = 1
         do throws(SystemError) {
             try startStages(pipeline.commands, &children)
         } catch {
@@ -190,7 +198,7 @@ enum Execution {
         }
         // A stage may end before the others; the pipeline has ended when all have. Its status is the last one's.
         let isWhole = children.count == pipeline.commands.count
-        for child in children { status = wait(for: child) }
+        let status = wait(for: children)
         return isWhole ? status : 1
     }
 

@@ -3,8 +3,14 @@
 import SystemInterface
 import UserLibrary
 
+private struct Job {
+    let number: Int
+    let pid: Int32
+    var isTold = false
+}
+
 enum Jobs {
-    private static var running: [(number: Int, pid: Int32)] {
+    private static var running: [Job] {
         get { unsafe storedRunning }  // a program has one thread
         set { unsafe storedRunning = newValue }
     }
@@ -14,15 +20,20 @@ enum Jobs {
         set { unsafe storedLast = newValue }
     }
 
-    nonisolated(unsafe) private static var storedRunning: [(number: Int, pid: Int32)] = []  // a program has one thread
+    nonisolated(unsafe) private static var storedRunning: [Job] = []  // a program has one thread
     nonisolated(unsafe) private static var storedLast: Int32?  // a program has one thread
 
-    /// Notes a process, and for an interactive shell says its numbers.
-    static func started(_ pid: Int32, isShown: Bool) {
-        let number = (running.last?.number ?? 0) + 1
-        running.append((number, pid))
+    static func started(_ pid: Int32) {
+        running.append(Job(number: (running.last?.number ?? 0) + 1, pid: pid))
         last = pid
-        if isShown { writeError("[\(number)] \(pid)\n") }
+    }
+
+    /// Says the numbers of those that were started since the last prompt, but for those that were waited for.
+    static func tell() {
+        for index in running.indices where !running[index].isTold {
+            writeError("[\(running[index].number)] \(running[index].pid)\n")
+            running[index].isTold = true
+        }
     }
 
     static func ended(_ pid: Int32) { running.removeAll { $0.pid == pid } }

@@ -73,7 +73,7 @@ struct Lexer {
 
     /// Behind a \ and a line end.
     private func continueLine() throws(SyntaxError) {
-        if byte() == nil { throw SyntaxError(reason: "nothing after \\", isIncomplete: true) }
+        if byte() == nil { throw SyntaxError(reason: "nothing after \\", isIncomplete: true, isInQuote: true) }
     }
 
     private mutating func word() throws(SyntaxError) -> Word {
@@ -85,7 +85,7 @@ struct Lexer {
             case UInt8(ascii: "\""): try takeQuoted(by: next, into: &word)
             case UInt8(ascii: "\\"):
                 guard let escaped = byte() else {
-                    throw SyntaxError(reason: "nothing after \\", isIncomplete: true)
+                    throw SyntaxError(reason: "nothing after \\", isIncomplete: true, isInQuote: true)
                 }
                 position += 1
                 if escaped == 10 { try continueLine() } else { word.append(escaped) }
@@ -131,7 +131,7 @@ struct Lexer {
                 take(next, into: &word)
             }
         }
-        throw SyntaxError(reason: "a quote is not closed", isIncomplete: true)
+        throw SyntaxError(reason: "a quote is not closed", isIncomplete: true, isInQuote: true)
     }
 
     private static func endsWord(_ byte: UInt8) -> Bool {

@@ -51,9 +51,11 @@ import UserLibrary
         return lastStatus
     }
 
-    /// In a child, which does not read commands.
+    /// In a child, which does not read commands. Its own children have nothing to close.
     static func closeScript() {
-        do throws(SystemError) { if let file = unsafe script { try System.close(file) } } catch {}  // one thread
+        guard let file = unsafe script else { return }  // a program has one thread
+        do throws(SystemError) { try System.close(file) } catch {}  // it is open
+        unsafe script = nil  // a program has one thread
     }
 
     private static func readCommands(from input: FileDescriptor) {
@@ -66,6 +68,7 @@ import UserLibrary
         var command: [UInt8] = []
         while true {
             if isInteractive {
+                Jobs.tell()
                 Jobs.reap()
                 writeError(command.isEmpty ? "$ " : "> ")
             }
@@ -73,7 +76,7 @@ import UserLibrary
                 guard let line = try lines.next() else { break }
                 command += line + [10]
                 if command.count > mostBytes { fail("a command is longer than 64 KiB") }
-                if runLine(command, mayGoOn: true) { command = [] }
+                if runLine(command, mayGoOn: true, isInteractive) { command = [] }
             } catch {
                 guard error == .interrupted, Interrupts.came() else { fail("reading commands: \(error)") }
                 command = []
@@ -83,15 +86,17 @@ import UserLibrary
     }
 
     /// Runs what a whole text says.
-    /// - Parameter mayGoOn: more lines may come.
+    /// - Parameters:
+    ///   - mayGoOn: more lines may come.
+    ///   - isInteractive: a line that ends with an operator is a slip; only quotes go on.
     /// - Returns: false if they are needed.
     @discardableResult
-    private static func runLine(_ text: [UInt8], mayGoOn: Bool = false) -> Bool {
+    private static func runLine(_ text: [UInt8], mayGoOn: Bool = false, _ isInteractive: Bool = false) -> Bool {
         do throws(SyntaxError) {
             let list = try Parser.parse(text)
             if !list.items.isEmpty { lastStatus = Execution.runJob(list) }
         } catch {
-            if mayGoOn, error.isIncomplete { return false }
+            if mayGoOn, isInteractive ? error.isInQuote : error.isIncomplete { return false }
             complain("syntax: \(error.reason)")
             lastStatus = 2
         }

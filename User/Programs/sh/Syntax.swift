@@ -98,4 +98,6 @@ struct SyntaxError: Error {
     var reason: StaticString
     /// Another line may put it right.
     var isIncomplete = false
+    /// A quote is open: what follows can only be a part of it.
+    var isInQuote = false
 }

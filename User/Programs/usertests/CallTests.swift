@@ -6,7 +6,6 @@ import UserLibrary
 enum CallTests {
     static var all: [Test] {
         [
-            Test("restrict", restricted),
             Test("registers", registers), Test("unknowncall", unknownCall), Test("coursecalls", courseCalls),
             Test("errornumbers", errorNumbers),
             Test("wildpointers", wildPointers), Test("wildstrings", wildStrings), Test("stringend", stringEnd),
@@ -291,21 +290,5 @@ enum CallTests {
         call(.sleep, 3).gives(0, "sleep(3)")
         let slept = call(.uptime).succeeds("uptime") - before
         expect(slept >= 3 && slept < 20, "sleep(3) takes 3 ticks")
-    }
-
-    /// These tests run without the right to do what concerns the whole machine: none of that works, in children neither.
-    static func restricted() {
-        func refused() {
-            let block = memory(page)
-            call(.halt, 0).fails(.notPermitted, "halt")
-            call(.diskRead, 1, at(block)).fails(.notPermitted, "disk_read")
-            call(.loopDevice, 0, 1).fails(.notPermitted, "loop_device")
-            call(.networkChange, 0, at(block)).fails(.notPermitted, "networkChange")
-            call(.socket, UInt(SocketKind.capture.rawValue)).fails(.notPermitted, "a capture socket")
-            close(UInt(call(.socket, UInt(SocketKind.datagram.rawValue)).succeeds("a datagram socket")))
-        }
-        refused()
-        inChild(0, "a child") { refused() }
-        call(.restrict).gives(0, "restrict, again")
     }
 }

@@ -90,6 +90,14 @@ enum ExecTests {
         }
         run(31, 10, true)
         run(32, 10, false)
+        guard status(of: "image", 1, 4096) == 1000 else {
+            // The boot argument stack=2.
+            run(31, 127, true)
+            run(1, 8175, true)  // 8176 + 16
+            run(1, 8176, false)
+            remove("image")
+            return
+        }
         run(31, 400, false)
         run(31, 100, true)
         run(31, 111, true)  // 31 × 112 + 256 = 3728

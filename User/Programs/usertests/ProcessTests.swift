@@ -7,7 +7,7 @@ enum ProcessTests {
     static var all: [Test] {
         [
             Test("exitstatus", exitStatus), Test("exitwait", exitWait), Test("forkdata", forkData),
-            Test("waitstatus", waitArguments), Test("waitchild", waitChild), Test("interruptmode", interruptMode),
+            Test("waitstatus", waitArguments),
             Test("twochildren", twoChildren), Test("orphans", orphans), Test("orphanslots", orphanSlots),
             Test("zombies", zombies), Test("killsleeping", killSleeping),
             Test("killspinning", killSpinning), Test("killblocked", killBlocked), Test("killself", killSelf),
@@ -75,39 +75,6 @@ enum ProcessTests {
         var status: Int32 = 0
         withAddress(of: &status) { call(.wait, $0).gives(second, "wait again") }
         expect(Int(status), 3, "the status of a child that was waited for again")
-    }
-
-    /// wait_child: one child of several, and why it ended.
-    static func waitChild() {
-        let record = memory(page)
-        let words = record.of(Int32.self)
-        func ended(_ pid: Int, _ status: Int, _ reason: EndReason) {
-            call(.waitChild, int(pid), at(record), 0).gives(pid, "wait_child")
-            expect(Int(words[0]), pid, "the pid in the record")
-            expect(Int(words[1]), status, "the status in the record")
-            expect(Int(words[2]), Int(reason.rawValue), "the reason in the record")
-            expect(Int(words[3]), 0, "the record's last word")
-        }
-        call(.waitChild, 0, at(record), 0).fails(.noChild, "wait_child without children")
-        let first = child { exit(7) }
-        let second = child { exit(-1) }
-        let sleeper = child { pause(1000) }
-        let faulty = child { _ = load(userLimit) }
-        ended(second, -1, .exited)
-        ended(first, 7, .exited)
-        call(.waitChild, int(first), at(record), 0).fails(.noChild, "wait_child for one that was waited for")
-        call(.waitChild, 1, at(record), 0).fails(.noChild, "wait_child for a process that is no child")
-        ended(faulty, -1, .fault)
-        call(.waitChild, int(sleeper), at(record), 1).fails(.tryAgain, "wait_child that does not sleep")
-        call(.waitChild, 0, at(record), 1).fails(.tryAgain, "wait_child that does not sleep, for any")
-        call(.kill, int(sleeper)).gives(0, "kill")
-        call(.waitChild, 0, userLimit, 0).fails(.badAddress, "wait_child to a bad address")
-        ended(sleeper, -1, .killed)
-    }
-
-    static func interruptMode() {
-        for mode in [0, 1, 2, 1, 0] { call(.interrupt, int(mode)).gives(0, "interrupt") }
-        for mode in [3, -1, 0x7fff_ffff] { call(.interrupt, int(mode)).fails(.invalidArgument, "a wild mode") }
     }
 
     /// An address in this program's code.

@@ -31,7 +31,8 @@ struct Test {
     private static var directory: Path { "/usertests.tmp" }
 
     private static func allTests() -> [Test] {
-        CallTests.all + ProcessTests.all + MemoryTests.all + PageTests.all + ExhaustionTests.all + ExecTests.all
+        CallTests.all + ProcessTests.all + ControlTests.all + MemoryTests.all + PageTests.all + ExhaustionTests.all
+            + ExecTests.all
             + ImageTests.all
             + PipeTests.all + PollTests.all
             + FileTests.all + ContentTests.all + DirectoryTests.all + LinkTests.all + DiskTests.all

@@ -4,8 +4,8 @@
 // so does one that the log holds. What a buffer contains is guarded not here but by the lock of the thing it belongs
 // to: an inode's for its contents and its 64 bytes on the disk, the allocation lock for the bitmap.
 //
-// An operation pins at most three buffers at once. With 30 more for the log, 222 buffers can never run out under 64
-// processes; with fewer, one that finds none waits for another to let go.
+// An operation pins at most three buffers at once, or four that it need not wait for. With 30 more for the log, 286
+// buffers can never run out under 64 processes; with fewer, one that finds none waits for another to let go.
 
 import Storage
 import SystemInterface
@@ -27,6 +27,39 @@ struct Buffer<P: FileSystemPlatform>: ~Copyable {
     func withBytes<R: ~Copyable, E: Error>(_ body: (inout MutableRawSpan) throws(E) -> R) throws(E) -> R {
         try cache.memory(index).withBytes(body)
     }
+}
+
+/// Up to four numbers of blocks, or of their buffers.
+struct BlockRun {
+    static var most: Int { 4 }
+
+    private var numbers = InlineArray<4, UInt32>(repeating: 0)
+    private(set) var count = 0
+
+    mutating func append(_ number: UInt32) {
+        numbers[count] = number
+        count += 1
+    }
+
+    subscript(index: Int) -> UInt32 { numbers[index] }
+}
+
+/// Pinned blocks in memory; their end unpins all of them at once.
+struct Buffers<P: FileSystemPlatform>: ~Copyable {
+    private let cache: BlockCache<P>
+    private let indexes: BlockRun
+
+    fileprivate init(_ cache: BlockCache<P>, _ indexes: BlockRun) {
+        self.cache = cache
+        self.indexes = indexes
+    }
+
+    deinit { cache.unpin(indexes) }
+
+    var count: Int { indexes.count }
+
+    /// The memory of a block that is pinned.
+    func memory(_ index: Int) -> BlockMemory { cache.memory(Int32(bitPattern: indexes[index])) }
 }
 
 /// What the cache knows of a buffer; guarded by the cache's monitor, except `isLogged` (Log.swift).
@@ -89,6 +122,29 @@ struct BlockCache<P: FileSystemPlatform> {
         return Buffer(self, index)
     }
 
+    /// Pins the first blocks of a run, up to a missing one or one that is not in memory, under one acquisition of the monitor; never waits.
+    func readCached(_ blocks: BlockRun) -> Buffers<P> {
+        var indexes = BlockRun()
+        parts.state.withLock { state in
+            for place in 0..<blocks.count {
+                let block = blocks[place]
+                guard block != 0, let index = state.chains.find(block, where: { state.headers[$0].block == block }),
+                    state.headers[index].state == .valid
+                else { return }
+                Self.take(index, &state)
+                indexes.append(UInt32(bitPattern: index))
+            }
+        }
+        return Buffers(self, indexes)
+    }
+
+    @inline(__always)
+    private static func take(_ index: Int32, _ state: inout BlockCacheParts<P.Lock>.State) {
+        let header = state.headers.ref(Int(index))
+        if header.value.pins == 0, !header.value.isLogged { state.chains.removeUnused(index) }
+        header.value.pins += 1
+    }
+
     /// Pins a block whose old content does not matter; it reads as zeros. The caller is the only one that uses it.
     func zeroed(_ block: UInt32) throws(SystemError) -> Buffer<P> {
         guard block < size else { throw .inputOutput }
@@ -144,10 +200,8 @@ struct BlockCache<P: FileSystemPlatform> {
         return parts.state.wait { state -> (Int32, Bool)? in
             if isCounted { state.waitingForBuffer += Self.change(of: &isCounted, to: false) }
             if let index = state.chains.find(block, where: { state.headers[$0].block == block }) {
-                let header = state.headers.ref(Int(index))
-                if header.value.pins == 0, !header.value.isLogged { state.chains.removeUnused(index) }
-                header.value.pins += 1
-                return (index, header.value.state == .valid)
+                Self.take(index, &state)
+                return (index, state.headers[index].state == .valid)
             }
             guard let index = state.chains.takeUnused() else {
                 state.waitingForBuffer += Self.change(of: &isCounted, to: true)
@@ -197,12 +251,24 @@ struct BlockCache<P: FileSystemPlatform> {
     @inline(never)
     fileprivate func unpin(_ index: Int32) {
         parts.state.withLockWaking { state, wakes in
-            let header = state.headers.ref(Int(index))
-            header.value.pins -= 1
-            precondition(header.value.pins >= 0, "a buffer is unpinned more often than pinned")
-            guard header.value.pins == 0, !header.value.isLogged else { return }
-            state.chains.appendUnused(index)
+            Self.put(index, &state)
             wakes = state.waitingForBuffer > 0
         }
+    }
+
+    @inline(never)
+    fileprivate func unpin(_ indexes: BlockRun) {
+        parts.state.withLockWaking { state, wakes in
+            for place in 0..<indexes.count { Self.put(Int32(bitPattern: indexes[place]), &state) }
+            wakes = state.waitingForBuffer > 0
+        }
+    }
+
+    @inline(__always)
+    private static func put(_ index: Int32, _ state: inout BlockCacheParts<P.Lock>.State) {
+        let header = state.headers.ref(Int(index))
+        header.value.pins -= 1
+        precondition(header.value.pins >= 0, "a buffer is unpinned more often than pinned")
+        if header.value.pins == 0, !header.value.isLogged { state.chains.appendUnused(index) }
     }
 }

@@ -42,6 +42,35 @@ extension FileSystem {
         }
     }
 
+    /// The blocks from `index` on, up to `most` of those that one table names: at least one, 0 for a missing one.
+    @inline(never)
+    func blocks(from index: UInt32, most: Int, of slot: Slot) throws(SystemError) -> BlockRun {
+        var run = BlockRun()
+        switch way(to: index) {
+        case .direct(let entry):
+            for place in entry..<min(entry + most, Int(layout.directCount)) {
+                run.append(try checked(slot.value.record.addresses[place]))
+            }
+        case .indirect(let root, let entry):
+            try follow(checked(slot.value.record.addresses[root]), entry, most, &run)
+        case .doubleIndirect(let root, let middle, let entry):
+            try follow(follow(checked(slot.value.record.addresses[root]), middle), entry, most, &run)
+        case nil:
+            throw .fileTooLarge
+        }
+        return run
+    }
+
+    private func follow(
+        _ table: UInt32, _ entry: Int, _ most: Int, _ run: inout BlockRun
+    ) throws(SystemError) {
+        guard table != 0 else { return run.append(0) }
+        let buffer = try cache.read(table)
+        for place in entry..<min(entry + most, Int(DiskLayout.addressesPerBlock)) {
+            run.append(try checked(buffer.withBytes { $0.littleEndian(place * 4, as: UInt32.self) }))
+        }
+    }
+
     /// The block at `index`, allocated if it is missing; `isNew` then, and its content is whatever it was. All the
     /// blocks that takes are allocated together or not at all. The inode may become dirty.
     func blockAllocating(

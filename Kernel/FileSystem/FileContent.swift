@@ -24,19 +24,35 @@ extension FileSystem {
             let end = offset + min(count, size - offset)
             var position = offset
             while position < end {
-                let within = Int(position % UInt64(blockSize))
-                let step = min(blockSize - within, Int(end - position))
-                let block = try block(UInt32(position / UInt64(blockSize)), of: slot)
-                let range = within..<within + step
-                let isTaken =
-                    block == 0
-                    ? volume.value.zeros.withBytes { sink.take($0.bytes.extracting(range)) }
-                    : try cache.read(block).withBytes { sink.take($0.bytes.extracting(range)) }
-                if !isTaken { throw .badAddress }
-                position += UInt64(step)
+                let first = UInt32(position / UInt64(blockSize))
+                let wanted = Int(min((end - 1) / UInt64(blockSize) - UInt64(first) + 1, UInt64(BlockRun.most)))
+                let blocks = try blocks(from: first, most: wanted, of: slot)
+                let buffers = cache.readCached(blocks)
+                for place in 0..<buffers.count {
+                    try Self.give(buffers.memory(place), &position, end, to: &sink)
+                }
+                if buffers.count > 0 { continue }
+                // A hole, or from the disk.
+                if blocks[0] == 0 {
+                    try Self.give(volume.value.zeros, &position, end, to: &sink)
+                } else {
+                    let buffer = try cache.read(blocks[0])
+                    try Self.give(cache.memory(buffer.index), &position, end, to: &sink)
+                }
             }
             return Int(end - offset)
         }
+    }
+
+    /// Gives a sink what is wanted of one block, and moves the position behind it.
+    @inline(__always)
+    private static func give<Sink: ByteSink>(
+        _ memory: BlockMemory, _ position: inout UInt64, _ end: UInt64, to sink: inout Sink
+    ) throws(SystemError) {
+        let within = Int(position % UInt64(blockSize))
+        let step = min(blockSize - within, Int(end - position))
+        guard memory.withBytes({ sink.take($0.bytes.extracting(within..<within + step)) }) else { throw .badAddress }
+        position += UInt64(step)
     }
 
     /// Writes to a plain file, which grows as needed.

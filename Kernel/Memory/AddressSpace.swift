@@ -22,6 +22,8 @@ struct AddressSpace: ~Copyable {
     var guardPage: UInt = .max
     /// Pages that are mapped, shared ones included.
     private(set) var pageCount = 0
+    /// No page was ever mapped from here on: what looks at all of the table stops here.
+    private var mappedEnd: UInt = 0
 
     /// An empty space.
     init() throws(SystemError) {
@@ -33,19 +35,21 @@ struct AddressSpace: ~Copyable {
     /// Gives every page and table back. The caller no longer runs on this table, and holds no lock.
     deinit {
         LoadedTable.evictOthers(from: table)
-        _ = Self.releaseTable(table, level: 2)
+        _ = Self.releaseTable(table, level: 2, below: mappedEnd)
     }
 
-    /// Of the root only the lower half: the upper is the kernel's.
+    /// - Parameter end: bytes from where the table begins on, beyond which nothing is mapped.
     /// - Returns: leaves that were in it.
-    private static func releaseTable(_ table: PageTable, level: Int) -> Int {
+    private static func releaseTable(_ table: PageTable, level: Int, below end: UInt) -> Int {
         var leaves = 0
-        table.forEachValid(to: PageTable.userEntries(level: level)) { entry, _ in
+        table.forEachValid(to: PageTable.entries(level: level, below: end)) { entry, index in
             if level == 0 {
                 Pages.release(entry.value.address)
                 leaves += 1
             } else {
-                leaves += releaseTable(PageTable(address: entry.value.address), level: level - 1)
+                leaves += releaseTable(
+                    PageTable(address: entry.value.address), level: level - 1,
+                    below: end - UInt(index) * PageTable.span(level: level))
             }
         }
         Pages.release(table.address)
@@ -61,6 +65,7 @@ struct AddressSpace: ~Copyable {
         }
         entry.value = PageTableEntry(page, PageTableEntry.userRead | rights)
         pageCount += 1
+        mappedEnd = max(mappedEnd, address + pageSize)
         return page
     }
 
@@ -122,7 +127,7 @@ struct AddressSpace: ~Copyable {
                 Pages.release(entry.value.address)
                 released += 1
             } else {
-                released += Self.releaseTable(PageTable(address: entry.value.address), level: level - 1)
+                released += Self.releaseTable(PageTable(address: entry.value.address), level: level - 1, below: .max)
             }
             entry.value.rawValue = 0
         }
@@ -202,20 +207,26 @@ struct AddressSpace: ~Copyable {
         child.size = size
         child.guardPage = guardPage
         child.pageCount = pageCount
-        try Self.share(table, with: child.table, level: 2)
+        child.mappedEnd = mappedEnd
+        try Self.share(table, with: child.table, level: 2, below: mappedEnd)
         return child
     }
 
-    /// Shares what hangs below a table, of the root the lower half. On failure what was shared hangs below `copy` and
-    /// goes with the child.
-    private static func share(_ table: PageTable, with copy: PageTable, level: Int) throws(SystemError) {
+    /// Shares what hangs below a table, up to `end` bytes from where it begins. On failure what was shared hangs below
+    /// `copy` and goes with the child.
+    private static func share(
+        _ table: PageTable, with copy: PageTable, level: Int, below end: UInt
+    ) throws(SystemError) {
         let copies = copy.entries
-        try table.forEachValid(to: PageTable.userEntries(level: level)) { (from, index) throws(SystemError) in
+        let count = PageTable.entries(level: level, below: end)
+        try table.forEachValid(to: count) { (from, index) throws(SystemError) in
             let entry = from.value
             guard level == 0 else {
                 guard let page = Pages.allocateCleared() else { throw .noMemory }
                 copies[index] = PageTableEntry(page, PageTableEntry.valid)
-                return try share(PageTable(address: entry.address), with: PageTable(address: page), level: level - 1)
+                return try share(
+                    PageTable(address: entry.address), with: PageTable(address: page), level: level - 1,
+                    below: end - UInt(index) * PageTable.span(level: level))
             }
             if entry.has(PageTableEntry.write) {
                 from.value.rawValue = entry.rawValue & ~PageTableEntry.write | PageTableEntry.copyOnWrite

@@ -59,10 +59,28 @@ enum KernelSpace {
         entry.value = PageTableEntry(page, PageTableEntry.kernelRead | PageTableEntry.write)
     }
 
-    /// Writes the upper half into a new address space's table.
+    /// The handful of the upper half's 256 entries that are used.
+    private static let used = BootTable<UInt16>()
+
+    /// Writes the upper half into a new address space's root, which is clear.
     static func copyUpperHalf(to copy: PageTable) {
-        // Only a handful of the 256 entries is used; a new root is clear.
-        table.forEachValid(from: PageTable.userEntries(level: 2)) { entry, index in copy.entries[index] = entry.value }
+        if used.count == 0 { noteUsed() }
+        for place in 0..<used.count {
+            let index = Int(used[place])
+            copy.entries[index] = table.entries[index]
+        }
+    }
+
+    /// For the first process, which is made when the upper half is complete.
+    private static func noteUsed() {
+        var count = 0
+        table.forEachValid(from: PageTable.userEntries(level: 2)) { _, _ in count += 1 }
+        var next = PageTable.userEntries(level: 2)
+        used.start(count) { _ in
+            while !table.entries[next].isValid { next += 1 }
+            next += 1
+            return UInt16(next - 1)
+        }
     }
 
     private static func mapImagePart(from start: UInt) {

@@ -43,6 +43,16 @@ struct PageTable: Equatable {
     /// How many entries of a table of this level map user memory: the root's upper half is the kernel's.
     static func userEntries(level: Int) -> Int { level == 2 ? 256 : 512 }
 
+    /// Bytes that an entry of this level maps.
+    static func span(level: Int) -> UInt { 1 << (12 + 9 * UInt(level)) }
+
+    /// How many entries of a table of this level, a multiple of 8, map the first `end` bytes of user memory that it maps.
+    static func entries(level: Int, below end: UInt) -> Int {
+        let most = userEntries(level: level)
+        let count = end >> (12 + 9 * UInt(level))
+        return count >= UInt(most) ? most : min(most, (Int(count) + 8) & ~7)
+    }
+
     /// Calls `body` with each valid entry from index `start` up to `end`, multiples of 8 both. Tables are nearly empty:
     /// eight entries are looked at at a time.
     @inline(__always)  // fork and exit spend most of their time here: the body is part of the loop

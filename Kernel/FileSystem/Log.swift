@@ -71,6 +71,10 @@ struct LogParts<M: Monitor> {
         var pending = 0
         var isWriting = false
         var hasFailed = false
+        /// The number of the caller that found no room: no other joins before it. nil: there is room.
+        var first: UInt64?
+        /// The last number that was given to a caller without room.
+        var lastNumber: UInt64 = 0
         /// Callers that wait to join, or for a log without operations.
         var waitingToEnter = 0
         /// Nothing more is written.
@@ -109,18 +113,26 @@ struct Log<P: FileSystemPlatform> {
 
     private enum Step { case joined, failed, checkpoint }
 
-    /// Joins the transaction under way with room for `blocks` changes, or waits until there is room.
+    /// Joins the transaction under way with room for `blocks` changes, or waits until there is room. One that waits for
+    /// much room is not overtaken by those that need little.
     /// - Throws: inputOutput once a write has failed, or the log is closed.
     func begin(_ blocks: Int) throws(SystemError) -> Transaction<P> {
         let capacity = capacity
+        var number: UInt64 = 0
         while true {
             let step = enter { state -> Step? in
                 if state.hasFailed || state.isClosed { return .failed }
-                if state.isWriting { return nil }
+                if state.isWriting || (state.first != nil && state.first != number) { return nil }
                 if state.covered + state.pending + state.reserved + blocks <= capacity {
                     state.operations += 1
                     state.reserved += blocks
+                    state.first = nil
                     return .joined
+                }
+                if state.first == nil {
+                    state.lastNumber += 1
+                    number = state.lastNumber
+                    state.first = number
                 }
                 if state.operations > 0 { return nil }
                 state.isWriting = true

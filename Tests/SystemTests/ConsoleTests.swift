@@ -74,7 +74,12 @@ import Testing
         let guest = try Guest()
         try guest.waitForShell()
         #expect(try guest.run("echo once >> count") == "")
-        guest.type("\u{03}\u{03}\u{03}half\u{03}")
+        // One after the other: what is typed before a prompt is echoed before it.
+        for _ in 0..<3 {
+            guest.type("\u{03}")
+            try guest.wait(for: "^C\n$ ")
+        }
+        guest.type("half\u{03}")
         try guest.wait(for: "half^C\n$ ")
         #expect(try guest.run("wc -l count") == "1 count")
         guest.type("\u{1c}\u{1a}\u{15}\u{1f}\u{e9}\n")

@@ -1,5 +1,6 @@
-// Device interrupts: the PLICs that they come through, and the devices that each source belongs to. They go to
-// the boot hart where it can be interrupted by a PLIC; the scheduler spreads the threads that they wake over the harts.
+// Device interrupts: the PLICs that they come through, and the devices that each source belongs to. Those of
+// an only PLIC go to the boot hart, those of several to all harts that they interrupt; the scheduler spreads the threads
+// that they wake over the harts.
 //
 // A source is known by 1024 × the PLIC's place in the device tree's order + its number there.
 

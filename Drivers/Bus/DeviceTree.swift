@@ -92,6 +92,8 @@ public struct DeviceTreeBytes {
 public struct DeviceTree {
     let structure: DeviceTreeBytes
     let strings: DeviceTreeBytes
+    /// The reservation block, and what lies behind it.
+    private let reservations: DeviceTreeBytes
     /// Size of the whole blob in bytes, so that the kernel can keep its pages.
     public let byteCount: Int
 
@@ -101,6 +103,7 @@ public struct DeviceTree {
         static var totalSize: Int { 4 }
         static var structureOffset: Int { 8 }
         static var stringsOffset: Int { 12 }
+        static var reservationOffset: Int { 16 }
         static var version: Int { 20 }
         static var lastCompatibleVersion: Int { 24 }
         static var stringsSize: Int { 32 }
@@ -115,7 +118,8 @@ public struct DeviceTree {
         let header = unsafe DeviceTreeBytes(unsafe: pointer, count: max(0, min(Header.byteCount, available)))
         guard header.be32(Header.magic) == Header.magicValue,
             let total = header.be32(Header.totalSize), let structureOffset = header.be32(Header.structureOffset),
-            let stringsOffset = header.be32(Header.stringsOffset), let version = header.be32(Header.version),
+            let stringsOffset = header.be32(Header.stringsOffset),
+            let reservationOffset = header.be32(Header.reservationOffset), let version = header.be32(Header.version),
             let compatible = header.be32(Header.lastCompatibleVersion),
             let stringsSize = header.be32(Header.stringsSize),
             let structureSize = header.be32(Header.structureSize), Int(total) <= available, version >= 17,
@@ -125,10 +129,23 @@ public struct DeviceTree {
         else { return nil }
         byteCount = Int(total)
         let blob = unsafe DeviceTreeBytes(unsafe: pointer, count: Int(total))  // `total` is at most `available`
-        guard let structure = blob.slice(from: Int(structureOffset)), let strings = blob.slice(from: Int(stringsOffset))
+        guard let structure = blob.slice(from: Int(structureOffset)),
+            let strings = blob.slice(from: Int(stringsOffset)),
+            let reservations = blob.slice(from: Int(reservationOffset))
         else { return nil }
         self.structure = structure.prefix(Int(structureSize))
         self.strings = strings.prefix(Int(stringsSize))
+        self.reservations = reservations
+    }
+
+    /// Entry `index` of the reservation block (section 5.3): memory that is not to be used. Nil from the entry of zeros
+    /// on that ends it.
+    public func reservation(_ index: Int) -> (address: UInt64, byteCount: UInt64)? {
+        guard index >= 0, index < reservations.count / 16,
+            let address = reservations.number(16 * index, cells: 2),
+            let byteCount = reservations.number(16 * index + 8, cells: 2), address | byteCount != 0
+        else { return nil }
+        return (address, byteCount)
     }
 
     /// All nodes, in the order of the blob: each before its children.

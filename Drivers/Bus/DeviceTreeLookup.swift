@@ -53,7 +53,7 @@ extension DeviceTree {
         return value.flatMap { $0.number(0, cells: $0.count / 4) }
     }
 
-    /// Hart number `index`, in the order of the blob; its `reg` is the hart id, its "riscv,isa" the ISA string.
+    /// Hart number `index`, in the order of the blob; its `reg` is the hart id.
     public func hart(_ index: Int) -> DeviceTreeNode? { first(skipping: index) { $0.hasType("cpu") } }
 
     /// The node at a path such as "/soc/serial@10000000".
@@ -110,6 +110,11 @@ extension DeviceTree {
             if node.hasType("cpu"), node.region()?.address == id { hartDepth = node.depth }
         }
         return nil
+    }
+
+    /// PLIC number `index`, in the order of the blob.
+    public func plic(_ index: Int) -> DeviceTreeNode? {
+        first(skipping: index) { $0.isCompatible(with: "riscv,plic0") || $0.isCompatible(with: "sifive,plic-1.0.0") }
     }
 
     /// The PLIC context that raises a hart's supervisor external interrupt (9): its place in interrupts-extended.

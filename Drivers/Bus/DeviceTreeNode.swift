@@ -5,6 +5,8 @@ struct DeviceTreeScope {
     var addressCells = 2
     var sizeCells = 1
     var interruptParent: UInt32 = 0
+    /// Neither this node nor one above it is disabled.
+    var isEnabled = true
 }
 
 /// One node. A small value that points into the blob.
@@ -38,8 +40,8 @@ public struct DeviceTreeNode {
 
     public func isCompatible(with text: StaticString) -> Bool { self["compatible"]?.listContains(text) ?? false }
     public func hasType(_ type: StaticString) -> Bool { self["device_type"]?.isText(type) ?? false }
-    /// Not marked `status = "disabled"` or the like.
-    public var isEnabled: Bool { self["status"].map { $0.isText("okay") || $0.isText("ok") } ?? true }
+    /// Not marked `status = "disabled"` or the like, nor below a node that is: what is behind a bus that is off is off.
+    public var isEnabled: Bool { inner.isEnabled }
     public var phandle: UInt32? { self["phandle"]?.be32(0) }
     public var interruptParent: UInt32 { inner.interruptParent }
 
@@ -118,7 +120,7 @@ public struct DeviceTreeWalker {
         guard name.count < rest.count else { return nil }  // no NUL
         offset += 4 + (name.count + 4) & ~3
         let outer = scopes[depth]
-        var inner = DeviceTreeScope(interruptParent: outer.interruptParent)
+        var inner = DeviceTreeScope(interruptParent: outer.interruptParent, isEnabled: outer.isEnabled)
         var properties = DeviceTreeProperties(tree: tree, offset: offset)
         while let property = properties.next() {
             if property.name.isText("#address-cells") {
@@ -126,6 +128,9 @@ public struct DeviceTreeWalker {
             }
             if property.name.isText("#size-cells") { inner.sizeCells = Int(min(property.value.be32(0) ?? 1, 255)) }
             if property.name.isText("interrupt-parent") { inner.interruptParent = property.value.be32(0) ?? 0 }
+            if property.name.isText("status"), !property.value.isText("okay"), !property.value.isText("ok") {
+                inner.isEnabled = false
+            }
         }
         let node = DeviceTreeNode(
             tree: tree, name: name, depth: depth, propertiesOffset: offset, outer: outer, inner: inner)

@@ -33,11 +33,12 @@ extension DeviceTreeNode {
             byteCount: size)
     }
 
-    /// Which source of the interrupt controller a function's pin raises: the entry of `interrupt-map` that fits.
+    /// Which interrupt controller (a phandle) and which of its sources a function's pin raises: the entry of
+    /// `interrupt-map` that fits.
     /// - Parameters:
     ///   - unit: the function's place, device << 11.
     ///   - pin: INTA is 1.
-    public func pciInterrupt(unit: UInt32, pin: UInt32) -> UInt32? {
+    public func pciInterrupt(unit: UInt32, pin: UInt32) -> (parent: UInt32, number: UInt32)? {
         guard let map = self["interrupt-map"], let mask = self["interrupt-map-mask"], mask.count >= 16,
             let unitMask = mask.be32(0), let pinMask = mask.be32(12)
         else { return nil }
@@ -49,7 +50,9 @@ extension DeviceTreeNode {
         {
             let parentAddressCells = Int(min(controller["#address-cells"]?.be32(0) ?? 0, 4))
             let specifier = offset + 20 + 4 * parentAddressCells
-            if entryUnit == unit & unitMask, entryPin == pin & pinMask { return map.be32(specifier) }
+            if entryUnit == unit & unitMask, entryPin == pin & pinMask {
+                return map.be32(specifier).map { (parent, $0) }
+            }
             offset = specifier + 4 * interruptCells
         }
         return nil

@@ -36,9 +36,10 @@ public struct PLIC<Window: Registers> {
 
     /// Routes a source (not 0) to a context.
     public func enable(_ source: UInt32, context: Int) {
-        registers.store32(1, Offset.priority(source))
         let offset = Offset.enable(context, source)
         registers.store32(registers.load32(offset) | 1 << (source % 32), offset)
+        // After the enable bit: QEMU looks at what is pending already when the priority is written, not the bit.
+        registers.store32(1, Offset.priority(source))
     }
 
     /// Which of the first 64 sources are pending: bit i is source i.

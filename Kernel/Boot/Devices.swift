@@ -18,14 +18,15 @@ private func startSlots(_ machine: borrowing MachineDescription, _ options: borr
     var index = 0
     while let node = machine.tree.node(compatible: "virtio,mmio", index) {
         index += 1
-        guard let region = node.region(), let source = node.interrupt() else { continue }
+        guard let region = node.region(), let line = node.interrupt() else { continue }
+        let source = InterruptController.source(line)
         let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: UInt(region.byteCount))
         do throws(VirtIOError) {
             let transport = try VirtIOMMIO(registers)
             switch transport.deviceType {
-            case VirtIODeviceType.block where !Disk.isPresent: try startDisk(.mmio(transport), source: source.number)
+            case VirtIODeviceType.block where !Disk.isPresent: try startDisk(.mmio(transport), source: source)
             case VirtIODeviceType.network:
-                let spot = CardSpot(bus: .mmio, unit: UInt32(truncatingIfNeeded: region.address), source: source.number)
+                let spot = CardSpot(bus: .mmio, unit: UInt32(truncatingIfNeeded: region.address), source: source)
                 _ = Network.add(.slot(registers), spot: spot, options: options)
             default: kprint("virtio device of type \(transport.deviceType) at \(hex: region.address): no driver\n")
             }

@@ -5,11 +5,14 @@ import Drivers
 import Machine
 
 struct MachineDescription: ~Copyable {
+    /// Where firmware put it: its pages are not free memory.
     let tree: DeviceTree
-    /// The memory region that the kernel was loaded into; others are left alone.
-    let ram: Range<UInt>
-    /// The first memory after the kernel and the copy of the device tree.
-    let freeMemory: PhysicalAddress
+    /// The bytes that the tree takes.
+    let treeBytes: Range<UInt64>
+    /// Memory that is free to use.
+    let memory: MemoryMap
+    /// Bytes of all memory that there is.
+    let memoryByteCount: UInt64
     /// Ticks of the `time` register a second.
     let timebase: UInt64
     let hartCount: Int
@@ -17,56 +20,74 @@ struct MachineDescription: ~Copyable {
     let hasSstc: Bool
     private var hartIDs = [8 of UInt64](repeating: 0)
 
-    /// `tree` may lie anywhere in the gigabytes that the boot table maps. It is copied to just behind the kernel, so
-    /// that the rest of the memory is one free piece.
+    /// `tree` may lie anywhere in the gigabytes that the boot table maps.
     init(bootHart: UInt64, tree address: PhysicalAddress) {
-        guard let original = unsafe DeviceTree(address.pointer, available: 1 << 20) else {
+        guard let tree = unsafe DeviceTree(address.pointer, available: 1 << 20) else {
             panic("firmware gave no device tree")
         }
-        let copy = PhysicalAddress(directMapped: pageCeiling(address_of_kernel_end().uint))
-        // free memory behind the kernel
-        unsafe copy.pointer.copyMemory(from: address.pointer, byteCount: original.byteCount)
-        guard let tree = unsafe DeviceTree(copy.pointer, available: original.byteCount) else {
-            panic("the device tree is damaged")
-        }
         self.tree = tree
-        freeMemory = PhysicalAddress(pageCeiling(copy.rawValue + UInt(tree.byteCount)))
+        treeBytes = UInt64(address.rawValue)..<UInt64(address.rawValue) + UInt64(tree.byteCount)
 
-        let image = UInt(address_of_kernel_start().uint - kernelBase)
-        var found: Range<UInt>?
-        var index = 0
-        while let region = tree.memory(index) {
-            index += 1
-            let start = UInt(region.address)
-            let end = min(start &+ UInt(region.byteCount), directMapLimit)
-            if start <= image, image < end { found = pageCeiling(start)..<pageFloor(end) }
-        }
-        guard let found, freeMemory.rawValue < found.upperBound else {
+        let image = address_of_kernel_start() - UInt64(kernelBase)
+        let imageEnd = address_of_kernel_end() - UInt64(kernelBase)
+        var memory = MemoryMap(tree, below: UInt64(directMapLimit))
+        guard let range = memory.piece(at: image), imageEnd <= range.upperBound else {
             panic("the device tree names no memory for the kernel")
         }
-        ram = found
+        memoryByteCount = memory.byteCount
+        // Firmware lies below the kernel, whether or not it says so.
+        memory.remove(range.lowerBound..<imageEnd)
+        memory.remove(treeBytes)
+        memory.removeReserved(of: tree)
+        self.memory = memory
 
         guard let timebase = tree.timebaseFrequency, timebase >= 1000 else {
             panic("the device tree names no timebase")
         }
         self.timebase = timebase
 
-        // The boot hart is the first, whatever its number.
+        // The boot hart is the first, whatever its number; boot.S has tried its instructions.
         hartIDs[0] = bootHart
         var count = 1
         var sstc = true
-        index = 0
+        var index = 0
         while let node = tree.hart(index) {
             index += 1
             guard let id = node.region()?.address else { continue }
-            if let isa = node["riscv,isa"], !isa.contains(extension: "sstc") { sstc = false }
-            if id != bootHart, count < maximumHarts {
+            if id != bootHart {
+                guard count < maximumHarts, node.lack == nil else { continue }
                 hartIDs[count] = id
                 count += 1
             }
+            if !node.hasExtension("sstc") { sstc = false }
         }
         hartCount = count
         hasSstc = sstc
+    }
+
+    /// Names the harts that are left alone because of what they lack.
+    func reportHarts() {
+        var index = 0
+        while let node = tree.hart(index) {
+            index += 1
+            guard let id = node.region()?.address, id != hart(0), let lack = node.lack else { continue }
+            kprint("hart \(id) lacks \(lack), says the device tree: going on without it\n")
+        }
+    }
+
+    /// The contexts that serve a PLIC, by hart; -1: none. The boot hart's alone on a machine with one PLIC; with
+    /// several, those of all harts that have one: some may not start, and the first to claim an interrupt has it.
+    func contexts(of plic: DeviceTreeNode) -> [8 of Int]? {
+        var contexts = [8 of Int](repeating: -1)
+        var isServed = false
+        let isOnly = tree.plic(1) == nil
+        for index in 0..<hartCount {
+            guard let context = tree.supervisorContext(ofHart: hart(index), in: plic) else { continue }
+            contexts[index] = context
+            isServed = true
+            if isOnly { break }
+        }
+        return isServed ? contexts : nil
     }
 
     /// The device tree's number of hart `index`; 0 is the boot hart.
@@ -87,28 +108,12 @@ struct MachineDescription: ~Copyable {
         return tree.node(compatible: "ns16550a")
     }
 
-    var plic: DeviceTreeNode? { tree.node(compatible: "riscv,plic0") ?? tree.node(compatible: "sifive,plic-1.0.0") }
-
     var testDevice: PhysicalAddress? {
         tree.node(compatible: "sifive,test0")?.region().map { PhysicalAddress(UInt($0.address)) }
     }
 }
 
-extension DeviceTreeBytes {
-    /// Whether an ISA string such as rv64imafdc_zicsr_sstc names a multi-letter extension.
-    func contains(extension name: StaticString) -> Bool {
-        let length = name.utf8CodeUnitCount
-        var start = 0
-        while start + length <= count {
-            if start == 0 || self[start - 1] == 0x5f {
-                var same = 0
-                // within its own length
-                while same < length, unsafe name.utf8Start[same] == self[start + same] { same += 1 }
-                let end = self[start + length] ?? 0
-                if same == length, end == 0x5f || end == 0 { return true }
-            }
-            start += 1
-        }
-        return false
-    }
+extension DeviceTreeNode {
+    /// What a hart needs and does not have: an MMU, or an extension that the kernel is built for.
+    fileprivate var lack: StaticString? { hasMMU ? missingExtension : "an MMU" }
 }

@@ -17,15 +17,16 @@ private func startUp() -> Never {
     let machine = MachineDescription(bootHart: boot_hart_number(), tree: PhysicalAddress(boot_device_tree().uint))
     Clock.start(frequency: machine.timebase)
 
-    Pages.start(from: machine.freeMemory, to: PhysicalAddress(machine.ram.upperBound))
-    KernelSpace.start(ram: machine.ram)
-    // in the copy of the tree, which stays
+    Pages.start(machine.memory)
+    KernelSpace.start(machine.memory, tree: machine.treeBytes)
+    // in the tree, which stays
     BootArguments.start(machine.tree.bootArguments)
     KernelLog.start(at: BootMemory.make(LogRing()))
     startConsole(machine)
-    let megabytes = UInt64((machine.ram.upperBound - machine.ram.lowerBound) >> 20)
+    let megabytes = machine.memoryByteCount >> 20
     let plural: StaticString = machine.hartCount == 1 ? "" : "s"
     kprint("Swiftlet on \(machine.hartCount) hart\(plural), \(megabytes) MiB\n")
+    machine.reportHarts()
 
     BootArguments.report()
     StartHarts.prepare(count: machine.hartCount, hasSstc: machine.hasSstc) { machine.hart($0) }
@@ -57,15 +58,26 @@ private func startConsole(_ machine: borrowing MachineDescription) {
 }
 
 private func startInterrupts(_ machine: borrowing MachineDescription) {
-    guard let node = machine.plic, let region = node.region(),
-        let context = machine.tree.supervisorContext(ofHart: machine.hart(0), in: node)
-    else { panic("the device tree names no PLIC that interrupts the boot hart") }
-    // Only what is needed up to our context: the whole window may be 64 MiB.
-    let size = min(UInt(region.byteCount), UInt(PLIC<MappedRegisters>.windowSize(contexts: context)))
-    let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
-    let sources = min(node["riscv,ndev"]?.be32(0) ?? 127, PLIC<MappedRegisters>.sourceLimit - 1) + 1
-    InterruptController.start(PLIC(registers), context: context, sources: sources)
-    if let source = machine.console?.interrupt() { InterruptController.route(source.number, to: .console) }
+    var index = 0
+    while let node = machine.tree.plic(index) {
+        index += 1
+        guard let region = node.region(), let phandle = node.phandle, let contexts = machine.contexts(of: node) else {
+            kprint("the PLIC \(index) of the device tree interrupts no hart: its devices stay silent\n")
+            continue
+        }
+        // Only what is needed up to our contexts: the whole window may be 64 MiB.
+        var last = 0
+        for hart in 0..<maximumHarts { last = max(last, contexts[hart]) }
+        let size = min(UInt(region.byteCount), UInt(PLIC<MappedRegisters>.windowSize(contexts: last)))
+        let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
+        let sources = min(node["riscv,ndev"]?.be32(0) ?? 127, PLIC<MappedRegisters>.sourceLimit - 1) + 1
+        InterruptController.add(
+            PLIC(registers), phandle: phandle, contexts: contexts, sources: sources)
+    }
+    guard InterruptController.plicCount > 0 else { panic("the device tree names no PLIC that interrupts a hart") }
+    if let line = machine.console?.interrupt() {
+        InterruptController.route(InterruptController.source(line), to: .console)
+    }
 }
 
 /// The clock of the board tells the time of day once; from then on the timebase counts.

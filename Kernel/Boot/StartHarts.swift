@@ -63,6 +63,7 @@ enum StartHarts {
 
 /// Where boot.S sends the other harts, on their idle stacks.
 @c(secondary_main) func secondaryMain() {
+    InterruptController.reopen()
     StartHarts.enter()
     StartHarts.arrived()
     Scheduler.idleLoop()

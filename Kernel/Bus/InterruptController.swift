@@ -1,5 +1,8 @@
-// Device interrupts: the PLIC that they come through, and the devices that each source belongs to. All of them go to
-// the boot hart; the scheduler spreads the threads that they wake over the harts.
+// Device interrupts: the PLICs that they come through, and the devices that each source belongs to. Those of
+// an only PLIC go to the boot hart, those of several to all harts that they interrupt; the scheduler spreads the threads
+// that they wake over the harts.
+//
+// A source is known by 1024 × the PLIC's place in the device tree's order + its number there.
 
 import Drivers
 import Machine
@@ -21,51 +24,108 @@ struct InterruptHandlers: OptionSet {
 enum InterruptController {
     private struct Controller {
         let plic: PLIC<MappedRegisters>
-        let context: Int
+        /// How other nodes of the device tree name it.
+        let phandle: UInt32
+        /// By hart: the context as which it serves this PLIC, or -1.
+        let contexts: [8 of Int]
+        /// Its sources are numbered from 1 to one less than this.
+        let sources: UInt32
         /// By source.
         var handlers = [1024 of InterruptHandlers](repeating: [])
+
+        func enable(_ number: UInt32) {
+            for hart in 0..<8 where contexts[hart] >= 0 { plic.enable(number, context: contexts[hart]) }
+        }
     }
 
-    private static let controller = BootValue<Controller>()
+    private static let controllers: [8 of BootValue<Controller>] = [
+        BootValue(), BootValue(), BootValue(), BootValue(), BootValue(), BootValue(), BootValue(), BootValue(),
+    ]
+    private static let added = Atomic<Int>(0)
     /// Claims of sources that belong to no device.
     private static let unexpected = Atomic<UInt64>(0)
     private static let served = Atomic<UInt64>(0)
 
-    /// Takes the controller over. Once, during start-up.
-    static func start(_ plic: PLIC<MappedRegisters>, context: Int, sources: UInt32) {
-        plic.start(context: context, sources: sources)
-        controller.start(Controller(plic: plic, context: context))
+    /// PLICs that were taken over.
+    static var plicCount: Int { added.load(ordering: .relaxed) }
+
+    /// Takes a PLIC over. Only during start-up.
+    static func add(_ plic: PLIC<MappedRegisters>, phandle: UInt32, contexts: [8 of Int], sources: UInt32) {
+        let index = plicCount
+        guard index < 8 else { return kprint("more than 8 PLICs: the devices of the others stay silent\n") }
+        for hart in 0..<8 where contexts[hart] >= 0 { plic.start(context: contexts[hart], sources: sources) }
+        controllers[index].start(
+            Controller(plic: plic, phandle: phandle, contexts: contexts, sources: sources))
+        added.store(index + 1, ordering: .relaxed)
+    }
+
+    /// The source that a node of the device tree means; 0 when its controller is no PLIC of ours or has no such source.
+    static func source(_ line: (parent: UInt32, number: UInt32)) -> UInt32 {
+        for index in 0..<plicCount {
+            let controller = controllers[index].value
+            guard controller.phandle == line.parent else { continue }
+            return line.number > 0 && line.number < controller.sources ? UInt32(index) << 10 | line.number : 0
+        }
+        return 0
     }
 
     /// Sends a source's interrupts to a device's handler from now on, beside those it has. Only during start-up.
     static func route(_ source: UInt32, to handler: InterruptHandlers) {
-        guard source > 0, source < 1024, let controller = controller.ref else {
+        let number = source & 1023
+        guard let controller = controller(of: source), number > 0, number < controller.value.sources else {
             kprint("interrupt source \(source) does not exist: its device stays silent\n")
             return
         }
-        controller.value.handlers[Int(source)].insert(handler)
-        controller.value.plic.enable(source, context: controller.value.context)
+        controller.value.handlers[Int(number)].insert(handler)
+        controller.value.enable(number)
     }
 
-    /// Takes the next pending interrupt; nil when none is. The source stays quiet until `complete`.
+    /// Opens this hart's contexts again, which firmware closes when it starts a hart (OpenSBI does).
+    static func reopen() {
+        let hart = Int(thisHart.value.index)
+        for index in 0..<plicCount {
+            guard let controller = controllers[index].ref else { continue }
+            let context = controller.value.contexts[hart]
+            guard context >= 0 else { continue }
+            controller.value.plic.start(context: context, sources: controller.value.sources)
+            for number in 0..<controller.value.sources where !controller.value.handlers[Int(number)].isEmpty {
+                controller.value.plic.enable(number, context: context)
+            }
+        }
+    }
+
+    /// Takes the next pending interrupt of the PLICs that this hart serves; nil when none is. The source stays quiet
+    /// until `complete`.
     static func claim() -> (source: UInt32, handlers: InterruptHandlers)? {
-        guard let controller = controller.ref else { return nil }
-        let source = controller.value.plic.claim(context: controller.value.context)
-        guard source != 0 else { return nil }
-        served.wrappingAdd(1, ordering: .relaxed)
-        let handlers = source < 1024 ? controller.value.handlers[Int(source)] : []
-        if handlers.isEmpty { unexpected.wrappingAdd(1, ordering: .relaxed) }
-        return (source, handlers)
+        let hart = Int(thisHart.value.index)
+        for index in 0..<plicCount {
+            guard let controller = controllers[index].ref, controller.value.contexts[hart] >= 0 else { continue }
+            let number = controller.value.plic.claim(context: controller.value.contexts[hart])
+            guard number != 0 else { continue }
+            served.wrappingAdd(1, ordering: .relaxed)
+            let handlers = number < 1024 ? controller.value.handlers[Int(number)] : []
+            if handlers.isEmpty { unexpected.wrappingAdd(1, ordering: .relaxed) }
+            return (UInt32(index) << 10 | number & 1023, handlers)
+        }
+        return nil
     }
 
     /// Lets a source interrupt again.
     static func complete(_ source: UInt32) {
-        guard let controller = controller.ref else { return }
-        controller.value.plic.complete(source, context: controller.value.context)
+        guard let controller = controller(of: source) else { return }
+        // Through any context in which it is enabled.
+        var hart = 0
+        while hart < 7, controller.value.contexts[hart] < 0 { hart += 1 }
+        controller.value.plic.complete(source & 1023, context: controller.value.contexts[hart])
     }
 
-    /// Which of the first 64 sources are pending, whether or not they are routed: bit i is source i.
-    static var pending: UInt64 { controller.ref?.value.plic.pending ?? 0 }
+    private static func controller(of source: UInt32) -> Ref<Controller>? {
+        source >> 10 < 8 ? controllers[Int(source >> 10)].ref : nil
+    }
+
+    /// Which of the first 64 sources of PLIC number `plic` are pending, whether or not they are routed: bit i is source
+    /// i.
+    static func pending(_ plic: Int) -> UInt64 { controllers[plic].ref?.value.plic.pending ?? 0 }
 
     /// Interrupts that were served.
     static var count: UInt64 { served.load(ordering: .relaxed) }

@@ -47,8 +47,8 @@ enum PCIBus {
         bus.scan { record in
             guard count < limit else { return kprint("pci: more than \(limit) functions: the others are left alone\n") }
             var record = record
-            if let pin = record.interruptAtRoot {
-                record.interruptSource = node.pciInterrupt(unit: pin.unit, pin: pin.pin) ?? 0
+            if let pin = record.interruptAtRoot, let line = node.pciInterrupt(unit: pin.unit, pin: pin.pin) {
+                record.interruptSource = InterruptController.source(line)
             }
             records[count] = record
             found.wrappingAdd(1, ordering: .relaxed)

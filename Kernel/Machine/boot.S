@@ -8,6 +8,14 @@
 .globl _start
 _start:                                 # the boot hart: a1 = device tree (physical)
     csrw sie, zero
+    lla t0, missing_extension           # try what the compiler uses (Linker/toolset.json) and firmware does not
+    csrw stvec, t0
+    li s2, 'a'
+    sh1add t0, zero, zero
+    li s2, 'b'
+    rev8 t0, t0
+    li s2, 's'
+    bseti t0, t0, 0
     lla t0, early_trap
     csrw stvec, t0
     lla t0, boot_hart_chosen
@@ -65,14 +73,21 @@ enable_paging:
 .balign 4
 1:  jr t6
 
-# A trap before the kernel has its own handler. Most likely an instruction that this hart does not know: say so, through
-# firmware's console (SBI legacy extension 1), and power off (extension SRST).
+# A trap before the kernel has its own handler, or an instruction of extension Zb+s2 that this hart does not know: say so,
+# through firmware's console (SBI legacy extension 1), and power off (extension SRST).
+.balign 4
+missing_extension:
+    lla s1, missing_message
+    j 1f
 .balign 4
 early_trap:
     lla s1, early_message
 1:  lbu a0, 0(s1)
     beqz a0, 2f
-    li a7, 1
+    li a7, '*'
+    bne a0, a7, 4f
+    mv a0, s2
+4:  li a7, 1
     ecall
     addi s1, s1, 1
     j 1b
@@ -124,8 +139,10 @@ start_idle:
     unimp
 
 .section .rodata
+missing_message:
+    .asciz "Swiftlet: this hart lacks the extension Zb*, which the kernel is built for (QEMU's -cpu rv64 has it).\r\n"
 early_message:
-    .asciz "Swiftlet: a trap at the very start. Its harts must have the extensions Zba, Zbb and Zbs (QEMU's -cpu rv64 has them).\r\n"
+    .asciz "Swiftlet: a trap at the very start, before there is a handler: please report it, with the machine's device tree.\r\n"
 
 .data                                   # not .bss: it must outlive the clearing
 .balign 4

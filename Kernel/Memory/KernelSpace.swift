@@ -13,20 +13,13 @@ enum KernelSpace {
     /// The root table.
     static var table: PageTable { PageTable(address: PhysicalAddress(rootAddress.load(ordering: .relaxed))) }
 
-    /// Maps RAM (whole megapages around `ram`) and the kernel image, and leaves the boot table.
-    static func start(ram: Range<UInt>) {
+    /// Maps the kernel image, the device tree and the free memory, nothing that is reserved, and leaves the boot table.
+    static func start(_ memory: MemoryMap, tree: Range<UInt64>) {
         guard let page = Pages.allocateCleared() else { panic("no memory for the kernel's page table") }
         rootAddress.store(page.rawValue, ordering: .relaxed)
-        let image = (address_of_kernel_start().uint - kernelBase)..<(address_of_kernel_end().uint - kernelBase)
-        var address = ram.lowerBound & ~(megapageSize - 1)
-        while address < ram.upperBound {
-            if address + megapageSize > image.lowerBound && address < image.upperBound {
-                mapImagePart(from: address)
-            } else {
-                map(PhysicalAddress(address), level: 1, PageTableEntry.write)
-            }
-            address += megapageSize
-        }
+        mapImage()
+        mapPages(tree.lowerBound.uint, tree.upperBound.uint)
+        for index in 0..<memory.count { mapPages(memory[index].lowerBound.uint, memory[index].upperBound.uint) }
         set_kernel_satp(table.satp)
         LoadedTable.load(table)
     }
@@ -36,17 +29,7 @@ enum KernelSpace {
         guard bytes > 0, address.rawValue < directMapLimit, bytes <= directMapLimit - address.rawValue else {
             panic("device registers out of the direct map's reach")
         }
-        var page = pageFloor(address.rawValue)
-        let end = address.rawValue + bytes
-        while page < end {
-            if page % megapageSize == 0 && end - page >= megapageSize {
-                map(PhysicalAddress(page), level: 1, PageTableEntry.write)
-                page += megapageSize
-            } else {
-                map(PhysicalAddress(page), level: 0, PageTableEntry.write)
-                page += pageSize
-            }
-        }
+        mapPages(address.rawValue, address.rawValue + bytes)
         flush_all_pages()
         return unsafe MappedRegisters(base: address.virtual)  // the window has just been mapped, for good
     }
@@ -83,18 +66,25 @@ enum KernelSpace {
         }
     }
 
-    private static func mapImagePart(from start: UInt) {
-        var address = start
-        while address < start + megapageSize {
-            let virtual = UInt64(address + kernelBase)
-            let flags: UInt64
-            if virtual < address_of_kernel_start() || virtual >= address_of_kernel_rodata_end() {
-                flags = PageTableEntry.write
-            } else {
+    /// Maps the pages that these bytes touch, to be read and written; in large pages where they fill one.
+    private static func mapPages(_ start: UInt, _ end: UInt) {
+        var page = pageFloor(start)
+        while page < end {
+            let isLarge = page % megapageSize == 0 && end - page >= megapageSize
+            map(PhysicalAddress(page), level: isLarge ? 1 : 0, PageTableEntry.write)
+            page += isLarge ? megapageSize : pageSize
+        }
+    }
+
+    private static func mapImage() {
+        var virtual = address_of_kernel_start()
+        while virtual < address_of_kernel_end() {
+            var flags = PageTableEntry.write
+            if virtual < address_of_kernel_rodata_end() {
                 flags = virtual < address_of_kernel_text_end() ? PageTableEntry.execute : 0
             }
-            map(PhysicalAddress(address), level: 0, flags)
-            address += pageSize
+            map(PhysicalAddress(directMapped: virtual.uint), level: 0, flags)
+            virtual += UInt64(pageSize)
         }
     }
 

@@ -112,7 +112,7 @@ struct PageTable: Equatable {
         }
     }
 
-    /// The same, but makes the tables on the way; nil when memory is exhausted.
+    /// The same, but makes the tables on the way, and stops at a larger leaf; nil when memory is exhausted.
     func makeEntry(for address: UInt, level leafLevel: Int = 0) -> Ref<PageTableEntry>? {
         var table = self
         var level = 2
@@ -122,6 +122,7 @@ struct PageTable: Equatable {
                 guard let page = Pages.allocateCleared() else { return nil }
                 entry.value = PageTableEntry(page, PageTableEntry.valid)
             }
+            if entry.value.isLeaf { return entry }
             table = PageTable(address: entry.value.address)
             level -= 1
         }

@@ -5,6 +5,7 @@
 // has a reference count (32 bits; a page is shared by at most one page table a process, so it cannot overflow); the
 // last release frees it.
 
+import Drivers
 import Machine
 import Storage
 import Synchronization
@@ -36,6 +37,13 @@ private struct FreeList {
     }
 }
 
+/// Memory in one piece. Pages are numbered through all pieces.
+private struct MemoryPiece {
+    let address: PhysicalAddress
+    let first: UInt32
+    let end: UInt32
+}
+
 private struct CommonPages {
     var free = FreeList()
     /// Memory from here to the end was never used: contiguous pieces are cut from it during start-up.
@@ -48,6 +56,24 @@ private struct CommonPages {
         fresh += 1
         return fresh - 1
     }
+
+    /// Cuts so many pages in one piece; what is left of pieces that are too small for it becomes single free pages.
+    mutating func cut(_ pages: UInt32) -> UInt32? {
+        var start = fresh
+        while start < end {
+            let stop = Pages.pieceEnd(start)
+            if stop - start >= pages {
+                while fresh < start {
+                    free.push(fresh)
+                    fresh += 1
+                }
+                fresh += pages
+                return start
+            }
+            start = stop
+        }
+        return nil
+    }
 }
 
 enum Pages {
@@ -59,7 +85,10 @@ enum Pages {
     private static let magazineBatch = 32
 
     fileprivate static let info = BootTable<PageInfo>()
+    /// Of the first piece, which is looked at first: its address and its pages.
     private static let base = Atomic<UInt>(0)
+    private static let basePages = Atomic<UInt>(0)
+    private static let pieces = BootTable<MemoryPiece>()
     private static let common = SpinLock<CommonPages>(.pageAllocator)
     /// Free pages that no allocation has been promised.
     private static let unclaimed = Atomic<Int>(0)
@@ -69,19 +98,39 @@ enum Pages {
         SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine),
     ]
 
-    /// Takes over the RAM from `start` to `end` (physical; whole pages), which is mapped. The table of pages and the
-    /// first boot memory are cut from it.
-    static func start(from start: PhysicalAddress, to end: PhysicalAddress) {
-        let total = Int((end.rawValue - start.rawValue) / pageSize)
+    /// Takes over the free memory. The table of pages and the first boot memory are cut from the piece that has most in
+    /// the kernel's gigabyte, which is mapped already.
+    static func start(_ memory: MemoryMap) {
+        let gigabyte = (address_of_kernel_start() - UInt64(kernelBase)) & ~((1 << 30) - 1)
+        var main = 0
+        var most = 0
+        for index in 0..<memory.count {
+            let reach = memory[index].clamped(to: gigabyte..<gigabyte + (1 << 30)).count
+            if reach > most { (main, most) = (index, reach) }
+        }
+        let total = Int(memory.byteCount / UInt64(pageSize))
         let infoPages = pageCeiling(UInt(total * MemoryLayout<PageInfo>.stride)) / pageSize
-        guard UInt(total) > infoPages + 1 else { panic("the memory is too small for a table of its pages") }
+        // Until all is mapped, the page tables come from there too.
+        guard most / Int(pageSize) > Int(infoPages) + 64 else {
+            panic("the memory behind the kernel is too small for a table of its pages")
+        }
+        let start = PhysicalAddress(memory[main].lowerBound.uint)
         base.store(start.rawValue, ordering: .relaxed)
+        basePages.store(UInt(memory[main].count) / pageSize, ordering: .relaxed)
         for page in 0...infoPages { page_clear(UInt64((start + page * pageSize).virtual)) }
         let bootPage = (start + infoPages * pageSize).virtual
         BootMemory.start(bootPage..<(bootPage + pageSize))
         // Cleared memory of the RAM's own: zeros are what a PageInfo begins with.
         let place = unsafe start.pointer.bindMemory(to: PageInfo.self, capacity: total)
         info.install(unsafe Table(unsafe: place, count: total))
+        var first: UInt32 = 0
+        pieces.start(memory.count) { index in
+            // The main piece changes places with the first.
+            let piece = memory[index == 0 ? main : index == main ? 0 : index]
+            let end = first + UInt32(piece.count / Int(pageSize))
+            defer { first = end }
+            return MemoryPiece(address: PhysicalAddress(piece.lowerBound.uint), first: first, end: end)
+        }
         common.start(CommonPages(fresh: UInt32(infoPages + 1), end: UInt32(total)))
         for hart in 0..<maximumHarts { magazines[hart].start(FreeList()) }
         unclaimed.store(total - Int(infoPages + 1), ordering: .relaxed)
@@ -94,12 +143,7 @@ enum Pages {
     /// start-up: it comes from memory never used so far. Nil when there is not so much.
     static func allocateContiguous(bytes: Int) -> PhysicalAddress? {
         let pages = UInt32((UInt(bytes) + pageSize - 1) / pageSize)
-        let first: UInt32? = common.withLock { common in
-            guard common.end - common.fresh >= pages else { return nil }
-            common.fresh += pages
-            return common.fresh - pages
-        }
-        guard let first else { return nil }
+        guard let first = common.withLock({ $0.cut(pages) }) else { return nil }
         unclaimed.wrappingSubtract(Int(pages), ordering: .relaxed)
         for index in first..<(first + pages) {
             info[Int(index)].references.store(1, ordering: .relaxed)
@@ -202,12 +246,35 @@ enum Pages {
     }
 
     private static func address(of index: UInt32) -> PhysicalAddress {
-        PhysicalAddress(base.load(ordering: .relaxed)) + UInt(index) * pageSize
+        if UInt(index) < basePages.load(ordering: .relaxed) {
+            return PhysicalAddress(base.load(ordering: .relaxed)) + UInt(index) * pageSize
+        }
+        let piece = piece(of: index)
+        return piece.address + UInt(index - piece.first) * pageSize
     }
 
     private static func index(of page: PhysicalAddress) -> UInt32 {
         let index = (page.rawValue &- base.load(ordering: .relaxed)) / pageSize
-        if index >= UInt(total) { panic("not a page of memory") }
-        return UInt32(truncatingIfNeeded: index)
+        return index < basePages.load(ordering: .relaxed) ? UInt32(truncatingIfNeeded: index) : otherIndex(of: page)
     }
+
+    @inline(never)
+    private static func otherIndex(of page: PhysicalAddress) -> UInt32 {
+        for number in 0..<pieces.count {
+            let piece = pieces[number]
+            let index = (page.rawValue &- piece.address.rawValue) / pageSize
+            if index < UInt(piece.end - piece.first) { return piece.first + UInt32(truncatingIfNeeded: index) }
+        }
+        panic("not a page of memory")
+    }
+
+    @inline(never)
+    private static func piece(of index: UInt32) -> MemoryPiece {
+        var number = 0
+        while pieces[number].end <= index { number += 1 }
+        return pieces[number]
+    }
+
+    /// One more than the last page of the piece that a page is in.
+    fileprivate static func pieceEnd(_ index: UInt32) -> UInt32 { piece(of: index).end }
 }

@@ -84,11 +84,14 @@ enum Network {
     /// Makes a card raise its line and looks which source becomes pending by that; 0 when none or several do.
     @inline(never)
     private static func findSource(_ card: inout Card) -> UInt32 {
-        let before = InterruptController.pending
-        card.holdInterrupt(true)
-        let raised = InterruptController.pending & ~before
-        card.holdInterrupt(false)
-        return raised.nonzeroBitCount == 1 ? UInt32(raised.trailingZeroBitCount) : 0
+        for plic in 0..<InterruptController.plicCount {
+            let before = InterruptController.pending(plic)
+            card.holdInterrupt(true)
+            let raised = InterruptController.pending(plic) & ~before
+            card.holdInterrupt(false)
+            if raised.nonzeroBitCount == 1 { return UInt32(plic) << 10 | UInt32(raised.trailingZeroBitCount) }
+        }
+        return 0
     }
 
     @inline(never)

@@ -123,6 +123,9 @@ func withVirtMachine(_ body: (DeviceTree) throws -> Void) throws {
     func lookUpEverything(_ tree: DeviceTree) {
         _ = (tree.memory(0), tree.bootArguments, tree.standardOutputPath, tree.randomSeed, tree.timebaseFrequency)
         if let path = tree.standardOutputPath { _ = tree.node(path: path) }
+        var map = MemoryMap(tree, below: 1 << 37)
+        map.removeReserved(of: tree)
+        if let hart = tree.hart(1) { _ = hart.missingExtension }
         if let plic = tree.node(compatible: "riscv,plic0") { _ = tree.supervisorContext(ofHart: 3, in: plic) }
         var walker = tree.nodes
         while let node = walker.next() { _ = (node.region(0), node.interrupt(0)) }

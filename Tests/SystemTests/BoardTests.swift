@@ -1,0 +1,54 @@
+// Machines other than QEMU's usual one: two interrupt controllers, reserved memory, harts that lack something.
+
+import Foundation
+import Testing
+
+@Suite(.serialized) struct BoardTests {
+    /// Two NUMA nodes have a PLIC each; the second, with the disk and the network card, interrupts no hart of the first.
+    @Test func devicesOfASecondPLICInterruptItsHarts() throws {
+        let guest = try Guest([
+            "CPUS": "3",
+            "QEMUFLAGS": """
+            -object memory-backend-ram,id=m0,size=64M -object memory-backend-ram,id=m1,size=64M \
+            -numa node,memdev=m0,cpus=0 -numa node,memdev=m1,cpus=1-2
+            """,
+        ])
+        try guest.waitForShell()
+        #expect(guest.transcript.contains("Swiftlet on 3 harts, 128 MiB"))
+        #expect(guest.transcript.contains("irq 1031"))  // 1024 × 1 + 7
+        #expect(try guest.run("echo kept > f; cat f") == "kept")
+        #expect(
+            try guest.run("ping -c 500 -i 0.001 10.0.2.2 | grep received").hasPrefix(
+                "500 packets transmitted, 500 received"))
+        try guest.halt()
+    }
+
+    @Test func reservedMemoryIsLeftAloneAndHartsThatLackAnExtensionAreNotStarted() throws {
+        let blob = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dtb")
+        defer { try? FileManager.default.removeItem(at: blob) }
+        let dump = try runOnHost(
+            ["qemu-system-riscv64", "-M", "virt,dumpdtb=\(blob.path)", "-m", "128M", "-smp", "3", "-display", "none"])
+        var tree = [UInt8](try Data(contentsOf: blob))
+        try #require(dump.status == 0 && tree.count > 64, "\(dump.output)")
+        // A reservation block at the end, of 32 MiB in the middle.
+        func word(_ value: Int) -> [UInt8] { [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) } }
+        let size = tree[4..<8].reduce(0) { $0 << 8 | Int($1) }
+        tree.removeLast(tree.count - size)
+        while tree.count % 8 != 0 { tree.append(0) }
+        tree.replaceSubrange(16..<20, with: word(tree.count))
+        for value in [0, 0x8400_0000, 0, 32 << 20, 0, 0, 0, 0] { tree += word(value) }
+        tree.replaceSubrange(4..<8, with: word(tree.count))
+        let zbb = Array("_zbb_".utf8)
+        for i in 0..<tree.count - 5 where tree[i..<i + 5].elementsEqual(zbb) { tree[i + 3] = UInt8(ascii: "x") }
+        try Data(tree).write(to: blob)
+
+        let guest = try Guest(["CPUS": "3", "QEMUFLAGS": "-dtb \(blob.path)"])
+        try guest.waitForShell()
+        #expect(guest.transcript.contains("Swiftlet on 1 hart, 128 MiB"))  // firmware has started one of them
+        let refused = guest.transcript.components(separatedBy: "lacks zbb, says the device tree: going on without it")
+        #expect(refused.count == 3, "\(guest.transcript)")
+        let total = try guest.run("free").split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first
+        #expect(try #require(total) < 97 << 10)
+        try guest.halt()
+    }
+}

@@ -24,8 +24,8 @@ import Testing
         try guest.halt()
         let other = try Guest(["ARGS": "stack=99"])
         try other.waitForShell()
-        #expect(
-            other.transcript.contains("boot argument stack=99 has no effect: stack= takes a number of pages from 1 to 9"))
+        let refusal = "boot argument stack=99 has no effect: stack= takes a number of pages from 1 to 9"
+        #expect(other.transcript.contains(refusal))
         try other.halt()
     }
 

@@ -110,7 +110,7 @@ enum Scheduler {
     /// - Returns: false when the thread was killed: the call is to end.
     @inline(__always)  // two looks, in the loops of such calls
     static func mayGoOn() -> Bool {
-        if thisHart.value.scheduling != 0, here.value.needsYield { yield() }
+        if here.value.needsYield { yield() }
         return !currentThread.value.killed.load(ordering: .relaxed)
     }
 

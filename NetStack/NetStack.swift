@@ -46,6 +46,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     var resolver: Resolver
     var echoes: EchoTable
     var sockets: SocketTable
+    var tcp: TCPTable
     var timers: TimerQueue
     var completions: CompletionList
     var errorLimiter = ErrorLimiter()
@@ -59,7 +60,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
             + TableMemory.byteCount(Backlog.self, StackLimit.cards) + StackLimit.cards * Backlog.memoryNeeded
             + RouteTable.memoryNeeded
             + NeighbourCache.memoryNeeded + PathMTUTable.memoryNeeded + Reassembly.memoryNeeded + Resolver.memoryNeeded
-            + EchoTable.memoryNeeded + SocketTable.memoryNeeded(sockets: sockets) + TimerQueue.memoryNeeded
+            + EchoTable.memoryNeeded + SocketTable.memoryNeeded(sockets: sockets)
+            + TimerQueue.memoryNeeded(connections: TCPTable.limit(sockets: sockets))
+            + TCPTable.memoryNeeded(sockets: sockets)
             + Identifications.memoryNeeded + CompletionList.memoryNeeded(sockets: sockets + StackLimit.ownSockets)
     }
 
@@ -67,9 +70,12 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     ///   - pool: where packets come from; also the pool of the devices.
     ///   - memory: `memoryNeeded` bytes, aligned to 16, that live as long as the stack.
     ///   - socketCount: sockets for the users; the stack has its own beside them.
+    ///   - page: gives 4,096 bytes, aligned to 16, that live as long as the stack: tables grow by them; nil: there are
+    ///     none.
     ///   - random: what identifiers, ports and keys are drawn from; a seed's in tests.
     public init(
-        pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int, random: consuming RandomGenerator
+        pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int,
+        page: @escaping () -> UnsafeMutableRawPointer?, random: consuming RandomGenerator
     ) {
         self.pool = pool
         budget = PacketBudget(pool: pool.count)
@@ -90,7 +96,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         resolver = Resolver(&memory)
         echoes = EchoTable(&memory)
         sockets = SocketTable(&memory, count: socketCount, packetLimit: budget.sockets)
-        timers = TimerQueue(&memory)
+        tcp = unsafe TCPTable(&memory, sockets: socketCount, &random, page: page)
+        timers = TimerQueue(&memory, connections: TCPTable.limit(sockets: socketCount))
         completions = CompletionList(&memory, sockets: socketCount + StackLimit.ownSockets)
         identifications = Identifications(&memory, &random)
         self.random = random
@@ -119,6 +126,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         for i in 0..<devices.count where !devices[i].isDrainedFirst {
             if drain(i, part, now: now) { hasMore = true }
         }
+        if tcp.firstStalled >= 0 { resumeStalled(now: now) }
         drainLoopback(now: now)
         if resolver.hasInput { readAnswers(now: now) }
         while let timer = timers.takeDue(now: now) { serve(timer, now: now) }
@@ -172,6 +180,9 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         case .query(let i): queryTimer(i, now: now)
         case .neighbour(let entry): neighbourTimer(entry, now: now)
         case .group(let place): groupTimer(place, now: now)
+        case .timeWait: tcp.timeWaits.expire(now: now, &timers)
+        case .halfOpen(let place): halfOpenTimer(place, now: now)
+        case .connection(let i): connectionTimer(i, now: now)
         }
     }
 

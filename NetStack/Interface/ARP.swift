@@ -161,7 +161,7 @@ extension NetStack where Device: ~Copyable {
             if let address = address.ipv4 { request(address, at: i, from: hardware, now: now) }
         case .failed(let packets):
             echoes.fail(nextHop: address, on: i, .hostUnreachable, &timers, &completions)
-            reportUndelivered(packets, at: i)
+            reportUndelivered(packets, at: i, now: now)
         }
     }
 }

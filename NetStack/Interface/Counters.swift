@@ -11,6 +11,7 @@ public enum DropReason: Int, Sendable {
     case icmpTooShort, icmpBadChecksum, icmpUnknownType, icmpEchoToBroadcast, icmpUnexpectedReply
     case icmpErrorLimited, igmpMalformed
     case udpMalformed, udpNoSocket, udpQueueFull
+    case tcpMalformed, tcpBadChecksum, tcpToGroup, tcpNoConnection, tcpQueueFull
     case dhcpMalformed, dhcpUnexpected
     case noRoute, noInterfaceAddress, tooLarge, noPacket, transmitRingFull, linkDown, interfaceDown, loopbackFull
 
@@ -66,6 +67,11 @@ public enum DropReason: Int, Sendable {
         case .udpMalformed: "bad UDP length or checksum"
         case .udpNoSocket: "UDP port without a socket"
         case .udpQueueFull: "UDP socket queue full"
+        case .tcpMalformed: "TCP header incomplete"
+        case .tcpBadChecksum: "bad TCP checksum"
+        case .tcpToGroup: "TCP segment to a group"
+        case .tcpNoConnection: "TCP segment of no connection"
+        case .tcpQueueFull: "TCP segment without room"
         case .dhcpMalformed: "malformed DHCP message"
         case .dhcpUnexpected: "DHCP message to no request"
         case .noRoute: "no route to destination"

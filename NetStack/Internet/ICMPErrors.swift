@@ -131,6 +131,11 @@ extension NetStack where Device: ~Copyable {
             isOurs = report(
                 isError ? complaint.socketError : nil, by: complaint.reporter, complaint.code, local: first,
                 remote: Endpoint(complaint.destination, second))
+        case IPProtocol.tcp:
+            isOurs = reportToConnection(
+                isError && complaint.error != .tooLarge ? complaint.socketError : nil, by: IPAddress(complaint.reporter),
+                complaint.code, local: Endpoint(complaint.source, first), remote: Endpoint(complaint.destination, second),
+                sequence: SequenceNumber(bytes.be32(complaint.quoted + 4)), now: now)
         case IPProtocol.icmp where bytes.byte(complaint.quoted) == ICMPType.echoRequest:
             let identifier = bytes.be16(complaint.quoted + 4), sequence = bytes.be16(complaint.quoted + 6)
             if let slot = echoes.find(identifier, sequence, IPAddress(complaint.destination)) {
@@ -149,19 +154,23 @@ extension NetStack where Device: ~Copyable {
         // Believed only about what was sent a moment ago: a host that cannot see our packets cannot shrink them.
         if complaint.error == .tooLarge, complaint.nextHopMTU > 0 {
             pathMTUs.lower(IPAddress(complaint.destination), to: complaint.nextHopMTU, now: now, &timers)
+            if complaint.protocolNumber == IPProtocol.tcp {
+                pathShrank(
+                    local: Endpoint(complaint.source, first), remote: Endpoint(complaint.destination, second), now: now)
+            }
         }
         return echo
     }
 
     /// A neighbour did not answer: what waited for it did not get through, which its sockets report.
-    mutating func reportUndelivered(_ packets: consuming PacketQueue, at i: InterfaceID) {
+    mutating func reportUndelivered(_ packets: consuming PacketQueue, at i: InterfaceID, now: Instant) {
         while let packet = packets.removeFirst() {
             drop(.neighbourSilent, at: i)
-            reportUndelivered(packet, at: i)
+            reportUndelivered(packet, at: i, now: now)
         }
     }
 
-    private mutating func reportUndelivered(_ packet: consuming Packet, at i: InterfaceID) {
+    private mutating func reportUndelivered(_ packet: consuming Packet, at i: InterfaceID, now: Instant) {
         let ip: IPv4Header
         do { ip = try IPv4Header(parsing: packet.bytes, frameCount: packet.totalCount) } catch { return }
         guard ip.fragment & 0x1fff == 0, packet.count >= ip.headerLength + 8 else { return }
@@ -171,6 +180,12 @@ extension NetStack where Device: ~Copyable {
             _ = report(
                 .hostUnreachable, by: ip.source, 0, local: UInt16(truncatingIfNeeded: first >> 16),
                 remote: Endpoint(ip.destination, UInt16(truncatingIfNeeded: first)))
+        case IPProtocol.tcp:
+            _ = reportToConnection(
+                .hostUnreachable, by: IPAddress(ip.source), 0,
+                local: Endpoint(ip.source, UInt16(truncatingIfNeeded: first >> 16)),
+                remote: Endpoint(ip.destination, UInt16(truncatingIfNeeded: first)),
+                sequence: SequenceNumber(packet.bytes.be32(ip.headerLength + 4)), now: now)
         case IPProtocol.icmp where first >> 24 == UInt32(ICMPType.echoRequest):
             if let socket = sockets.findEcho(second) { deliverUndelivered(packet, ip, to: socket, at: i) }
         default: break

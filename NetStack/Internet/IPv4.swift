@@ -31,6 +31,7 @@ extension NetStack where Device: ~Copyable {
     mutating func inputTransport(_ packet: consuming Packet, _ header: IPv4Header, _ arrival: Arrival, now: Instant) {
         switch header.protocolNumber {
         case IPProtocol.udp: inputUDP(packet, header, arrival, now: now)
+        case IPProtocol.tcp where !arrival.isUnclaimed: inputTCP(packet, header, arrival, now: now)
         case _ where arrival.isUnclaimed: dropUnclaimed(header, at: arrival.interface)
         case IPProtocol.icmp: inputICMP(packet, header, arrival, now: now)
         case IPProtocol.igmp: inputIGMP(packet, at: arrival.interface, now: now)
@@ -103,6 +104,9 @@ extension NetStack where Device: ~Copyable {
         var source: IPv4Address
         var destination: IPv4Address
         var timeToLive: UInt8 = 64
+        var typeOfService: UInt8 = 0
+        /// Routers do not cut the packet (RFC 1191).
+        var dontFragment = false
     }
 
     /// Puts the header in front of a payload; false without the room.
@@ -113,9 +117,11 @@ extension NetStack where Device: ~Copyable {
         guard packet.prepend(IPv4Header.leastByteCount) else { return false }
         var bytes = packet.mutableBytes
         IPv4Header(
-            payloadCount: payloadCount, identification: identification, fragment: fragment,
+            payloadCount: payloadCount, identification: identification,
+            fragment: envelope.dontFragment ? fragment | 0x4000 : fragment,
             timeToLive: envelope.timeToLive,
-            protocolNumber: envelope.protocolNumber, source: envelope.source, destination: envelope.destination
+            protocolNumber: envelope.protocolNumber, source: envelope.source, destination: envelope.destination,
+            typeOfService: envelope.typeOfService
         ).emit(to: &bytes)
         return true
     }

@@ -66,6 +66,7 @@ extension NetStack where Device: ~Copyable {
         routesChanged()
         guard old != IPAddress(.any), !isOwn(old) else { return }
         sockets.lose(old) { completions.append(.socket($0)) }
+        loseConnections(at: old)
     }
 
     private mutating func addOwn(

@@ -84,7 +84,8 @@ extension LentPacket {
     /// nil when the frame is complete. `checksumStart` counts from the first byte as it is now.
     @inline(__always)
     public var offload: OffloadRequest? {
-        OffloadRequest(packed: buffer.load(PacketField.offload, as: UInt64.self), from: buffer.start)
+        get { OffloadRequest(packed: buffer.load(PacketField.offload, as: UInt64.self), from: buffer.start) }
+        nonmutating set { buffer.store(newValue?.packed(from: buffer.start) ?? 0, PacketField.offload) }
     }
 }
 

@@ -104,6 +104,10 @@ public struct PacketQueue: ~Copyable {
         return result
     }
 
+    /// The last packet, to be changed; it stays in the queue, and `restoreLast` gives it back.
+    mutating func removeLastForChange() -> Packet? { last.map { Packet(owning: $0) } }
+    mutating func restoreLast(_ packet: consuming Packet) { _ = packet.release() }
+
     public mutating func removeAll() {
         while let packet = removeFirst() { _ = consume packet }
     }

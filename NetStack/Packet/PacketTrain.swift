@@ -112,3 +112,43 @@ extension Packet {
         return count &- first
     }
 }
+
+extension PacketQueue {
+    /// Copies a packet of one buffer behind the last one's bytes. False, and nothing done, when that is a train or has
+    /// no room.
+    public mutating func absorb(_ packet: borrowing Packet) -> Bool {
+        guard var last = removeLastForChange() else { return false }
+        let fits = !last.hasRest && !packet.hasRest && packet.count <= last.tailroom
+        if fits { last.copyIn(packet) }
+        restoreLast(last)
+        return fits
+    }
+}
+
+extension Packet {
+    /// The first bytes of a train in packets of their own; nil when the pool has too few.
+    public func copiedFront(_ byteCount: Int, from pool: PacketPool) -> Packet? {
+        var pieces = PacketQueue()
+        var left = min(byteCount, totalCount)
+        var isShort = false
+        forEachPart { part in
+            var done = 0
+            while left > 0, done < part.byteCount, !isShort {
+                guard var copy = pool.take() else {
+                    isShort = true
+                    return
+                }
+                let count = min(left, part.byteCount - done, copy.tailroom)
+                copy.resize(to: count)
+                // In bounds: as many bytes as both have.
+                unsafe part.withUnsafeBytes {
+                    unsafe copy.buffer.firstByte.copyMemory(from: $0.baseAddress.unsafelyUnwrapped + done, byteCount: count)
+                }
+                pieces.append(copy)
+                done += count
+                left -= count
+            }
+        }
+        return isShort ? nil : pieces.coupled()
+    }
+}

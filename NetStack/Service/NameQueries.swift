@@ -148,7 +148,7 @@ extension NetStack where Device: ~Copyable {
                 resolver.queries[i].asked |= 1 << UInt8(server)
                 resolver.queries[i].identifiers[server] = UInt16(truncatingIfNeeded: random.number())
                 try sockets.bind(socket, to: .unspecified, &random)  // an answer may come in by any interface
-                try connectSocket(socket, to: address)
+                try connectSocket(socket, to: address, now: now)
             }
             guard var packet = pool.take(.own), packet.resize(to: DNSField.messageLimit) else { return }
             var bytes = packet.mutableBytes

@@ -9,12 +9,16 @@ public enum SocketError: Error, Equatable {
     case noRoute, noInterface, tooLarge, noMemory
     /// Reported by ICMP about an earlier datagram (RFC 1122, 4.1.3.3).
     case refused, hostUnreachable, networkUnreachable
+    /// Of streams.
+    case connectionReset, timedOut, brokenPipe, notConnected, alreadyConnected, alreadyConnecting
 }
 
 enum Socket {
     case closed
     /// Sends and receives datagrams.
     case udp(Ref<UDPSocket>)
+    /// A connection's record, or one that may become one (Transport/TCP).
+    case stream(Int)
     /// Gets a copy of every frame.
     case capture(Ref<CaptureSocket>)
 }
@@ -29,6 +33,8 @@ public struct SocketReadiness: OptionSet, Sendable {
     public static let writable = SocketReadiness(rawValue: 2)
     /// An error waits to be reported.
     public static let error = SocketReadiness(rawValue: 4)
+    /// Both ways of a connection are closed.
+    public static let hangUp = SocketReadiness(rawValue: 8)
 }
 
 /// Packets that arrived for a socket and wait to be read.

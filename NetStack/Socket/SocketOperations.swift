@@ -14,9 +14,13 @@ extension NetStack where Device: ~Copyable {
         return i
     }
 
-    /// Closes a socket; what waits in it is dropped.
-    public mutating func closeSocket(_ i: Int) {
+    /// Closes a socket; what waits in it is dropped. A connection goes on without it until the peer has all.
+    public mutating func closeSocket(_ i: Int, now: Instant) {
         guard i >= 0, i < sockets.userCount else { return }
+        if let record = stream(i) {
+            sockets.close(i)
+            return closeStream(record, now: now)
+        }
         var wasCapture = false
         if case .capture = sockets[i] { wasCapture = true }
         sockets.close(i)
@@ -26,7 +30,6 @@ extension NetStack where Device: ~Copyable {
 
     /// Gives a socket its local address: `::` or 0.0.0.0 is any of ours, port 0 a free one.
     public mutating func bindSocket(_ i: Int, to wanted: Endpoint) throws(SocketError) {
-        guard sockets.udp(i) != nil else { throw .noDestination }
         var local = wanted
         if local.address == IPAddress(.any) { local.address = .unspecified }
         guard
@@ -35,12 +38,16 @@ extension NetStack where Device: ~Copyable {
         else {
             throw .notOurAddress
         }
+        if let record = stream(i) { return try bindStream(record, to: local) }
+        guard sockets.udp(i) != nil else { throw .noDestination }
         try sockets.bind(i, to: local, &random)
         updateFilter()
     }
 
-    /// Names the one peer: sends go there, only its datagrams arrive, and ICMP errors about it are reported.
-    public mutating func connectSocket(_ i: Int, to peer: Endpoint) throws(SocketError) {
+    /// Names the one peer: sends go there, only its datagrams arrive, and ICMP errors about it are reported. A stream
+    /// begins to connect.
+    public mutating func connectSocket(_ i: Int, to peer: Endpoint, now: Instant) throws(SocketError) {
+        if let record = stream(i) { return try connectStream(record, to: peer, now: now) }
         guard let socket = sockets.udp(i), !socket.value.isEcho else { throw .badDestination }
         guard peer.port != 0, !peer.address.isUnspecified, peer.address.ipv4?.isThisNetwork != true else {
             throw .badDestination
@@ -73,15 +80,29 @@ extension NetStack where Device: ~Copyable {
     /// Of what the socket sends to single hosts from now on; 1 to 255.
     public mutating func setTimeToLive(_ i: Int, _ value: UInt8) { sockets.udp(i)?.value.timeToLive = value }
 
-    public func localAddress(ofSocket i: Int) -> Endpoint { sockets.udp(i)?.value.local ?? .unspecified }
+    public func localAddress(ofSocket i: Int) -> Endpoint {
+        if let record = stream(i) { return tcp[record].value.local }
+        return sockets.udp(i)?.value.local ?? .unspecified
+    }
     /// nil while it is not connected.
-    public func peerAddress(ofSocket i: Int) -> Endpoint? { sockets.udp(i)?.value.peer }
+    public func peerAddress(ofSocket i: Int) -> Endpoint? {
+        if let record = stream(i) {
+            return tcp[record].value.state.isSynchronized ? tcp[record].value.remote : nil
+        }
+        return sockets.udp(i)?.value.peer
+    }
     /// The host that reported the socket's last error: a router, the peer, or (its neighbour did not answer) ourselves;
     /// `::`: none.
-    public func errorReporter(ofSocket i: Int) -> IPAddress { sockets.udp(i)?.value.errorReporter ?? .unspecified }
+    public func errorReporter(ofSocket i: Int) -> IPAddress {
+        if let record = stream(i) { return tcp[record].value.errorReporter }
+        return sockets.udp(i)?.value.errorReporter ?? .unspecified
+    }
 
     /// ICMP's type × 256 + code of the socket's last error; 0: it was found out here.
-    public func errorCode(ofSocket i: Int) -> UInt16 { sockets.udp(i)?.value.errorCode ?? 0 }
+    public func errorCode(ofSocket i: Int) -> UInt16 {
+        if let record = stream(i) { return tcp[record].value.errorCode }
+        return sockets.udp(i)?.value.errorCode ?? 0
+    }
 
     /// The oldest datagram that waits; nil when there is none. An error that ICMP reported comes first, once.
     public mutating func receive(from i: Int) throws(SocketError) -> Datagram? {
@@ -94,6 +115,7 @@ extension NetStack where Device: ~Copyable {
     public func readiness(_ i: Int) -> SocketReadiness {
         switch sockets[i] {
         case .closed: return [.readable, .error]
+        case .stream(let record): return streamReadiness(record)
         case .udp(let socket):
             var readiness: SocketReadiness = socket.value.isReadable ? [.readable, .writable] : [.writable]
             if socket.value.pendingError != nil { readiness.insert(.error) }
@@ -105,7 +127,7 @@ extension NetStack where Device: ~Copyable {
     /// What `netstat` shows of a socket; nil where none is open.
     public func socketReport(_ i: Int) -> SocketReport? {
         switch sockets[i] {
-        case .closed: return nil
+        case .closed, .stream: return nil
         case .udp(let socket):
             return SocketReport(
                 isCapture: false, isEcho: socket.value.isEcho, local: socket.value.local, peer: socket.value.peer,

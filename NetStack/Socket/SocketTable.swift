@@ -31,9 +31,8 @@ struct SocketTable: ~Copyable {
     /// Echo sockets, by their identifiers.
     private var echoes: PortMap
     var groups = GroupDemand()
-    /// Buffers in all queues of the users' sockets, and how many there may be.
-    private(set) var queued = 0
-    let totalLimit: Int
+    /// What the queues of the users' sockets hold together.
+    var share: ReceiveShare
 
     init(_ memory: inout TableMemory, count: Int, packetLimit: Int) {
         let all = count + StackLimit.ownSockets
@@ -44,7 +43,7 @@ struct SocketTable: ~Copyable {
         captures = memory.table(StackLimit.captures) { CaptureSocket() }
         ports = PortMap(&memory, sockets: all)
         echoes = PortMap(&memory, sockets: all)
-        totalLimit = packetLimit
+        share = ReceiveShare(limit: packetLimit)
         for i in 0..<count { nextClosed[i] = i + 1 < count ? Int16(truncatingIfNeeded: i + 1) : -1 }
         if count == 0 { firstClosed = -1 }
     }
@@ -80,6 +79,13 @@ struct SocketTable: ~Copyable {
         repeat { identifier = UInt16(truncatingIfNeeded: random.number()) } while findEcho(identifier) != nil
         udp[i].local = Endpoint(IPAddress.unspecified, identifier)
         echoes.insert(i, at: identifier)
+        return i
+    }
+
+    /// A user's new stream socket with this record; nil when there are too many.
+    mutating func openStream(_ record: Int) -> Int? {
+        guard let i = takeNumber() else { return nil }
+        sockets[i] = .stream(record)
         return i
     }
 
@@ -127,6 +133,7 @@ struct SocketTable: ~Copyable {
     mutating func close(_ i: Int) {
         switch self[i] {
         case .closed: return
+        case .stream: break  // the record is the table's of connections
         case .udp(let socket):
             unbind(i)
             empty(&socket.value.received, i)
@@ -142,7 +149,7 @@ struct SocketTable: ~Copyable {
     }
 
     private mutating func empty(_ queue: inout ReceiveQueue, _ i: Int) {
-        if !isOwn(i) { queued -= queue.held }
+        if !isOwn(i) { share.giveBack(queue.held) }
         queue.held = 0
         queue.packets.removeAll()
     }
@@ -257,7 +264,7 @@ struct SocketTable: ~Copyable {
     mutating func deliver(_ payload: consuming Packet, to i: Int, from source: Endpoint) -> Packet? {
         let socket = udp.ref(i)
         let parts = payload.hasRest ? payload.partCount : 1
-        guard hasRoom(i, parts, socket.value.received.held) else {
+        guard takeRoom(i, parts, socket.value.received.held) else {
             socket.value.received.dropped &+= 1
             return payload
         }
@@ -265,34 +272,29 @@ struct SocketTable: ~Copyable {
         payload.source = source
         socket.value.received.packets.append(payload)
         socket.value.received.held += parts
-        if !isOwn(i) { queued += parts }
         return nil
     }
 
     /// Queues a copy of a frame for a capture socket, or drops it when there is no room.
     mutating func deliver(captured frame: consuming Packet, to socket: Ref<CaptureSocket>) {
-        guard hasRoom(socket.value.number, 1, socket.value.received.held) else {
+        guard takeRoom(socket.value.number, 1, socket.value.received.held) else {
             socket.value.received.dropped &+= 1
             return
         }
         socket.value.received.packets.append(frame)
         socket.value.received.held += 1
-        queued += 1
     }
 
     @inline(__always)
-    private func hasRoom(_ i: Int, _ count: Int, _ held: Int) -> Bool {
+    private mutating func takeRoom(_ i: Int, _ count: Int, _ held: Int) -> Bool {
         if isOwn(i) { return held + count <= Self.ownQueueLimit }
-        // No more than twice what is left for all others: readers that sleep leave room for those that do not, however
-        // many they are (Choudhury and Hahne 1998, dynamic thresholds).
-        let left = totalLimit - queued
-        return count <= left && (held == 0 || held + count <= min(Self.queueLimit, 2 * left))
+        return share.take(count, held: held, atMost: Self.queueLimit)
     }
 
     /// The oldest datagram, or captured frame, in a socket's queue.
     mutating func take(from i: Int) -> Datagram? {
         switch self[i] {
-        case .closed: return nil
+        case .closed, .stream: return nil
         case .udp(let socket):
             guard let packet = take(from: &socket.value.received, i) else { return nil }
             let source = packet.source
@@ -308,7 +310,7 @@ struct SocketTable: ~Copyable {
         guard let packet = queue.packets.removeFirst() else { return nil }
         let parts = packet.hasRest ? packet.partCount : 1
         queue.held -= parts
-        if !isOwn(i) { queued -= parts }
+        if !isOwn(i) { share.giveBack(parts) }
         return packet
     }
 

@@ -20,6 +20,12 @@ enum StackTimer: Equatable {
     case neighbour(Int)
     /// A group is to be reported, or left.
     case group(Int)
+    /// The oldest connection in TIME-WAIT ends.
+    case timeWait
+    /// A SYN is answered again.
+    case halfOpen(Int)
+    /// The next of a connection's own times.
+    case connection(Int)
 
     private static var interfaces: Int { 1 }
     private static var reassemblies: Int { interfaces + 3 * StackLimit.interfaces }
@@ -27,9 +33,12 @@ enum StackTimer: Equatable {
     private static var queries: Int { echoes + StackLimit.echoes }
     private static var neighbours: Int { queries + StackLimit.queries }
     private static var groups: Int { neighbours + StackLimit.neighbours }
-    static var count: Int { groups + GroupDemand.limit }
+    private static var timeWaits: Int { groups + GroupDemand.limit }
+    private static var halfOpens: Int { timeWaits + 1 }
+    private static var connections: Int { halfOpens + TCPLimit.halfOpen }
+    static func count(connections count: Int) -> Int { connections + count }
 
-    /// 0 up to `count`.
+    /// 0 up to `count(connections:)`.
     @inline(__always) var number: Int {
         switch self {
         case .pathMTU: 0
@@ -41,11 +50,17 @@ enum StackTimer: Equatable {
         case .query(let i): Self.queries + i
         case .neighbour(let i): Self.neighbours + i
         case .group(let i): Self.groups + i
+        case .timeWait: Self.timeWaits
+        case .halfOpen(let i): Self.halfOpens + i
+        case .connection(let i): Self.connections + i
         }
     }
 
     init(number: Int) {
         switch number {
+        case Self.connections...: self = .connection(number - Self.connections)
+        case Self.halfOpens...: self = .halfOpen(number - Self.halfOpens)
+        case Self.timeWaits: self = .timeWait
         case Self.groups...: self = .group(number - Self.groups)
         case Self.neighbours...: self = .neighbour(number - Self.neighbours)
         case Self.queries...: self = .query(number - Self.queries)
@@ -67,8 +82,9 @@ struct TimerQueue: ~Copyable {
         var timer: Int32 = 0
     }
 
-    static var memoryNeeded: Int {
-        TableMemory.byteCount(Entry.self, StackTimer.count) + TableMemory.byteCount(Int32.self, StackTimer.count)
+    static func memoryNeeded(connections: Int) -> Int {
+        let count = StackTimer.count(connections: connections)
+        return TableMemory.byteCount(Entry.self, count) + TableMemory.byteCount(Int32.self, count)
     }
 
     /// The heap: no entry is due before its parent, which is at half its index.
@@ -77,9 +93,9 @@ struct TimerQueue: ~Copyable {
     private let places: Table<Int32>
     private var count = 0
 
-    init(_ memory: inout TableMemory) {
-        heap = memory.table(StackTimer.count) { Entry() }
-        places = memory.table(StackTimer.count) { -1 }
+    init(_ memory: inout TableMemory, connections: Int) {
+        heap = memory.table(StackTimer.count(connections: connections)) { Entry() }
+        places = memory.table(StackTimer.count(connections: connections)) { -1 }
     }
 
     /// When the first timer is due.

@@ -18,6 +18,8 @@ public struct IPv4Header: Equatable {
     /// offset / 8.
     public var fragment: UInt16
     public var timeToLive: UInt8
+    /// Six bits of differentiated services, and two of congestion: 1 and 2 allow marks, 3 is one (RFC 3168, 5).
+    public var typeOfService: UInt8
     /// `IPProtocol`.
     public var protocolNumber: UInt8
     public var source: IPv4Address
@@ -25,13 +27,14 @@ public struct IPv4Header: Equatable {
 
     public init(
         payloadCount: Int, identification: UInt16, fragment: UInt16 = 0, timeToLive: UInt8 = 64, protocolNumber: UInt8,
-        source: IPv4Address, destination: IPv4Address
+        source: IPv4Address, destination: IPv4Address, typeOfService: UInt8 = 0
     ) {
         headerLength = 20
         totalLength = 20 + payloadCount
         self.identification = identification
         self.fragment = fragment
         self.timeToLive = timeToLive
+        self.typeOfService = typeOfService
         self.protocolNumber = protocolNumber
         self.source = source
         self.destination = destination
@@ -62,6 +65,7 @@ public struct IPv4Header: Equatable {
         identification = bytes.be16(4)
         fragment = bytes.be16(6)
         timeToLive = bytes.byte(8)
+        typeOfService = bytes.byte(1)
         protocolNumber = bytes.byte(9)
         source = IPv4Address(bits: bytes.be32(12))
         destination = IPv4Address(bits: bytes.be32(16))
@@ -70,7 +74,7 @@ public struct IPv4Header: Equatable {
     /// Writes 20 bytes, checksum included, at the front of `bytes`, which must have the room. Options are not written.
     @inline(__always)
     public func emit(to bytes: inout MutableRawSpan) {
-        let lengths = 0x4500_0000 | UInt32(UInt16(truncatingIfNeeded: totalLength))
+        let lengths = 0x4500_0000 | UInt32(typeOfService) << 16 | UInt32(UInt16(truncatingIfNeeded: totalLength))
         let middle = UInt32(identification) << 16 | UInt32(fragment)
         let rest = UInt32(timeToLive) << 24 | UInt32(protocolNumber) << 16
         var checksum = Checksum()
@@ -90,5 +94,6 @@ public struct IPv4Header: Equatable {
 public enum IPProtocol {
     public static var icmp: UInt8 { 1 }
     public static var igmp: UInt8 { 2 }
+    public static var tcp: UInt8 { 6 }
     public static var udp: UInt8 { 17 }
 }

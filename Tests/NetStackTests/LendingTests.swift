@@ -67,27 +67,28 @@ import Testing
     @Test func keptPacketsQueueWhileTheDeviceQueuesThemToo() {
         let pool = TestPool(8)
         do {
-            var queue = KeptQueue()
+            var queue = SegmentQueue()
             var device: LentPacket?
             for i in 0..<4 {
-                var kept: KeptPacket?, lent: LentPacket?
-                split(pool.packet([UInt8(i)])!.lend(), &kept, &lent)
-                queue.append(kept.take()!)
+                queue.append(pool.packet([UInt8(i)])!)
+                let lent = queue.last!.lend()
                 if var train = device.take() {
-                    train.append(part: lent.take()!)
+                    train.append(part: lent!)
                     device = consume train
                 } else {
-                    device = lent.take()
+                    device = lent
                 }
             }
             let sent = device.take()!
             let parts = sent.partCount
             #expect(queue.count == 4 && parts == 4)
-            let first = queue.removeFirst()!
+            let first = queue.first!
             let byte = first.bytes.byte(0)
+            let isAway = first.lend() == nil && !first.isHome
             drop(sent)
-            let isHome = first.isHome
-            #expect(byte == 0 && isHome)
+            #expect(byte == 0 && isAway && first.isHome)
+            queue.removeFirst()
+            #expect(queue.count == 3 && queue.first!.bytes.byte(0) == 1)
         }
         #expect(pool.pool.freeCount == 8)
     }

@@ -124,6 +124,9 @@ let peerAddress = IPv4Address(10, 0, 2, 2)
 let guestHardware = EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66)
 let peerHardware = EthernetAddress(0x52, 0x55, 0x0a, 0, 2, 2)
 
+/// Memory of a table that grows; it is never given back.
+func testPage() -> UnsafeMutableRawPointer? { .allocate(byteCount: 4096, alignment: 4096) }
+
 /// A stack with one card, and what is around it.
 @safe final class TestHost {
     let pool: TestPool
@@ -138,7 +141,7 @@ let peerHardware = EthernetAddress(0x52, 0x55, 0x0a, 0, 2, 2)
     ) {
         pool = TestPool(packets)
         unsafe tables = .allocate(byteCount: TestStack.memoryNeeded(sockets: 64), alignment: 16)  // never given back
-        stack = unsafe NetStack(pool: pool.pool, memory: tables, sockets: 64, random: RandomGenerator(seed: seed))
+        stack = unsafe NetStack(pool: pool.pool, memory: tables, sockets: 64, page: testPage, random: RandomGenerator(seed: seed))
         _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
         stack.configure(.card(0), address: address, prefixLength: 24, gateway: gateway)
         stack.timers.cancel(.claim(.card(0)))
@@ -210,6 +213,10 @@ extension NetStack where Device: ~Copyable {
         _ = neighbours.hearReply(address, hardware, on: .card(0), now: now, &timers)
         guard let i = neighbours.find(address, on: .card(0)) else { return }
         neighbours.entries[i].reachableUntil = now + NeighbourLimit.reachableTime
+    }
+    mutating func closeSocket(_ i: Int) { closeSocket(i, now: .start) }
+    mutating func connectSocket(_ i: Int, to peer: Endpoint) throws(SocketError) {
+        try connectSocket(i, to: peer, now: .start)
     }
     func isReadable(_ socket: Int) -> Bool { readiness(socket).contains(.readable) }
     /// The hardware address of a neighbour on the first card, as the cache has it.

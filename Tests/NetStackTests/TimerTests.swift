@@ -10,18 +10,18 @@ import Testing
     }
 
     @Test func everyTimerHasItsNumber() {
-        for number in 0..<StackTimer.count { #expect(StackTimer(number: number).number == number) }
+        for number in 0..<StackTimer.count(connections: 100) { #expect(StackTimer(number: number).number == number) }
     }
 
     /// A thousand random settings, against a dictionary.
     @Test(arguments: 1...10 as ClosedRange<UInt64>) func timersComeInTheOrderOfTheirDeadlines(seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        var memory = memory(TimerQueue.memoryNeeded)
-        var queue = TimerQueue(&memory)
+        var memory = memory(TimerQueue.memoryNeeded(connections: 100))
+        var queue = TimerQueue(&memory, connections: 100)
         var model: [Int: UInt64] = [:]
         var now: UInt64 = 0
         for _ in 0..<1000 {
-            let number = Int.random(in: 0..<StackTimer.count, using: &random)
+            let number = Int.random(in: 0..<StackTimer.count(connections: 100), using: &random)
             if UInt8.random(in: 0..<4, using: &random) == 0 {
                 queue.cancel(StackTimer(number: number))
                 model[number] = nil

@@ -4,6 +4,22 @@
 import NetStack
 import Storage
 
+/// The memory of a stack's tables that grow.
+@safe public final class PageSource {
+    private var pages = unsafe [UnsafeMutableRawPointer]()
+
+    public init() {}
+
+    /// A page that lives as long as this does.
+    public func page() -> UnsafeMutableRawPointer? {
+        let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
+        unsafe pages.append(page)
+        return unsafe page
+    }
+
+    deinit { for unsafe page in unsafe pages { unsafe page.deallocate() } }  // the stack is gone before
+}
+
 /// What is connected to a port of the switch. Called with the virtual time; answers go into `outgoing`.
 protocol Station: AnyObject {
     /// Returns whether it has something to send, or wants to be called at another time.
@@ -24,6 +40,7 @@ protocol Station: AnyObject {
     private let box = CardBox()
     private let memory: UnsafeMutableRawPointer
     private let tables: UnsafeMutableRawPointer
+    private let pages = PageSource()
     private let pool: PacketPool
     private let place: UnsafeMutablePointer<Stack>
     private let stack: Ref<Stack>
@@ -64,7 +81,7 @@ protocol Station: AnyObject {
         pool = unsafe PacketPool(memory: memory, byteCount: byteCount)!
         unsafe tables = .allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
         unsafe place = .allocate(capacity: 1)
-        unsafe place.initialize(to: Stack(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: seed)))
+        unsafe place.initialize(to: Stack(pool: pool, memory: tables, sockets: 64, page: pages.page, random: RandomGenerator(seed: seed)))
         stack = unsafe Ref(unsafe: place)
         _ = stack.value.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
     }
@@ -196,7 +213,7 @@ protocol Station: AnyObject {
     }
 
     /// Closes the socket; what waits for reassembly or a neighbour has its own time.
-    func closeSocket() { stack.value.closeSocket(socket) }
+    func closeSocket() { stack.value.closeSocket(socket, now: .start) }
 
     /// Sends a datagram whose content follows from its first bytes; large ones go in fragments. Errors are the
     /// network's business.

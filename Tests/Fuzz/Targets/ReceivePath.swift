@@ -27,7 +27,7 @@ enum ReceivePath {
 
     private static func receive(_ capture: Capture, _ pool: PacketPool, _ tables: UnsafeMutableRawPointer) -> UInt64 {
         let cables = [FuzzCable(), FuzzCable()]
-        var stack = unsafe Stack(pool: pool, memory: tables, sockets: 64, random: RandomGenerator(seed: 0x5eed))
+        var stack = unsafe Stack(pool: pool, memory: tables, sockets: 64, page: { nil }, random: RandomGenerator(seed: 0x5eed))
         for cable in cables { _ = stack.addInterface(FuzzCard(cable: cable, pool: pool)) }
         stack.configure(
             .card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))
@@ -59,7 +59,7 @@ enum ReceivePath {
             let open = try stack.openSocket(), connected = try stack.openSocket(), capture = try stack.openCapture()
             try stack.bindSocket(open, to: Endpoint(.any, 9))
             stack.setBroadcast(open, allowed: true)
-            try stack.connectSocket(connected, to: Endpoint(IPv4Address(10, 0, 2, 2), 9))
+            try stack.connectSocket(connected, to: Endpoint(IPv4Address(10, 0, 2, 2), 9), now: .start)
             return [open, connected, capture]
         } catch {
             preconditionFailure("the sockets do not open")
@@ -82,7 +82,7 @@ enum ReceivePath {
         -> UInt64
     {
         program.stop(&stack)
-        for socket in sockets { stack.closeSocket(socket) }
+        for socket in sockets { stack.closeSocket(socket, now: .start) }
         stack.releaseDHCP(.card(1), now: start)
         var now = start
         for _ in 0..<10 {

@@ -1,0 +1,151 @@
+// Connections that a peer has begun and not completed: small records, and when there are too many, SYN cookies (RFC
+// 4987, 3.6), which keep nothing at all.
+
+import Storage
+
+/// A SYN that was answered.
+struct HalfOpen {
+    var local = Endpoint.unspecified
+    var remote = Endpoint.unspecified
+    /// -1: free.
+    var listener = -1
+    var initialSend = SequenceNumber(0)
+    var initialReceive = SequenceNumber(0)
+    /// The peer's options, as they will be used.
+    var options = TCPOptions()
+    var window: UInt16 = 0
+    var usesECN = false
+    /// When the SYN-ACK went out first, and how often.
+    var began = Instant.start
+    var attempts = 0
+    var nextInChain: Int16 = -1
+}
+
+struct HalfOpenTable: ~Copyable {
+    private static var chainCount: Int { 256 }
+    static var memoryNeeded: Int {
+        TableMemory.byteCount(HalfOpen.self, TCPLimit.halfOpen) + TableMemory.byteCount(Int16.self, chainCount)
+    }
+
+    let records: Table<HalfOpen>
+    private let key: UInt64
+    private let chains: Table<Int16>
+    private var firstFree: Int16 = 0
+    private(set) var count = 0
+
+    /// - Parameter key: random; a peer that does not know it cannot make records share one chain.
+    init(_ memory: inout TableMemory, key: UInt64) {
+        self.key = key
+        records = memory.table(TCPLimit.halfOpen) { HalfOpen() }
+        chains = memory.table(Self.chainCount) { -1 }
+        for i in 0..<records.count {
+            records[i].nextInChain = i + 1 < records.count ? Int16(truncatingIfNeeded: i + 1) : -1
+        }
+    }
+
+    private func chain(_ local: Endpoint, _ remote: Endpoint) -> Int {
+        Int(truncatingIfNeeded: remote.address.hash(key ^ UInt64(local.port) << 16 | UInt64(remote.port)) >> 56)
+    }
+
+    func find(_ local: Endpoint, _ remote: Endpoint) -> Int? {
+        guard count > 0 else { return nil }
+        var i = Int(chains[chain(local, remote)])
+        while i >= 0 {
+            if records[i].local == local, records[i].remote == remote { return i }
+            i = Int(records[i].nextInChain)
+        }
+        return nil
+    }
+
+    /// Adds a record; nil when all are in use.
+    mutating func insert(_ record: HalfOpen) -> Int? {
+        guard firstFree >= 0 else { return nil }
+        let i = Int(firstFree)
+        firstFree = records[i].nextInChain
+        records[i] = record
+        let chain = chain(record.local, record.remote)
+        records[i].nextInChain = chains[chain]
+        chains[chain] = Int16(truncatingIfNeeded: i)
+        count += 1
+        return i
+    }
+
+    mutating func remove(_ i: Int) {
+        let chain = chain(records[i].local, records[i].remote)
+        var at = Int(chains[chain])
+        if at == i {
+            chains[chain] = records[i].nextInChain
+        } else {
+            while at >= 0, Int(records[at].nextInChain) != i { at = Int(records[at].nextInChain) }
+            if at >= 0 { records[at].nextInChain = records[i].nextInChain }
+        }
+        records[i] = HalfOpen()
+        records[i].nextInChain = firstFree
+        firstFree = Int16(truncatingIfNeeded: i)
+        count -= 1
+    }
+}
+
+/// A SYN-ACK's sequence number that holds what the final ACK needs: 5 bits of time, 3 of the segment size, 24 that only
+/// this host can make. Window scale and SACK stand in the timestamp, for peers that echo one.
+struct SYNCookies {
+    /// A cookie is taken so many seconds at least, twice that at most.
+    private static var period: UInt64 { 64 }
+    private static func segment(_ index: Int) -> UInt16 {
+        switch index {
+        case 0: 216
+        case 1: 536
+        case 2: 996
+        case 3: 1220
+        case 4: 1360
+        case 5: 1440
+        case 6: 1460
+        default: 8960
+        }
+    }
+
+    private let secret: KeyedHash
+
+    init(_ secret: KeyedHash) { self.secret = secret }
+
+    private func mac(_ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, _ time: UInt64, _ size: Int) -> UInt32 {
+        let ports = UInt64(local.port) << 16 | UInt64(remote.port)
+        let hash = secret(
+            local.address.high ^ local.address.low, remote.address.high &+ remote.address.low,
+            ports << 32 | UInt64(irs.bits)) ^ time &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(size)
+        return UInt32(truncatingIfNeeded: secret(hash, time, UInt64(size)) >> 40)
+    }
+
+    func make(_ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, segment: UInt16, now: Instant) -> SequenceNumber {
+        let time = now.nanoseconds / 1_000_000_000 / Self.period
+        var index = 7
+        while index > 0, Self.segment(index) > segment { index -= 1 }
+        let top = UInt32(truncatingIfNeeded: time & 31) << 27 | UInt32(index) << 24
+        return SequenceNumber(top | mac(local, remote, irs, time, index))
+    }
+
+    /// The peer's segment size, when the number was made here a short time ago for these addresses.
+    func check(_ cookie: SequenceNumber, _ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, now: Instant) -> UInt16? {
+        let time = now.nanoseconds / 1_000_000_000 / Self.period
+        let age = (time &- UInt64(cookie.bits >> 27)) & 31
+        guard age <= 1, age <= time else { return nil }
+        let index = Int(cookie.bits >> 24 & 7)
+        guard cookie.bits & 0xff_ffff == mac(local, remote, irs, time &- age, index) else { return nil }
+        return Self.segment(index)
+    }
+
+    /// Bits of a timestamp that say what the SYN offered: the scale in the low four, 15 for none; SACK; ECN.
+    static var timestampBits: UInt32 { 6 }
+
+    static func packed(_ options: TCPOptions, usesECN: Bool, clock: UInt32) -> UInt32 {
+        let bits = UInt32(options.windowScale ?? 15) | (options.allowsSACK ? 16 : 0) | (usesECN ? 32 : 0)
+        let value = clock & ~63 | bits
+        return Int32(bitPattern: value &- clock) > 0 ? value &- 64 : value
+    }
+
+    static func unpack(_ value: UInt32, into options: inout TCPOptions) -> Bool {
+        options.windowScale = value & 15 == 15 ? nil : UInt8(truncatingIfNeeded: min(14, value & 15))
+        options.allowsSACK = value & 16 != 0
+        return value & 32 != 0
+    }
+}

@@ -1,0 +1,285 @@
+// Listeners: the SYN that begins a connection, the ACK that completes it, and the queue of those that wait to be
+// accepted (RFC 9293, 3.10.7.2; RFC 4987).
+
+import Storage
+
+extension NetStack where Device: ~Copyable {
+    /// A segment for an address at which a program listens, of a connection that is not known.
+    mutating func arriveAtListener(
+        _ listener: Int, _ segment: TCPSegment, _ payload: consuming Packet, _ local: Endpoint, _ remote: Endpoint,
+        _ arrival: Arrival, now: Instant
+    ) {
+        if segment.flags.contains(.ack) {
+            if let record = readCookie(listener, segment, local, remote, now: now) {
+                tcp.counters.cookiesTaken &+= 1
+                return complete(record, segment, payload, arrival, now: now)
+            }
+            return sendReset(segment.refusal, from: local, to: remote, now: now)
+        }
+        guard segment.flags.contains(.syn) else { return }
+        var record = HalfOpen()
+        record.local = local
+        record.remote = remote
+        record.listener = listener
+        record.initialReceive = segment.header.sequence
+        record.window = segment.header.window
+        record.options = segment.options
+        record.usesECN = segment.flags.isSuperset(of: [.ece, .cwr])
+        record.began = now
+        record.initialSend = initialSequence(local, remote, now: now)
+        guard tcp[listener].value.waitingCount < tcp[listener].value.backlog else {
+            // The program is behind: the peer tries again.
+            tcp.counters.backlogFull &+= 1
+            return
+        }
+        let mayKeep = tcp[listener].value.halfOpenCount < TCPLimit.halfOpenOfListener
+        guard mayKeep, let place = tcp.halfOpen.insert(record) else { return sendCookie(record, now: now) }
+        tcp[listener].value.halfOpenCount += 1
+        sendSYNAck(place, now: now)
+    }
+
+    /// RFC 6528: a clock of four microseconds, and a secret for each pair of endpoints.
+    func initialSequence(_ local: Endpoint, _ remote: Endpoint, now: Instant) -> SequenceNumber {
+        SequenceNumber(
+            UInt32(truncatingIfNeeded: now.nanoseconds / 4000)
+                &+ UInt32(truncatingIfNeeded: tcp.hash(local, remote, 1) >> 16))
+    }
+
+    /// Where a pair's clock of timestamps begins: always the same, so that old ones are known as old (RFC 7323, 5.4).
+    func timestampOffset(_ local: Endpoint, _ remote: Endpoint) -> UInt32 {
+        UInt32(truncatingIfNeeded: tcp.hash(local, remote, 2) >> 16)
+    }
+
+    // MARK: SYN-ACK
+
+    private mutating func sendSYNAck(_ place: Int, now: Instant) {
+        tcp.halfOpen.records[place].attempts += 1
+        let attempts = tcp.halfOpen.records[place].attempts
+        answer(tcp.halfOpen.records[place], tcp.halfOpen.records[place].initialSend, timestamp: nil, now: now)
+        timers.set(.halfOpen(place), at: now + TCPTime.firstTimeout * (1 << UInt64(attempts - 1)))
+    }
+
+    /// - Parameter timestamp: the bits of a cookie; nil: this side's clock.
+    private mutating func answer(
+        _ record: HalfOpen, _ sequence: SequenceNumber, timestamp: UInt32?, now: Instant
+    ) {
+        let mtu = mtu(toward: record.remote.address)
+        var options = TCPOptions()
+        options.maximumSegmentSize = UInt16(truncatingIfNeeded: max(TCPLimit.leastSegment, mtu - 40))
+        options.allowsSACK = record.options.allowsSACK
+        if record.options.windowScale != nil { options.windowScale = windowShift }
+        if let peer = record.options.timestamp {
+            let clock = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
+                &+ timestampOffset(record.local, record.remote)
+            options.timestamp = TCPTimestamp(value: timestamp ?? clock, echo: peer.value)
+        }
+        var flags: TCPFlags = [.syn, .ack]
+        if record.usesECN, record.attempts <= 1 { flags.insert(.ece) }
+        sendBare(
+            TCPHeader(
+                sourcePort: record.local.port, destinationPort: record.remote.port, sequence: sequence,
+                acknowledgment: record.initialReceive + 1, flags: flags, window: initialWindow(record.listener)),
+            options, from: record.local.address, to: record.remote.address, now: now)
+    }
+
+    private func initialWindow(_ listener: Int) -> UInt16 {
+        UInt16(truncatingIfNeeded: min(65_535, min(tcp[listener].value.receiver.bufferLimit, receiveLimit)))
+    }
+
+    /// So far windows are shifted that this side announces: as much as its largest buffer needs.
+    var windowShift: UInt8 { 6 }
+
+    mutating func halfOpenTimer(_ place: Int, now: Instant) {
+        guard tcp.halfOpen.records[place].listener >= 0 else { return }
+        guard tcp.halfOpen.records[place].attempts <= TCPLimit.synAckRetransmissions else {
+            tcp.counters.failedAttempts &+= 1
+            return removeHalfOpen(place)
+        }
+        tcp.counters.retransmissions &+= 1
+        sendSYNAck(place, now: now)
+    }
+
+    mutating func removeHalfOpen(_ place: Int) {
+        tcp[tcp.halfOpen.records[place].listener].value.halfOpenCount -= 1
+        timers.cancel(.halfOpen(place))
+        tcp.halfOpen.remove(place)
+    }
+
+    // MARK: SYN-RECEIVED
+
+    /// RFC 9293, 3.10.7.4, for a connection that is half open.
+    mutating func arriveHalfOpen(
+        _ place: Int, _ segment: TCPSegment, _ payload: consuming Packet, _ arrival: Arrival, now: Instant
+    ) {
+        let record = tcp.halfOpen.records[place]
+        let next = record.initialReceive + 1
+        let sequence = segment.header.sequence
+        if segment.flags.contains(.syn), !segment.flags.contains(.ack), sequence == record.initialReceive {
+            // The SYN-ACK was lost.
+            return answer(record, record.initialSend, timestamp: nil, now: now)
+        }
+        let isInWindow = sequence >= next && sequence < next + Int(initialWindow(record.listener))
+        if segment.flags.contains(.rst) {
+            if sequence == next { removeHalfOpen(place) }
+            return
+        }
+        if isOldTimestamp(segment, record) || !isInWindow {
+            guard tcp.challengeLimiter.allows(now: now) else { return }
+            return acknowledgeHalfOpen(record, now: now)
+        }
+        if segment.flags.contains(.syn) {
+            guard tcp.challengeLimiter.allows(now: now) else { return }
+            return acknowledgeHalfOpen(record, now: now)
+        }
+        guard segment.flags.contains(.ack) else { return }
+        guard segment.header.acknowledgment == record.initialSend + 1 else {
+            return sendReset(segment.refusal, from: record.local, to: record.remote, now: now)
+        }
+        guard tcp[record.listener].value.waitingCount < tcp[record.listener].value.backlog else {
+            tcp.counters.backlogFull &+= 1
+            return  // the peer's next segment, or the SYN-ACK sent again, tries once more
+        }
+        removeHalfOpen(place)
+        complete(record, segment, payload, arrival, now: now)
+    }
+
+    private func isOldTimestamp(_ segment: TCPSegment, _ record: HalfOpen) -> Bool {
+        guard let old = record.options.timestamp, let new = segment.options.timestamp else { return false }
+        return Int32(bitPattern: new.value &- old.value) < 0
+    }
+
+    private mutating func acknowledgeHalfOpen(_ record: HalfOpen, now: Instant) {
+        var options = TCPOptions()
+        if let peer = record.options.timestamp {
+            let clock = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
+                &+ timestampOffset(record.local, record.remote)
+            options.timestamp = TCPTimestamp(value: clock, echo: peer.value)
+        }
+        sendBare(
+            TCPHeader(
+                sourcePort: record.local.port, destinationPort: record.remote.port, sequence: record.initialSend + 1,
+                acknowledgment: record.initialReceive + 1, flags: .ack, window: initialWindow(record.listener)),
+            options, from: record.local.address, to: record.remote.address, now: now)
+    }
+
+    // MARK: Cookies
+
+    private mutating func sendCookie(_ record: HalfOpen, now: Instant) {
+        tcp.counters.cookiesSent &+= 1
+        var record = record
+        // What the peer's clock does not bring back is not used.
+        if record.options.timestamp == nil {
+            record.options.windowScale = nil
+            record.options.allowsSACK = false
+            record.usesECN = false
+        }
+        let size = record.options.maximumSegmentSize ?? UInt16(TCPLimit.defaultSegment)
+        let cookie = tcp.cookies.make(record.local, record.remote, record.initialReceive, segment: size, now: now)
+        let clock = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
+            &+ timestampOffset(record.local, record.remote)
+        let bits = SYNCookies.packed(record.options, usesECN: record.usesECN, clock: clock)
+        answer(record, cookie, timestamp: bits, now: now)
+    }
+
+    private func readCookie(
+        _ listener: Int, _ segment: TCPSegment, _ local: Endpoint, _ remote: Endpoint, now: Instant
+    ) -> HalfOpen? {
+        guard !segment.flags.contains(.syn), tcp.counters.cookiesSent > 0,
+            tcp[listener].value.waitingCount < tcp[listener].value.backlog
+        else { return nil }
+        let irs = segment.header.sequence + -1, iss = segment.header.acknowledgment + -1
+        guard let size = tcp.cookies.check(iss, local, remote, irs, now: now) else { return nil }
+        var record = HalfOpen()
+        record.local = local
+        record.remote = remote
+        record.listener = listener
+        record.initialSend = iss
+        record.initialReceive = irs
+        record.window = segment.header.window
+        record.options.maximumSegmentSize = size
+        record.options.timestamp = segment.options.timestamp
+        if let timestamp = segment.options.timestamp {
+            record.usesECN = SYNCookies.unpack(timestamp.echo, into: &record.options)
+        }
+        record.began = now
+        record.attempts = 2  // no round trip is measured
+        return record
+    }
+
+    // MARK: ESTABLISHED
+
+    /// The handshake is complete: the connection gets its record, and waits to be accepted.
+    private mutating func complete(
+        _ record: HalfOpen, _ segment: TCPSegment, _ payload: consuming Packet, _ arrival: Arrival, now: Instant
+    ) {
+        guard let i = tcp.take() else {
+            tcp.counters.backlogFull &+= 1
+            return sendReset(segment.refusal, from: record.local, to: record.remote, now: now)
+        }
+        let listener = tcp[record.listener]
+        let connection = tcp[i]
+        connection.value.local = record.local
+        connection.value.remote = record.remote
+        connection.value.timestampOffset = timestampOffset(record.local, record.remote)
+        inherit(i, from: record.listener)
+        prepare(i, record.initialSend, now: now)
+        connection.value.receiver.start(at: record.initialReceive)
+        connection.value.receiver.recentSince = now
+        connection.value.agree(record.options, window: record.window, mtu: mtu(toward: record.remote.address))
+        connection.value.usesECN = record.usesECN
+        connection.value.receiver.edge = connection.value.receiver.next + Int(initialWindow(record.listener))
+        connection.value.sender.unacknowledged = record.initialSend + 1
+        connection.value.sender.next = record.initialSend + 1
+        connection.value.sender.windowSequence = record.initialReceive
+        connection.value.sender.windowAcknowledgment = record.initialSend
+        if record.attempts == 1 { connection.value.sender.roundTrip.measured(now - record.began, now: now) }
+        tcp.insert(i)
+        tcp.counters.passiveOpens &+= 1
+        connection.value.listener = record.listener
+        connection.value.establish(now: now)
+        appendToBacklog(i, of: record.listener)
+        if listener.value.socket >= 0 { completions.append(.socket(listener.value.socket)) }
+        arrive(at: i, segment, payload, arrival, now: now)
+    }
+
+    /// What a socket's connections have from it.
+    private mutating func inherit(_ i: Int, from listener: Int) {
+        tcp[i].value.options = tcp[listener].value.options
+        tcp[i].value.sender.bufferLimit = tcp[listener].value.sender.bufferLimit
+        tcp[i].value.sender.sendsAtOnce = tcp[listener].value.sender.sendsAtOnce
+        tcp[i].value.sender.congestion = Congestion(tcp[listener].value.sender.congestion.algorithm)
+        tcp[i].value.receiver.bufferLimit = tcp[listener].value.receiver.bufferLimit
+        tcp[i].value.receiver.isFixed = tcp[listener].value.receiver.isFixed
+    }
+
+    // MARK: The queue of those that wait
+
+    private mutating func appendToBacklog(_ i: Int, of listener: Int) {
+        let record = tcp[listener]
+        if record.value.lastWaiting >= 0 {
+            tcp[Int(record.value.lastWaiting)].value.nextWaiting = Int16(truncatingIfNeeded: i)
+        } else {
+            record.value.firstWaiting = Int16(truncatingIfNeeded: i)
+        }
+        record.value.lastWaiting = Int16(truncatingIfNeeded: i)
+        record.value.waitingCount += 1
+    }
+
+    /// Takes a connection out of its listener's queue, in which it is.
+    mutating func removeFromBacklog(_ i: Int) {
+        let listener = tcp[tcp[i].value.listener]
+        var before: Int16 = -1
+        var at = listener.value.firstWaiting
+        while at >= 0, Int(at) != i {
+            before = at
+            at = tcp[Int(at)].value.nextWaiting
+        }
+        guard at >= 0 else { return }
+        let next = tcp[i].value.nextWaiting
+        if before >= 0 { tcp[Int(before)].value.nextWaiting = next } else { listener.value.firstWaiting = next }
+        if listener.value.lastWaiting == at { listener.value.lastWaiting = before }
+        listener.value.waitingCount -= 1
+        tcp[i].value.nextWaiting = -1
+        tcp[i].value.listener = -1
+    }
+}

@@ -1,0 +1,364 @@
+// Segments to the network. A payload is lent to the card from the sender's queue, with all headers put in front at
+// once; where that cannot be (the loopback, a neighbour that is asked for, a wire that is shown, a copy that the card
+// still has) a copy goes the way of all packets.
+
+import Storage
+
+extension NetStack where Device: ~Copyable {
+    /// Sends what a connection may send: data, a FIN, an ACK that is due.
+    mutating func transmit(_ i: Int, now: Instant) {
+        let connection = tcp[i]
+        if connection.value.state == .synSent || connection.value.state == .synReceived {
+            if connection.value.sender.timer == .never { sendSYN(i, now: now) }
+            return
+        }
+        guard connection.value.state.isSynchronized, connection.value.state != .timeWait else { return }
+        if connection.value.sender.hasUnsent || connection.value.sender.recovery.lost > 0
+            || connection.value.sender.isFINLost
+        {
+            sendQueued(i, now: now)
+        }
+        if connection.value.receiver.owesAck { sendAcknowledgment(i, now: now) }
+        connection.value.sender.setTimer(now: now)
+    }
+
+    private mutating func sendQueued(_ i: Int, now: Instant) {
+        let connection = tcp[i]
+        guard let route = route(to: connection.value.remote.address) else { return }
+        connection.value.sender.restartAfterIdle(now: now)
+        var isNew = false
+        while true {
+            if !route.interface.isLoopback, isCongested(route.interface) {
+                stall(i)
+                break
+            }
+            switch connection.value.sender.nextTransmission(pool) {
+            case .segment(let segment):
+                let isFresh = segment == connection.value.sender.unsent
+                guard send(segment, of: i, by: route, now: now) else {
+                    awaitsPackets = true
+                    stall(i)
+                    break
+                }
+                isNew = isNew || isFresh
+                continue
+            case .fin:
+                guard sendFIN(i, now: now) else { break }
+                isNew = true
+                continue
+            case .nothing: break
+            }
+            break
+        }
+        guard isNew else { return }
+        if connection.value.unansweredSince == .never { connection.value.unansweredSince = now }
+        if connection.value.sender.timer == .never || connection.value.sender.timerKind != .timeout {
+            connection.value.sender.arm(now: now)
+        }
+    }
+
+    // MARK: One segment
+
+    /// Sends one segment of the queue. False when there is no packet to copy it into.
+    @discardableResult
+    mutating func send(_ segment: QueuedSegment, of i: Int, by route: Route, now: Instant) -> Bool {
+        let connection = tcp[i]
+        let isFresh = segment == connection.value.sender.unsent
+        var header = connection.value.header(segment.sequence, .ack, limit: receiveLimit)
+        let isEnd = segment.end == connection.value.sender.end
+        if segment.next == nil || isEnd { header.flags.insert(.psh) }
+        if isEnd, connection.value.sender.isShut { header.flags.insert(.fin) }
+        if connection.value.sender.owesCWR, isFresh {
+            header.flags.insert(.cwr)
+            connection.value.sender.owesCWR = false
+        }
+        let options = connection.value.options(now: now)
+        let service: UInt8 = connection.value.usesECN && isFresh ? 2 : 0
+        if let hardware = hardware(on: route, to: connection.value.remote.address, now: now),
+            let lent = segment.lend()
+        {
+            transmit(lent, header, options, service, of: i, to: hardware, at: route.interface, now: now)
+        } else {
+            guard let copy = segment.copied(from: pool, for: .sending) else { return false }
+            emit(
+                copy, header, options, service, from: connection.value.local.address,
+                to: connection.value.remote.address, connection.value.options.timeToLive, by: route, now: now)
+        }
+        if !isFresh {
+            connection.value.retransmissions &+= 1
+            tcp.counters.retransmissions &+= 1
+            if connection.value.sender.recovery.undo.timestamp == nil, let timestamp = options.timestamp {
+                connection.value.sender.recovery.undo.timestamp = timestamp.value
+            }
+        }
+        connection.value.sender.sending(segment, now: now)
+        connection.value.acknowledged()
+        tcp.counters.segmentsOut &+= 1
+        return true
+    }
+
+    /// The station that takes packets on a route, when it is known and nothing but the card is in the way.
+    @inline(__always)
+    private mutating func hardware(on route: Route, to destination: IPAddress, now: Instant) -> EthernetAddress? {
+        guard !route.interface.isLoopback, !isCapturing else { return nil }
+        let hop: IPAddress
+        switch route.hop {
+        case .station(let hardware): return hardware
+        case .line(let line): hop = routes.gateway(line)
+        case .neighbour: hop = destination
+        }
+        guard !interfaces[route.interface.place].isDown,
+            case .known(let hardware) = neighbours.resolve(hop, on: route.interface, now: now)
+        else { return nil }
+        return hardware
+    }
+
+    /// Puts Ethernet, IPv4 and TCP headers in front of a payload and gives it to the card.
+    @inline(__always)
+    private mutating func transmit(
+        _ payload: consuming LentPacket, _ header: TCPHeader, _ options: TCPOptions, _ service: UInt8, of i: Int,
+        to station: EthernetAddress, at id: InterfaceID, now: Instant
+    ) {
+        let interface = interfaces.ref(id.place)
+        guard let source = tcp[i].value.local.address.ipv4, let destination = tcp[i].value.remote.address.ipv4 else {
+            return
+        }
+        var header = header
+        header.headerLength = TCPHeader.leastByteCount + options.byteCount
+        let length = header.headerLength + payload.count
+        let ip = IPv4Header(
+            payloadCount: length, identification: identifications.next(for: destination), fragment: 0x4000,
+            timeToLive: tcp[i].value.options.timeToLive, protocolNumber: IPProtocol.tcp, source: source,
+            destination: destination, typeOfService: service)
+        var sum = TCPHeader.pseudoHeader(source, destination, length)
+        let start = EthernetHeader.byteCount + IPv4Header.leastByteCount
+        let isLeftToCard = interface.value.capabilities.contains(.checksumOut)
+        var payloadSum = Checksum()
+        if !isLeftToCard { payloadSum.add(payload.bytes, to: payload.count) }
+        let hardware = interface.value.hardware
+        let fits =
+            payload.prepend(header.headerLength) { bytes in
+                header.emit(to: &bytes, checksum: isLeftToCard ? sum.folded : 0)
+                options.emit(to: &bytes, at: TCPHeader.leastByteCount)
+                guard !isLeftToCard else { return }
+                sum.add(bytes.bytes, to: header.headerLength)
+                sum.add(payloadSum.folded)
+                bytes.setBE16(sum.value, TCPHeader.checksumOffset)
+            } && payload.prepend(IPv4Header.leastByteCount) { ip.emit(to: &$0) }
+            && payload.prepend(EthernetHeader.byteCount) {
+                EthernetHeader(destination: station, source: hardware, type: EtherType.ipv4).emit(to: &$0)
+            }
+        guard fits else { return drop(.tooLarge, at: id) }
+        if isLeftToCard {
+            payload.offload = OffloadRequest(checksumStart: start, checksumOffset: TCPHeader.checksumOffset)
+        }
+        let count = payload.count
+        guard hand(payload, to: id, now: now) else { return drop(.transmitRingFull, at: id) }
+        interface.value.counters.packetsOut &+= 1
+        interface.value.counters.bytesOut &+= UInt64(count)
+    }
+
+    /// Puts a TCP header in front of a packet of its own and sends that.
+    mutating func emit(
+        _ payload: consuming Packet, _ header: TCPHeader, _ options: TCPOptions, _ service: UInt8,
+        from source: IPAddress, to destination: IPAddress, _ timeToLive: UInt8, by route: Route, now: Instant
+    ) {
+        guard let source = source.ipv4, let destination = destination.ipv4 else { return }
+        var header = header
+        header.headerLength = TCPHeader.leastByteCount + options.byteCount
+        guard payload.prepend(header.headerLength) else { return drop(.tooLarge, at: route.interface) }
+        let sum = TCPHeader.pseudoHeader(source, destination, payload.count)
+        var bytes = payload.mutableBytes
+        header.emit(to: &bytes, checksum: sum.folded)
+        options.emit(to: &bytes, at: TCPHeader.leastByteCount)
+        payload.offload = OffloadRequest(checksumStart: 0, checksumOffset: TCPHeader.checksumOffset)
+        output(
+            payload,
+            Envelope(
+                protocolNumber: IPProtocol.tcp, source: source, destination: destination, timeToLive: timeToLive,
+                typeOfService: service, dontFragment: true),
+            by: route, now: now)
+    }
+
+    // MARK: Segments without payload
+
+    /// Sends a segment without payload. False when there is no packet for it, or no way.
+    @discardableResult
+    mutating func sendBare(
+        _ header: TCPHeader, _ options: TCPOptions, from source: IPAddress, to destination: IPAddress,
+        timeToLive: UInt8 = 64, now: Instant
+    ) -> Bool {
+        guard let route = route(to: destination), var packet = pool.take(.sending) ?? pool.take(.own),
+            packet.resize(to: TCPLimit.segmentHeadroom), packet.trimFront(TCPLimit.segmentHeadroom)
+        else { return false }
+        tcp.counters.segmentsOut &+= 1
+        emit(packet, header, options, 0, from: source, to: destination, timeToLive, by: route, now: now)
+        return true
+    }
+
+    mutating func sendAcknowledgment(_ i: Int, now: Instant) {
+        let connection = tcp[i]
+        var options = connection.value.options(now: now)
+        if connection.value.sender.recovery.usesSACK { connection.value.receiver.addBlocks(to: &options) }
+        let header = connection.value.header(connection.value.sender.next, .ack, limit: receiveLimit)
+        if sendBare(
+            header, options, from: connection.value.local.address, to: connection.value.remote.address,
+            timeToLive: connection.value.options.timeToLive, now: now)
+        {
+            connection.value.acknowledged()
+        } else {
+            connection.value.receiver.ackTimer = now + TCPTime.delayedAck  // a little later, then
+            connection.value.receiver.owesAck = false
+        }
+    }
+
+    /// An ACK for a number before the window: the peer has to say where it stands (RFC 9293, 3.8.4 and 3.8.6.1).
+    mutating func sendProbe(_ i: Int, now: Instant) {
+        let connection = tcp[i]
+        let header = connection.value.header(connection.value.sender.unacknowledged + -1, .ack, limit: receiveLimit)
+        sendBare(
+            header, connection.value.options(now: now), from: connection.value.local.address,
+            to: connection.value.remote.address, timeToLive: connection.value.options.timeToLive, now: now)
+    }
+
+    private mutating func sendFIN(_ i: Int, now: Instant) -> Bool {
+        let connection = tcp[i]
+        let header = connection.value.header(connection.value.sender.end, [.fin, .ack], limit: receiveLimit)
+        guard
+            sendBare(
+                header, connection.value.options(now: now), from: connection.value.local.address,
+                to: connection.value.remote.address, timeToLive: connection.value.options.timeToLive, now: now)
+        else { return false }
+        if connection.value.sender.isFINSent { connection.value.retransmissions &+= 1 }
+        connection.value.sender.sendingFIN(now: now)
+        connection.value.acknowledged()
+        return true
+    }
+
+    /// Sends the SYN, or in SYN-RECEIVED the SYN and ACK, and sets the timer for the next one.
+    mutating func sendSYN(_ i: Int, now: Instant) {
+        let connection = tcp[i]
+        let isAnswer = connection.value.state == .synReceived
+        var flags: TCPFlags = isAnswer ? [.syn, .ack] : .syn
+        // After a second SYN: something on the way may not know ECN (RFC 3168, 6.1.1.1).
+        if connection.value.usesECN, connection.value.attempts < 2 {
+            flags.insert(.ece)
+            if !isAnswer { flags.insert(.cwr) }
+        } else {
+            connection.value.usesECN = false
+        }
+        var header = connection.value.header(connection.value.sender.initial, flags, limit: receiveLimit)
+        header.window = UInt16(truncatingIfNeeded: min(65_535, min(connection.value.receiver.bufferLimit, receiveLimit)))
+        if !isAnswer { header.acknowledgment = SequenceNumber(0) }
+        sendBare(
+            header, connection.value.synOptions(isAnswer: isAnswer, now: now), from: connection.value.local.address,
+            to: connection.value.remote.address, timeToLive: connection.value.options.timeToLive, now: now)
+        connection.value.sender.next = connection.value.sender.initial + 1
+        connection.value.sender.lastSent = now
+        connection.value.attempts += 1
+        connection.value.receiver.owesAck = false
+        connection.value.sender.timerKind = .timeout
+        connection.value.sender.timer = now + TCPTime.firstTimeout * (1 << UInt64(min(connection.value.attempts - 1, 6)))
+        if isAnswer {
+            connection.value.receiver.edge = connection.value.receiver.next + Int(header.window)
+        }
+    }
+
+    /// Sends a RST in answer to a segment.
+    mutating func sendReset(_ reply: TCPReply, from local: Endpoint, to remote: Endpoint, now: Instant) {
+        var header = TCPHeader(
+            sourcePort: local.port, destinationPort: remote.port, sequence: SequenceNumber(0),
+            acknowledgment: SequenceNumber(0), flags: .rst, window: 0)
+        switch reply {
+        case .reset(let number): header.sequence = number
+        case .resetAcknowledging(let number):
+            header.acknowledgment = number
+            header.flags = [.rst, .ack]
+        default: return
+        }
+        tcp.counters.resetsSent &+= 1
+        sendBare(header, TCPOptions(), from: local.address, to: remote.address, now: now)
+    }
+
+    // MARK: Waiting for room
+
+    /// A connection goes on when the card, or the pool, has room.
+    private mutating func stall(_ i: Int) {
+        let connection = tcp[i]
+        guard !connection.value.isStalled else { return }
+        connection.value.isStalled = true
+        connection.value.nextStalled = tcp.firstStalled
+        tcp.firstStalled = Int16(truncatingIfNeeded: i)
+    }
+
+    mutating func unstall(_ i: Int) {
+        let connection = tcp[i]
+        connection.value.isStalled = false
+        var at = Int(tcp.firstStalled)
+        if at == i {
+            tcp.firstStalled = connection.value.nextStalled
+            return
+        }
+        while at >= 0 {
+            let next = Int(tcp[at].value.nextStalled)
+            if next == i { tcp[at].value.nextStalled = connection.value.nextStalled }
+            at = next
+        }
+    }
+
+    /// Cards have sent something: connections that waited for room go on.
+    mutating func resumeStalled(now: Instant) {
+        var i = Int(tcp.firstStalled)
+        tcp.firstStalled = -1
+        while i >= 0 {
+            let connection = tcp[i]
+            let next = Int(connection.value.nextStalled)
+            connection.value.isStalled = false
+            settle(i, now: now)
+            i = next
+        }
+    }
+
+    /// What one connection may be told that there is room for, in bytes: its part of what the pool has left.
+    var receiveLimit: Int {
+        let left = sockets.share.limit - sockets.share.taken
+        return max(2 * TCPLimit.defaultSegment, left * 1024)
+    }
+}
+
+extension TCPConnection {
+    /// The header of a segment of this connection's, without options.
+    mutating func header(_ sequence: SequenceNumber, _ flags: TCPFlags, limit: Int) -> TCPHeader {
+        TCPHeader(
+            sourcePort: local.port, destinationPort: remote.port, sequence: sequence, acknowledgment: receiver.next,
+            flags: receiver.isMarked ? flags.union(.ece) : flags, window: receiver.windowField(limit: limit))
+    }
+
+    func options(now: Instant) -> TCPOptions {
+        var options = TCPOptions()
+        if usesTimestamps {
+            options.timestamp = TCPTimestamp(value: clock(now), echo: receiver.recentTimestamp)
+        }
+        return options
+    }
+
+    /// What a SYN offers; an answer offers what the peer's did.
+    func synOptions(isAnswer: Bool, now: Instant) -> TCPOptions {
+        var options = TCPOptions()
+        options.maximumSegmentSize = announcedSegment
+        if !isAnswer || sender.recovery.usesSACK { options.allowsSACK = true }
+        if !isAnswer || receiver.windowShift > 0 || sender.windowShift > 0 { options.windowScale = receiver.windowShift }
+        if !isAnswer || usesTimestamps {
+            options.timestamp = TCPTimestamp(value: clock(now), echo: isAnswer ? receiver.recentTimestamp : 0)
+        }
+        return options
+    }
+
+    /// A segment with an ACK went out.
+    mutating func acknowledged() {
+        receiver.owesAck = false
+        receiver.ackTimer = .never
+        receiver.unacknowledged = 0
+        receiver.lastAcknowledged = receiver.next
+    }
+}

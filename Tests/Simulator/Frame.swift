@@ -73,6 +73,13 @@ extension Frame: CustomStringConvertible {
             case 1: return "ICMP \(way) type \(bytes[34]) sequence \(be16(40))\(damage)"
             case 17 where bytes.count > 284 && [67, 68].contains(be16(36)):
                 return "DHCP \(way) type \(bytes[284]) ciaddr \(address(54)) yiaddr \(address(58))\(damage)"
+            case 6:
+                func be32(_ at: Int) -> Int { be16(at) << 16 | be16(at + 2) }
+                let flags = zip("FSRPAUEC", 0...).filter { bytes[47] >> UInt8($0.1) & 1 == 1 }.map { String($0.0) }
+                let count = be16(16) - 20 - Int(bytes[46] >> 4) * 4
+                let options = bytes[54..<max(54, 34 + Int(bytes[46] >> 4) * 4)].map { String($0, radix: 16) }
+                return "TCP \(be16(34)) > \(be16(36)) [\(flags.joined())] \(be32(38))+\(count) ack \(be32(42)) "
+                    + "win \(be16(48)) \(options.joined(separator: " "))\(damage)"
             case 17: return "UDP \(way) port \(be16(36))\(damage)"
             default: return "IPv4 \(way) protocol \(bytes[23])\(damage)"
             }

@@ -14,6 +14,7 @@ public final class StreamProgram {
     /// The peer has ended its way.
     public internal(set) var sawEnd = false
     public internal(set) var error: SocketError?
+    /// The connection was established.
     public internal(set) var isConnected = false
     public internal(set) var isClosed = false
     var isShut = false
@@ -101,6 +102,7 @@ public final class StreamProgram {
         let socket = try stack.value.openStream()
         _ = stack.value.setStream(
             socket, .congestion, Int(algorithm.rawValue), now: Instant(nanoseconds: now))
+        _ = stack.value.setStream(socket, .keepAlive, 1, now: Instant(nanoseconds: now))
         programs[socket] = program
         try stack.value.connectSocket(socket, to: peer, now: Instant(nanoseconds: now))
     }
@@ -111,6 +113,15 @@ public final class StreamProgram {
         programs = [:]
         if listener >= 0 { stack.value.closeSocket(listener, now: Instant(nanoseconds: now)) }
         listener = -1
+    }
+
+    /// All connections, in words.
+    public var report: String {
+        (0..<stack.value.connectionCount).compactMap { stack.value.connectionReport($0) }.map {
+            "\($0.info.state) outstanding \($0.info.outstanding) unsent \($0.info.unsent) lost \($0.info.lost) "
+                + "cwnd \($0.info.congestionWindow) phase \($0.info.phase) rto \($0.info.retransmissionTimeout.nanoseconds / 1_000_000) "
+                + "window \($0.info.sendWindow) segment \($0.info.segmentSize)"
+        }.joined(separator: "; ")
     }
 
     public func info(_ program: StreamProgram) -> StreamInfo? {
@@ -132,7 +143,10 @@ public final class StreamProgram {
 
     private func acceptAll(now: UInt64) {
         while let socket = (try? stack.value.accept(listener)) ?? nil, let make = makeProgram {
-            programs[socket] = make()
+            let program = make()
+            program.isConnected = true
+            programs[socket] = program
+            _ = stack.value.setStream(socket, .keepAlive, 1, now: Instant(nanoseconds: now))
             run(socket, now: now)
         }
     }

@@ -17,6 +17,9 @@ public final class StreamSimulation {
     /// Every frame that was sent, for a capture; kept only when asked for.
     public var capture: [(time: UInt64, bytes: [UInt8])]?
 
+    /// Prints every frame.
+    public var isPrinted = false
+
     public static let second: UInt64 = 1_000_000_000
 
     public init(seed: UInt64, wire: StreamWire, packets: Int = 512) {
@@ -78,6 +81,7 @@ public final class StreamSimulation {
 
     private func send(_ frame: Frame, from port: Int) {
         framesSent += 1
+        if isPrinted { print(now / 1000, port == 0 ? "->" : "<-", frame) }
         capture?.append((now, frame.bytes))
         guard !wire.cut.contains(now) else { return lose() }
         if burstLeft[port] > 0 {
@@ -105,7 +109,10 @@ public final class StreamSimulation {
         }
     }
 
-    private func lose() { framesLost += 1 }
+    private func lose() {
+        framesLost += 1
+        if isPrinted { print("        lost") }
+    }
 
     /// A router with a narrow way behind it.
     private func tooLarge(_ frame: Frame, _ port: Int) {

@@ -28,31 +28,47 @@ extension TCPReceiver {
         guard payload.trimTrain(sequence - start) else { return }
         payload.truncate(to: stop - sequence)
         let parts = payload.hasRest ? payload.partCount : 1
+        guard sequence > next else {
+            // What is missing must find room, or nothing moves again: what was kept behind it comes once more.
+            if !share.take(parts, held: held) { dropEarly(&share) } else { share.giveBack(parts) }
+            append(payload, &intake, &share)
+            return takeEarly(&intake, &share)
+        }
         // Small pieces pin whole packets: no more of them than full segments would take.
         guard early.count < max(16, bufferLimit / 1024), share.take(parts, held: held) else {
             intake.refused += 1
             return
         }
         held += parts
-        earlyBytes += payload.totalCount
+        earlyHeld += parts
         _ = payload.move(to: .receiving)
         payload.streamSequence = sequence
         early.insert(payload) { $0.streamSequence > sequence }
-        if sequence == next { takeEarly(&intake, &share) }
         noteBlock(around: sequence)
+    }
+
+    /// Forgets what came before others, though it was announced (RFC 2018, 8).
+    private mutating func dropEarly(_ share: inout ReceiveShare) {
+        early.removeAll()
+        share.giveBack(earlyHeld)
+        held -= earlyHeld
+        earlyHeld = 0
+        blockCount = 0
     }
 
     /// Moves what is in order now to the program's queue.
     private mutating func takeEarly(_ intake: inout Intake, _ share: inout ReceiveShare) {
         while let packet = early.removeFirst() {
-            guard packet.streamSequence == next else {
+            let start = packet.streamSequence
+            guard start <= next else {
                 early.prepend(packet)
                 break
             }
             let parts = packet.hasRest ? packet.partCount : 1
             held -= parts
             share.giveBack(parts)
-            earlyBytes -= packet.totalCount
+            earlyHeld -= parts
+            guard start == next else { continue }  // the packet before it found no room
             append(packet, &intake, &share)
         }
         removeOldBlocks()

@@ -201,11 +201,7 @@ extension TCPConnection {
 
     /// The program shut the receiving half: what comes is acknowledged and dropped.
     private mutating func discard(_ context: inout ArrivalContext) {
-        let early = receiver.early.count
-        receiver.queue.removeAll()
-        context.share.giveBack(receiver.held - early)
-        receiver.held = early
-        receiver.available = 0
+        receiver.dropQueue(&context.share)
     }
 
     /// RFC 5681, 4.2: at the latest every second full segment is acknowledged at once.

@@ -39,7 +39,7 @@ extension TCPSender {
     }
 
     /// RFC 8985, 7.3: nothing is known to be lost, and no probe is out.
-    private var mayProbe: Bool {
+    var mayProbe: Bool {
         recovery.usesSACK && recovery.phase == .open && recovery.sacked == 0 && recovery.probeEnd == nil
             && roundTrip.backOff == 0
     }

@@ -93,8 +93,8 @@ extension NetStack where Device: ~Copyable {
         guard connection.value.state.mayReceive else { return }
         let announced = connection.value.receiver.announced(limit: receiveLimit)
         let window = connection.value.receiver.window
-        guard announced > window, announced - window >= min(2 * connection.value.receiver.segmentSize, announced / 2)
-        else { return }
+        // Each segment's ACK says how far the window has grown: only a small window is worth one of its own.
+        guard announced > window, announced >= 2 * window else { return }
         connection.value.receiver.owesAck = true
         settle(record, now: now)
         drainLoopback(now: now)

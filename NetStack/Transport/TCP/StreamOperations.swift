@@ -159,11 +159,7 @@ extension NetStack where Device: ~Copyable {
         }
         if receiving {
             connection.value.receiver.isShut = true
-            let early = connection.value.receiver.early.count
-            connection.value.receiver.queue.removeAll()
-            sockets.share.giveBack(connection.value.receiver.held - early)
-            connection.value.receiver.held = early
-            connection.value.receiver.available = 0
+            connection.value.receiver.dropQueue(&sockets.share)
             connection.value.events.insert(.changed)
         }
         if sending { shutSending(record) }

@@ -21,8 +21,10 @@ struct Delivery {
     /// Bytes that are acknowledged now and were not before, and those that selective blocks say have arrived.
     var acknowledged = 0
     var sacked = 0
-    /// The oldest of them that was sent only once: for the time-out; the youngest: for RACK.
+    /// When the oldest of them that was sent only once went out.
     var oldest: Instant?
+    /// Some of what is acknowledged was sent more than once.
+    var isAmbiguous = false
     /// The peer says that it got something twice.
     var isDuplicate = false
     var total: Int { acknowledged + sacked }
@@ -40,7 +42,8 @@ extension TCPSender {
         detectLosses(now: ack.now)
         takeProbe(ack, delivery)
         recover(ack, delivery, flight: flight)
-        if delivery.acknowledged > 0 || outstanding == 0 { timer = .never }  // set anew by `setTimer`
+        // `setTimer` sets it anew. A probe is for what nothing is known of.
+        if delivery.acknowledged > 0 || outstanding == 0 || (timerKind == .probe && !mayProbe) { timer = .never }
     }
 
     /// Removes what is acknowledged.
@@ -80,6 +83,8 @@ extension TCPSender {
         if !segment.marks.contains(.ambiguous) {
             delivery.oldest = min(delivery.oldest ?? .never, segment.sent)
             if segment.end < recovery.rack.farthest { recovery.rack.hasReordering = true }
+        } else {
+            delivery.isAmbiguous = true
         }
         recovery.rack.farthest = .later(recovery.rack.farthest, segment.end)
         noteRecent(segment, ack)
@@ -128,10 +133,13 @@ extension TCPSender {
         }
     }
 
-    /// The peer threw away what it had said it has (RFC 2018, 8), or a time-out makes sure: nothing counts as arrived.
+    /// The peer threw away what it had said it has (RFC 2018, 8): the first segment would be acknowledged otherwise.
+    /// Nothing counts as arrived.
     mutating func forgetBlocks() {
+        guard let first = queue.first, first != unsent, first.marks.contains(.sacked) else { return }
         var next = queue.first
         while let segment = next, segment != unsent {
+            if segment.marks.contains(.sacked) { segment.marks.insert(.ambiguous) }
             segment.marks.remove(.sacked)
             next = segment.next
         }
@@ -157,10 +165,12 @@ extension TCPSender {
 
     private mutating func measure(_ delivery: Delivery, _ ack: Acknowledgment) {
         guard delivery.acknowledged > 0 || delivery.sacked > 0 else { return }
-        if let oldest = delivery.oldest {
+        // One that waited behind a lost one says how long that took, not how long the way is.
+        if let oldest = delivery.oldest, !delivery.isAmbiguous {
             roundTrip.measured(ack.now - oldest, now: ack.now)
-        } else if delivery.acknowledged > 0, let echo = ack.echo, echo != 0 {
-            // All copies are ambiguous: the timestamp says which one it was (RFC 7323, 4).
+        } else if delivery.acknowledged > 0, !delivery.isDuplicate, let echo = ack.echo, echo != 0 {
+            // All copies are ambiguous: the timestamp says which one it was (RFC 7323, 4). After a lost ACK it is the
+            // first one's, however long ago that was: the duplicate tells.
             let age = ack.clock &- echo
             if age < 1 << 20 { roundTrip.measured(.milliseconds(UInt64(age)), now: ack.now) }
         }

@@ -26,6 +26,7 @@ extension NetStack where Device: ~Copyable {
         let connection = tcp[i]
         guard let route = route(to: connection.value.remote.address) else { return }
         connection.value.sender.restartAfterIdle(now: now)
+        if connection.value.sender.smallUntil <= now { connection.value.sender.growBack(now: now) }
         var isNew = false
         while true {
             if !route.interface.isLoopback, isCongested(route.interface) {

@@ -29,8 +29,8 @@ struct TCPReceiver: ~Copyable {
     var available = 0
     /// What came before others, by sequence number; packets do not overlap.
     var early = PacketQueue()
-    var earlyBytes = 0
-    /// Packets in both.
+    /// Buffers in `early`, and in both.
+    var earlyHeld = 0
     var held = 0
     /// Where the peer's FIN stands.
     var finish: SequenceNumber?
@@ -183,6 +183,14 @@ struct TCPReceiver: ~Copyable {
         return first
     }
 
+    /// Drops what waits to be read.
+    mutating func dropQueue(_ share: inout ReceiveShare) {
+        queue.removeAll()
+        share.giveBack(held - earlyHeld)
+        held = earlyHeld
+        available = 0
+    }
+
     /// Drops all that waits.
     mutating func removeAll(_ share: inout ReceiveShare) {
         queue.removeAll()
@@ -190,6 +198,6 @@ struct TCPReceiver: ~Copyable {
         share.giveBack(held)
         held = 0
         available = 0
-        earlyBytes = 0
+        earlyHeld = 0
     }
 }

@@ -44,6 +44,10 @@ struct TCPSender: ~Copyable {
     var bufferLimit = TCPLimit.sendBuffer
     /// Bytes of payload in a full segment.
     var segmentSize = TCPLimit.defaultSegment
+    /// Large segments seem to vanish: small ones are sent until then, and so long; then those of this size again.
+    var smallUntil = Instant.never
+    var smallFor = Duration.zero
+    var largeSegment = 0
     /// TCP_NODELAY.
     var sendsAtOnce = false
 
@@ -91,7 +95,7 @@ struct TCPSender: ~Copyable {
     var isFINSent: Bool { isShut && next > end }
     var isFINAcknowledged: Bool { isShut && unacknowledged > end }
     /// Bytes that are taken to be in the network (RFC 6675, 4).
-    var pipe: Int { outstanding - recovery.sacked - recovery.lost + recovery.resent }
+    var pipe: Int { outstanding - recovery.sacked - recovery.lost + recovery.resent - (isFINLost ? 1 : 0) }
     /// Something waits to be sent for the first time.
     var hasUnsent: Bool { unsent != nil || (isShut && !isFINSent) }
 
@@ -180,7 +184,7 @@ struct TCPSender: ~Copyable {
                 isFINLost = false
             }
         } else {
-            if !segment.marks.contains(.resent) {
+            if segment.marks.isDisjoint(with: [.resent, .sacked]) {
                 recovery.resent += segment.count
                 segment.marks.insert([.resent, .ambiguous])
             }

@@ -70,16 +70,17 @@ extension NetStack where Device: ~Copyable {
         tcp.counters.timeouts &+= 1
         let limit = connection.value.isOrphan ? TCPLimit.orphanRetransmissions : TCPLimit.retransmissions
         if connection.value.attempts > limit { return giveUp(i, now: now) }
-        if connection.value.attempts == 3 { shrinkBlackHole(i) }
+        if connection.value.attempts == 3 { shrinkBlackHole(i, now: now) }
         connection.value.sender.timedOut(now: now)
     }
 
     /// Three time-outs in a row, and large segments: something on the way may drop them and not say so (RFC 4821, 7.7,
     /// in its simple form).
-    private mutating func shrinkBlackHole(_ i: Int) {
+    private mutating func shrinkBlackHole(_ i: Int, now: Instant) {
         let connection = tcp[i]
         let small = TCPLimit.defaultSegment - (connection.value.usesTimestamps ? 12 : 0)
-        if connection.value.sender.segmentSize > small { connection.value.sender.setSegmentSize(small) }
+        guard connection.value.sender.segmentSize > small else { return }
+        connection.value.sender.shrink(to: small, now: now)
     }
 
     private mutating func tailLossProbe(_ i: Int, now: Instant) {
@@ -164,6 +165,22 @@ extension NetStack where Device: ~Copyable {
 }
 
 extension TCPSender {
+    /// Sends small segments for some time; then large ones are tried again, each time later.
+    mutating func shrink(to size: Int, now: Instant) {
+        largeSegment = segmentSize
+        smallFor = smallFor == .zero ? .seconds(30) : min(smallFor * 2, .seconds(600))
+        smallUntil = now + smallFor
+        setSegmentSize(size)
+    }
+
+    /// The time for large segments has come.
+    mutating func growBack(now: Instant) {
+        guard smallUntil <= now, largeSegment > 0 else { return }
+        smallUntil = .never
+        setSegmentSize(largeSegment)
+        largeSegment = 0
+    }
+
     /// What was in doubt is lost now.
     mutating func detectLossesByTimer(now: Instant) {
         detectLosses(now: now)

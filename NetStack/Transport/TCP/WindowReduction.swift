@@ -86,6 +86,7 @@ extension TCPSender {
     /// RTO (RFC 6298, 5.4 to 5.7; RFC 5681, 3.1): all that is outstanding counts as lost, and one segment goes out.
     mutating func timedOut(now: Instant) {
         forgetBlocks()
+        if !recovery.usesSACK { recovery.sacked = 0 }
         if recovery.phase != .loss || unacknowledged >= recovery.point {
             saveForUndo()
             cwnd.threshold = congestion.reduced(cwnd, inFlight: max(outstanding, 1))
@@ -102,7 +103,6 @@ extension TCPSender {
 
     /// The path did not take segments of this size: that is no congestion.
     mutating func resendAll() {
-        forgetBlocks()
         markAllLost()
         recovery.phase = .loss
         recovery.point = next

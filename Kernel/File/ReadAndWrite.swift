@@ -17,7 +17,11 @@ extension Ref where Value == FileRecord {
             if let device = device.memoryDevice { return try device.read(to: destination, count: max(0, Int(count))) }
             guard device.major == Console.major else { throw .noSuchDevice }
             return try Console.read(to: destination, count: Int(count))
-        case .socket(let socket): return try socket.receive(to: destination, count: max(0, Int(count))).count
+        case .socket(let socket):
+            let count = max(0, Int(count))
+            return socket.isStream
+                ? try socket.receiveStream(to: destination, count: count, flags: [])
+                : try socket.receive(to: destination, count: count).count
         case .inode(let inode):
             return try value.offsetLock.withLock { () throws(SystemError) in
                 var sink = UserSink(address: destination)
@@ -45,7 +49,9 @@ extension Ref where Value == FileRecord {
             return try Console.write(from: source, count: Int(count))
         case .socket(let socket):
             guard count >= 0 else { throw .invalidArgument }
-            return try socket.send(from: source, count: Int(count), to: nil)
+            return socket.isStream
+                ? try socket.sendStream(from: source, count: Int(count), flags: [])
+                : try socket.send(from: source, count: Int(count), to: nil)
         case .inode(let inode):
             guard count >= 0 else { throw .invalidArgument }
             return try value.offsetLock.withLock { () throws(SystemError) in

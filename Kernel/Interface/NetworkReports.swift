@@ -16,6 +16,10 @@ public enum NetworkTable: Int32, Sendable {
     case packets = 5
     /// NameServerReport, in the order in which they are asked.
     case nameServers = 6
+    /// StreamReport: connections, listeners, half-open ones and those in TIME-WAIT.
+    case connections = 7
+    /// StreamCounters: one.
+    case streamCounters = 8
 }
 
 /// The change that is made; the raw value is the call's first argument.

@@ -13,6 +13,8 @@ public enum SocketKind: Int32, Sendable {
     /// errors about its requests; the address is their sender's (this machine's own for what was found out here), and
     /// the port is the time to live that they came with.
     case echo = 2
+    /// A TCP connection, or what listens for them.
+    case stream = 3
 }
 
 /// Options of setsockopt and getsockopt.
@@ -40,6 +42,49 @@ public enum SocketOption: Int32, Sendable {
     /// Value 1: no call on the socket waits. A read of an empty one fails with `tryAgain`, a write for which the card
     /// or the packet pool has no room with `noBufferSpace`.
     case nonBlocking = 9
+    /// Milliseconds that a write to a stream waits for room; 0: for ever.
+    case sendTimeout = 10
+    // The following are of streams.
+    /// Value 1: a peer that was silent for two hours is asked whether it is still there (SO_KEEPALIVE).
+    case keepAlive = 11
+    /// What close does with what was not sent yet: -1 sends it, 0 forgets it and resets the connection (SO_LINGER).
+    case linger = 12
+    /// Value 1: small pieces are sent at once (TCP_NODELAY).
+    case noDelay = 13
+    /// Bytes that may wait to be acknowledged, 4,096 to 4 MiB: 64 KiB unless it was set.
+    case sendBuffer = 14
+    /// Bytes that may wait to be read, 4,096 to 4 MiB. Unless it was set it is 64 KiB and grows by itself to 1 MiB.
+    case receiveBuffer = 15
+    /// 0: NewReno; 1: CUBIC, as it is unless it was set (TCP_CONGESTION).
+    case congestion = 16
+    /// Milliseconds that something may stay unacknowledged; 0: as the retransmissions have it, some fifteen minutes
+    /// (TCP_USER_TIMEOUT).
+    case userTimeout = 17
+    /// To be read only: the number of the error that ended the connection, or that connecting met; 0: none. It is
+    /// reported once (SO_ERROR).
+    case error = 18
+    /// To be read only, through a pointer to a StreamReport (TCP_INFO).
+    case info = 19
+}
+
+/// Flags of send and recv, with the numbers of other systems.
+public struct MessageFlags: OptionSet, Sendable {
+    public let rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+    /// What is read stays to be read again.
+    public static let peek = MessageFlags(rawValue: 0x02)
+    /// The call does not wait: tryAgain.
+    public static let dontWait = MessageFlags(rawValue: 0x40)
+    /// A read waits for all that was asked for, or the end.
+    public static let waitAll = MessageFlags(rawValue: 0x100)
+    public static let all: MessageFlags = [.peek, .dontWait, .waitAll]
+}
+
+/// The halves of a connection that shutdown ends.
+public enum ShutdownKind: Int32, Sendable {
+    case receiving = 0
+    case sending = 1
+    case both = 2
 }
 
 /// What poll looks at of a descriptor: 8 bytes, as POSIX lays out struct pollfd.

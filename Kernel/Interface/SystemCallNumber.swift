@@ -204,4 +204,24 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// machine is started again. 0; or -1 with notPermitted (see restrict), invalidArgument (no such block),
     /// inputOutput, badAddress.
     case diskWrite = 98
+    /// listen(fd, backlog): a stream socket takes connections from now on, at the address that it is bound to or at a
+    /// free port; `backlog` of them, 1 to 128, wait to be accepted. 0, or -1 with notSocket, invalidArgument (not a
+    /// stream, or connected), addressInUse.
+    case listen = 99
+    /// accept(fd, address*): waits for a connection of a listening socket; its peer goes to address* unless that is 0.
+    /// The connection's descriptor; or -1 with invalidArgument (it does not listen), timedOut, tryAgain, interrupted,
+    /// tooManyFiles, badAddress.
+    case accept = 100
+    /// shutdown(fd, half): ends the receiving (0) or sending (1) half of a connection, or both (2): the peer reads the
+    /// end; here a write fails with brokenPipe, a read finds the end. 0, or -1 with notConnected, invalidArgument.
+    case shutdown = 101
+    /// send(fd, bytes, count, flags): as write, with MessageFlags. Of a stream: waits until all is taken over, which
+    /// does not say that the peer has it. count, or fewer bytes when something ended it; or -1 with notConnected,
+    /// brokenPipe (the sending half has ended), connectionReset, timedOut, hostUnreachable, noBufferSpace, tryAgain,
+    /// interrupted, badAddress.
+    case send = 102
+    /// recv(fd, buffer, count, flags): as read, with MessageFlags. Of a stream: waits for bytes and copies what there
+    /// is; 0: the peer sends no more. Or -1 with notConnected, connectionReset, timedOut, tryAgain, interrupted,
+    /// badAddress.
+    case receive = 103
 }

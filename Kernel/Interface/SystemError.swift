@@ -50,10 +50,14 @@ public struct SystemError: Error, Equatable, Sendable {
     public static let networkDown = SystemError(rawValue: 100)  // ENETDOWN
     public static let networkUnreachable = SystemError(rawValue: 101)  // ENETUNREACH
     public static let noBufferSpace = SystemError(rawValue: 105)  // ENOBUFS
+    public static let connectionReset = SystemError(rawValue: 104)  // ECONNRESET
+    public static let alreadyConnected = SystemError(rawValue: 106)  // EISCONN
     public static let notConnected = SystemError(rawValue: 107)  // ENOTCONN
     public static let timedOut = SystemError(rawValue: 110)  // ETIMEDOUT
     public static let connectionRefused = SystemError(rawValue: 111)  // ECONNREFUSED
     public static let hostUnreachable = SystemError(rawValue: 113)  // EHOSTUNREACH
+    public static let alreadyInProgress = SystemError(rawValue: 114)  // EALREADY
+    public static let inProgress = SystemError(rawValue: 115)  // EINPROGRESS
 
     /// What the number means, as a user reads it.
     public var message: StaticString {
@@ -97,11 +101,15 @@ public struct SystemError: Error, Equatable, Sendable {
         case 99: "not an address of this machine"
         case 100: "network is down"
         case 101: "network is unreachable"
+        case 104: "connection reset by peer"
         case 105: "no buffer space available"
+        case 106: "already connected"
         case 107: "not connected"
         case 110: "timed out"
         case 111: "connection refused"
         case 113: "no route to host"
+        case 114: "already connecting"
+        case 115: "connecting"
         default: "unknown error"
         }
     }

@@ -55,8 +55,11 @@ enum Network {
         Echoes.start()
         Names.start()
         let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
-        stack.start(unsafe Stack(pool: packets, memory: tables, sockets: socketCount, random: random.fork()))
+        stack.start(unsafe Stack(pool: packets, memory: tables, sockets: socketCount, page: tablePage, random: random.fork()))
     }
+
+    /// Memory for tables of the stack's that grow.
+    private static func tablePage() -> UnsafeMutableRawPointer? { unsafe Pages.allocateCleared()?.pointer }
 
     /// What a card receives into until it is known how many there are.
     private static var fewestBuffers: Int { PacketBudget(pool: packets).receiveBuffers(cards: StackLimit.cards) }
@@ -296,6 +299,12 @@ enum Network {
     static func onStack<Result: ~Copyable>(_ body: (inout Stack) -> Result) -> Result? {
         guard stack.isStarted else { return nil }
         return stack.withLock(body)
+    }
+
+    /// The same where others are filled already: then nil instead of waiting.
+    static func takePacket(isFirst: Bool, mayWait: Bool) throws(SystemError) -> Packet? {
+        if isFirst { return try takePacket(mayWait: mayWait) }
+        return pool.isSet ? pool.value.take(.sending) : nil
     }
 
     /// An empty packet to fill for sending. Waits while the senders' share of the pool is in use, for a second at most.

@@ -10,7 +10,8 @@ import SystemInterface
 
 /// A socket behind a descriptor; its end closes the socket.
 struct SocketFile: ~Copyable {
-    private let number: Int
+    let number: Int
+    let isStream: Bool
 
     private var place: Ref<SocketWaiters> { Sockets.places.ref(number) }
 
@@ -21,18 +22,26 @@ struct SocketFile: ~Copyable {
             try throwingSystemError { () throws(SocketError) in
                 switch kind {
                 case .datagram: try stack.openSocket()
+                case .stream: try stack.openStream()
                 case .capture: try stack.openCapture()
                 case .echo: try stack.openEcho()
                 }
             }
         }
-        place.value.timeout.store(0, ordering: .relaxed)
-        place.value.isNonBlocking.store(false, ordering: .relaxed)
+        isStream = kind == .stream
+        place.value.reset()
+    }
+
+    /// The socket of a connection that was accepted.
+    init(accepted number: Int) {
+        self.number = number
+        isStream = true
+        place.value.reset()
     }
 
     deinit {
         let number = number
-        Network.onStack { $0.closeSocket(number) }
+        _ = try? Network.withStack { (stack) throws(SystemError) in stack.closeSocket(number, now: Clock.now) }
         place.value.readers.wakeAll()
         place.value.pollers.wake()
     }
@@ -45,8 +54,9 @@ struct SocketFile: ~Copyable {
 
     func connect(to peer: SocketAddress) throws(SystemError) {
         try Leases.awaitAddress(for: IPAddress(peer.address))
+        if isStream { return try connectStream(to: peer) }
         try Network.withStack { (stack) throws(SystemError) in
-            try throwingSystemError { () throws(SocketError) in try stack.connectSocket(number, to: Endpoint(peer)) }
+            try throwingSystemError { () throws(SocketError) in try stack.connectSocket(number, to: Endpoint(peer), now: Clock.now) }
         }
     }
 
@@ -57,6 +67,11 @@ struct SocketFile: ~Copyable {
     }
 
     func set(_ option: SocketOption, to value: Int32) throws(SystemError) {
+        if isStream, let streamOption = option.ofStreams {
+            let isSet = Network.onStack { $0.setStream(number, streamOption, Int(value), now: Clock.now) } ?? false
+            guard isSet else { throw .invalidArgument }
+            return
+        }
         switch option {
         case .broadcast: Network.onStack { $0.setBroadcast(number, allowed: value != 0) }
         case .receiveTimeout:
@@ -74,13 +89,41 @@ struct SocketFile: ~Copyable {
         case .reuseAddress: Network.onStack { $0.setReuse(number, address: value != 0) }
         case .reusePort: Network.onStack { $0.setReuse(number, port: value != 0) }
         case .nonBlocking: place.value.isNonBlocking.store(value != 0, ordering: .relaxed)
-        case .errorReporter, .errorCode: throw .invalidArgument
+        case .sendTimeout:
+            guard value >= 0 else { throw .invalidArgument }
+            place.value.sendTimeout.store(UInt32(value), ordering: .relaxed)
+        default: throw .invalidArgument  // to be read only, or of streams alone
         }
     }
 
-    private var mayWait: Bool { !place.value.isNonBlocking.load(ordering: .relaxed) }
+    var mayWait: Bool { !place.value.isNonBlocking.load(ordering: .relaxed) }
     var isNonBlocking: Bool { !mayWait }
     var receiveTimeout: Int { Int(place.value.timeout.load(ordering: .relaxed)) }
+    var sendTimeout: Int { Int(place.value.sendTimeout.load(ordering: .relaxed)) }
+
+    /// The value of an option of streams.
+    func streamOption(_ option: StreamOption) throws(SystemError) -> Int {
+        guard let value = Network.onStack({ $0.streamOption(number, option) }) ?? nil else { throw .invalidArgument }
+        return value
+    }
+
+    /// The error that ended the connection, as its number; 0: none. It is reported once.
+    func takeError() -> Int {
+        let error = Network.onStack { $0.takeStreamError(number) } ?? nil
+        return error.map { Int($0.systemError.rawValue) } ?? 0
+    }
+
+    func streamReport() throws(SystemError) -> StreamReport {
+        let report = Network.onStack { stack -> StreamReport? in
+            stack.streamInfo(number).map {
+                StreamReport(
+                    $0, local: stack.localAddress(ofSocket: number), peer: stack.peerAddress(ofSocket: number),
+                    isOpen: true)
+            }
+        }
+        guard let report = report ?? nil else { throw .invalidArgument }
+        return report
+    }
 
     var errorReporter: NetworkAddress {
         Network.onStack { NetworkAddress($0.errorReporter(ofSocket: number)) } ?? .none
@@ -104,10 +147,15 @@ struct SocketFile: ~Copyable {
         if readiness.contains(.readable) { bits |= PollEntry.readable }
         if readiness.contains(.writable) { bits |= PollEntry.writable }
         if readiness.contains(.error) { bits |= PollEntry.error }
+        if readiness.contains(.hangUp) { bits |= PollEntry.hangUp }
         return bits
     }
 
     func withPollQueue(_ body: (borrowing PollQueue) -> Void) { body(place.value.pollers) }
+
+    func withReaders<Result>(
+        _ body: (borrowing WaitQueue) throws(SystemError) -> Result
+    ) throws(SystemError) -> Result { try body(place.value.readers) }
 
     /// Sends one datagram from user memory; to the connected peer if `destination` is nil. Waits for packets and for
     /// room in the card, unless the socket is non-blocking.
@@ -156,7 +204,7 @@ struct SocketFile: ~Copyable {
     func receive(to destination: UserAddress, count: Int) throws(SystemError) -> (count: Int, source: SocketAddress) {
         let limit = place.value.timeout.load(ordering: .relaxed)
         let deadline = limit == 0 ? nil : Clock.ticks(after: .milliseconds(UInt64(limit)))
-        var datagram = try place.value.readers.wait(until: deadline) { () throws(SystemError) -> Datagram? in
+        let datagram = try place.value.readers.wait(until: deadline) { () throws(SystemError) -> Datagram? in
             var result: Swift.Result<Void, SystemError> = .success(())
             let datagram =
                 Network.onStack { stack -> Datagram? in
@@ -171,10 +219,8 @@ struct SocketFile: ~Copyable {
             if datagram == nil, !mayWait { throw .tryAgain }
             return datagram
         }
-        let taken = try Self.copyOut(datagram.payload, to: destination, limit: count)
         let source = SocketAddress(datagram.source)
-        guard let rest = datagram.payload.takeRest() else { return (taken, source) }
-        return (try copyOut(rest, to: destination, from: taken, limit: count), source)
+        return (try Self.copyAllOut(datagram.payload, to: destination, limit: count), source)
     }
 
     /// Copies at most `limit` bytes of a packet out; returns how many.
@@ -186,15 +232,24 @@ struct SocketFile: ~Copyable {
         return taken
     }
 
+    /// Copies a train out; returns how many bytes.
+    static func copyAllOut(
+        _ packet: consuming Packet, to destination: UserAddress, limit: Int
+    ) throws(SystemError) -> Int {
+        let taken = try copyOut(packet, to: destination, limit: limit)
+        guard let rest = packet.takeRest() else { return taken }
+        return try copyOut(rest, to: destination, from: taken, limit: limit)
+    }
+
     /// Copies the further parts of a datagram; returns where it ends.
-    private func copyOut(
+    private static func copyOut(
         _ train: consuming Packet, to destination: UserAddress, from start: Int, limit: Int
     ) throws(SystemError) -> Int {
         var end = start
         var rest: Packet? = consume train
         while end < limit, var piece = rest.take() {
             rest = piece.takeRest()
-            end += try Self.copyOut(piece, to: destination + end, limit: limit - end)
+            end += try copyOut(piece, to: destination + end, limit: limit - end)
         }
         return end
     }
@@ -206,7 +261,15 @@ private struct SocketWaiters: ~Copyable {
     let pollers = PollQueue()
     /// Milliseconds that a read waits; 0: for ever.
     let timeout = Atomic<UInt32>(0)
+    let sendTimeout = Atomic<UInt32>(0)
     let isNonBlocking = Atomic<Bool>(false)
+
+    /// For a socket that was just made.
+    func reset() {
+        timeout.store(0, ordering: .relaxed)
+        sendTimeout.store(0, ordering: .relaxed)
+        isNonBlocking.store(false, ordering: .relaxed)
+    }
 }
 
 enum Sockets {
@@ -228,6 +291,24 @@ private func throwingSystemError<Result>(_ body: () throws(SocketError) -> Resul
     do throws(SocketError) { return try body() } catch { throw error.systemError }
 }
 
+extension SocketOption {
+    /// The stack's option of a stream; nil for one of all sockets, or one to be read only.
+    var ofStreams: StreamOption? {
+        switch self {
+        case .timeToLive: .timeToLive
+        case .reuseAddress: .reuseAddress
+        case .keepAlive: .keepAlive
+        case .linger: .linger
+        case .noDelay: .noDelay
+        case .sendBuffer: .sendBuffer
+        case .receiveBuffer: .receiveBuffer
+        case .congestion: .congestion
+        case .userTimeout: .userTimeout
+        default: nil
+        }
+    }
+}
+
 extension SocketError {
     /// The number that crosses the system-call border.
     var systemError: SystemError {
@@ -244,6 +325,12 @@ extension SocketError {
         case .noMemory: .noBufferSpace
         case .refused: .connectionRefused
         case .hostUnreachable: .hostUnreachable
+        case .connectionReset: .connectionReset
+        case .timedOut: .timedOut
+        case .brokenPipe: .brokenPipe
+        case .notConnected: .notConnected
+        case .alreadyConnected: .alreadyConnected
+        case .alreadyConnecting: .alreadyInProgress
         }
     }
 }

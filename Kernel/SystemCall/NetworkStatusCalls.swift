@@ -22,6 +22,9 @@ enum NetworkStatusCalls {
         case .nameServers:
             return try tell(
                 try look { ($0.nameServers.count, StackReports.nameServer(index, of: $0)) }, index, address)
+        case .connections:
+            return try tell(try look { ($0.connectionCount, StackReports.connection(index, of: $0)) }, index, address)
+        case .streamCounters: return try tell(try look { (1, StackReports.streamCounters(of: $0)) }, index, address)
         case .packets: return try tell(try look { (1, StackReports.packets(of: $0)) }, index, address)
         }
     }

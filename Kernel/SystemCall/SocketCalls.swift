@@ -49,7 +49,11 @@ enum SocketCalls {
         guard count >= 0 else { throw .invalidArgument }
         let destination = try optional(address)
         return try withSocket(descriptor) { (socket) throws(SystemError) in
-            try socket.send(from: buffer, count: Int(count), to: destination)
+            guard !socket.isStream else {
+                guard destination == nil else { throw .alreadyConnected }
+                return try socket.sendStream(from: buffer, count: Int(count), flags: [])
+            }
+            return try socket.send(from: buffer, count: Int(count), to: destination)
         }
     }
 
@@ -57,11 +61,77 @@ enum SocketCalls {
         _ descriptor: Int32, to buffer: UserAddress, count: Int32, source: UserAddress
     ) throws(SystemError) -> Int {
         guard count >= 0 else { throw .invalidArgument }
-        let received = try withSocket(descriptor) { (socket) throws(SystemError) in
-            try socket.receive(to: buffer, count: Int(count))
+        let received = try withSocket(descriptor) {
+            (socket) throws(SystemError) -> (count: Int, source: SocketAddress) in
+            guard !socket.isStream else {
+                return (try socket.receiveStream(to: buffer, count: Int(count), flags: []), try socket.peerAddress())
+            }
+            return try socket.receive(to: buffer, count: Int(count))
         }
         if source.rawValue != 0 { try source.store(received.source) }
         return received.count
+    }
+
+    // MARK: Streams
+
+    private static func withStream<Result>(
+        _ descriptor: Int32, _ body: (borrowing SocketFile) throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        try withSocket(descriptor) { (socket) throws(SystemError) in
+            guard socket.isStream else { throw .invalidArgument }
+            return try body(socket)
+        }
+    }
+
+    static func listen(_ descriptor: Int32, backlog: Int32) throws(SystemError) -> Int {
+        try withStream(descriptor) { (socket) throws(SystemError) in try socket.listen(backlog: Int(backlog)) }
+        return 0
+    }
+
+    static func accept(_ descriptor: Int32, peer address: UserAddress) throws(SystemError) -> Int {
+        var file: OpenFile?
+        var peer = SocketAddress.none
+        try withStream(descriptor) { (socket) throws(SystemError) in
+            let accepted = try socket.accept()
+            // One that is reset already has no peer any more.
+            do throws(SystemError) { peer = try accepted.peerAddress() } catch {}
+            file = try OpenFile(.socket(accepted), readable: true, writable: true, for: current.value.files)
+        }
+        if address.rawValue != 0 { try address.store(peer) }
+        guard let file = file.take() else { throw .invalidArgument }
+        return try FileCalls.add(file)
+    }
+
+    static func shutdown(_ descriptor: Int32, _ how: Int32) throws(SystemError) -> Int {
+        guard let how = ShutdownKind(rawValue: how) else { throw .invalidArgument }
+        try withStream(descriptor) { (socket) throws(SystemError) in try socket.shutdown(how) }
+        return 0
+    }
+
+    private static func flags(_ bits: Int32) throws(SystemError) -> MessageFlags {
+        let flags = MessageFlags(rawValue: bits)
+        guard flags.isSubset(of: .all) else { throw .invalidArgument }
+        return flags
+    }
+
+    static func send(
+        _ descriptor: Int32, from buffer: UserAddress, count: Int32, flags bits: Int32
+    ) throws(SystemError) -> Int {
+        let flags = try flags(bits)
+        guard count >= 0 else { throw .invalidArgument }
+        return try withStream(descriptor) { (socket) throws(SystemError) in
+            try socket.sendStream(from: buffer, count: Int(count), flags: flags)
+        }
+    }
+
+    static func receive(
+        _ descriptor: Int32, to buffer: UserAddress, count: Int32, flags bits: Int32
+    ) throws(SystemError) -> Int {
+        let flags = try flags(bits)
+        guard count >= 0 else { throw .invalidArgument }
+        return try withStream(descriptor) { (socket) throws(SystemError) in
+            try socket.receiveStream(to: buffer, count: Int(count), flags: flags)
+        }
     }
 
     static func localAddress(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {
@@ -88,6 +158,11 @@ enum SocketCalls {
             case .errorCode: return socket.errorCode
             case .errorReporter: try record.store(socket.errorReporter)
             case .nonBlocking: return socket.isNonBlocking ? 1 : 0
+            case .sendTimeout: return socket.sendTimeout
+            case .error: return socket.takeError()
+            case .info: try record.store(try socket.streamReport())
+            case let option where socket.isStream && option.ofStreams != nil:
+                if let option = option.ofStreams { return try socket.streamOption(option) }
             default: throw .invalidArgument  // these can only be set
             }
             return 0

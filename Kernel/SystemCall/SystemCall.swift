@@ -92,6 +92,15 @@ enum SystemCall {
         case .fsync: try FileCalls.synchronize(arguments.int(0))
         case .diskWrite: try FileCalls.writeDisk(block: arguments.word(0), from: arguments.address(1))
         case .restrict: ProcessCalls.restrict()
+        case .listen: try SocketCalls.listen(arguments.int(0), backlog: arguments.int(1))
+        case .accept: try SocketCalls.accept(arguments.int(0), peer: arguments.address(1))
+        case .shutdown: try SocketCalls.shutdown(arguments.int(0), arguments.int(1))
+        case .send:
+            try SocketCalls.send(
+                arguments.int(0), from: arguments.address(1), count: arguments.int(2), flags: arguments.int(3))
+        case .receive:
+            try SocketCalls.receive(
+                arguments.int(0), to: arguments.address(1), count: arguments.int(2), flags: arguments.int(3))
         case nil: try unknown(arguments.number)
         }
     }

@@ -70,6 +70,9 @@ public struct PacketQueue: ~Copyable {
     /// Bytes of the first packet's first buffer; nil when the queue is empty.
     public var firstCount: Int? { first?.count }
 
+    /// Bytes of the first packet; nil when the queue is empty.
+    public var firstTotalCount: Int? { first?.totalCount }
+
     /// Couples the first packet, of which there is one, behind another.
     public mutating func coupleFirst(behind packet: inout Packet) {
         if let next = removeFirst() { packet.append(part: next) }

@@ -1,7 +1,7 @@
 // A UDP socket, and the datagrams that wait in it.
 
 /// A datagram that arrived: its payload alone, perhaps a train, and its sender.
-public struct Datagram: ~Copyable {
+@frozen public struct Datagram: ~Copyable {
     public var payload: Packet
     public let source: Endpoint
 }

@@ -53,7 +53,7 @@ extension NetStack where Device: ~Copyable {
         let connection = tcp[record]
         if connection.value.receiver.available > 0 {
             let before = connection.value.receiver.available
-            guard let packet = connection.value.receiver.read(limit, pool, &sockets.share) else { throw .noMemory }
+            guard let packet = connection.value.receiver.readAll(limit, pool, &sockets.share) else { throw .noMemory }
             took(before - connection.value.receiver.available, from: record, now: now)
             return .data(packet)
         }

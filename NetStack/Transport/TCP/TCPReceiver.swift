@@ -166,8 +166,23 @@ struct TCPReceiver: ~Copyable {
         intake.isReadable = true
     }
 
-    /// The program takes bytes: whole packets, as many as fit in `limit` bytes; of a larger one a copy of its front.
-    mutating func read(_ limit: Int, _ pool: PacketPool, _ share: inout ReceiveShare) -> Packet? {
+    /// The program takes bytes: whole packets, as many as fit in `limit` bytes; of a larger first one a copy of its
+    /// front. nil: nothing waits, or there is no packet for the copy.
+    mutating func readAll(_ limit: Int, _ pool: PacketPool, _ share: inout ReceiveShare) -> Packet? {
+        guard var train = read(limit, pool, &share) else { return nil }
+        var left = limit - train.totalCount
+        guard left > 0 else { return train }
+        var pieces = PacketQueue()
+        while left > 0, let next = queue.firstTotalCount, next <= left, let packet = read(left, pool, &share) {
+            left -= next
+            pieces.append(packet)
+        }
+        if let rest = pieces.coupled() { train.append(part: rest) }
+        return train
+    }
+
+    /// One packet, or a copy of its front.
+    private mutating func read(_ limit: Int, _ pool: PacketPool, _ share: inout ReceiveShare) -> Packet? {
         guard var first = queue.removeFirst() else { return nil }
         let count = first.totalCount
         if count > limit {

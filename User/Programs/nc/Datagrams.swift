@@ -1,54 +1,13 @@
-// nc: lines of the terminal out as datagrams, datagrams in as text.
+// nc -u: lines of the terminal out as datagrams, datagrams in as text.
 
 import SystemInterface
 import UserLibrary
 
-@main enum NetCat: Program {
-    static let usage: StaticString = """
-        usage: nc -u [-b] [-w seconds] host port
-               nc -u -z [-w seconds] host port
-               nc -u -l [-b] [-k] [-w seconds] port
-               nc -u -l -e [-w seconds] port
-        Sends what it reads from standard input to a UDP port, a datagram a line, and prints what comes back.
-          -u          UDP; there is nothing else yet
-          -b          allow broadcast addresses
-          -l          listen on the port, and answer the first peer that writes
-          -e          echo: send everything back to its sender, and print nothing (RFC 862)
-          -k          listen to all peers, and answer the one that wrote last
-          -w seconds  end when nothing came for so long
-          -z          only look whether something listens: an empty datagram, and nothing is printed. Exit status 1 if the host
-                      says that no program does; 0 if nothing came within the time (1 second)
-        """
-    static let options: StaticString? = "ubzlkew:"
-    static let takesOptionsAnywhere = true
-
-    static func run(_ arguments: Arguments) -> Int32 {
-        let (listens, keepsListening, echoes) = (arguments.has("l"), arguments.has("k"), arguments.has("e"))
-        let limit = arguments.nanoseconds("w", most: 1 << 50).map { Int32($0 / 1_000_000) } ?? -1
-        guard arguments.has("u") else { arguments.refuse("-u is needed: UDP is the only protocol so far") }
-        guard !arguments.has("z") || !listens else { arguments.refuse("-z and -l exclude each other") }
-        guard listens || !echoes else { arguments.refuse("-e needs -l") }
-        guard arguments.count == (listens ? 1 : 2) else {
-            arguments.refuse("an address and a port are needed (with -l only a port)")
-        }
-        guard let number = arguments[arguments.count - 1].number, number > 0, number <= 65535 else {
-            fail("\(arguments[arguments.count - 1]): a port is a number from 1 to 65535")
-        }
-        let port = UInt16(number)
-        do throws(SystemError) {
-            let socket = try System.socket()
-            if arguments.has("b") { try System.set(.broadcast, of: socket, to: 1) }
-            if listens {
-                try System.bind(socket, to: SocketAddress(.none, port: port))
-            } else {
-                try System.connect(socket, to: SocketAddress(addressOrEnd(arguments[0]), port: port))
-            }
-            if arguments.has("z") { return try look(socket, limit: limit < 0 ? 1000 : max(1, limit)) }
-            if echoes { return try echo(socket, limit: limit) }
-            return try talk(socket, isConnected: !listens, keepsListening: keepsListening, limit: limit)
-        } catch {
-            fail("\(error)")
-        }
+enum Datagrams {
+    static func run(_ socket: FileDescriptor, _ wish: Wish) throws(SystemError) -> Int32 {
+        if wish.onlyLooks { return try look(socket, limit: wish.limit < 0 ? 1000 : max(1, wish.limit)) }
+        if wish.executes { return try echo(socket, limit: wish.limit) }
+        return try talk(socket, isConnected: !wish.listens, keepsListening: wish.keepsListening, limit: wish.limit)
     }
 
     /// Whether no error comes back.

@@ -34,6 +34,7 @@ func link(with script: String, _ extra: String...) -> [LinkerSetting] {
 // Rooms that run in the kernel and on the host alike.
 var targets: [Target] = [
     .target(name: "Storage", path: "Kernel/Storage", swiftSettings: settings + strict),
+    .target(name: "HTTP", path: "User/HTTP", swiftSettings: settings + strict),
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings + strict),
     .target(name: "Packets", path: "NetStack/Packet", swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(
@@ -51,6 +52,7 @@ let entries = try FileManager.default.contentsOfDirectory(atPath: "\(root)/User/
 /// What some programs use beside the user library.
 let parts: [String: [Target.Dependency]] = [
     "fsck": ["FileSystem"], "netstat": ["NetStack"], "host": ["NetStack"], "tcpdump": ["NetStack", "Storage"],
+    "httpd": ["HTTP"], "fetch": ["HTTP"],
 ]
 
 func module(of program: String) -> String {

@@ -77,7 +77,8 @@ public struct MessageFlags: OptionSet, Sendable {
     public static let dontWait = MessageFlags(rawValue: 0x40)
     /// A read waits for all that was asked for, or the end.
     public static let waitAll = MessageFlags(rawValue: 0x100)
-    public static let all: MessageFlags = [.peek, .dontWait, .waitAll]
+    /// All of them.
+    public static let all = MessageFlags(rawValue: 0x142)
 }
 
 /// The halves of a connection that shutdown ends.

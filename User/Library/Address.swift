@@ -2,6 +2,14 @@
 
 public import SystemInterface
 
+/// The same of a host whose name is in an array, without a NUL.
+public func addressOrEnd(_ host: [UInt8]) -> NetworkAddress {
+    let bytes = host.prefix { $0 != 0 } + [0]
+    return unsafe bytes.withUnsafeBufferPointer {  // ends with a NUL, and outlives the call
+        unsafe addressOrEnd(CString(unsafe: $0.baseAddress.unsafelyUnwrapped))
+    }
+}
+
 /// The address of a host that is given by four numbers, or by a name, which is looked up. Ends the program with a
 /// message when there is none.
 public func addressOrEnd(_ text: CString) -> NetworkAddress {

@@ -15,5 +15,12 @@ struct ReceiveShare {
         return true
     }
 
+    /// Buffers more that a queue with `held` of them would get.
+    func room(held: Int) -> Int {
+        let left = limit - taken
+        // With n more, held + n is no more than twice the left - n that is left then.
+        return max(held == 0 ? min(1, left) : 0, min(left, (2 * left - held) / 3))
+    }
+
     mutating func giveBack(_ count: Int) { taken -= count }
 }

@@ -83,7 +83,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     private func initialWindow(_ listener: Int) -> UInt16 {
-        UInt16(truncatingIfNeeded: min(65_535, min(tcp[listener].value.receiver.bufferLimit, receiveLimit)))
+        UInt16(truncatingIfNeeded: min(65_535, min(tcp[listener].value.receiver.bufferLimit, receiveLimit(0))))
     }
 
     /// So far windows are shifted that this side announces: as much as its largest buffer needs.

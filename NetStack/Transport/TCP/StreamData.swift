@@ -91,7 +91,7 @@ extension NetStack where Device: ~Copyable {
             connection.value.receiver.bufferLimit = larger
         }
         guard connection.value.state.mayReceive else { return }
-        let announced = connection.value.receiver.announced(limit: receiveLimit)
+        let announced = connection.value.receiver.announced(limit: receiveLimit(connection.value.receiver.held))
         let window = connection.value.receiver.window
         // Each segment's ACK says how far the window has grown: only a small window is worth one of its own.
         guard announced > window, announced >= 2 * window else { return }

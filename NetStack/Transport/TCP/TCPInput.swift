@@ -108,7 +108,7 @@ extension NetStack where Device: ~Copyable {
             TimeWaitRecord(
                 local: connection.value.local, remote: connection.value.remote,
                 sendNext: connection.value.sender.next, receiveNext: connection.value.receiver.next,
-                window: connection.value.receiver.windowField(limit: receiveLimit),
+                window: connection.value.receiver.windowField(limit: receiveLimit(connection.value.receiver.held)),
                 recentTimestamp: connection.value.usesTimestamps ? connection.value.receiver.recentTimestamp : nil,
                 timestampOffset: connection.value.timestampOffset, ends: now + TCPTime.timeWait),
             &timers)

@@ -65,7 +65,7 @@ extension NetStack where Device: ~Copyable {
     mutating func send(_ segment: QueuedSegment, of i: Int, by route: Route, now: Instant) -> Bool {
         let connection = tcp[i]
         let isFresh = segment == connection.value.sender.unsent
-        var header = connection.value.header(segment.sequence, .ack, limit: receiveLimit)
+        var header = connection.value.header(segment.sequence, .ack, limit: receiveLimit(connection.value.receiver.held))
         let isEnd = segment.end == connection.value.sender.end
         if segment.next == nil || isEnd { header.flags.insert(.psh) }
         if isEnd, connection.value.sender.isShut { header.flags.insert(.fin) }
@@ -201,7 +201,7 @@ extension NetStack where Device: ~Copyable {
         let connection = tcp[i]
         var options = connection.value.options(now: now)
         if connection.value.sender.recovery.usesSACK { connection.value.receiver.addBlocks(to: &options) }
-        let header = connection.value.header(connection.value.sender.next, .ack, limit: receiveLimit)
+        let header = connection.value.header(connection.value.sender.next, .ack, limit: receiveLimit(connection.value.receiver.held))
         if sendBare(
             header, options, from: connection.value.local.address, to: connection.value.remote.address,
             timeToLive: connection.value.options.timeToLive, now: now)
@@ -216,7 +216,7 @@ extension NetStack where Device: ~Copyable {
     /// An ACK for a number before the window: the peer has to say where it stands (RFC 9293, 3.8.4 and 3.8.6.1).
     mutating func sendProbe(_ i: Int, now: Instant) {
         let connection = tcp[i]
-        let header = connection.value.header(connection.value.sender.unacknowledged + -1, .ack, limit: receiveLimit)
+        let header = connection.value.header(connection.value.sender.unacknowledged + -1, .ack, limit: receiveLimit(connection.value.receiver.held))
         sendBare(
             header, connection.value.options(now: now), from: connection.value.local.address,
             to: connection.value.remote.address, timeToLive: connection.value.options.timeToLive, now: now)
@@ -224,7 +224,7 @@ extension NetStack where Device: ~Copyable {
 
     private mutating func sendFIN(_ i: Int, now: Instant) -> Bool {
         let connection = tcp[i]
-        let header = connection.value.header(connection.value.sender.end, [.fin, .ack], limit: receiveLimit)
+        let header = connection.value.header(connection.value.sender.end, [.fin, .ack], limit: receiveLimit(connection.value.receiver.held))
         guard
             sendBare(
                 header, connection.value.options(now: now), from: connection.value.local.address,
@@ -248,8 +248,8 @@ extension NetStack where Device: ~Copyable {
         } else {
             connection.value.usesECN = false
         }
-        var header = connection.value.header(connection.value.sender.initial, flags, limit: receiveLimit)
-        header.window = UInt16(truncatingIfNeeded: min(65_535, min(connection.value.receiver.bufferLimit, receiveLimit)))
+        var header = connection.value.header(connection.value.sender.initial, flags, limit: receiveLimit(connection.value.receiver.held))
+        header.window = UInt16(truncatingIfNeeded: min(65_535, min(connection.value.receiver.bufferLimit, receiveLimit(0))))
         if !isAnswer { header.acknowledgment = SequenceNumber(0) }
         sendBare(
             header, connection.value.synOptions(isAnswer: isAnswer, now: now), from: connection.value.local.address,
@@ -320,11 +320,9 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// What one connection may be told that there is room for, in bytes: its part of what the pool has left.
-    var receiveLimit: Int {
-        let left = sockets.share.limit - sockets.share.taken
-        return max(2 * TCPLimit.defaultSegment, left * 1024)
-    }
+    /// What a connection that holds so many buffers may be told that there is room for, in bytes: what the pool's share
+    /// would give it now (ReceiveShare), in packets that are not all full.
+    func receiveLimit(_ held: Int) -> Int { sockets.share.room(held: held) * 1024 }
 }
 
 extension TCPConnection {

@@ -77,7 +77,7 @@ struct TCPReceiver: ~Copyable {
     /// The window to announce, in bytes: as much as the buffer takes, but no silly one (RFC 9293, 3.8.6.2.2), and never
     /// less than was announced.
     func announced(limit: Int) -> Int {
-        let free = max(0, min(bufferLimit, limit) - available)
+        let free = max(0, min(bufferLimit - available, limit))
         let current = window
         guard free >= current + min(segmentSize, bufferLimit / 2) || (current == 0 && free > 0 && available == 0) else {
             return current

@@ -23,7 +23,7 @@ extension NetStack where Device: ~Copyable {
         let connection = tcp[i]
         guard connection.value.state != .closed else { return }
         if connection.value.state.isSynchronized || connection.value.state == .synReceived {
-            let header = connection.value.header(connection.value.sender.next, [.rst, .ack], limit: receiveLimit)
+            let header = connection.value.header(connection.value.sender.next, [.rst, .ack], limit: receiveLimit(connection.value.receiver.held))
             tcp.counters.resetsSent &+= 1
             sendBare(
                 header, connection.value.options(now: now), from: connection.value.local.address,

@@ -96,6 +96,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         resolver = Resolver(&memory)
         echoes = EchoTable(&memory)
         sockets = SocketTable(&memory, count: socketCount, packetLimit: budget.sockets)
+        // Pages of the caller's, as `page` says.
         tcp = unsafe TCPTable(&memory, sockets: socketCount, &random, page: page)
         timers = TimerQueue(&memory, connections: TCPTable.limit(sockets: socketCount))
         completions = CompletionList(&memory, sockets: socketCount + StackLimit.ownSockets)

@@ -118,19 +118,19 @@ extension NetStack where Device: ~Copyable {
             // The SYN-ACK was lost.
             return answer(record, record.initialSend, timestamp: nil, now: now)
         }
-        let isInWindow = sequence >= next && sequence < next + Int(initialWindow(record.listener))
+        let isInWindow =
+            sequence < next + Int(initialWindow(record.listener))
+            && (segment.length == 0 ? sequence >= next : sequence + segment.length > next)
         if segment.flags.contains(.rst) {
-            if sequence == next { removeHalfOpen(place) }
-            return
+            if sequence == next { return removeHalfOpen(place) }
+            guard isInWindow, tcp.challengeLimiter.allows(now: now) else { return }
+            return acknowledgeHalfOpen(record, now: now)
         }
         if isOldTimestamp(segment, record) || !isInWindow {
             guard tcp.challengeLimiter.allows(now: now) else { return }
             return acknowledgeHalfOpen(record, now: now)
         }
-        if segment.flags.contains(.syn) {
-            guard tcp.challengeLimiter.allows(now: now) else { return }
-            return acknowledgeHalfOpen(record, now: now)
-        }
+        if segment.flags.contains(.syn) { return removeHalfOpen(place) }  // back to LISTEN, as the RFC has it
         guard segment.flags.contains(.ack) else { return }
         guard segment.header.acknowledgment == record.initialSend + 1 else {
             return sendReset(segment.refusal, from: record.local, to: record.remote, now: now)

@@ -261,6 +261,8 @@ extension TCPConnection {
             // Both sides opened at once: this side's SYN goes out again, with an ACK.
             usesECN = usesECN && segment.flags.isSuperset(of: [.ece, .cwr])
             state = .synReceived
+            sender.timer = .never
+            attempts = 0
             lastHeard = context.now
             return .none
         }

@@ -151,10 +151,13 @@ extension NetStack where Device: ~Copyable {
 
     /// RFC 9293, 3.10.7.4; a RST ends nothing here (RFC 1337).
     private mutating func arriveInTimeWait(_ place: Int, _ segment: TCPSegment, now: Instant) {
-        guard !segment.flags.contains(.rst) else { return }
+        let isFromPeer = !segment.flags.isDisjoint(with: [.ack, .syn])
+        guard !segment.flags.contains(.rst), isFromPeer else { return }
         let record = tcp.timeWaits[place]
         if segment.flags.contains(.fin) { tcp.timeWaits.restart(place, now: now, &timers) }
-        guard segment.length > 0 || segment.header.sequence != record.receiveNext,
+        guard
+            segment.length > 0 || segment.header.sequence != record.receiveNext
+                || segment.header.acknowledgment > record.sendNext,
             tcp.challengeLimiter.allows(now: now)
         else { return }
         var options = TCPOptions()

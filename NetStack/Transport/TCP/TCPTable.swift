@@ -53,6 +53,7 @@ struct TCPTable: ~Copyable {
         _ memory: inout TableMemory, sockets: Int, _ random: inout RandomGenerator,
         page: @escaping () -> UnsafeMutableRawPointer?
     ) {
+        // Pages of the caller's, as NetStack.init says.
         connections = unsafe GrowingTable(&memory, limit: Self.limit(sockets: sockets), page: page)
         chains = memory.table(Self.chainCount) { -1 }
         listeners = memory.table(Self.listenerChainCount) { -1 }

@@ -43,6 +43,28 @@ public final class StreamSimulation {
         return (client, server)
     }
 
+    /// One more connection to the second host; they are told apart by the order in which they are accepted.
+    public func connectAnother(
+        sending count: Int, algorithm: CongestionAlgorithm
+    ) throws -> (client: StreamProgram, server: StreamProgram) {
+        let seed = random.next()
+        let client = StreamProgram(toSend: count, seed: seed, peerSeed: 0)
+        let server = StreamProgram(toSend: 0, seed: 0, peerSeed: seed)
+        waiting.append(server)
+        if waiting.count == 1 {
+            try hosts[1].listen(port: 80) { [unowned self] in
+                accepted += 1
+                return waiting[accepted - 1]
+            }
+        }
+        try hosts[0].connect(to: Endpoint(hosts[1].address, 80), client, algorithm: algorithm, now: now)
+        _ = run(atMost: Self.second / 5) { accepted == waiting.count }
+        return (client, server)
+    }
+
+    private var waiting: [StreamProgram] = []
+    private var accepted = 0
+
     /// Lets time pass until `isDone`; false when that did not come within `limit` nanoseconds.
     public func run(atMost limit: UInt64, until isDone: () -> Bool) -> Bool {
         let end = now + limit

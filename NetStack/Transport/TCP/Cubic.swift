@@ -59,7 +59,7 @@ struct Cubic: CongestionControl {
         // 4.7, fast convergence: a window that did not reach the last one leaves room for others.
         greatest = window.size < greatest ? window.size * 17 / 20 : window.size
         epoch = nil
-        return max(min(window.size, inFlight + 2 * window.segment) * 7 / 10, 2 * window.segment)
+        return max(window.size * 7 / 10, 2 * window.segment)
     }
 
     mutating func restart() { epoch = nil }

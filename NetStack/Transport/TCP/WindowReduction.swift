@@ -45,7 +45,8 @@ extension TCPSender {
         saveForUndo()
         recovery.phase = .recovery
         recovery.point = next
-        cwnd.threshold = congestion.reduced(cwnd, inFlight: outstanding)
+        // What limited transmit has added does not count (RFC 5681, 3.2, step 2).
+        cwnd.threshold = congestion.reduced(cwnd, inFlight: min(outstanding, cwnd.size))
         recovery.proportional = LossRecovery.ProportionalReduction(flight: max(1, outstanding))
         recovery.probeEnd = nil
     }

@@ -203,4 +203,12 @@ final class TCPBench {
         case .nothing: return nil
         }
     }
+
+    // MARK: What the program sees
+
+    var info: StreamInfo { host.stack.streamInfo(socket) ?? StreamInfo() }
+    var error: SocketError? { host.stack.takeStreamError(socket) }
+    var counters: TCPCounters { host.stack.tcpCounters }
+    func set(_ option: StreamOption, _ value: Int) -> Bool { host.stack.setStream(socket, option, value, now: now) }
+    func accept() throws -> Int? { try host.stack.accept(socket) }
 }

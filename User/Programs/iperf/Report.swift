@@ -21,11 +21,14 @@ struct Report {
 
     /// Seconds, megabytes of 2^20 and megabits of 10^6 a second, as iperf has them. The figures may be a peer's: any
     /// number is printed, and none traps.
-    var line: Text {
+    var line: Text { Self.line("  1", from: 0, to: time, bytes: bytes) }
+
+    /// A line about so many bytes between two instants of a transfer.
+    static func line(_ name: Text, from start: UInt64, to end: UInt64, bytes: UInt64) -> Text {
         let megabytes = (bytes >> 20) * 100 + ((bytes & 0xf_ffff) * 100) >> 20
-        let kilobits = Self.quotient(bytes, times: 8_000_000, over: time)
+        let kilobits = quotient(bytes, times: 8_000_000, over: end - min(start, end))
         return
-            "[  1] 0.00-\(decimal(time / 10_000_000, of: 100)) sec  \(decimal(megabytes, of: 100)) MBytes  \(decimal(kilobits / 10, of: 100)) Mbits/sec"
+            "[\(name)] \(decimal(start / 10_000_000, of: 100))-\(decimal(end / 10_000_000, of: 100)) sec  \(decimal(megabytes, of: 100)) MBytes  \(decimal(kilobits / 10, of: 100)) Mbits/sec"
     }
 
     var lineOfServer: Text {

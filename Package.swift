@@ -109,7 +109,8 @@ if freestanding {
         .executableTarget(
             name: "fsck", dependencies: ["FileSystem", "DiskImage"], path: "Tools/fsck", swiftSettings: common + strict),
         .target(
-            name: "FuzzTargets", dependencies: ["NetStack", "Drivers", "FileSystem", "DiskImage", "SystemInterface"],
+            name: "FuzzTargets",
+            dependencies: ["NetStack", "Drivers", "FileSystem", "DiskImage", "SystemInterface", "HTTP"],
             path: "Tests/Fuzz/Targets",
             swiftSettings: fast + strict),
         .target(

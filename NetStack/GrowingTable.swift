@@ -52,7 +52,8 @@ import Storage
     @inline(__always)
     private func place(_ index: Int) -> UnsafeMutablePointer<Element> {
         guard let page = pages[index / Self.perPage] else { preconditionFailure("index beyond a growing table") }
-        precondition(UInt(bitPattern: index % Self.perPage) < UInt(bitPattern: page.count), "index beyond a page's elements")
+        precondition(
+            UInt(bitPattern: index % Self.perPage) < UInt(bitPattern: page.count), "index beyond a page's elements")
         return unsafe page.elements + index % Self.perPage  // in bounds: just checked
     }
 }

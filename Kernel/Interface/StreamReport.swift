@@ -4,7 +4,8 @@
 public struct StreamReport: Sendable, BitwiseCopyable {
     /// The states of RFC 9293, 3.3.2.
     public enum State: UInt8, Sendable {
-        case closed, listen, synSent, synReceived, established, finWait1, finWait2, closeWait, closing, lastAck, timeWait
+        case closed, listen, synSent, synReceived, established, finWait1, finWait2, closeWait, closing, lastAck,
+            timeWait
     }
 
     /// What loss recovery is doing.

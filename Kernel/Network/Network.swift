@@ -55,7 +55,8 @@ enum Network {
         Echoes.start()
         Names.start()
         let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
-        stack.start(unsafe Stack(pool: packets, memory: tables, sockets: socketCount, page: tablePage, random: random.fork()))
+        stack.start(
+            unsafe Stack(pool: packets, memory: tables, sockets: socketCount, page: tablePage, random: random.fork()))
     }
 
     /// Memory for tables of the stack's that grow.

@@ -56,7 +56,9 @@ struct SocketFile: ~Copyable {
         try Leases.awaitAddress(for: IPAddress(peer.address))
         if isStream { return try connectStream(to: peer) }
         try Network.withStack { (stack) throws(SystemError) in
-            try throwingSystemError { () throws(SocketError) in try stack.connectSocket(number, to: Endpoint(peer), now: Clock.now) }
+            try throwingSystemError { () throws(SocketError) in
+                try stack.connectSocket(number, to: Endpoint(peer), now: Clock.now)
+            }
         }
     }
 

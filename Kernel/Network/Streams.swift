@@ -117,7 +117,8 @@ extension SocketFile {
         var queue = PacketQueue()
         var taken = 0
         while taken < wanted {
-            guard let packet = try fill(from: source + taken, min(wanted - taken, room.segment), queue.isEmpty, isOneLook)
+            guard
+                let packet = try fill(from: source + taken, min(wanted - taken, room.segment), queue.isEmpty, isOneLook)
             else { break }
             taken += packet.count
             queue.append(packet)

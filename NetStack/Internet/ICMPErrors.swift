@@ -133,8 +133,10 @@ extension NetStack where Device: ~Copyable {
                 remote: Endpoint(complaint.destination, second))
         case IPProtocol.tcp:
             isOurs = reportToConnection(
-                isError && complaint.error != .tooLarge ? complaint.socketError : nil, by: IPAddress(complaint.reporter),
-                complaint.code, local: Endpoint(complaint.source, first), remote: Endpoint(complaint.destination, second),
+                isError && complaint.error != .tooLarge ? complaint.socketError : nil,
+                by: IPAddress(complaint.reporter),
+                complaint.code, local: Endpoint(complaint.source, first),
+                remote: Endpoint(complaint.destination, second),
                 sequence: SequenceNumber(bytes.be32(complaint.quoted + 4)), now: now)
         case IPProtocol.icmp where bytes.byte(complaint.quoted) == ICMPType.echoRequest:
             let identifier = bytes.be16(complaint.quoted + 4), sequence = bytes.be16(complaint.quoted + 6)

@@ -142,7 +142,8 @@ extension Packet {
                 copy.resize(to: count)
                 // In bounds: as many bytes as both have.
                 unsafe part.withUnsafeBytes {
-                    unsafe copy.buffer.firstByte.copyMemory(from: $0.baseAddress.unsafelyUnwrapped + done, byteCount: count)
+                    unsafe copy.buffer.firstByte.copyMemory(
+                        from: $0.baseAddress.unsafelyUnwrapped + done, byteCount: count)
                 }
                 pieces.append(copy)
                 done += count

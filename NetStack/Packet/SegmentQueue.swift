@@ -147,7 +147,9 @@ public struct QueuedSegment: Equatable {
     /// Adds a packet's bytes at the end of this one, which was never lent. False, and nothing done, without the room.
     public func absorb(_ packet: borrowing Packet, upTo limit: Int) -> Bool {
         let added = packet.count
-        guard !packet.hasRest, isHome, count + added <= limit, end + added <= PacketPool.bufferSize else { return false }
+        guard !packet.hasRest, isHome, count + added <= limit, end + added <= PacketPool.bufferSize else {
+            return false
+        }
         // In bounds: just checked; two packets never share bytes.
         unsafe (buffer.base + end).copyMemory(from: packet.buffer.firstByte, byteCount: added)
         setCursor(start, end + added)

@@ -141,7 +141,8 @@ func testPage() -> UnsafeMutableRawPointer? { .allocate(byteCount: 4096, alignme
     ) {
         pool = TestPool(packets)
         unsafe tables = .allocate(byteCount: TestStack.memoryNeeded(sockets: 64), alignment: 16)  // never given back
-        stack = unsafe NetStack(pool: pool.pool, memory: tables, sockets: 64, page: testPage, random: RandomGenerator(seed: seed))
+        stack = unsafe NetStack(
+            pool: pool.pool, memory: tables, sockets: 64, page: testPage, random: RandomGenerator(seed: seed))
         _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
         stack.configure(.card(0), address: address, prefixLength: 24, gateway: gateway)
         stack.timers.cancel(.claim(.card(0)))

@@ -17,7 +17,8 @@ import Storage
         return unsafe page
     }
 
-    deinit { for unsafe page in unsafe pages { unsafe page.deallocate() } }  // the stack is gone before
+    // The stack is gone before.
+    deinit { while let page = unsafe pages.popLast() { unsafe page.deallocate() } }
 }
 
 /// What is connected to a port of the switch. Called with the virtual time; answers go into `outgoing`.
@@ -81,7 +82,8 @@ protocol Station: AnyObject {
         pool = unsafe PacketPool(memory: memory, byteCount: byteCount)!
         unsafe tables = .allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
         unsafe place = .allocate(capacity: 1)
-        unsafe place.initialize(to: Stack(pool: pool, memory: tables, sockets: 64, page: pages.page, random: RandomGenerator(seed: seed)))
+        unsafe place.initialize(
+            to: Stack(pool: pool, memory: tables, sockets: 64, page: pages.page, random: RandomGenerator(seed: seed)))
         stack = unsafe Ref(unsafe: place)
         _ = stack.value.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
     }

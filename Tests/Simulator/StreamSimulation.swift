@@ -127,7 +127,8 @@ public final class StreamSimulation {
         let base = (wire.rate > 0 ? freeAt[port] : now) + wire.delay
         events.schedule(.atStation, port: 1 - port, frame: passing, at: base + random.upTo(wire.jitter))
         if random.chance(wire.duplication) {
-            events.schedule(.atStation, port: 1 - port, frame: passing, at: base + random.upTo(wire.jitter + wire.delay))
+            events.schedule(
+                .atStation, port: 1 - port, frame: passing, at: base + random.upTo(wire.jitter + wire.delay))
         }
     }
 
@@ -142,7 +143,8 @@ public final class StreamSimulation {
         guard !wire.isSilent else { return }
         let header = Array(frame.bytes[14..<34])
         let quoted = Array(frame.bytes[14..<42])
-        var icmp: [UInt8] = [3, 4, 0, 0, 0, 0, UInt8(wire.greatestPacket >> 8), UInt8(wire.greatestPacket & 255)] + quoted
+        var icmp: [UInt8] =
+            [3, 4, 0, 0, 0, 0, UInt8(wire.greatestPacket >> 8), UInt8(wire.greatestPacket & 255)] + quoted
         let sum = icmp.withBytes { bytes in
             var checksum = Checksum()
             checksum.add(bytes, to: bytes.byteCount)

@@ -133,7 +133,9 @@ public struct HTTPRequest {
     /// One range of bytes; nil (and the whole is sent) for several, and for what is malformed.
     private static func range(_ head: Head, _ value: Piece) -> ByteRange? {
         guard value.end - value.start > 6, head.is(Piece(value.start, value.start + 6), "bytes=") else { return nil }
-        guard let (first, last) = head.split(Piece(value.start + 6, value.end), at: UInt8(ascii: "-")) else { return nil }
+        guard let (first, last) = head.split(Piece(value.start + 6, value.end), at: UInt8(ascii: "-")) else {
+            return nil
+        }
         let start = head.number(head.trimmed(first)), end = head.number(head.trimmed(last))
         guard start != nil || first.isEmpty, end != nil || last.isEmpty, start != nil || end != nil else { return nil }
         if let start, let end, end < start { return nil }

@@ -108,15 +108,20 @@ struct SYNCookies {
 
     init(_ secret: KeyedHash) { self.secret = secret }
 
-    private func mac(_ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, _ time: UInt64, _ size: Int) -> UInt32 {
+    private func mac(_ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, _ time: UInt64, _ size: Int)
+        -> UInt32
+    {
         let ports = UInt64(local.port) << 16 | UInt64(remote.port)
-        let hash = secret(
-            local.address.high ^ local.address.low, remote.address.high &+ remote.address.low,
-            ports << 32 | UInt64(irs.bits)) ^ time &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(size)
+        let hash =
+            secret(
+                local.address.high ^ local.address.low, remote.address.high &+ remote.address.low,
+                ports << 32 | UInt64(irs.bits)) ^ time &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(size)
         return UInt32(truncatingIfNeeded: secret(hash, time, UInt64(size)) >> 40)
     }
 
-    func make(_ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, segment: UInt16, now: Instant) -> SequenceNumber {
+    func make(_ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, segment: UInt16, now: Instant)
+        -> SequenceNumber
+    {
         let time = now.nanoseconds / 1_000_000_000 / Self.period
         var index = 7
         while index > 0, Self.segment(index) > segment { index -= 1 }
@@ -125,7 +130,9 @@ struct SYNCookies {
     }
 
     /// The peer's segment size, when the number was made here a short time ago for these addresses.
-    func check(_ cookie: SequenceNumber, _ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, now: Instant) -> UInt16? {
+    func check(_ cookie: SequenceNumber, _ local: Endpoint, _ remote: Endpoint, _ irs: SequenceNumber, now: Instant)
+        -> UInt16?
+    {
         let time = now.nanoseconds / 1_000_000_000 / Self.period
         let age = (time &- UInt64(cookie.bits >> 27)) & 31
         guard age <= 1, age <= time else { return nil }

@@ -69,7 +69,8 @@ extension NetStack where Device: ~Copyable {
         options.allowsSACK = record.options.allowsSACK
         if record.options.windowScale != nil { options.windowScale = windowShift }
         if let peer = record.options.timestamp {
-            let clock = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
+            let clock =
+                UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
                 &+ timestampOffset(record.local, record.remote)
             options.timestamp = TCPTimestamp(value: timestamp ?? clock, echo: peer.value)
         }
@@ -151,7 +152,8 @@ extension NetStack where Device: ~Copyable {
     private mutating func acknowledgeHalfOpen(_ record: HalfOpen, now: Instant) {
         var options = TCPOptions()
         if let peer = record.options.timestamp {
-            let clock = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
+            let clock =
+                UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
                 &+ timestampOffset(record.local, record.remote)
             options.timestamp = TCPTimestamp(value: clock, echo: peer.value)
         }
@@ -175,7 +177,8 @@ extension NetStack where Device: ~Copyable {
         }
         let size = record.options.maximumSegmentSize ?? UInt16(TCPLimit.defaultSegment)
         let cookie = tcp.cookies.make(record.local, record.remote, record.initialReceive, segment: size, now: now)
-        let clock = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
+        let clock =
+            UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
             &+ timestampOffset(record.local, record.remote)
         let bits = SYNCookies.packed(record.options, usesECN: record.usesECN, clock: clock)
         answer(record, cookie, timestamp: bits, now: now)

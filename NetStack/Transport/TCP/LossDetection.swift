@@ -6,7 +6,9 @@ extension TCPSender {
         let age = ack.now - segment.sent
         if segment.marks.contains(.ambiguous) {
             // The acknowledgment may be of an earlier copy.
-            if let echo = ack.echo, echo != 0, ack.clock &- echo > UInt32(truncatingIfNeeded: age.nanoseconds / 1_000_000) + 1 {
+            if let echo = ack.echo, echo != 0,
+                ack.clock &- echo > UInt32(truncatingIfNeeded: age.nanoseconds / 1_000_000) + 1
+            {
                 return
             }
             if let least = roundTrip.least, age < least { return }
@@ -46,7 +48,9 @@ extension TCPSender {
     }
 
     private mutating func detectByDuplicates() {
-        guard recovery.phase == .open, recovery.duplicates >= 3, let first = queue.first, first != unsent else { return }
+        guard recovery.phase == .open, recovery.duplicates >= 3, let first = queue.first, first != unsent else {
+            return
+        }
         markLost(first)
     }
 

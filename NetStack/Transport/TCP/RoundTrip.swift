@@ -21,7 +21,8 @@ struct RoundTrip {
             variation = sample / 2
         }
         guard let smoothed else { return }
-        timeout = min(max(smoothed + max(.milliseconds(1), variation * 4), TCPTime.leastTimeout), TCPTime.greatestTimeout)
+        timeout = min(
+            max(smoothed + max(.milliseconds(1), variation * 4), TCPTime.leastTimeout), TCPTime.greatestTimeout)
         noteLeast(sample, now: now)
     }
 

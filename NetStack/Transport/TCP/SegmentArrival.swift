@@ -267,7 +267,9 @@ extension TCPConnection {
             return .none
         }
         usesECN = usesECN && segment.flags.intersection([.ece, .cwr]) == .ece
-        if attempts == 1 { sender.roundTrip.measured(context.now - sender.lastSent, now: context.now) } else {
+        if attempts == 1 {
+            sender.roundTrip.measured(context.now - sender.lastSent, now: context.now)
+        } else {
             sender.roundTrip.synWasLost()
         }
         sender.unacknowledged = header.acknowledgment

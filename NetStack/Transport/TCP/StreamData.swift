@@ -116,7 +116,9 @@ extension NetStack where Device: ~Copyable {
             {
                 readiness.insert(.readable)
             }
-            if !connection.value.state.maySend || connection.value.sender.room >= connection.value.sender.bufferLimit / 3 {
+            if !connection.value.state.maySend
+                || connection.value.sender.room >= connection.value.sender.bufferLimit / 3
+            {
                 readiness.insert(.writable)
             }
             if connection.value.receiver.isFinished, !connection.value.state.maySend || connection.value.sender.isShut {

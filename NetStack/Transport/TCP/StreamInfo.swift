@@ -101,6 +101,9 @@ extension NetStack where Device: ~Copyable {
         stream(i).flatMap { tcp[$0].value.error.take() }
     }
 
+    /// SND.NXT of a stream's connection, for tests that answer it; 0 of a socket that is no stream.
+    public func nextSequence(ofSocket i: Int) -> UInt32 { stream(i).map { tcp[$0].value.sender.next.bits } ?? 0 }
+
     /// A connection as it is at the moment; nil of a socket that is no stream.
     public func streamInfo(_ i: Int) -> StreamInfo? { stream(i).map { info($0) } }
 

@@ -222,7 +222,9 @@ extension NetStack where Device: ~Copyable {
     /// An address is no longer ours: its connections end.
     mutating func loseConnections(at address: IPAddress) {
         for i in 0..<tcp.connections.count where tcp[i].value.isUsed && tcp[i].value.local.address == address {
-            guard tcp[i].value.state.isSynchronized || tcp[i].value.state == .synSent || tcp[i].value.state == .synReceived,
+            guard
+                tcp[i].value.state.isSynchronized || tcp[i].value.state == .synSent
+                    || tcp[i].value.state == .synReceived,
                 tcp[i].value.state != .timeWait
             else { continue }
             tcp[i].value.fail(.notOurAddress)

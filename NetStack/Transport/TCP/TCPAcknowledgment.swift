@@ -151,7 +151,8 @@ extension TCPSender {
     /// Each duplicate says that one segment has left the network (RFC 5681, 3.2; RFC 6582).
     private mutating func countDuplicates(_ ack: Acknowledgment, _ delivery: inout Delivery) {
         if delivery.acknowledged > 0 {
-            recovery.sacked = max(0, min(recovery.sacked - delivery.acknowledged + segmentSize, outstanding - segmentSize))
+            recovery.sacked = max(
+                0, min(recovery.sacked - delivery.acknowledged + segmentSize, outstanding - segmentSize))
             if recovery.phase == .open { recovery.sacked = 0 }
         } else if ack.isBare, ack.number == unacknowledged, outstanding > 0 {
             recovery.duplicates += 1

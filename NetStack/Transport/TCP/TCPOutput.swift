@@ -65,7 +65,8 @@ extension NetStack where Device: ~Copyable {
     mutating func send(_ segment: QueuedSegment, of i: Int, by route: Route, now: Instant) -> Bool {
         let connection = tcp[i]
         let isFresh = segment == connection.value.sender.unsent
-        var header = connection.value.header(segment.sequence, .ack, limit: receiveLimit(connection.value.receiver.held))
+        var header = connection.value.header(
+            segment.sequence, .ack, limit: receiveLimit(connection.value.receiver.held))
         let isEnd = segment.end == connection.value.sender.end
         if segment.next == nil || isEnd { header.flags.insert(.psh) }
         if isEnd, connection.value.sender.isShut { header.flags.insert(.fin) }
@@ -201,7 +202,8 @@ extension NetStack where Device: ~Copyable {
         let connection = tcp[i]
         var options = connection.value.options(now: now)
         if connection.value.sender.recovery.usesSACK { connection.value.receiver.addBlocks(to: &options) }
-        let header = connection.value.header(connection.value.sender.next, .ack, limit: receiveLimit(connection.value.receiver.held))
+        let header = connection.value.header(
+            connection.value.sender.next, .ack, limit: receiveLimit(connection.value.receiver.held))
         if sendBare(
             header, options, from: connection.value.local.address, to: connection.value.remote.address,
             timeToLive: connection.value.options.timeToLive, now: now)
@@ -216,7 +218,8 @@ extension NetStack where Device: ~Copyable {
     /// An ACK for a number before the window: the peer has to say where it stands (RFC 9293, 3.8.4 and 3.8.6.1).
     mutating func sendProbe(_ i: Int, now: Instant) {
         let connection = tcp[i]
-        let header = connection.value.header(connection.value.sender.unacknowledged + -1, .ack, limit: receiveLimit(connection.value.receiver.held))
+        let header = connection.value.header(
+            connection.value.sender.unacknowledged + -1, .ack, limit: receiveLimit(connection.value.receiver.held))
         sendBare(
             header, connection.value.options(now: now), from: connection.value.local.address,
             to: connection.value.remote.address, timeToLive: connection.value.options.timeToLive, now: now)
@@ -224,7 +227,8 @@ extension NetStack where Device: ~Copyable {
 
     private mutating func sendFIN(_ i: Int, now: Instant) -> Bool {
         let connection = tcp[i]
-        let header = connection.value.header(connection.value.sender.end, [.fin, .ack], limit: receiveLimit(connection.value.receiver.held))
+        let header = connection.value.header(
+            connection.value.sender.end, [.fin, .ack], limit: receiveLimit(connection.value.receiver.held))
         guard
             sendBare(
                 header, connection.value.options(now: now), from: connection.value.local.address,
@@ -248,8 +252,10 @@ extension NetStack where Device: ~Copyable {
         } else {
             connection.value.usesECN = false
         }
-        var header = connection.value.header(connection.value.sender.initial, flags, limit: receiveLimit(connection.value.receiver.held))
-        header.window = UInt16(truncatingIfNeeded: min(65_535, min(connection.value.receiver.bufferLimit, receiveLimit(0))))
+        var header = connection.value.header(
+            connection.value.sender.initial, flags, limit: receiveLimit(connection.value.receiver.held))
+        header.window = UInt16(
+            truncatingIfNeeded: min(65_535, min(connection.value.receiver.bufferLimit, receiveLimit(0))))
         if !isAnswer { header.acknowledgment = SequenceNumber(0) }
         sendBare(
             header, connection.value.synOptions(isAnswer: isAnswer, now: now), from: connection.value.local.address,
@@ -259,7 +265,8 @@ extension NetStack where Device: ~Copyable {
         connection.value.attempts += 1
         connection.value.receiver.owesAck = false
         connection.value.sender.timerKind = .timeout
-        connection.value.sender.timer = now + TCPTime.firstTimeout * (1 << UInt64(min(connection.value.attempts - 1, 6)))
+        connection.value.sender.timer =
+            now + TCPTime.firstTimeout * (1 << UInt64(min(connection.value.attempts - 1, 6)))
         if isAnswer {
             connection.value.receiver.edge = connection.value.receiver.next + Int(header.window)
         }
@@ -346,7 +353,9 @@ extension TCPConnection {
         var options = TCPOptions()
         options.maximumSegmentSize = announcedSegment
         if !isAnswer || sender.recovery.usesSACK { options.allowsSACK = true }
-        if !isAnswer || receiver.windowShift > 0 || sender.windowShift > 0 { options.windowScale = receiver.windowShift }
+        if !isAnswer || receiver.windowShift > 0 || sender.windowShift > 0 {
+            options.windowScale = receiver.windowShift
+        }
         if !isAnswer || usesTimestamps {
             options.timestamp = TCPTimestamp(value: clock(now), echo: isAnswer ? receiver.recentTimestamp : 0)
         }

@@ -101,7 +101,8 @@ struct TCPTable: ~Copyable {
     /// A number that only this stack can foretell, for a pair of endpoints.
     func hash(_ local: Endpoint, _ remote: Endpoint, _ purpose: UInt64) -> UInt64 {
         let ports = UInt64(local.port) << 16 | UInt64(remote.port)
-        return secret(local.address.high ^ local.address.low, remote.address.high &+ remote.address.low, purpose << 32 | ports)
+        return secret(
+            local.address.high ^ local.address.low, remote.address.high &+ remote.address.low, purpose << 32 | ports)
     }
 
     @inline(__always)
@@ -196,7 +197,9 @@ struct TCPTable: ~Copyable {
         let reuses = connections.ref(own).value.options.reusesAddress
         for i in 0..<connections.count where i != own {
             let other = connections.ref(i)
-            guard other.value.isUsed, other.value.local.port == local.port, other.value.state != .timeWait else { continue }
+            guard other.value.isUsed, other.value.local.port == local.port, other.value.state != .timeWait else {
+                continue
+            }
             let address = other.value.local.address
             guard address == local.address || address.isUnspecified || local.address.isUnspecified else { continue }
             if !reuses || !other.value.options.reusesAddress || other.value.state == .listen { return true }

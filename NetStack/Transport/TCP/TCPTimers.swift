@@ -6,7 +6,9 @@ extension NetStack where Device: ~Copyable {
     mutating func connectionTimer(_ i: Int, now: Instant) {
         let connection = tcp[i]
         connection.value.armed = .never
-        guard connection.value.isUsed, connection.value.state != .closed, connection.value.state != .listen else { return }
+        guard connection.value.isUsed, connection.value.state != .closed, connection.value.state != .listen else {
+            return
+        }
         if connection.value.endTimer <= now { abandon(i, nil, now: now) }
         if connection.value.keepAliveTimer <= now { keepAlive(i, now: now) }
         if connection.value.sender.reorderingTimer <= now { reorderingTimer(i, now: now) }
@@ -23,7 +25,8 @@ extension NetStack where Device: ~Copyable {
         let connection = tcp[i]
         guard connection.value.state != .closed else { return }
         if connection.value.state.isSynchronized || connection.value.state == .synReceived {
-            let header = connection.value.header(connection.value.sender.next, [.rst, .ack], limit: receiveLimit(connection.value.receiver.held))
+            let header = connection.value.header(
+                connection.value.sender.next, [.rst, .ack], limit: receiveLimit(connection.value.receiver.held))
             tcp.counters.resetsSent &+= 1
             sendBare(
                 header, connection.value.options(now: now), from: connection.value.local.address,

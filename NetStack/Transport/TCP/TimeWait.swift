@@ -24,7 +24,8 @@ struct TimeWaitRecord {
 struct TimeWaitTable: ~Copyable {
     private static var chainCount: Int { 256 }
     static var memoryNeeded: Int {
-        GrowingTable<TimeWaitRecord>.memoryNeeded(count: TCPLimit.timeWaits) + TableMemory.byteCount(Int16.self, chainCount)
+        GrowingTable<TimeWaitRecord>.memoryNeeded(count: TCPLimit.timeWaits)
+            + TableMemory.byteCount(Int16.self, chainCount)
     }
 
     private var records: GrowingTable<TimeWaitRecord>
@@ -133,7 +134,11 @@ struct TimeWaitTable: ~Copyable {
     private mutating func linkNewest(_ i: Int) {
         records[i].older = newest
         records[i].newer = -1
-        if newest >= 0 { records[Int(newest)].newer = Int16(truncatingIfNeeded: i) } else { oldest = Int16(truncatingIfNeeded: i) }
+        if newest >= 0 {
+            records[Int(newest)].newer = Int16(truncatingIfNeeded: i)
+        } else {
+            oldest = Int16(truncatingIfNeeded: i)
+        }
         newest = Int16(truncatingIfNeeded: i)
     }
 

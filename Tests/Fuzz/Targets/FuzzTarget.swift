@@ -4,7 +4,7 @@
 
 /// A parser, or the whole receive path.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case receive, ethernet, arp, ipv4, icmp, udp, dhcp, dns, devicetree, disk
+    case receive, ethernet, arp, ipv4, icmp, udp, tcp, dhcp, dns, http, devicetree, disk
     case bootArguments = "boot"
 
     /// - Returns: a number made of what was read, so that no compiler leaves the reading out.
@@ -16,6 +16,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .ipv4: input.withBytes { Headers.ipv4($0) }
         case .icmp: input.withBytes { Headers.icmp($0) }
         case .udp: input.withBytes { Headers.udp($0) }
+        case .tcp: Connections.run(input)
+        case .http: HyperText.run(input)
         case .dhcp: input.withBytes { Messages.dhcp($0) }
         case .dns: input.withBytes { Messages.dns($0) }
         case .bootArguments: input.withBytes { Messages.bootArguments($0) }

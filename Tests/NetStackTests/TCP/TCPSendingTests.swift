@@ -133,7 +133,9 @@ import Testing
         #expect(try bench.send(bytes(3 * 1460)).count == 3)
         var found: (UInt64, UInt32)?
         for tick in 51...400 where found == nil {
-            if let probe = bench.poll(at: UInt64(tick) * millisecond).first { found = (UInt64(tick) - 50, probe.sequence) }
+            if let probe = bench.poll(at: UInt64(tick) * millisecond).first {
+                found = (UInt64(tick) - 50, probe.sequence)
+            }
         }
         // Two round trips of 50 ms: the last segment again (RFC 8985, 7.2), while the time-out is 150 or more.
         #expect(found?.0 == 100 && found?.1 == bench.una &+ 2 * 1460)

@@ -15,11 +15,15 @@ struct Segment: Equatable {
     var service: UInt8 = 0
 
     /// A frame from the peer to the guest, or the other way round.
-    func frame(from source: IPv4Address = peerAddress, _ sourcePort: UInt16, to destination: IPv4Address = guestAddress, _ destinationPort: UInt16) -> [UInt8] {
+    func frame(
+        from source: IPv4Address = peerAddress, _ sourcePort: UInt16, to destination: IPv4Address = guestAddress,
+        _ destinationPort: UInt16
+    ) -> [UInt8] {
         func be16(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 255)] }
         func be32(_ value: UInt32) -> [UInt8] { be16(UInt16(value >> 16)) + be16(UInt16(value & 0xffff)) }
         var tcp = be16(sourcePort) + be16(destinationPort) + be32(sequence) + be32(acknowledgment)
-        tcp += [UInt8((20 + options.count) / 4) << 4, flags.rawValue] + be16(window) + [0, 0, 0, 0] + options + payload
+        tcp +=
+            [UInt8((20 + options.count) / 4) << 4, flags.rawValue] + be16(window) + [0, 0, 0, 0] + options + payload
         let pseudo = be32(source.bits) + be32(destination.bits) + [0, 6] + be16(UInt16(tcp.count))
         let sum = Self.checksum(pseudo + tcp)
         tcp[16] = UInt8(sum >> 8)
@@ -91,7 +95,8 @@ final class TCPBench {
     init(packets: Int = 256) {
         host = TestHost(packets: packets)
         host.learn()
-        host.stack.neighbours.entries[host.stack.neighbours.find(IPAddress(peerAddress), on: .card(0))!].reachableUntil = .never
+        host.stack.neighbours.entries[host.stack.neighbours.find(IPAddress(peerAddress), on: .card(0))!]
+            .reachableUntil = .never
     }
 
     /// Delivers a segment of the peer's, and returns what goes out.

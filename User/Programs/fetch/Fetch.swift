@@ -31,7 +31,9 @@ import UserLibrary
                 case .done: return 0
                 case .failed(let reason): fail("\(arguments[0]): \(reason)")
                 case .moved(let place):
-                    guard let next = WebAddress(place, from: address) else { fail("moved to an address that fetch cannot read") }
+                    guard let next = WebAddress(place, from: address) else {
+                        fail("moved to an address that fetch cannot read")
+                    }
                     address = next
                 }
             } catch {

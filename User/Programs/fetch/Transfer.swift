@@ -34,7 +34,8 @@ struct Transfer {
         let socket = try System.connected(to: peer)
         var request: Text = "GET "
         request.bytes += address.path
-        request = "\(request) HTTP/1.1\r\nHost: \(address.hostText)\r\nUser-Agent: Swiftlet-fetch\r\nConnection: close\r\n"
+        request =
+            "\(request) HTTP/1.1\r\nHost: \(address.hostText)\r\nUser-Agent: Swiftlet-fetch\r\nConnection: close\r\n"
         if start > 0 { request = "\(request)Range: bytes=\(start)-\r\n" }
         request = "\(request)\r\n"
         _ = try System.sendStream(socket, request.bytes.span)
@@ -65,7 +66,9 @@ struct Transfer {
         switch response.status {
         case 200: start = 0
         case 206:
-            guard response.rangeStart == start else { return .failed("the server sent another part than was asked for") }
+            guard response.rangeStart == start else {
+                return .failed("the server sent another part than was asked for")
+            }
         case 416 where start > 0: return .done  // it was whole already
         case 301, 302, 303, 307, 308:
             guard let place = response.location else { return .failed("moved, and it is not said where") }
@@ -86,7 +89,9 @@ struct Transfer {
                 }
             } else {
                 output = data
-                if let length = response.length, count + output.count > length { output.removeLast(count + output.count - length) }
+                if let length = response.length, count + output.count > length {
+                    output.removeLast(count + output.count - length)
+                }
             }
             if !output.isEmpty { try writePiece(file, output, count: output.count) }
             count += output.count

@@ -28,7 +28,8 @@ enum Page {
 
                 """
         }
-        text = "\(text)<h2>Interfaces</h2>\n<table><tr><th>name</th><th>address</th><th>packets in</th><th>out</th></tr>\n"
+        text =
+            "\(text)<h2>Interfaces</h2>\n<table><tr><th>name</th><th>address</th><th>packets in</th><th>out</th></tr>\n"
         if let interfaces = try? allInterfaces() {
             for interface in interfaces {
                 let address: Text = interface.address == .none ? "-" : "\(address: interface.address)"

@@ -70,7 +70,8 @@ struct Response {
                 throw error
             }
         } catch {
-            return Response.error(error == .noSuchFile || error == .notDirectory ? 404 : error == .nameTooLong ? 414 : 500)
+            return Response.error(
+                error == .noSuchFile || error == .notDirectory ? 404 : error == .nameTooLong ? 414 : 500)
         }
     }
 

@@ -77,7 +77,9 @@ import UserLibrary
             var server = Server(settings)
             return try server.run()
         } catch .connectionRefused {
-            fail("no program listens on port \(settings.port) there; start iperf -s\(isDatagram ? " -u" : "" as StaticString) first")
+            fail(
+                "no program listens on port \(settings.port) there; start iperf -s\(isDatagram ? " -u" : "" as StaticString) first"
+            )
         } catch {
             fail("\(error)")
         }

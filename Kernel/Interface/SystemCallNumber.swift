@@ -118,10 +118,13 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// invalidArgument for no SocketKind.
     case socket = 74
     /// bind(fd, address*): `::` is any of the machine's own, port 0 a free one. 0, or -1 with addressInUse,
-    /// addressNotAvailable, badAddress.
+    /// addressNotAvailable, invalidArgument (a stream that is bound, or connected), badAddress.
     case bind = 75
-    /// connect(fd, address*): names the peer for send, and lets no other's datagrams in; a pointer of 0 forgets it. 0,
-    /// or -1 with invalidArgument (no host's address, or port 0), networkUnreachable, networkDown, badAddress.
+    /// connect(fd, address*): names the peer for send, and lets no other's datagrams in; a pointer of 0 forgets it. A
+    /// stream connects, and waits for that. 0, or -1 with invalidArgument (no host's address, or port 0),
+    /// networkUnreachable, networkDown, badAddress; of a stream, also connectionRefused, timedOut, hostUnreachable,
+    /// alreadyConnected, alreadyInProgress, addressInUse, interrupted (it goes on connecting), inProgress (it does not
+    /// wait: poll says when it is writable, and the option `error` how it went).
     case connect = 76
     /// sendto(fd, bytes, count, address*): one datagram; a pointer of 0 means the connected peer. count, or -1 with
     /// messageTooLong, networkUnreachable, networkDown, accessDenied (a broadcast without the option),

@@ -1,0 +1,130 @@
+// TCP against Linux: its clients and servers on one bridge with a guest.
+
+import Foundation
+import Testing
+
+@Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
+struct StreamSystemTests {
+    private let address = "192.168.76.11"
+
+    private func guest(_ options: [String: String] = [:]) throws -> (PrivateNetwork, Guest) {
+        let network = try PrivateNetwork()
+        let guest = try Guest(
+            ["NET": "tap", "TAP": "tap0", "IP": "\(address)/24"].merging(options) { $1 }, network: network)
+        try guest.waitForShell()
+        return (network, guest)
+    }
+
+    /// Waits until a program of the guest's listens.
+    private func waitForListener(_ guest: Guest, _ port: Int) throws {
+        for _ in 0..<50 where !(try guest.run("netstat -t")).contains("*:\(port) ") { _ = try guest.run("sleep 0.2") }
+        #expect(try guest.run("netstat -t").contains("*:\(port) "))
+    }
+
+    private func random(_ network: PrivateNetwork, _ count: Int) throws -> URL {
+        let file = network.folder.appendingPathComponent("random")
+        var generator = SystemRandomNumberGenerator()
+        var data = Data(capacity: count)
+        for _ in 0..<count / 8 {
+            let word = generator.next() as UInt64
+            for shift in stride(from: UInt64(0), to: 64, by: 8) { data.append(UInt8(truncatingIfNeeded: word >> shift)) }
+        }
+        try data.write(to: file)
+        return file
+    }
+
+    @Test(needs("curl")) func httpdServesFilesPartsAndErrors() throws {
+        let (network, guest) = try guest()
+        guest.type("httpd &\n")
+        try guest.wait(for: "]")
+        try waitForListener(guest, 80)
+        let url = "http://\(address)"
+        func curl(_ words: String...) throws -> String {
+            try network.run("sh", "-c", "curl -s -m 30 \(words.joined(separator: " "))")
+        }
+        #expect(try curl("\(url)/").contains("<title>Swiftlet</title>"))
+        let copy = network.folder.appendingPathComponent("copy")
+        #expect(
+            try curl("-o", copy.path, "-w '%{http_code} %{content_type}'", "\(url)/usertests").hasPrefix(
+                "200 text/plain"))
+        let original = try Data(contentsOf: URL(fileURLWithPath: "build/programs/usertests"))
+        #expect(try Data(contentsOf: copy) == original)
+        #expect(try curl("-r 100-199 -o", copy.path, "-w '%{http_code}'", "\(url)/usertests") == "206")
+        #expect(try Data(contentsOf: copy) == original[100..<200])
+        #expect(try curl("-r -100 -o", copy.path, "-w '%{http_code}'", "\(url)/usertests") == "206")
+        #expect(try Data(contentsOf: copy) == original.suffix(100))
+        #expect(try curl("-r 99999999- -o /dev/null -w '%{http_code}'", "\(url)/usertests") == "416")
+        #expect(try curl("-o /dev/null -w '%{http_code}'", "\(url)/nosuch") == "404")
+        #expect(try curl("-o /dev/null -w '%{http_code}'", "--path-as-is \(url)/../x") == "400")
+        #expect(try curl("-X DELETE -o /dev/null -w '%{http_code}'", "\(url)/README") == "405")
+        #expect(try curl("-I", "\(url)/README").contains("Content-Length: "))
+        // Two files over one connection, and a hundred at once.
+        #expect(
+            try curl("-w '%{num_connects}\\n' -o /dev/null \(url)/README -o /dev/null \(url)/README").hasPrefix("1\n0"))
+        let many = try curl("-Z --parallel-max 100 -o /dev/null -w '%{http_code}\\n' '\(url)/README?[1-200]'")
+        #expect(many.split(separator: "\n").filter { $0 == "200" }.count == 200, "\(many)")
+        try guest.halt()
+    }
+
+    @Test(needs("socat"), arguments: ["virtio", "ne2k-isa"])
+    func tenMegabytesComeBackWholeThoughTheWireIsCut(card: String) throws {
+        let (network, guest) = try guest(["NIC": card])
+        guest.type("nc -l -k -e cat 7001 &\n")
+        try guest.wait(for: "]")
+        try waitForListener(guest, 7001)
+        let file = try random(network, 10 << 20), back = network.folder.appendingPathComponent("back")
+        let transfer = try network.start(
+            "sh", "-c", "socat -t60 - TCP:\(address):7001 < \(file.path) > \(back.path)")
+        // Some of it has come back; then the wire is cut for fifteen seconds.
+        let size = { (try? FileManager.default.attributesOfItem(atPath: back.path)[.size] as? Int) ?? 0 }
+        let deadline = Date() + 60
+        while size() < 1 << 20, Date() < deadline { usleep(10_000) }
+        try network.run("ip", "link", "set", "tap0", "down")
+        usleep(15_000_000)
+        try network.run("ip", "link", "set", "tap0", "up")
+        let end = Date() + 120
+        while transfer.process.isRunning, Date() < end { usleep(50_000) }
+        #expect(!transfer.process.isRunning)
+        #expect(try Data(contentsOf: back) == Data(contentsOf: file))
+        let counters = try guest.run("netstat -s")
+        #expect(counters.contains("segments sent again"))
+        try guest.halt()
+    }
+
+    @Test(needs("socat")) func aShellAHalfCloseAndAClosedPort() throws {
+        let (network, guest) = try guest()
+        guest.type("nc -l -k -e sh 7000 &\n")
+        try guest.wait(for: "]")
+        try waitForListener(guest, 7000)
+        let answer = try network.run(
+            "sh", "-c", "printf 'echo from afar\\necho $?\\n' | socat -t10 - TCP:\(address):7000")
+        #expect(answer.contains("from afar\n0\n"), "\(answer)")
+        // The guest answers after the other side has ended its half.
+        guest.type("nc -l -e wc 7002 &\n")
+        try guest.wait(for: "]")
+        try waitForListener(guest, 7002)
+        let count = try network.run("sh", "-c", "printf 'one two\\nthree\\n' | socat -t10 - TCP:\(address):7002")
+        #expect(count.contains("2 3 14"), "\(count)")
+        #expect(try guest.run("nc -z \(PrivateNetwork.host) 9; echo $?") == "1")
+        let refused = try network.run("sh", "-c", "socat - TCP:\(address):9 2>&1 || true")
+        #expect(refused.contains("refused"), "\(refused)")
+        try guest.halt()
+    }
+
+    @Test(needs("iperf")) func iperfTalksWithLinuxBothWays() throws {
+        let (network, guest) = try guest()
+        guest.type("iperf -s &\n")
+        try guest.wait(for: "listening")
+        let sent = try network.run("iperf", "-c", address, "-t", "2", "-P", "2")
+        #expect(sent.contains("[SUM]"), "\(sent)")
+        let server = try network.start("iperf", "-s")
+        let deadline = Date() + 20
+        var report = ""
+        while !report.contains("sec"), Date() < deadline {
+            report = try guest.run("iperf -c \(PrivateNetwork.host) -t 2 -i 1", seconds: 30)
+        }
+        #expect(report.contains("0.00-1.0") && report.contains("Mbits/sec"), "\(report)")
+        server.stop()
+        try guest.halt()
+    }
+}

@@ -302,10 +302,11 @@ enum Network {
         return stack.withLock(body)
     }
 
-    /// The same where others are filled already: then nil instead of waiting.
-    static func takePacket(isFirst: Bool, mayWait: Bool) throws(SystemError) -> Packet? {
-        if isFirst { return try takePacket(mayWait: mayWait) }
-        return pool.isSet ? pool.value.take(.sending) : nil
+    /// An empty packet to fill for sending; nil when none is free.
+    /// - Throws: networkDown.
+    static func packetAtOnce() throws(SystemError) -> Packet? {
+        guard pool.isSet else { throw .networkDown }
+        return pool.value.take(.sending)
     }
 
     /// An empty packet to fill for sending. Waits while the senders' share of the pool is in use, for a second at most.

@@ -117,12 +117,12 @@ extension SocketFile {
         var queue = PacketQueue()
         var taken = 0
         while taken < wanted {
-            guard
-                let packet = try fill(from: source + taken, min(wanted - taken, room.segment), queue.isEmpty, isOneLook)
-            else { break }
+            guard let packet = try fill(from: source + taken, min(wanted - taken, room.segment)) else { break }
             taken += packet.count
             queue.append(packet)
         }
+        // Others have taken the packets meanwhile: the next look says when there are some.
+        if taken == 0, count > 0, isOneLook || !mayWait { throw .tryAgain }
         var waiting: PacketQueue? = consume queue
         try onStream { (stack) throws(SocketError) in
             if let queue = waiting.take() { try stack.sendStream(queue, on: number, now: Clock.now) }
@@ -130,12 +130,9 @@ extension SocketFile {
         return taken
     }
 
-    /// A packet with bytes of the program's, and room in front for all headers; nil when there is none and others are
-    /// filled already.
-    private func fill(
-        from source: UserAddress, _ count: Int, _ isFirst: Bool, _ isOneLook: Bool
-    ) throws(SystemError) -> Packet? {
-        guard var packet = try Network.takePacket(isFirst: isFirst, mayWait: mayWait && !isOneLook) else { return nil }
+    /// A packet with bytes of the program's, and room in front for all headers; nil when there is none.
+    private func fill(from source: UserAddress, _ count: Int) throws(SystemError) -> Packet? {
+        guard var packet = try Network.packetAtOnce() else { return nil }
         guard packet.resize(to: TCPLimit.segmentHeadroom), packet.trimFront(TCPLimit.segmentHeadroom),
             packet.resize(to: count)
         else { throw .messageTooLong }

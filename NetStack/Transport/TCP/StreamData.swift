@@ -23,15 +23,25 @@ extension NetStack where Device: ~Copyable {
         }
         switch connection.value.state {
         case .established, .closeWait:
-            let free = pool.limit(.sending) - pool.held(.sending)
-            // The last packets of the pool are for those that have none (see ReceiveShare).
-            let isCrowded = connection.value.sender.queue.count > 2 * max(0, free)
-            return (isCrowded ? 0 : connection.value.sender.room, connection.value.sender.segmentSize)
+            guard hasPackets(for: record) else {
+                // The program is told when others have given some back.
+                connection.value.awaitsPackets = true
+                stall(record)
+                return (0, connection.value.sender.segmentSize)
+            }
+            return (connection.value.sender.room, connection.value.sender.segmentSize)
         case .synSent, .synReceived: return (0, connection.value.sender.segmentSize)
         case .closed where connection.value.remote == .unspecified: throw .notConnected
         case .listen: throw .notConnected
         default: throw .brokenPipe
         }
+    }
+
+    /// Whether the share of sending has a packet for a connection: no more than twice what is left for all others (see
+    /// ReceiveShare).
+    func hasPackets(for record: Int) -> Bool {
+        let free = pool.limit(.sending) - pool.held(.sending)
+        return free > 0 && tcp[record].value.sender.queue.count <= 2 * free
     }
 
     /// Queues payload, packets of one buffer each, and sends what may be sent.

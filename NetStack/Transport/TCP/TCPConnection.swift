@@ -69,7 +69,9 @@ struct TCPConnection: ~Copyable {
     var retransmissions: UInt32 = 0
     var events = StreamEvents()
 
-    /// It waits for room in a card, and so does the next one.
+    /// Its program waits for packets of the pool.
+    var awaitsPackets = false
+    /// It waits for room in a card, or for packets, and so does the next one.
     var isStalled = false
     var nextStalled: Int16 = -1
 

@@ -291,7 +291,7 @@ extension NetStack where Device: ~Copyable {
     // MARK: Waiting for room
 
     /// A connection goes on when the card, or the pool, has room.
-    private mutating func stall(_ i: Int) {
+    mutating func stall(_ i: Int) {
         let connection = tcp[i]
         guard !connection.value.isStalled else { return }
         connection.value.isStalled = true
@@ -322,6 +322,14 @@ extension NetStack where Device: ~Copyable {
             let connection = tcp[i]
             let next = Int(connection.value.nextStalled)
             connection.value.isStalled = false
+            if connection.value.awaitsPackets {
+                if hasPackets(for: i) {
+                    connection.value.awaitsPackets = false
+                    connection.value.events.insert(.changed)
+                } else {
+                    stall(i)
+                }
+            }
             settle(i, now: now)
             i = next
         }

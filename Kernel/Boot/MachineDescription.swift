@@ -35,10 +35,11 @@ struct MachineDescription: ~Copyable {
             panic("the device tree names no memory for the kernel")
         }
         memoryByteCount = memory.byteCount
-        // Firmware lies below the kernel, whether or not it says so.
-        memory.remove(range.lowerBound..<imageEnd)
+        memory.remove(image..<imageEnd)
         memory.remove(treeBytes)
         memory.removeReserved(of: tree)
+        // Firmware lies below the kernel. Where it says what it holds, the rest is free.
+        if memory.piece(at: range.lowerBound) != nil { memory.remove(range.lowerBound..<image) }
         self.memory = memory
 
         guard let timebase = tree.timebaseFrequency, timebase >= 1000 else {

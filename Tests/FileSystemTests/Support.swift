@@ -20,6 +20,7 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
     private var bytes: [UInt8]
     private var unreadable: Set<UInt32> = []
     private var failsWrites = false
+    private var readCount = 0
     private var events: [Event]?
 
     init(blocks: UInt32) {
@@ -31,6 +32,9 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
         blockCount = UInt32(image.count / blockSize)
         bytes = image
     }
+
+    /// Blocks that were read so far.
+    var reads: Int { lock.withLock { readCount } }
 
     var image: [UInt8] {
         get { lock.withLock { bytes } }
@@ -73,6 +77,7 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
     func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
         var failed = false
         lock.withLock {
+            readCount += count
             for index in 0..<count {
                 let request = request(index)
                 guard request.block < blockCount, !unreadable.contains(request.block) else { failed = true; continue }

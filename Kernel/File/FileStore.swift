@@ -86,7 +86,9 @@ enum FileStore {
         }
         do throws(SystemError) {
             mounted.start(try FileSystem.mount(KernelPlatform(), buffers: buffers, inodes: inodes))
-            PageSources.add(count: { FileStore.system.sparePages }, giveBack: { FileStore.system.giveBackPage() })
+            PageSources.add(
+                count: { FileStore.system.sparePages },
+                giveBack: { !Disk.mayStillWrite && FileStore.system.giveBackPage() })
         } catch {
             kprint("mount: \(error.message)\n")
             panic("the disk cannot be mounted: fsck on the host says what is wrong with its image")

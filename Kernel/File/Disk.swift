@@ -61,7 +61,7 @@ private struct DiskState: ~Copyable {
     /// Takes what the device has finished, until a caller's requests are all done.
     mutating func collect() -> Collected {
         while let completion = driver.completed() {
-            if patience.noteAnswer() { kprint("disk: it answers again\n") }
+            if patience.noteAnswer() { reportAnswer() }
             guard let owner = owners[Int(completion.token.index)].take() else { continue }
             if completion.status != .done { owner.value.hasFailed = true }
             if let thread = finish(owner) { return .finished(thread) }
@@ -69,6 +69,9 @@ private struct DiskState: ~Copyable {
         }
         return driver.isBroken ? failOne() : .nothing
     }
+
+    @inline(never)  // a message's room on the stack, which interrupts do not need
+    private func reportAnswer() { kprint("disk: it answers again\n") }
 
     /// The thread that waits, when that was its last request. Threads stay; the transfer is gone when its thread has
     /// looked.

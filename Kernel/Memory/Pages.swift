@@ -227,8 +227,12 @@ enum Pages {
     /// back meanwhile.
     static var freeCount: Int { max(0, unclaimed.load(ordering: .relaxed)) + PageSources.count }
 
-    /// Free pages that the running thread may take.
-    static var availableCount: Int { max(0, freeCount - Int(thisHart.value.page_reserve)) }
+    /// Whether the running thread may take so many pages.
+    static func areAvailable(_ count: Int) -> Bool {
+        let wanted = count + Int(thisHart.value.page_reserve)
+        let left = unclaimed.load(ordering: .relaxed)
+        return wanted <= left || wanted <= left + PageSources.count
+    }
 
     private static func takeFromMagazine() -> UInt32? {
         let interrupts = interrupts_disable()

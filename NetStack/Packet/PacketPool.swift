@@ -19,10 +19,12 @@ struct PoolState: ~Copyable {
     /// By share, 16 bits each: packets in use, and how many may be.
     let counts: Atomic<UInt64>
     let limits: Atomic<UInt64>
-    /// Buffers that there are; up to `PacketPool.count`.
-    let made: Atomic<Int>
-    /// Free buffers that are left to the stack's own messages while the pool could not grow.
+    /// Buffers that could still be made.
+    let unmade: Atomic<Int>
+    /// Free buffers that are left to the stack's own messages; `least` of them now: none once the pool has all its
+    /// buffers, since its shares divide those.
     let kept: Atomic<Int>
+    let least: Atomic<Int>
     /// A hart is giving pages back.
     let isShrinking: Atomic<Bool>
     let supply: PageSupply
@@ -77,7 +79,7 @@ public struct PacketPool: @unchecked Sendable {
             to: PoolState(
                 count: count, shift: shift, head: Atomic(0), lowWater: Atomic(UInt32(count)), failures: Atomic(0),
                 counts: Atomic(0), limits: Atomic(UInt64(count) &* 0x1_0001_0001),  // not divided: all for each
-                made: Atomic(0), kept: Atomic(0), isShrinking: Atomic(false), supply: supply))
+                unmade: Atomic(count), kept: Atomic(0), least: Atomic(0), isShrinking: Atomic(false), supply: supply))
         let pieceCount = (count - 1) >> shift + 1
         for piece in 0..<pieceCount { unsafe (pieces + piece).initialize(to: Atomic(0)) }
     }
@@ -96,7 +98,7 @@ public struct PacketPool: @unchecked Sendable {
         buffer.store(unsafe UInt(bitPattern: base), PacketField.pool)
         buffer.store(UInt32(truncatingIfNeeded: index), PacketField.index)
         // a word of the pool's own
-        unsafe state.pointee.made.wrappingAdd(1, ordering: .relaxed)
+        unsafe state.pointee.unmade.wrappingSubtract(1, ordering: .relaxed)
         push(buffer)
     }
 
@@ -167,13 +169,9 @@ public struct PacketPool: @unchecked Sendable {
         }
     }
 
-    /// Free buffers that are left to the stack's own messages: none once the pool has all its buffers, since its shares
-    /// divide those.
     @inline(__always)
     private var least: Int {
-        // words of the pool's own
-        unsafe state.pointee.made.load(ordering: .relaxed) == count
-            ? 0 : unsafe state.pointee.kept.load(ordering: .relaxed)
+        unsafe state.pointee.least.load(ordering: .relaxed)  // a word of the pool's own
     }
 
     private func noteFailure() {
@@ -198,8 +196,7 @@ public struct PacketPool: @unchecked Sendable {
             let result = unsafe state.pointee.head.compareExchange(
                 expected: old, desired: new, ordering: .acquiringAndReleasing)
             if result.exchanged {
-                let unused = UInt32(
-                    truncatingIfNeeded: left &+ count &- (unsafe state.pointee.made.load(ordering: .relaxed)))
+                let unused = UInt32(truncatingIfNeeded: left &+ (unsafe state.pointee.unmade.load(ordering: .relaxed)))
                 if unsafe state.pointee.lowWater.load(ordering: .relaxed) > unused {
                     unsafe state.pointee.lowWater.store(unused, ordering: .relaxed)
                 }
@@ -234,7 +231,7 @@ public struct PacketPool: @unchecked Sendable {
     /// Buffers in the free list.
     var listed: Int { Int(unsafe state.pointee.head.load(ordering: .relaxed) >> 16 & 0xffff) }
     /// Buffers that are not in use at the moment, those not made yet included.
-    public var freeCount: Int { listed + count - (unsafe state.pointee.made.load(ordering: .relaxed)) }
+    public var freeCount: Int { listed + (unsafe state.pointee.unmade.load(ordering: .relaxed)) }
     /// The fewest that ever were free (two harts at once may miss by one).
     public var lowWater: Int { Int(unsafe state.pointee.lowWater.load(ordering: .relaxed)) }
     /// How often a packet was asked for and none was free.

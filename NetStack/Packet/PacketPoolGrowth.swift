@@ -53,16 +53,21 @@ extension PacketPool {
     @inline(never)
     func grow() -> Bool {
         // the pool's own words, here and below
-        guard unsafe state.pointee.made.load(ordering: .relaxed) < count, shift == Self.pageShift else { return false }
+        let unmade = unsafe state.pointee.unmade.load(ordering: .relaxed)
+        guard unmade > 0, shift == Self.pageShift else { return false }
         let address = unsafe state.pointee.supply.take()
         guard let memory = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return false }
-        for page in 0..<count >> shift {
+        let pages = count >> shift
+        var page = (count - unmade) >> shift  // the first place that is free, while none was given up
+        for _ in 0..<pages {
+            defer { page = page + 1 < pages ? page + 1 : 0 }
             let place = unsafe pieces + page
             let isOurs = unsafe place.pointee.compareExchange(expected: 0, desired: address, ordering: .relaxed)
             guard isOurs.exchanged else { continue }
             // two buffers in the page, which is this pool's alone
             unsafe add(2 * page + 2, memory + Self.bufferSize)
             unsafe add(2 * page + 1, memory)
+            noteUnmade()
             return true
         }
         unsafe state.pointee.supply.giveBack(address)  // another hart made the last one
@@ -74,7 +79,16 @@ extension PacketPool {
     public func fill(own: Int) {
         // a word of the pool's own
         unsafe state.pointee.kept.store(own, ordering: .relaxed)
+        noteUnmade()
         while listed < floor, grow() {}
+    }
+
+    /// Follows the number of buffers that could still be made.
+    private func noteUnmade() {
+        // words of the pool's own
+        let unmade = unsafe state.pointee.unmade.load(ordering: .relaxed)
+        let kept = unsafe state.pointee.kept.load(ordering: .relaxed)
+        unsafe state.pointee.least.store(unmade == 0 ? 0 : kept, ordering: .relaxed)
     }
 
     /// Free buffers that stay when pages are given back.
@@ -87,7 +101,7 @@ extension PacketPool {
     @inline(__always)
     public var canKeep: Bool {
         let state = unsafe state  // the pool's words stay as long as the pool
-        if unsafe state.pointee.made.load(ordering: .relaxed) == count { return true }
+        if unsafe state.pointee.unmade.load(ordering: .relaxed) == 0 { return true }
         return listed >= (unsafe state.pointee.kept.load(ordering: .relaxed)) + Self.cardFloor || grow()
     }
 
@@ -113,7 +127,8 @@ extension PacketPool {
             let hand = unsafe inHand[page]
             unsafe inHand[page] = 0
             if hand == 3 {
-                unsafe state.pointee.made.wrappingSubtract(2, ordering: .relaxed)
+                unsafe state.pointee.unmade.wrappingAdd(2, ordering: .relaxed)
+                noteUnmade()
                 let address = unsafe (pieces + page).pointee.exchange(0, ordering: .relaxed)
                 unsafe state.pointee.supply.giveBack(address)
                 given = true

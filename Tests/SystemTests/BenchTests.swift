@@ -73,6 +73,12 @@ import Testing
         #expect(abs(shares.reduce(0, +) - 100) < 5, "\(output)")
     }
 
+    /// README shows what the system does, and says what it costs.
+    @Test func readmeIsAsTheSystemIs() throws {
+        let (status, output) = try bench("readme", "--check")
+        #expect(status == 0, "\(output)")
+    }
+
     @Test func aProgramMayRunInTheShellsPlace() throws {
         let guest = try Guest(["CPUS": "1", "RUN": "echo,in,the,shell's,place"])
         try guest.wait(for: "in the shell's place")

@@ -13,7 +13,7 @@ struct Measurement {
 
     /// Operations of the network; all others are measured without a peer.
     static let network: Set = [
-        "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst",
+        "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst", "flood",
     ]
 
     init(_ arguments: [String]) throws {
@@ -84,7 +84,7 @@ struct Measurement {
         if name == "kernel-text" || name.hasPrefix("stack-") { return nil }
         guard let card = cards.first(where: { name.hasPrefix($0 + "-") }) else { return name }
         let rest = String(name.dropFirst(card.count + 1))
-        return rest.hasPrefix("burst-") ? "burst" : rest
+        return rest.hasPrefix("burst-") ? "burst" : rest.hasPrefix("flood-") ? "flood" : rest
     }
 
     /// Measures the operations on a machine without a peer and on one for each card.

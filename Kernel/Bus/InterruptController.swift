@@ -35,18 +35,6 @@ enum InterruptController {
         var handlers = [1024 of InterruptHandlers](repeating: [])
         /// By source: the hart that serves it, or -1 for each that the PLIC interrupts.
         var owners = [1024 of Int8](repeating: -1)
-
-        func isServed(_ number: UInt32, by hart: Int) -> Bool {
-            contexts[hart] >= 0 && (owners[Int(number)] < 0 || owners[Int(number)] == Int8(hart))
-        }
-
-        /// Lets a source through to the harts that serve it, and to no other.
-        func enable(_ number: UInt32) {
-            for hart in 0..<8 where isServed(number, by: hart) { plic.enable(number, context: contexts[hart]) }
-            for hart in 0..<8 where contexts[hart] >= 0 && !isServed(number, by: hart) {
-                plic.disable(number, context: contexts[hart])
-            }
-        }
     }
 
     private static let controllers: [8 of BootValue<Controller>] = [
@@ -89,7 +77,30 @@ enum InterruptController {
         }
         controller.value.handlers[Int(number)].insert(handler)
         controller.value.owners[Int(number)] = plicCount == 1 && controller.value.contexts[0] >= 0 ? 0 : -1
-        controller.value.enable(number)
+        enable(number, of: controller)
+    }
+
+    // Not methods of the controller: each would copy its tables.
+
+    private static func isServed(_ number: UInt32, of controller: Ref<Controller>, by hart: Int) -> Bool {
+        let owner = controller.value.owners[Int(number)]
+        return controller.value.contexts[hart] >= 0 && (owner < 0 || owner == Int8(hart))
+    }
+
+    /// Lets a source through to the harts that serve it, and to no other.
+    private static func enable(_ number: UInt32, of controller: Ref<Controller>) {
+        for pass in 0..<2 {
+            let serves = pass == 0
+            for hart in 0..<8 {
+                let context = controller.value.contexts[hart]
+                guard context >= 0, isServed(number, of: controller, by: hart) == serves else { continue }
+                if serves {
+                    controller.value.plic.enable(number, context: context)
+                } else {
+                    controller.value.plic.disable(number, context: context)
+                }
+            }
+        }
     }
 
     /// Gives each source that one hart serves to one of these harts (bit i: hart i) in turn. They run.
@@ -103,7 +114,7 @@ enum InterruptController {
                     next += 1
                     guard harts >> UInt32(hart) & 1 != 0, controller.value.contexts[hart] >= 0 else { continue }
                     controller.value.owners[Int(number)] = Int8(hart)
-                    controller.value.enable(number)
+                    enable(number, of: controller)
                     break
                 }
             }
@@ -119,7 +130,7 @@ enum InterruptController {
             guard context >= 0 else { continue }
             controller.value.plic.start(context: context, sources: controller.value.sources)
             for number in 1..<controller.value.sources
-            where !controller.value.handlers[Int(number)].isEmpty && controller.value.isServed(number, by: hart) {
+            where !controller.value.handlers[Int(number)].isEmpty && isServed(number, of: controller, by: hart) {
                 controller.value.plic.enable(number, context: context)
             }
         }
@@ -146,7 +157,7 @@ enum InterruptController {
         guard let controller = controller(of: source) else { return }
         // Through a context in which it is enabled.
         var hart = 0
-        while hart < 7, !controller.value.isServed(source & 1023, by: hart) { hart += 1 }
+        while hart < 7, !isServed(source & 1023, of: controller, by: hart) { hart += 1 }
         controller.value.plic.complete(source & 1023, context: controller.value.contexts[hart])
     }
 

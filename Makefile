@@ -52,7 +52,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host size loc kernel checks programs tools image toolchain place
+.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks programs tools image toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) ## build/swiftlet.elf and build/fs.img (the default)
@@ -149,6 +149,9 @@ bench-harts: all ## whether two harts do more work than one
 bench-host: all ## packets a second to and from this machine, and the card's limit (NIC=virtio)
 	@qemu/tools ensure iproute2
 	@$(TOOLS)/release/bench host $(NIC)
+
+readme: all ## make README's transcript and figures anew (make test compares them with what the system does)
+	@$(TOOLS)/release/bench readme
 
 size: all ## bytes of the kernel by room
 	@$(TOOLS)/release/bench size

@@ -42,6 +42,12 @@ public struct PLIC<Window: Registers> {
         registers.store32(1, Offset.priority(source))
     }
 
+    /// Routes a source to a context no more.
+    public func disable(_ source: UInt32, context: Int) {
+        let offset = Offset.enable(context, source)
+        registers.store32(registers.load32(offset) & ~(1 << (source % 32)), offset)
+    }
+
     /// Which of the first 64 sources are pending: bit i is source i.
     public var pending: UInt64 {
         UInt64(registers.load32(Offset.pending + 4)) << 32 | UInt64(registers.load32(Offset.pending))

@@ -81,7 +81,30 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         self.tables = DMARing(tables, at: 0, entries: max(1, options.indirectCapacity) * Int(size))
         self.records = records
         freeCount = UInt16(size)
-        for i in 0..<UInt16(size) { records[i].next = (i + 1) & (UInt16(size) - 1) }
+        linkRecords()
+    }
+
+    /// All descriptors free, in order.
+    private func linkRecords() {
+        for i in 0..<size { records[i] = Record(next: (i + 1) & (size - 1)) }
+    }
+
+    public mutating func restart<Transport: VirtIOTransport>(of transport: Transport) throws(VirtIOError) {
+        for word in [availableFlags, availableIndexWord, usedEvent, usedFlags, usedIndexWord, availableEvent] {
+            word.store(0)
+        }
+        linkRecords()
+        (freeHead, freeCount) = (0, size)
+        (availableIndex, lastUsed, kickedIndex) = (0, 0, 0)
+        guard transport.queueCapacity(number) >= UInt32(size) else { throw transport.refuse(.queueTooSmall) }
+        let layout = SplitLayout(entries: Int(size))
+        let base = descriptors.deviceAddress(0)
+        guard
+            transport.enableQueue(
+                number, size: size, descriptors: base, available: base + UInt64(layout.available),
+                used: base + UInt64(layout.used))
+        else { throw transport.refuse(.queueUnreachable) }
+        isBroken = false
     }
 
     // MARK: Driver to device

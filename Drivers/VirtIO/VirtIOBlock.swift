@@ -56,7 +56,7 @@ public enum BlockError: Error {
         case .readOnly: "the disk is read-only"
         case .badSegment: "a segment is empty or no multiple of 512 bytes"
         case .tooManySegments: "more segments than the disk takes in one request"
-        case .deviceBroken: "the disk failed, and is not used any more"
+        case .deviceBroken: "the disk failed, and was given up"
         }
     }
 }
@@ -84,8 +84,13 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
     /// The most segments of one request.
     public let segmentLimit: Int
     /// Requests under way.
-    public private(set) var requestsUnderWay = 0
-    private var isGivenUp = false
+    public internal(set) var requestsUnderWay = 0
+    /// The device was given up: nothing more will complete, until `restart`.
+    public internal(set) var isBroken = false
+    /// The device was given up and did not finish its reset: it may still write to the memory of its requests.
+    public internal(set) var mayStillWrite = false
+    /// What device and driver agreed on.
+    let features: UInt64
 
     /// VIRTIO_BLK_F_*.
     private enum Feature {
@@ -131,17 +136,12 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
             required: Queue.features)
         let queue = try Queue(0, of: transport, in: memory, options: VirtqueueOptions())
         let size = Int(queue.size)
-        let configuration: (low: UInt32, high: UInt32, segments: UInt32) = try transport.consistently { device in
-            (
-                device.configuration32(Configuration.capacityLow), device.configuration32(Configuration.capacityHigh),
-                device.configuration32(Configuration.segMax)
-            )
-        }
+        let (capacity, most) = try Self.configuration(of: transport)
         guard let slots = DMABuffer(byteCount: Slot.byteCount * size, in: memory),
             let segments = RingTable<BlockSegment?>(entries: size, in: memory, { nil })
         else { throw transport.refuse(.noMemory) }
         var limit = min(64, size - Self.ownDescriptors)
-        if features & Feature.segMax != 0 { limit = min(limit, Int(configuration.segments)) }
+        if features & Feature.segMax != 0 { limit = min(limit, Int(most)) }
         guard limit > 0 else { throw transport.refuse(.badConfiguration) }
         try transport.goLive()
 
@@ -150,10 +150,20 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         self.queue = queue
         self.slots = slots
         self.segments = segments
-        capacity = UInt64(configuration.high) << 32 | UInt64(configuration.low)
+        self.capacity = capacity
+        self.features = features
         isReadOnly = features & Feature.readOnly != 0
         canFlush = features & Feature.flush != 0
         segmentLimit = limit
+    }
+
+    /// Sectors, and the most segments of a request.
+    static func configuration(of transport: Transport) throws(VirtIOError) -> (capacity: UInt64, segments: UInt32) {
+        try transport.consistently { device in
+            let low = device.configuration32(Configuration.capacityLow)
+            let high = device.configuration32(Configuration.capacityHigh)
+            return (UInt64(high) << 32 | UInt64(low), device.configuration32(Configuration.segMax))
+        }
     }
 
     /// What the interrupt handler holds.
@@ -178,7 +188,7 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         _ operation: BlockOperation, sector: UInt64, segmentCount: Int, rings: Bool = true,
         segment: (Int) -> BlockSegment
     ) throws(BlockError) -> BlockToken? {
-        guard !isGivenUp else { throw .deviceBroken }
+        guard !isBroken else { throw .deviceBroken }
         let segmentCount = operation == .flush ? 0 : segmentCount
         try check(operation, sector, segmentCount, segment)
         guard var chain = queue.startChain(count: UInt16(segmentCount + Self.ownDescriptors)) else { return nil }
@@ -271,25 +281,6 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         return BlockCompletion(token: BlockToken(index: chain.head), status: status)
     }
 
-    /// Looks whether the device still works: after an interrupt with `.configuration` among its causes, and when a
-    /// request takes long. False: it was given up (`isBroken`).
-    @discardableResult
-    public mutating func checkDevice() -> Bool {
-        if !isGivenUp, !transport.isLive { giveUp() }
-        return !isGivenUp
-    }
-
-    /// Resets the device, for good: the memory of the requests under way is its owners' again. Also the caller's way
-    /// out when a request never comes back. A device that does not even finish the reset may still write where it was
-    /// to read to; what it wrote must not be taken for what is on the disk, and is not: all its requests have failed.
-    @inline(never)
-    public mutating func giveUp() {
-        guard !isGivenUp else { return }
-        isGivenUp = true
-        queue.breakOff()
-        _ = transport.reset()
-    }
-
     /// Lets the device interrupt again after `completed` has returned nil.
     /// - Returns: true when something finished meanwhile: call `completed` again.
     public mutating func rearm() -> Bool { queue.unmaskInterrupts(after: 0) }
@@ -297,6 +288,4 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
     /// Counted misbehaviour of the device: used ids and used lengths that were false.
     public var badUsedIDs: Int { queue.badUsedIDs }
     public var badUsedLengths: Int { queue.badUsedLengths }
-    /// The device was given up: nothing more will complete.
-    public var isBroken: Bool { isGivenUp }
 }

@@ -50,6 +50,10 @@ public protocol Virtqueue: ~Copyable {
     init<Transport: VirtIOTransport>(
         _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions) throws(VirtIOError)
 
+    /// Empties the ring and gives it to the device anew, which has finished a reset since. Between FEATURES_OK and
+    /// DRIVER_OK.
+    mutating func restart<Transport: VirtIOTransport>(of transport: Transport) throws(VirtIOError)
+
     /// Entries, a power of two.
     var size: UInt16 { get }
     /// Places that are free.

@@ -35,10 +35,11 @@ struct MachineDescription: ~Copyable {
             panic("the device tree names no memory for the kernel")
         }
         memoryByteCount = memory.byteCount
-        // Firmware lies below the kernel, whether or not it says so.
-        memory.remove(range.lowerBound..<imageEnd)
+        memory.remove(image..<imageEnd)
         memory.remove(treeBytes)
         memory.removeReserved(of: tree)
+        // Firmware lies below the kernel. Where it says what it holds, the rest is free.
+        if memory.piece(at: range.lowerBound) != nil { memory.remove(range.lowerBound..<image) }
         self.memory = memory
 
         guard let timebase = tree.timebaseFrequency, timebase >= 1000 else {
@@ -75,17 +76,14 @@ struct MachineDescription: ~Copyable {
         }
     }
 
-    /// The contexts that serve a PLIC, by hart; -1: none. The boot hart's alone on a machine with one PLIC; with
-    /// several, those of all harts that have one: some may not start, and the first to claim an interrupt has it.
+    /// The contexts as which harts can serve a PLIC, by hart; -1: none. nil when no hart can.
     func contexts(of plic: DeviceTreeNode) -> [8 of Int]? {
         var contexts = [8 of Int](repeating: -1)
         var isServed = false
-        let isOnly = tree.plic(1) == nil
         for index in 0..<hartCount {
             guard let context = tree.supervisorContext(ofHart: hart(index), in: plic) else { continue }
             contexts[index] = context
             isServed = true
-            if isOnly { break }
         }
         return isServed ? contexts : nil
     }

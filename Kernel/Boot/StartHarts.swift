@@ -6,8 +6,9 @@ import Storage
 import Synchronization
 
 enum StartHarts {
-    /// Harts that run, the boot hart included.
-    private static let running = Atomic<Int>(1)
+    /// Harts that run, the boot hart included: bit i is hart i.
+    private static let running = Atomic<UInt32>(1)
+    private static var runningCount: Int { running.load(ordering: .acquiring).nonzeroBitCount }
 
     /// Makes the structures of all harts. Once, during start-up.
     /// - Parameter id: the device tree's number of hart `index`; 0 is the boot hart.
@@ -36,7 +37,8 @@ enum StartHarts {
         write_sie(1 << 1 | 1 << 5 | 1 << 9)
     }
 
-    /// Starts all other harts, and waits until each runs or firmware has said that it cannot be had.
+    /// Starts all other harts, waits until each runs or firmware has said that it cannot be had, and gives them their
+    /// part of the devices' interrupts.
     static func startOthers() {
         var expected = 1
         for index in 1..<max(Harts.count, 1) {
@@ -49,16 +51,17 @@ enum StartHarts {
             }
         }
         let limit = Clock.ticks + Clock.frequency
-        while running.load(ordering: .acquiring) < expected {
+        while runningCount < expected {
             if Clock.ticks > limit {
-                kprint("of \(expected) harts only \(running.load(ordering: .relaxed)) came up within a second\n")
+                kprint("of \(expected) harts only \(runningCount) came up within a second\n")
                 break
             }
             spin_pause()
         }
+        InterruptController.spread(over: running.load(ordering: .acquiring))
     }
 
-    fileprivate static func arrived() { running.wrappingAdd(1, ordering: .releasing) }
+    fileprivate static func arrived() { running.bitwiseOr(1 << UInt32(thisHart.value.index), ordering: .releasing) }
 }
 
 /// Where boot.S sends the other harts, on their idle stacks.

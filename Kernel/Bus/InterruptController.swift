@@ -1,6 +1,7 @@
-// Device interrupts: the PLICs that they come through, and the devices that each source belongs to. Those of
-// an only PLIC go to the boot hart, those of several to all harts that they interrupt; the scheduler spreads the threads
-// that they wake over the harts.
+// Device interrupts: the PLICs that they come through, and the devices that each source belongs to. Each source is served
+// by one hart: the boot hart at first, and when the others run the sources are spread over them. With several PLICs all
+// harts that a source reaches serve it, and the first to claim an interrupt has it: not each line reaches its hart on
+// QEMU 7.2.
 //
 // A source is known by 1024 × the PLIC's place in the device tree's order + its number there.
 
@@ -32,10 +33,8 @@ enum InterruptController {
         let sources: UInt32
         /// By source.
         var handlers = [1024 of InterruptHandlers](repeating: [])
-
-        func enable(_ number: UInt32) {
-            for hart in 0..<8 where contexts[hart] >= 0 { plic.enable(number, context: contexts[hart]) }
-        }
+        /// By source: the hart that serves it, or -1 for each that the PLIC interrupts.
+        var owners = [1024 of Int8](repeating: -1)
     }
 
     private static let controllers: [8 of BootValue<Controller>] = [
@@ -77,7 +76,49 @@ enum InterruptController {
             return
         }
         controller.value.handlers[Int(number)].insert(handler)
-        controller.value.enable(number)
+        controller.value.owners[Int(number)] = plicCount == 1 && controller.value.contexts[0] >= 0 ? 0 : -1
+        enable(number, of: controller)
+    }
+
+    // Not methods of the controller: each would copy its tables.
+
+    private static func isServed(_ number: UInt32, of controller: Ref<Controller>, by hart: Int) -> Bool {
+        let owner = controller.value.owners[Int(number)]
+        return controller.value.contexts[hart] >= 0 && (owner < 0 || owner == Int8(hart))
+    }
+
+    /// Lets a source through to the harts that serve it, and to no other.
+    private static func enable(_ number: UInt32, of controller: Ref<Controller>) {
+        for pass in 0..<2 {
+            let serves = pass == 0
+            for hart in 0..<8 {
+                let context = controller.value.contexts[hart]
+                guard context >= 0, isServed(number, of: controller, by: hart) == serves else { continue }
+                if serves {
+                    controller.value.plic.enable(number, context: context)
+                } else {
+                    controller.value.plic.disable(number, context: context)
+                }
+            }
+        }
+    }
+
+    /// Gives each source that one hart serves to one of these harts (bit i: hart i) in turn. They run.
+    static func spread(over harts: UInt32) {
+        var next = 0
+        for index in 0..<plicCount {
+            guard let controller = controllers[index].ref else { continue }
+            for number in 1..<controller.value.sources where controller.value.owners[Int(number)] >= 0 {
+                for _ in 0..<8 {
+                    let hart = next & 7
+                    next += 1
+                    guard harts >> UInt32(hart) & 1 != 0, controller.value.contexts[hart] >= 0 else { continue }
+                    controller.value.owners[Int(number)] = Int8(hart)
+                    enable(number, of: controller)
+                    break
+                }
+            }
+        }
     }
 
     /// Opens this hart's contexts again, which firmware closes when it starts a hart (OpenSBI does).
@@ -88,7 +129,8 @@ enum InterruptController {
             let context = controller.value.contexts[hart]
             guard context >= 0 else { continue }
             controller.value.plic.start(context: context, sources: controller.value.sources)
-            for number in 0..<controller.value.sources where !controller.value.handlers[Int(number)].isEmpty {
+            for number in 1..<controller.value.sources
+            where !controller.value.handlers[Int(number)].isEmpty && isServed(number, of: controller, by: hart) {
                 controller.value.plic.enable(number, context: context)
             }
         }
@@ -113,9 +155,9 @@ enum InterruptController {
     /// Lets a source interrupt again.
     static func complete(_ source: UInt32) {
         guard let controller = controller(of: source) else { return }
-        // Through any context in which it is enabled.
+        // Through a context in which it is enabled.
         var hart = 0
-        while hart < 7, controller.value.contexts[hart] < 0 { hart += 1 }
+        while hart < 7, !isServed(source & 1023, of: controller, by: hart) { hart += 1 }
         controller.value.plic.complete(source & 1023, context: controller.value.contexts[hart])
     }
 

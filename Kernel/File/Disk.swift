@@ -13,6 +13,8 @@ typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, SplitQueue<Ker
 private struct Transfer: ~Copyable {
     var requestsLeft = 0
     var hasFailed = false
+    /// The device was given up before it had finished them.
+    var isLost = false
     let thread = currentThread
     let waiter = WaitQueue()
 }
@@ -23,28 +25,43 @@ private struct DiskState: ~Copyable {
     var driver: DiskDriver
     /// By token: the transfer that the request belongs to.
     var owners = [256 of TransferRef?](repeating: nil)
-    /// Looks at a device that had requests and had finished none since the look before, and when the last one was
-    /// (timebase ticks).
-    private var silentLooks = 0
-    private var lookedAt: UInt64 = 0
+    private var patience = DiskPatience()
 
     init(_ driver: consuming DiskDriver) { self.driver = driver }
 
-    /// Counts a look at the device, at most one a second: a clock that jumps, or a host that pauses, makes no more of
-    /// them.
-    /// - Returns: whether the device has been silent for so many looks.
-    mutating func isSilent(for looks: Int) -> Bool {
-        let now = Clock.ticks
-        guard driver.requestsUnderWay > 0, now &- lookedAt >= Clock.frequency else { return false }
-        lookedAt = now
-        silentLooks += 1
-        return silentLooks > looks
+    /// Gives up a device that has been silent for too long.
+    /// - Returns: what to say of it.
+    mutating func lookForSilence() -> StaticString? {
+        guard driver.checkDevice(), driver.requestsUnderWay > 0, patience.isOver(at: Clock.ticks) else { return nil }
+        driver.giveUp()
+        return patience.message
+    }
+
+    private var hasOwners: Bool {
+        for index in 0..<256 where owners[index] != nil { return true }
+        return false
+    }
+
+    /// Brings a device back that was given up.
+    /// - Returns: whether requests are to be sent again; false for a while after it was tried.
+    mutating func revive() -> Bool {
+        // One that did not finish has to be told so first.
+        guard driver.isBroken, !hasOwners else { return true }
+        guard patience.mayRestart(at: Clock.ticks) else { return false }
+        do throws(VirtIOError) {
+            try driver.restart()
+            Disk.stillWrites.store(false, ordering: .relaxed)
+            return true
+        } catch {
+            if patience.isFirstRestart { kprint("disk: \(error.message)\n") }
+            return false
+        }
     }
 
     /// Takes what the device has finished, until a caller's requests are all done.
     mutating func collect() -> Collected {
         while let completion = driver.completed() {
-            silentLooks = 0
+            if patience.noteAnswer() { reportAnswer() }
             guard let owner = owners[Int(completion.token.index)].take() else { continue }
             if completion.status != .done { owner.value.hasFailed = true }
             if let thread = finish(owner) { return .finished(thread) }
@@ -52,6 +69,9 @@ private struct DiskState: ~Copyable {
         }
         return driver.isBroken ? failOne() : .nothing
     }
+
+    @inline(never)  // a message's room on the stack, which interrupts do not need
+    private func reportAnswer() { kprint("disk: it answers again\n") }
 
     /// The thread that waits, when that was its last request. Threads stay; the transfer is gone when its thread has
     /// looked.
@@ -62,9 +82,11 @@ private struct DiskState: ~Copyable {
 
     /// A device that was given up finishes nothing more: its callers do not wait for it.
     private mutating func failOne() -> Collected {
+        Disk.stillWrites.store(driver.mayStillWrite, ordering: .relaxed)
         for index in 0..<256 {
             guard let owner = owners[index].take() else { continue }
             owner.value.hasFailed = true
+            owner.value.isLost = true
             return finish(owner).map { .finished($0) } ?? .some
         }
         return .nothing
@@ -88,12 +110,13 @@ enum Disk {
     private static let capacity = Atomic<UInt64>(0)
     private static let canFlush = Atomic<Bool>(false)
     private static let segmentLimit = Atomic<Int>(1)
+    fileprivate static let stillWrites = Atomic<Bool>(false)
+    /// The device was given up, and may still write to the memory of its requests.
+    static var mayStillWrite: Bool { stillWrites.load(ordering: .relaxed) }
+    /// The last request failed.
+    private static let hasFailed = Atomic<Bool>(false)
     /// Callers that found the queue full.
     private static let roomWaiters = WaitQueue()
-
-    /// Looks, one a second, after which a disk that finishes nothing is given up: a busy host may need many for a
-    /// flush.
-    private static let patience = 60
 
     static var isPresent: Bool { capacity.load(ordering: .relaxed) > 0 }
 
@@ -172,40 +195,49 @@ enum Disk {
     @inline(never)
     private static func lookAgain() {
         collect()
-        let isSilent = state.withLock { state -> Bool in
-            guard state.driver.checkDevice() else { return false }
-            guard state.isSilent(for: patience) else { return false }
-            state.driver.giveUp()
-            return true
-        }
-        if isSilent { kprint("disk: no answer for \(patience) s; it is not used any more\n") }
+        if let message = state.withLock({ $0.lookForSilence() }) { kprint("disk: \(message)\n") }
         collect()
     }
 
+    /// Brings a device back that was given up; true when requests are to be sent again.
+    private static func revive() -> Bool {
+        collect()
+        return state.withLock { $0.revive() }
+    }
+
     /// Submits requests through `submitAll`, which returns false if the driver refused one, and waits for those
-    /// submitted.
+    /// submitted; all of them again when the device was given up meanwhile and could be brought back.
     /// - Throws: inputOutput.
     @inline(never)
     private static func perform(_ submitAll: (TransferRef) -> Bool) throws(SystemError) {
         var transfer = Transfer()
         let succeeded = unsafe withUnsafeMutablePointer(to: &transfer) { place in
             let transfer = unsafe TransferRef(unsafe: place)  // outlives its requests: this returns when none is left
-            let accepted = submitAll(transfer)
-            ringDoorbell()
-            var looked = Clock.ticks
-            transfer.value.waiter.waitUninterrupted(period: Clock.frequency) {
-                let now = Clock.ticks
-                if now &- looked >= Clock.frequency {
-                    looked = now
-                    lookAgain()
-                }
-                return state.withLock { _ in transfer.value.requestsLeft == 0 }
-            }
-            return accepted && !transfer.value.hasFailed
+            repeat {
+                transfer.value.hasFailed = false
+                transfer.value.isLost = false
+                let accepted = submitAll(transfer)
+                ringDoorbell()
+                awaitAll(of: transfer)
+                if accepted && !transfer.value.hasFailed { return true }
+            } while transfer.value.isLost && revive()
+            return false
         }
-        guard succeeded else {
-            kprint("disk: a request failed\n")
-            throw .inputOutput
+        if succeeded { return hasFailed.store(false, ordering: .relaxed) }
+        // Not again for each request while all fail.
+        if !hasFailed.exchange(true, ordering: .relaxed) { kprint("disk: a request failed\n") }
+        throw .inputOutput
+    }
+
+    private static func awaitAll(of transfer: TransferRef) {
+        var looked = Clock.ticks
+        transfer.value.waiter.waitUninterrupted(period: Clock.frequency) {
+            let now = Clock.ticks
+            if now &- looked >= Clock.frequency {
+                looked = now
+                lookAgain()
+            }
+            return state.withLock { _ in transfer.value.requestsLeft == 0 }
         }
     }
 
@@ -233,7 +265,8 @@ enum Disk {
                     transfer.value.requestsLeft += 1
                     accepted = true
                 } catch {
-                    kprint("disk: \(error.message)\n")
+                    transfer.value.isLost = error == .deviceBroken
+                    if error != .deviceBroken { kprint("disk: \(error.message)\n") }
                 }
                 return true
             }

@@ -17,6 +17,15 @@ struct KernelPlatform: FileSystemPlatform {
         unsafe BootMemory.allocate(bytes: byteCount)
     }
 
+    @unsafe
+    // a page of the caller's own, in the direct map
+    func takePage() -> UnsafeMutableRawPointer? { unsafe Pages.allocateSpare()?.pointer }
+
+    @unsafe
+    func giveBackPage(_ page: UnsafeMutableRawPointer) {
+        Pages.release(PhysicalAddress(directMapped: UInt(bitPattern: page)))
+    }
+
     func makeMonitor() -> KernelMonitor? { KernelMonitor(state: BootMemory.make(KernelMonitor.State())) }
 
     func report(_ message: StaticString) { kprint("\(message)\n") }
@@ -57,7 +66,7 @@ struct KernelMonitor: Monitor {
 }
 
 enum FileStore {
-    /// Blocks kept in memory: 1 MiB.
+    /// Blocks kept in memory, while it is plenty: 1 MiB.
     private static let buffers = 1024
     /// Inodes in use at once.
     private static let inodes = 200
@@ -77,6 +86,9 @@ enum FileStore {
         }
         do throws(SystemError) {
             mounted.start(try FileSystem.mount(KernelPlatform(), buffers: buffers, inodes: inodes))
+            PageSources.add(
+                count: { FileStore.system.sparePages },
+                giveBack: { !Disk.mayStillWrite && FileStore.system.giveBackPage() })
         } catch {
             kprint("mount: \(error.message)\n")
             panic("the disk cannot be mounted: fsck on the host says what is wrong with its image")

@@ -5,7 +5,8 @@
 // to: an inode's for its contents and its 64 bytes on the disk, the allocation lock for the bitmap.
 //
 // An operation pins at most three buffers at once, or four that it need not wait for. With 30 more for the log, 286
-// buffers can never run out under 64 processes; with fewer, one that finds none waits for another to let go.
+// buffers can never run out under 64 processes; with fewer, one that finds none waits for another to let go. There are
+// few at first; more come and go with memory that is free (BlockPages.swift).
 
 import Storage
 import SystemInterface
@@ -79,19 +80,23 @@ struct BlockCacheParts<M: Monitor> {
         let headers: Table<BufferHeader>
         /// Buffers by block, and those that are neither pinned nor logged from the one unused longest on.
         let chains: HashChains
+        var pages: BlockPages
         /// Callers that wait for a buffer to become unused, and for a block under way from the disk.
         var waitingForBuffer: Int32 = 0
         var waitingForBlock: Int32 = 0
     }
 
-    fileprivate let state: Monitored<State, M>
-    fileprivate let blocks: BlockRow
+    let state: Monitored<State, M>
+    fileprivate let blocks: BlockPlaces
 
     init?<P: FileSystemPlatform>(_ platform: P, buffers: Int) where P.Lock == M {
-        let count = max(buffers, BlockCache<P>.fewestBuffers)
-        guard let headers = platform.makeTable(count, BufferHeader()), let chains = HashChains(platform, count: count),
-            let state = Monitored(platform, State(headers: headers, chains: chains)),
-            let blocks = BlockRow(platform, count: count)
+        let places = (max(buffers, BlockCache<P>.fewestBuffers) + 3) / 4
+        let first = min(places, BlockPages.fewest)
+        guard let headers = platform.makeTable(4 * places, BufferHeader()),
+            let chains = HashChains(platform, count: 4 * places, unused: 4 * first),
+            let blocks = BlockPlaces(platform, pages: places, first: first),
+            let state = Monitored(
+                platform, State(headers: headers, chains: chains, pages: BlockPages(blocks, present: first)))
         else { return nil }
         self.state = state
         self.blocks = blocks
@@ -102,8 +107,8 @@ struct BlockCacheParts<M: Monitor> {
 struct BlockCache<P: FileSystemPlatform> {
     static var fewestBuffers: Int { 64 }
 
-    private let system: FileSystem<P>
-    private var parts: BlockCacheParts<P.Lock> { system.volume.value.cache }
+    let system: FileSystem<P>
+    var parts: BlockCacheParts<P.Lock> { system.volume.value.cache }
     private var device: P.Device { system.platform.device }
     private var size: UInt32 { system.layout.size }
 
@@ -196,13 +201,24 @@ struct BlockCache<P: FileSystemPlatform> {
     /// Finds the block's buffer or claims one for it, and pins it.
     @inline(__always)
     private func pin(_ block: UInt32) -> (index: Int32, isValid: Bool) {
+        var isFull = false
+        while true {
+            if let result = pin(block, isFull: isFull) { return result }
+            isFull = !grow()
+        }
+    }
+
+    /// The same; nil when there could be a buffer more and `isFull` is not set.
+    @inline(__always)
+    private func pin(_ block: UInt32, isFull: Bool) -> (index: Int32, isValid: Bool)? {
         var isCounted = false
-        return parts.state.wait { state -> (Int32, Bool)? in
+        return parts.state.wait { state -> (Int32, Bool)?? in
             if isCounted { state.waitingForBuffer += Self.change(of: &isCounted, to: false) }
             if let index = state.chains.find(block, where: { state.headers[$0].block == block }) {
                 Self.take(index, &state)
                 return (index, state.headers[index].state == .valid)
             }
+            if !isFull, state.couldGrow { return .some(nil) }
             guard let index = state.chains.takeUnused() else {
                 state.waitingForBuffer += Self.change(of: &isCounted, to: true)
                 return nil

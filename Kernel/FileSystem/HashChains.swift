@@ -21,9 +21,9 @@ struct HashChains {
     private let heads: Table<Int32>
     private var end: Int32 { Int32(truncatingIfNeeded: links.count - 1) }
 
-    /// All records unused, none found.
+    /// No record found, and the first ones unused.
     /// - Returns: nil without memory.
-    init?(_ platform: some FileSystemPlatform, count: Int) {
+    init?(_ platform: some FileSystemPlatform, count: Int, unused: Int) {
         var slots = 64
         while slots < count { slots *= 2 }
         guard let links = platform.makeTable(count + 1, Links()), let heads = platform.makeTable(slots, Int32(-1))
@@ -32,7 +32,7 @@ struct HashChains {
         self.heads = heads
         links[count].older = end
         links[count].newer = end
-        for index in 0..<end { appendUnused(index) }
+        for index in 0..<unused { appendUnused(Int32(truncatingIfNeeded: index)) }
     }
 
     @inline(__always)
@@ -63,12 +63,27 @@ struct HashChains {
         links[before].chain = next
     }
 
-    /// The record that has been unused longest, taken out of the list; nil if all are in use.
-    func takeUnused() -> Int32? {
+    /// The record that has been unused longest; nil if all are in use.
+    @inline(__always)
+    var longestUnused: Int32? {
         let index = links[end].newer
-        guard index != end else { return nil }
+        return index != end ? index : nil
+    }
+
+    /// The same, taken out of the list.
+    func takeUnused() -> Int32? {
+        guard let index = longestUnused else { return nil }
         removeUnused(index)
         return index
+    }
+
+    /// Makes a record the one that has been unused longest.
+    func prependUnused(_ index: Int32) {
+        let first = links[end].newer
+        links[index].older = end
+        links[index].newer = first
+        links[first].older = index
+        links[end].newer = index
     }
 
     @inline(__always)

@@ -62,7 +62,8 @@ struct InodeParts<M: Monitor> {
 
     init?<P: FileSystemPlatform>(_ platform: P, count: Int) where P.Lock == M {
         let count = max(count, 50)
-        guard let chains = HashChains(platform, count: count), let state = Monitored(platform, State(chains: chains)),
+        guard let chains = HashChains(platform, count: count, unused: count),
+            let state = Monitored(platform, State(chains: chains)),
             let slots = platform.makeTable(count, InodeSlot()), let first = SleepLock<M>(platform),
             let locks = platform.makeTable(count, first)
         else { return nil }

@@ -15,8 +15,8 @@
 // ours or xv6's, copies the slots home in order, so of two versions of one block the later wins.
 //
 // A transaction is short of nothing once `begin` has returned: each operation changes at most as many blocks as it
-// reserved, counted by `note`. A write that fails leaves memory ahead of the disk, so from then on nothing is written
-// and every `begin` throws inputOutput; reading goes on.
+// reserved, counted by `note`. A write that fails leaves memory ahead of the disk: no operation joins until the same
+// blocks were written, which every `begin` tries first; while that fails it throws inputOutput. Reading goes on.
 
 import Storage
 import SystemInterface
@@ -70,6 +70,7 @@ struct LogParts<M: Monitor> {
         /// Slots after those, of the transaction under way.
         var pending = 0
         var isWriting = false
+        /// The last commit or checkpoint failed, and is to be repeated: what it was to write is still there.
         var hasFailed = false
         /// The number of the caller that found no room: no other joins before it. nil: there is room.
         var first: UInt64?
@@ -83,11 +84,11 @@ struct LogParts<M: Monitor> {
         var generation: UInt64 = 0
     }
 
-    fileprivate let state: Monitored<State, M>
+    let state: Monitored<State, M>
     /// Home block and buffer of each slot.
-    fileprivate let homes: Table<UInt32>
-    fileprivate let buffers: Table<Int32>
-    fileprivate let header: BlockRow
+    let homes: Table<UInt32>
+    let buffers: Table<Int32>
+    let header: BlockRow
 
     init?<P: FileSystemPlatform>(_ platform: P, slots: Int) where P.Lock == M {
         guard let state = Monitored(platform, State()), let homes = platform.makeTable(slots, UInt32(0)),
@@ -102,27 +103,30 @@ struct LogParts<M: Monitor> {
 
 /// The log as the rest of the file system uses it.
 struct Log<P: FileSystemPlatform> {
-    private let system: FileSystem<P>
-    private var parts: LogParts<P.Lock> { system.volume.value.log }
-    private var device: P.Device { system.platform.device }
-    private var start: UInt32 { system.layout.logStart }
+    let system: FileSystem<P>
+    var parts: LogParts<P.Lock> { system.volume.value.log }
     private var capacity: Int { system.layout.logCapacity }
-    fileprivate var cache: BlockCache<P> { system.cache }
+    var cache: BlockCache<P> { system.cache }
 
     init(_ system: FileSystem<P>) { self.system = system }
 
-    private enum Step { case joined, failed, checkpoint }
+    private enum Step { case joined, closed, repetition, checkpoint }
 
     /// Joins the transaction under way with room for `blocks` changes, or waits until there is room. One that waits for
     /// much room is not overtaken by those that need little.
-    /// - Throws: inputOutput once a write has failed, or the log is closed.
+    /// - Throws: inputOutput while writes fail, or when the log is closed.
     func begin(_ blocks: Int) throws(SystemError) -> Transaction<P> {
         let capacity = capacity
         var number: UInt64 = 0
         while true {
             let step = enter { state -> Step? in
-                if state.hasFailed || state.isClosed { return .failed }
-                if state.isWriting || (state.first != nil && state.first != number) { return nil }
+                if state.isClosed { return .closed }
+                if state.isWriting { return nil }
+                if state.hasFailed {
+                    state.isWriting = true
+                    return .repetition
+                }
+                if state.first != nil && state.first != number { return nil }
                 if state.covered + state.pending + state.reserved + blocks <= capacity {
                     state.operations += 1
                     state.reserved += blocks
@@ -140,9 +144,22 @@ struct Log<P: FileSystemPlatform> {
             }
             switch step {
             case .joined: return Transaction(self, room: blocks)
-            case .failed: throw .inputOutput
+            case .closed: throw .inputOutput
+            case .repetition:
+                guard repeatWrite() else {
+                    giveUpTurn(number)
+                    throw .inputOutput
+                }
             case .checkpoint: _ = write(.checkpoint)
             }
+        }
+    }
+
+    /// Lets the next caller that finds no room have the turn of one that ends without joining.
+    private func giveUpTurn(_ number: UInt64) {
+        parts.state.withLockWaking { state, wakes in
+            if number != 0, state.first == number { state.first = nil }
+            wakes = state.waitingToEnter > 0
         }
     }
 
@@ -200,14 +217,19 @@ struct Log<P: FileSystemPlatform> {
     /// Empties the log, so that the disk is complete without it.
     /// - Throws: inputOutput if it could not be written.
     func synchronize() throws(SystemError) {
-        let (hasFailed, isEmpty): (Bool, Bool) = enter { state in
-            if state.isWriting || state.operations > 0 { return nil }
-            let isEmpty = state.covered == 0
-            if !isEmpty, !state.hasFailed { state.isWriting = true }
-            return (state.hasFailed, isEmpty)
+        while true {
+            let step: Step = enter { state in
+                if state.isWriting || state.operations > 0 { return nil }
+                if state.covered == 0, !state.hasFailed { return .joined }
+                state.isWriting = true
+                return state.hasFailed ? .repetition : .checkpoint
+            }
+            switch step {
+            case .repetition: guard repeatWrite() else { throw .inputOutput }
+            case .checkpoint: guard write(.checkpoint) else { throw .inputOutput }
+            case .joined, .closed: return
+            }
         }
-        if hasFailed { throw .inputOutput }
-        if !isEmpty, !write(.checkpoint) { throw .inputOutput }
     }
 
     var isReadOnly: Bool { parts.state.withLock { $0.hasFailed || $0.isClosed } }
@@ -223,70 +245,11 @@ struct Log<P: FileSystemPlatform> {
     /// - Parameter generation: what this call left in it last.
     func synchronizeIfIdle(since generation: inout UInt64) {
         let now: UInt64? = parts.state.withLock { state in
-            state.covered > 0 && state.operations == 0 && !state.hasFailed ? state.generation : nil
+            (state.covered > 0 || state.hasFailed) && state.operations == 0 ? state.generation : nil
         }
         guard let now else { return }
-        // A failure is final, and was reported.
+        // A failure was reported, and is repeated the next time.
         if now == generation { do throws(SystemError) { try synchronize() } catch {} }
         generation = now
-    }
-
-    // MARK: Writing, by the caller that set `isWriting`
-
-    private enum Work { case commit, checkpoint }
-
-    /// Writes while all other callers keep out, and lets them go on. A failure is final.
-    private func write(_ work: Work) -> Bool {
-        let (covered, pending) = parts.state.withLock { ($0.covered, $0.pending) }
-        var succeeded = true
-        do throws(SystemError) {
-            switch work {
-            case .commit: try commit(first: covered, count: pending)
-            case .checkpoint: try checkpoint()
-            }
-        } catch {
-            succeeded = false
-        }
-        if !succeeded { system.platform.report("file system: a write to the disk failed: it is read-only from now on") }
-        parts.state.withLockWaking { state, wakes in
-            wakes = true
-            if !succeeded {
-                state.hasFailed = true
-            } else if work == .commit {
-                state.covered = covered + pending
-                state.pending = 0
-                state.generation += 1
-            } else {
-                state.covered = 0
-            }
-            state.isWriting = false
-        }
-        return succeeded
-    }
-
-    private func commit(first: Int, count: Int) throws(SystemError) {
-        let parts = parts
-        try device.write(count) {
-            BlockRequest(block: start + 1 + UInt32(first + $0), memory: cache.memory(parts.buffers[first + $0]))
-        }
-        try device.flush()
-        try writeHeader(first + count)
-        try device.write(count) {
-            BlockRequest(block: parts.homes[first + $0], memory: cache.memory(parts.buffers[first + $0]))
-        }
-        cache.unlog(count) { parts.buffers[first + $0] }
-    }
-
-    private func checkpoint() throws(SystemError) {
-        try device.flush()
-        try writeHeader(0)
-    }
-
-    private func writeHeader(_ count: Int) throws(SystemError) {
-        let parts = parts
-        let memory = parts.header[0]
-        memory.withBytes { LogHeader.encode(count, into: &$0) { parts.homes[$0] } }
-        try device.write(1) { _ in BlockRequest(block: start, memory: memory) }
-        try device.flush()
     }
 }

@@ -8,7 +8,7 @@
 //   3. `FileSystemPlatform` – the device, memory at start, monitors at start, and one line for the console.
 //   4. a `ByteSink` and a `ByteSource` (Transfer.swift) – copies to and from whoever calls, which may fail part-way.
 // All sleeping locks are built here from `Monitor`; no call is ever made on the device, or on a sink or source, while a
-// monitor is held. Memory and monitors are taken in `mount` only, and never given back.
+// monitor is held. Memory and monitors are taken in `mount` only, and never given back, but for the block cache's pages.
 //
 // Lock order, for the whole file system, outermost first:
 //   1. a log reservation (Log.begin … Log.end)       4. the allocation lock
@@ -121,6 +121,15 @@ public protocol FileSystemPlatform {
     /// is contiguous. Called from `mount` and `DiskCheck.run`, never later.
     @unsafe
     func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer?
+
+    /// Memory for four blocks, of any content, aligned to its size, until `giveBackPage`; nil when there is none to
+    /// spare. Called at any time, without a monitor.
+    @unsafe
+    func takePage() -> UnsafeMutableRawPointer?
+
+    /// Takes back what `takePage` gave.
+    @unsafe
+    func giveBackPage(_ page: UnsafeMutableRawPointer)
 
     /// A fresh monitor, for good; nil when there is none. Called from `mount` only: once an in-memory inode, and five
     /// more.

@@ -8,11 +8,11 @@ page_clear:                             # a0 = page
     add t0, a0, t0
 1:
     .set offset, 0
-    .rept 16
+    .rept 64
     sd zero, offset(a0)
     .set offset, offset + 8
     .endr
-    addi a0, a0, 128
+    addi a0, a0, 512
     bne a0, t0, 1b
     ret
 

@@ -76,7 +76,7 @@ struct AddressSpace: ~Copyable {
         let old = size
         guard bytes <= userLimit, old + bytes <= userLimit else { throw .noMemory }
         // More than there is cannot be had: do not try page by page.
-        guard Int(bytes / pageSize) <= Pages.availableCount else { throw .noMemory }
+        guard Pages.areAvailable(Int(bytes / pageSize)) else { throw .noMemory }
         var page = pageCeiling(old)
         let end = pageCeiling(old + bytes)
         while page < end {

@@ -1,5 +1,5 @@
 // The kernel's own address space: the upper half of every other one. Built once, before the second hart starts; after
-// that no entry changes, so no translation that a hart has cached is ever stale.
+// that only the pages of kernel stacks come and go, below tables that stay (KernelStacks.swift).
 //
 // No page is both writable and executable: text is read and execute, constants read, everything else read and write.
 
@@ -32,14 +32,6 @@ enum KernelSpace {
         mapPages(address.rawValue, address.rawValue + bytes)
         flush_all_pages()
         return unsafe MappedRegisters(base: address.virtual)  // the window has just been mapped, for good
-    }
-
-    /// Maps one page of a kernel stack.
-    static func mapStackPage(_ page: PhysicalAddress, at address: UInt) {
-        guard let entry = table.makeEntry(for: address) else {
-            panic("no memory for the page tables of a kernel stack")
-        }
-        entry.value = PageTableEntry(page, PageTableEntry.kernelRead | PageTableEntry.write)
     }
 
     /// The handful of the upper half's 256 entries that are used.

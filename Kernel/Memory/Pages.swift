@@ -1,7 +1,8 @@
 // Physical pages: how many references each has, and which are free.
 //
 // A page is taken from this hart's magazine, refilled from the common list, refilled from memory never used so far.
-// When all are empty, the other harts' magazines are searched: the last free page is found, wherever it is. Each page
+// When all are empty, the other harts' magazines are searched: the last free page is found, wherever it is. When none is
+// left, what is kept only for speed is given back (PageSources.swift). Each page
 // has a reference count (32 bits; a page is shared by at most one page table a process, so it cannot overflow); the
 // last release frees it.
 
@@ -155,12 +156,24 @@ enum Pages {
     /// A page with one reference and unknown contents, which the caller releases; nil when memory is exhausted. `Page`
     /// does so by itself.
     static func allocate() -> PhysicalAddress? {
+        while !claim(leaving: Int(thisHart.value.page_reserve)) { guard PageSources.giveBack() else { return nil } }
+        return takeClaimed()
+    }
+
+    /// The same for what is only kept while memory is plenty: nil when little is free.
+    static func allocateSpare() -> PhysicalAddress? { claim(leaving: 2 * reserve) ? takeClaimed() : nil }
+
+    /// Promises the caller a page; false when there would be fewer than `least` left.
+    @inline(__always)
+    private static func claim(leaving least: Int) -> Bool {
         // A page that was promised is in some list, or on its way from one to another.
         let left = unclaimed.wrappingSubtract(1, ordering: .relaxed).newValue
-        guard left >= Int(thisHart.value.page_reserve) else {
-            unclaimed.wrappingAdd(1, ordering: .relaxed)
-            return nil
-        }
+        if left >= least { return true }
+        unclaimed.wrappingAdd(1, ordering: .relaxed)
+        return false
+    }
+
+    private static func takeClaimed() -> PhysicalAddress? {
         var taken = takeFromMagazine()
         while taken == nil { taken = stealFromMagazines() ?? takeFromMagazine() }
         guard let index = taken else { return nil }
@@ -210,11 +223,16 @@ enum Pages {
         info[Int(index(of: page))].references.load(ordering: .acquiring) == 1
     }
 
-    /// Free pages in all: exact when nothing is taken or given back meanwhile.
-    static var freeCount: Int { max(0, unclaimed.load(ordering: .relaxed)) }
+    /// Free pages in all, with those that are kept only while there are enough: exact when nothing is taken or given
+    /// back meanwhile.
+    static var freeCount: Int { max(0, unclaimed.load(ordering: .relaxed)) + PageSources.count }
 
-    /// Free pages that the running thread may take.
-    static var availableCount: Int { max(0, unclaimed.load(ordering: .relaxed) - Int(thisHart.value.page_reserve)) }
+    /// Whether the running thread may take so many pages.
+    static func areAvailable(_ count: Int) -> Bool {
+        let wanted = count + Int(thisHart.value.page_reserve)
+        let left = unclaimed.load(ordering: .relaxed)
+        return wanted <= left || wanted <= left + PageSources.count
+    }
 
     private static func takeFromMagazine() -> UInt32? {
         let interrupts = interrupts_disable()

@@ -6,7 +6,7 @@ import NetStack
 import SystemInterface
 
 extension Network {
-    /// Sends so many frames of 60 bytes to a station that is not there, each submitted by itself; returns how many the
+    /// Sends so many frames of 60 bytes to a station that is not there, the card's ring kept full; returns how many the
     /// card took.
     static func loopDevice(_ interface: Int, count: Int) throws(SystemError) -> Int {
         guard count >= 0, count <= 10_000 else { throw .invalidArgument }
@@ -31,24 +31,23 @@ extension Network {
     /// Frames that are sent before the stack's lock is given to others.
     private static var mostAtOnce: Int { 32 }
 
-    /// One at a time: the next one goes when the card has given the buffer of the last one back.
+    /// As many at a time as the card's ring and the senders' packets allow.
     private static func send<Device: NetworkDevice & ~Copyable>(
         _ count: Int, through device: inout Device, _ pool: PacketPool
     ) -> Int {
-        device.reclaim(now: Clock.nanoseconds)  // buffers that it still lacks to receive into do not count then
-        for sent in 0..<count {
-            let free = pool.freeCount
-            guard let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(LentPacket(frame)) == nil
-            else { return sent }
+        var sent = 0
+        var patience = 1_000_000  // looks at a card that has no room; one that works needs a handful
+        while sent < count, patience > 0 {
+            if let frame = emptyFrame(pool, from: device.hardwareAddress), device.transmit(LentPacket(frame)) == nil {
+                sent += 1
+                continue
+            }
             device.flush()
-            var patience = 1_000_000  // looks; a card that works needs a handful
-            repeat {
-                device.reclaim(now: Clock.nanoseconds)
-                patience -= 1
-            } while pool.freeCount < free && patience > 0
-            if patience == 0 { return sent }
+            device.reclaim(now: Clock.nanoseconds)
+            patience -= 1
         }
-        return count
+        device.flush()
+        return sent
     }
 
     /// To a station that is not there, of a type for experiments (IEEE 802, 0x88b5).

@@ -16,7 +16,7 @@ import SystemInterface
 typealias Stack = NetStack<Card>
 
 enum Network {
-    /// Packets for everything: what cards receive into, what is on its way out, what waits in queues.
+    /// Packets at most for everything: what cards receive into, what is on its way out, what waits in queues.
     private static let packets = 1024
     /// Frames that the thread takes before it lets others run.
     private static let budget = 64
@@ -44,19 +44,15 @@ enum Network {
     /// Makes the pool and the stack; cards are added after this. Once, during start-up.
     static func prepare(_ random: consuming RandomGenerator) {
         seed.store(random.number(), ordering: .relaxed)
-        let bytes = (packets + 1) * PacketPool.bufferSize
-        // Boot memory is never given back, and each piece goes to one owner.
-        guard let packets = unsafe PacketPool(memory: BootMemory.allocate(bytes: bytes), byteCount: bytes) else {
-            return kprint("network: not enough memory\n")
-        }
-        pool.start(packets)
+        pool.start(PacketMemory.makePool(packets))
+        PageSources.add(count: { Network.pool.value.sparePages }, giveBack: { Network.pool.value.giveBack() })
         CardNames.start()
         Sockets.start(socketCount)
         Echoes.start()
         Names.start()
         let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
         stack.start(
-            unsafe Stack(pool: packets, memory: tables, sockets: socketCount, page: tablePage, random: random.fork()))
+            unsafe Stack(pool: pool.value, memory: tables, sockets: socketCount, page: tablePage, random: random.fork()))
     }
 
     /// Memory for tables of the stack's that grow.
@@ -130,6 +126,7 @@ enum Network {
         }
         let cards = stack.withLock { stack -> Int in
             stack.shareReceiveBuffers()
+            pool.value.fill(own: stack.budget.own)
             return stack.cardCount
         }
         guard cards > 0 else { return }

@@ -115,7 +115,7 @@ enum ELFLoader {
             | (segment.flags & ELF.executable != 0 ? PageTableEntry.execute : 0)
         let end = segment.address + segment.memorySize
         // More than there is cannot be had: do not try page by page.
-        if end > space.size, Int((end - space.size) / pageSize) > Pages.availableCount { throw .noMemory }
+        if end > space.size, !Pages.areAvailable(Int((end - space.size) / pageSize)) { throw .noMemory }
         var page = min(pageFloor(space.size), segment.address)
         while page < end {
             if page % megapageSize == 0 { try Scheduler.checkpoint() }

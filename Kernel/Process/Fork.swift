@@ -9,7 +9,13 @@ import SystemInterface
 enum Fork {
     /// Makes the first process. Its first steps are the kernel's: mount the disk, then execute /init.
     static func startInit() {
-        guard let slot = ProcessTable.take(group: 0, leavesReserve: false) else { panic("no process slot for init") }
+        let slot: ProcessSlot
+        do throws(SystemError) {
+            guard let first = try ProcessTable.take(group: 0, leavesReserve: false) else { throw .tryAgain }
+            slot = first
+        } catch {
+            panic("no process slot, or no kernel stack, for init")
+        }
         slot.process.value.thread.value.setName("init")
         slot.process.value.thread.value.main = {
             FileStore.mount()
@@ -30,7 +36,7 @@ enum Fork {
     /// - Throws: tryAgain without a free slot; noMemory.
     static func fork() throws(SystemError) -> Int32 {
         let parent = current
-        guard let slot = takeSlot(for: parent) else { throw .tryAgain }
+        guard let slot = try takeSlot(for: parent) else { throw .tryAgain }
         let child = slot.process
         // A ^C that came meanwhile is meant for the child too.
         if parent.value.thread.value.killed.load(ordering: .relaxed),
@@ -68,11 +74,12 @@ enum Fork {
 
     /// A slot for a child. If all are taken, orphans that ended give theirs: init would free them when it gets a hart,
     /// which a busy host may put off for the time of a hundred forks.
-    private static func takeSlot(for parent: ProcessRef) -> ProcessSlot? {
+    /// - Throws: noMemory.
+    private static func takeSlot(for parent: ProcessRef) throws(SystemError) -> ProcessSlot? {
         let thread = parent.value.thread
         let leavesReserve = thread.value.pageReserve.load(ordering: .relaxed) > 0
         while true {
-            if let slot = ProcessTable.take(
+            if let slot = try ProcessTable.take(
                 group: thread.value.group.load(ordering: .relaxed), leavesReserve: leavesReserve)
             {
                 return slot

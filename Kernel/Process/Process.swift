@@ -18,6 +18,8 @@ struct Process: ~Copyable {
     let isPrivileged = Atomic<Bool>(true)
     /// What marked it as killed: EndReason; `exited` while nothing has.
     let killReason = Atomic<UInt32>(EndReason.exited.rawValue)
+    /// Whether its thread's stack has pages: KernelStackState.
+    let stackState = Atomic<UInt32>(KernelStackState.absent)
     fileprivate var freePlace = ListNode<Process>()
 
     // Family: guarded by the family lock (FamilyTree.swift)

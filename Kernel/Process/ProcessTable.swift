@@ -37,18 +37,23 @@ enum ProcessTable {
     /// Every number was given out once: from then on one may still be in use.
     private static let hasWrapped = Atomic<Bool>(false)
 
-    /// Makes all slots, with their kernel stacks. Once, during start-up.
+    /// Makes all slots. Once, during start-up.
     static func start() {
         slots.install(BootMemory.makeProcesses(Limit.processes))
+        SlotStacks.start()
         for index in stride(from: Limit.processes - 1, through: 0, by: -1) { free(slots.ref(index)) }
     }
 
     static var freeCount: Int { freeSlotCount.load(ordering: .relaxed) }
 
+    /// The slot at an index from 0 up to `Limit.processes`, used or not.
+    static func slot(_ index: Int) -> ProcessRef { slots.ref(index) }
+
     /// A slot with a fresh pid, a fresh context and nothing else; nil when all are taken. Its thread's state stays
     /// `unused` until it is started.
     /// - Parameter leavesReserve: the last slots are not for it.
-    static func take(group: Int32, leavesReserve: Bool) -> ProcessSlot? {
+    /// - Throws: noMemory when there is none for its kernel stack.
+    static func take(group: Int32, leavesReserve: Bool) throws(SystemError) -> ProcessSlot? {
         let process: ProcessRef? = freeSlots.withLock { free in
             guard !leavesReserve || freeCount > reserve, let process = free.removeFirst() else { return nil }
             freeSlotCount.wrappingSubtract(1, ordering: .relaxed)
@@ -60,6 +65,10 @@ enum ProcessTable {
             return process
         }
         guard let process else { return nil }
+        guard SlotStacks.take(process) else {
+            free(process)
+            throw .noMemory
+        }
         process.value.exitStatus = 0
         process.value.isPrivileged.store(true, ordering: .relaxed)
         process.value.messages = MessageBudget()
@@ -86,6 +95,7 @@ enum ProcessTable {
     /// Gives a slot back. Its memory, files and family ties are gone already.
     static func free(_ process: ProcessRef) {
         process.value.thread.value.state.store(ThreadState.unused, ordering: .releasing)
+        SlotStacks.keep(process)
         freeSlots.withLock { free in
             process.value.thread.value.pid.store(0, ordering: .relaxed)
             free.prepend(process.freeNode)
@@ -178,15 +188,6 @@ enum ProcessTable {
         return words
     }
 
-    /// The most that was ever on the kernel stack of a process slot.
-    static var deepestStack: UInt {
-        var deepest: UInt = 0
-        for index in 0..<slots.count {
-            deepest = max(deepest, KernelStacks.depth(top: slots[index].thread.value.stackTop))
-        }
-        return deepest
-    }
-
     /// ^P: one line a process, as xv6 prints it.
     static func printList() {
         kprint("\n")
@@ -214,7 +215,7 @@ extension BootMemory {
         let place = unsafe allocate(bytes: Int(stride) * count).bindMemory(to: Process.self, capacity: count)
         for index in 0..<count {
             let address = unsafe UInt(bitPattern: place + index)
-            let thread = make(Thread(stackTop: KernelStacks.make(), process: address))
+            let thread = make(Thread(stackTop: KernelStacks.reserve(), process: address))
             unsafe (place + index).initialize(to: Process(thread: thread))
         }
         return unsafe Table(unsafe: place, count: count)

@@ -1,6 +1,6 @@
 // The lock order, in one place. A hart that holds a lock takes only locks further down in this list:
 //
-//   network stack → family → process table → file-system monitor → pipe → disk → tables of open files and pipes →
+//   network stack → family → process table → pipe → disk → tables of open files and pipes → file-system monitor →
 //     poll queue → wait queue
 //   → timer queue → run queue → page magazine → page allocator → random generator → log → console input → console
 //     output
@@ -20,10 +20,10 @@ enum LockRank: UInt32 {
     case networkStack = 0
     case family
     case processTable
-    case fileSystemMonitor
     case pipe
     case disk
     case fileTables
+    case fileSystemMonitor
     case pollQueue
     case waitQueue
     case timerQueue
@@ -42,10 +42,10 @@ enum LockRank: UInt32 {
             case .networkStack: "network stack"
             case .family: "family"
             case .processTable: "process table"
-            case .fileSystemMonitor: "file-system monitor"
             case .pipe: "pipe"
             case .disk: "disk"
             case .fileTables: "tables of open files and pipes"
+            case .fileSystemMonitor: "file-system monitor"
             case .pollQueue: "poll queue"
             case .waitQueue: "wait queue"
             case .timerQueue: "timer queue"

@@ -135,8 +135,8 @@ enum FileCalls {
     static func synchronize(_ descriptor: Int32) throws(SystemError) -> Int {
         let type = try file(descriptor).status().type
         guard type != FileType.device.rawValue else { throw .invalidArgument }
-        if FileStore.system.isReadOnly { throw .inputOutput }
         try FileStore.system.synchronize()
+        if FileStore.system.isReadOnly { throw .inputOutput }
         return 0
     }
 

@@ -24,7 +24,7 @@ enum KernelCounts {
             counters.wakeInterrupts &+= hart.value.wakeInterrupts
         }
         if stacks {
-            counters.processStack = UInt64(ProcessTable.deepestStack)
+            counters.processStack = UInt64(SlotStacks.greatestDepth)
             counters.threadStack = UInt64(KernelThreads.deepestStack)
             counters.interruptStack = UInt64(IdleThreads.deepestStack)
         }

@@ -57,7 +57,7 @@ enum ProcessCalls {
 
     /// Maps all pages, in pieces between which others may run; on failure nothing has changed.
     private static func grow(_ process: ProcessRef, by bytes: UInt) throws(SystemError) {
-        guard Int(bytes / pageSize) <= Pages.availableCount else { throw .noMemory }
+        guard Pages.areAvailable(Int(bytes / pageSize)) else { throw .noMemory }
         var done: UInt = 0
         do throws(SystemError) {
             repeat {

@@ -66,7 +66,7 @@ struct CaptureQueue: ~Copyable {
     mutating func copy(_ frame: borrowing Packet, linkHeader: Int, isOutgoing: Bool, pool: PacketPool, now: Instant) {
         let count = linkHeader + frame.totalCount
         // The rest of what there is to receive into is the traffic's.
-        guard packets.count < Self.limit, pool.held(.receiving) < pool.limit(.receiving) / 4 * 3,
+        guard packets.count < Self.limit, pool.canKeep, pool.held(.receiving) < pool.limit(.receiving) / 4 * 3,
             var copy = pool.take(),
             copy.resize(to: linkHeader)
         else {

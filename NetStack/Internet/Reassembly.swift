@@ -82,6 +82,7 @@ struct Reassembly: ~Copyable {
         }
         let i = find(header, interface) ?? begin(header, at: interface, now: now, &timers)
         if let total = slots[i].total, isLast ? end != total : end > total { return abandon(i, &timers) }
+        let isPoolShort = !piece.mayWait
         _ = piece.move(to: .receiving)  // from the loopback
         piece.offset = offset
         switch slots[i].pieces.insert(piece) {
@@ -99,7 +100,7 @@ struct Reassembly: ~Copyable {
             slots[i].total = end
         }
         guard slots[i].byteCount == slots[i].total else {
-            makeRoom(besides: i, &timers)
+            makeRoom(besides: i, isPoolShort: isPoolShort, &timers)
             return .waiting
         }
         let first = slots[i].header
@@ -168,9 +169,11 @@ struct Reassembly: ~Copyable {
         return count
     }
 
-    /// Drops the oldest datagrams while too many packets wait.
-    private mutating func makeRoom(besides newest: Int, _ timers: inout TimerQueue) {
-        while packetCount > packetLimit {
+    /// Drops the oldest datagrams while too many packets wait; one when cards need the packets.
+    private mutating func makeRoom(besides newest: Int, isPoolShort: Bool, _ timers: inout TimerQueue) {
+        var isPoolShort = isPoolShort
+        while packetCount > packetLimit || isPoolShort {
+            isPoolShort = false
             var oldest: Int?
             for i in 0..<slots.count where slots[i].isUsed && i != newest {
                 if let known = oldest, slots[known].deadline <= slots[i].deadline { continue }

@@ -23,6 +23,8 @@ enum PacketField {
     static var share: Int { 44 }
     /// UInt64, `OffloadRequest` packed.
     static var offload: Int { 48 }
+    /// UInt32: the buffer's number in its pool, from 1.
+    static var index: Int { 56 }
     /// Eight UInt64 for the packet's owner.
     static var notes: Int { 64 }
     static var firstByte: Int { 128 }

@@ -47,6 +47,9 @@ extension PacketPool {
 }
 
 extension Packet {
+    /// Whether it may wait for a program: `PacketPool.canKeep`.
+    @inline(__always) public var mayWait: Bool { buffer.pool.canKeep }
+
     /// The share that the first buffer counts to.
     @inline(__always) public var share: PacketShare { buffer.share }
 

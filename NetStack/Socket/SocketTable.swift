@@ -264,7 +264,7 @@ struct SocketTable: ~Copyable {
     mutating func deliver(_ payload: consuming Packet, to i: Int, from source: Endpoint) -> Packet? {
         let socket = udp.ref(i)
         let parts = payload.hasRest ? payload.partCount : 1
-        guard takeRoom(i, parts, socket.value.received.held) else {
+        guard payload.mayWait, takeRoom(i, parts, socket.value.received.held) else {
             socket.value.received.dropped &+= 1
             return payload
         }

@@ -52,6 +52,24 @@ import Testing
         #expect(text.contains("-10% better than 100"))
     }
 
+    /// One run beside a busy loop says nothing; two that agree do.
+    @Test func theLeastOfSeveralRunsCountsAndTheLeastButOneMustAgree() {
+        var runs = Runs(Results("getpid\t1000\necho\t1300"))
+        runs.add(Results("getpid\t1001\necho\t1005"))
+        func wavering() -> [Bool] {
+            Table.rows(references, runs.least, again: runs.second, baseline: nil).map(\.wavers)
+        }
+        #expect(wavering() == [false, true])
+        runs.add(Results("echo\t1700"))
+        #expect(wavering() == [false, true])
+        runs.add(Results("echo\t1000"))
+        #expect(wavering() == [false, false])
+        #expect(runs.least["echo"] == 1000 && runs.second["echo"] == 1005 && runs.least["getpid"] == 1000)
+        var greatest = Results("sent\t5\npings\t9")
+        greatest.mergeGreatest(Results("sent\t7\npings\t8"))
+        #expect(greatest["sent"] == 7 && greatest["pings"] == 9)
+    }
+
     @Test(arguments: [
         (676, "676"), (1078, "1,078"), (9999, "9,999"), (10_049, "10.0 k"), (443_000, "443 k"), (36_700_000, "36.7 M"),
         (423_000_000, "423 M"),

@@ -227,6 +227,67 @@ typealias TestBlock = VirtIOBlock<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>
         #expect(throws: BlockError.deviceBroken) { try disk.submit(.read, sector: 0, sectorOfBuffer) }
     }
 
+    /// A device that was given up, silent or lying, is brought back: what was under way is the caller's to send again.
+    @Test(arguments: [(true, false), (false, false), (true, true), (false, true)])
+    func aDeviceThatWasGivenUpIsBroughtBack(isLegacy: Bool, lies: Bool) throws {
+        let model = DiskModel(memory, isLegacy: isLegacy, capacity: 16)
+        var disk = try start(model)
+        let buffer = unsafe memory.allocate(4096)!
+        for round in 0..<3 {
+            if lies {
+                model.faults = [.usedIndexJump(1000)]
+            } else {
+                model.isPaused = true
+            }
+            for _ in 0..<3 {
+                _ = unsafe try disk.submit(.read, sector: 1, BlockSegment(unsafe: buffer, byteCount: 512))
+            }
+            check(disk.completed() == nil)
+            if !lies { disk.giveUp() }
+            check(disk.isBroken && !disk.mayStillWrite)
+            model.isPaused = false
+            model.faults = []
+            try disk.restart()
+            check(!disk.isBroken && disk.requestsUnderWay == 0 && disk.completed() == nil)
+            for sector in 0..<40 {
+                let token = unsafe try disk.submit(
+                    .read, sector: UInt64(sector + round), BlockSegment(unsafe: buffer, byteCount: 512))
+                let completion = disk.completed()
+                #expect(token != nil && completion?.token == token && completion?.status == .done)
+                unsafe #expect(buffer.load(as: UInt8.self) == UInt8(sector + round))
+            }
+        }
+        #expect(model.complaints == [])
+    }
+
+    /// It is not the disk that it was: another size, other features, no reset.
+    @Test func aDeviceThatComesBackAsAnotherStaysGivenUp() throws {
+        let model = DiskModel(memory, isLegacy: false)
+        var disk = try start(model)
+        model.neverResets = true
+        disk.giveUp()
+        check(disk.mayStillWrite)
+        func restart() -> VirtIOError? {
+            do throws(VirtIOError) { try disk.restart() } catch { return error }
+            return nil
+        }
+        #expect(restart() == .resetTimedOut)
+        model.neverResets = false
+        model.configuration[0] = 127
+        #expect(restart() == .badConfiguration)
+        check(!disk.mayStillWrite)
+        model.configuration[0] = 128
+        model.features &= ~(1 << 9)
+        #expect(restart() == .missingFeature)
+        model.features |= 1 << 9
+        model.queues[0].capacity = 2
+        #expect(restart() == .queueTooSmall)
+        check(disk.isBroken)
+        model.queues[0].capacity = 64
+        #expect(restart() == nil)
+        check(!disk.isBroken)
+    }
+
     @Test func statusByteTellsFailureFromNoAnswer() throws {
         let model = DiskModel(memory, isLegacy: false)
         var disk = try start(model)

@@ -1,7 +1,7 @@
 // Many threads on one file system.
 
 import DiskImage
-import FileSystem
+@testable import FileSystem
 import Foundation
 import SystemInterface
 import Testing
@@ -21,7 +21,49 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     group.wait()
 }
 
+/// What happened, in order.
+private final class Order: @unchecked Sendable {
+    private let lock = NSLock()
+    private var numbers: [Int] = []
+    func note(_ number: Int) { lock.withLock { numbers.append(number) } }
+    var all: [Int] { lock.withLock { numbers } }
+}
+
 @Suite struct ConcurrencyTests {
+    /// A reservation of the log that must wait for room is not overtaken by smaller ones that would fit: the first to
+    /// come is the first to be served.
+    @Test func reservationsOfTheLogAreServedInTheOrderInWhichTheyCome() throws {
+        let system = try mountThreaded(makeDisk())
+        let log = system.log
+        func waiting() -> Int { log.parts.state.withLock { $0.waitingToEnter } }
+        func waitFor(_ count: Int) {
+            let deadline = Date(timeIntervalSinceNow: 30)
+            while waiting() < count, Date() < deadline { sched_yield() }
+            #expect(waiting() == count, "a reservation that came later did not wait")
+        }
+        let order = Order()
+        let first = try log.begin(20)
+        let group = DispatchGroup()
+        for (index, blocks) in [25, 3, 2].enumerated() {
+            group.enter()
+            Thread.detachNewThread {
+                do throws(SystemError) {
+                    let share = try log.begin(blocks)
+                    order.note(index)
+                    try share.end()
+                } catch {
+                    Issue.record("a reservation failed")
+                }
+                group.leave()
+            }
+            waitFor(index + 1)
+        }
+        #expect(order.all == [])
+        try first.end()
+        group.wait()
+        #expect(order.all.first == 0 && order.all.count == 3)
+    }
+
     @Test(arguments: [64, 256])
     func eightWritersDoNotDisturbEachOther(buffers: Int) throws {
         let disk = try makeDisk(makeLayout(blocks: 2000, inodes: 200))

@@ -76,20 +76,51 @@ import Testing
         #expect(try findings(disk) == [])
     }
 
-    @Test func aDiskThatTakesNoWritesTurnsReadOnly() throws {
+    @Test func aDiskThatTakesNoWritesTurnsReadOnlyUntilItDoes() throws {
         let disk = try makeDisk()
-        let system = try mount(disk)
+        let console = Console()
+        let system = try mount(disk, console: console)
         try system.write([1, 2, 3], to: "/f")
         let before = disk.image
         disk.breakWrites()
         #expect(failure { () throws(SystemError) in try system.touch("/g") } == .inputOutput)
-        disk.breakWrites(false)
-        #expect(failure { () throws(SystemError) in try system.touch("/h") } == .inputOutput)
+        for _ in 0..<2 { #expect(failure { () throws(SystemError) in try system.touch("/h") } == .inputOutput) }
         #expect(failure { () throws(SystemError) in try system.synchronize() } == .inputOutput)
         #expect(try system.contents(of: "/f") == [1, 2, 3])
-        #expect(disk.image == before)
+        #expect(disk.image == before && system.isReadOnly)
         #expect(system.inodesInUse == 0)
-        #expect(try mount(disk).names("/") == [".", "..", "f"])
+        #expect(try mount(TestDisk(image: before)).names("/") == [".", "..", "f"])
+        // What memory has and the disk has not goes there first.
+        disk.breakWrites(false)
+        try system.touch("/i")
+        #expect(!system.isReadOnly)
+        #expect(try system.names("/") == [".", "..", "f", "g", "i"])
+        try system.synchronize()
+        #expect(try mount(disk).names("/") == [".", "..", "f", "g", "i"])
+        #expect(try findings(disk) == [])
+        #expect(
+            console.lines == [
+                "file system: the disk failed a write: nothing is changed until it takes writes again",
+                "file system: the disk takes writes again",
+            ])
+    }
+
+    /// Whichever write or flush of a commit or a checkpoint is the first to fail.
+    @Test(arguments: 0..<9) func changesReachADiskThatComesBackWhereverItFailed(after count: Int) throws {
+        let disk = try makeDisk()
+        let system = try mount(disk)
+        try system.write(pattern(3000), to: "/f")
+        disk.breakWrites(after: count)
+        _ = failure { () throws(SystemError) in try system.write(pattern(2000, seed: 2), to: "/g") }
+        _ = failure { () throws(SystemError) in try system.unlink("/f") }
+        _ = failure { () throws(SystemError) in try system.synchronize() }
+        disk.breakWrites(false)
+        try system.synchronize()
+        try system.touch("/h")
+        let names = try system.names("/")
+        try system.synchronize()
+        #expect(try mount(disk).names("/") == names)
+        #expect(try findings(disk) == [])
     }
 
     @Test func aBlockThatCannotBeReadIsAnErrorForItsUsersOnly() throws {

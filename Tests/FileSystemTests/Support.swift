@@ -19,7 +19,9 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
     private let lock = NSLock()
     private var bytes: [UInt8]
     private var unreadable: Set<UInt32> = []
-    private var failsWrites = false
+    /// Sets of blocks, and flushes, that still succeed; nil: all do.
+    private var writesLeft: Int?
+    private var readCount = 0
     private var events: [Event]?
 
     init(blocks: UInt32) {
@@ -31,6 +33,9 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
         blockCount = UInt32(image.count / blockSize)
         bytes = image
     }
+
+    /// Blocks that were read so far.
+    var reads: Int { lock.withLock { readCount } }
 
     var image: [UInt8] {
         get { lock.withLock { bytes } }
@@ -60,7 +65,15 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
     }
 
     func breakRead(of block: UInt32) { lock.withLock { _ = unreadable.insert(block) } }
-    func breakWrites(_ broken: Bool = true) { lock.withLock { failsWrites = broken } }
+    func breakWrites(_ broken: Bool = true) { lock.withLock { writesLeft = broken ? 0 : nil } }
+    func breakWrites(after count: Int) { lock.withLock { writesLeft = count } }
+
+    /// Whether a write or flush fails; with the lock.
+    private func countWrite() -> Bool {
+        guard let left = writesLeft else { return false }
+        writesLeft = max(0, left - 1)
+        return left == 0
+    }
 
     func startRecording() { lock.withLock { events = [] } }
     func note(_ event: Event) { lock.withLock { events?.append(event) } }
@@ -73,6 +86,7 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
     func read(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
         var failed = false
         lock.withLock {
+            readCount += count
             for index in 0..<count {
                 let request = request(index)
                 guard request.block < blockCount, !unreadable.contains(request.block) else { failed = true; continue }
@@ -85,9 +99,10 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
     func write(_ count: Int, _ request: (Int) -> BlockRequest) throws(SystemError) {
         var failed = false
         lock.withLock {
+            let isBroken = countWrite()
             for index in 0..<count {
                 let request = request(index)
-                guard request.block < blockCount, !failsWrites else { failed = true; continue }
+                guard request.block < blockCount, !isBroken else { failed = true; continue }
                 let data = request.memory.copy
                 let start = Int(request.block) * blockSize
                 bytes.replaceSubrange(start..<start + blockSize, with: data)
@@ -97,7 +112,10 @@ final class TestDisk: BlockDevice, @unchecked Sendable {
         if failed { throw .inputOutput }
     }
 
-    func flush() throws(SystemError) { note(.flush) }
+    func flush() throws(SystemError) {
+        if lock.withLock({ countWrite() }) { throw .inputOutput }
+        note(.flush)
+    }
 }
 
 /// The console's lines.

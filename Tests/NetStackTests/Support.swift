@@ -41,15 +41,16 @@ func copy(_ packet: borrowing Packet) -> [UInt8] {
 }
 
 /// A pool of so many packets. Its memory is never given back: packets may outlive everything else in a test.
-@safe final class TestPool {
-    let memory: UnsafeMutableRawPointer
+final class TestPool {
     let pool: PacketPool
 
     init(_ count: Int = 64) {
         let bytes = (count + 1) * PacketPool.bufferSize
-        unsafe memory = .allocate(byteCount: bytes, alignment: 4096)  // never given back
-        pool = unsafe PacketPool(memory: memory, byteCount: bytes)!
+        // never given back
+        pool = unsafe PacketPool(memory: .allocate(byteCount: bytes, alignment: 4096), byteCount: bytes)!
     }
+
+    init(_ pool: PacketPool) { self.pool = pool }
 
     func packet(_ bytes: [UInt8]) -> Packet? {
         guard var packet = pool.take(), packet.resize(to: bytes.count) else { return nil }
@@ -137,13 +138,13 @@ func testPage() -> UnsafeMutableRawPointer? { .allocate(byteCount: 4096, alignme
     init(
         _ address: IPv4Address = guestAddress, _ hardware: EthernetAddress = guestHardware,
         gateway: IPv4Address? = peerAddress,
-        packets: Int = 64, seed: UInt64 = 0x1234_5678
+        packets: Int = 64, pool: PacketPool? = nil, seed: UInt64 = 0x1234_5678
     ) {
-        pool = TestPool(packets)
+        self.pool = pool.map { TestPool($0) } ?? TestPool(packets)
         unsafe tables = .allocate(byteCount: TestStack.memoryNeeded(sockets: 64), alignment: 16)  // never given back
         stack = unsafe NetStack(
-            pool: pool.pool, memory: tables, sockets: 64, page: testPage, random: RandomGenerator(seed: seed))
-        _ = stack.addInterface(TestCard(wire: wire, pool: pool, hardwareAddress: hardware))
+            pool: self.pool.pool, memory: tables, sockets: 64, page: testPage, random: RandomGenerator(seed: seed))
+        _ = stack.addInterface(TestCard(wire: wire, pool: self.pool, hardwareAddress: hardware))
         stack.configure(.card(0), address: address, prefixLength: 24, gateway: gateway)
         stack.timers.cancel(.claim(.card(0)))
         // What it announces by itself is another test's business.

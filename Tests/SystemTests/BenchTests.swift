@@ -73,6 +73,46 @@ import Testing
         #expect(abs(shares.reduce(0, +) - 100) < 5, "\(output)")
     }
 
+    /// What was measured, by name.
+    private func values(_ operations: String...) throws -> [String: Int] {
+        let kept = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "swiftlet-values-\(UUID().uuidString).tsv")
+        defer { try? FileManager.default.removeItem(at: kept) }
+        let (status, output) = try runOnHost(
+            ["timeout", "-k", "5", "300", "build/tools/release/bench", "measure", "--once", "--output", kept.path]
+                + operations)
+        #expect(status == 0, "\(output)")
+        let fields = try String(contentsOf: kept, encoding: .utf8).split(separator: "\n").map {
+            $0.split(separator: "\t")
+        }
+        return Dictionary(fields.filter { $0.count == 2 }.map { (String($0[0]), Int($0[1]) ?? 0) }) { $1 }
+    }
+
+    /// On one hart, beside a program that computes, the network thread takes its half of the time and no more: a flood
+    /// neither waits for whole turns (64 frames in 10 ms: more than 300 M instructions) nor stops the program.
+    @Test func receivingAndComputingShareAHart() throws {
+        let found = try values("flood")
+        let instructions = try #require(found["virtio-flood-instructions"])
+        let share = try #require(found["virtio-flood-share"])
+        #expect(instructions > 1_000_000 && instructions < 100_000_000, "\(found)")
+        #expect(share >= 35, "\(found)")
+        // A look at the card takes 64 frames; then the program has as much time.
+        #expect(try #require(found["virtio-flood-turn"]) <= 130, "\(found)")
+    }
+
+    /// fork, exit and wait look at page tables only where memory was touched.
+    @Test func aSparseHeapForksAsFastAsItsPagesAre() throws {
+        let found = try values("fork-exit-wait", "fork-exit-wait-sparse")
+        let usual = try #require(found["fork-exit-wait"]), sparse = try #require(found["fork-exit-wait-sparse"])
+        #expect(sparse < 10 * usual, "\(found)")
+    }
+
+    /// README shows what the system does, and says what it costs.
+    @Test func readmeIsAsTheSystemIs() throws {
+        let (status, output) = try bench("readme", "--check")
+        #expect(status == 0, "\(output)")
+    }
+
     @Test func aProgramMayRunInTheShellsPlace() throws {
         let guest = try Guest(["CPUS": "1", "RUN": "echo,in,the,shell's,place"])
         try guest.wait(for: "in the shell's place")

@@ -23,6 +23,21 @@ import Testing
         try guest.halt()
     }
 
+    /// Console, disk and network card interrupt a hart each: the PLIC's enable bits, by hart, say so.
+    @Test func devicesInterruptDifferentHarts() throws {
+        let guest = try Guest(["CPUS": "3"])
+        try guest.waitForShell()
+        let enabled = try [0x0c00_2080, 0x0c00_2180, 0x0c00_2280].map { address in
+            let answer = try guest.monitor("xp /1wx 0x\(String(address, radix: 16))")
+            let word = answer.split(separator: " ").last.map { $0.filter(\.isHexDigit) } ?? ""
+            return try #require(UInt32(word.suffix(8), radix: 16), "\(answer)")
+        }
+        #expect(enabled.allSatisfy { $0.nonzeroBitCount == 1 }, "\(enabled)")
+        #expect(enabled.reduce(0, |).nonzeroBitCount == 3, "\(enabled)")
+        #expect(try guest.run("echo kept > f; cat f; ping -c 3 10.0.2.2 | grep received").contains(" 3 received"))
+        try guest.halt()
+    }
+
     @Test func reservedMemoryIsLeftAloneAndHartsThatLackAnExtensionAreNotStarted() throws {
         let blob = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dtb")
         defer { try? FileManager.default.removeItem(at: blob) }

@@ -4,12 +4,14 @@ import Foundation
 import Testing
 
 @Suite struct DeadDiskTests {
-    @Test func diskThatAnswersNothingIsGivenUp() throws {
+    /// Requests fail, and what an operator needs still works; when the disk answers again, so does all else.
+    @Test func diskThatAnswersNothingIsGivenUpUntilItAnswers() throws {
         let guest = try Guest(["CPUS": "2"])
         try guest.waitForShell()
         _ = try guest.monitor("block_set_io_throttle x0 1 0 0 0 0 0")
         guest.type("wc README\n")
-        try guest.wait(for: "disk: no answer for 60 s; it is not used any more\n")
+        try guest.wait(for: "disk: no answer for 60 s: it is reset, and requests are sent again\n")
+        try guest.wait(for: "disk: no answer after its reset either")
         try guest.wait(for: "sh: wc: input/output error\n")
         // Nobody waits for it any more.
         guest.type("ls\n")
@@ -19,8 +21,31 @@ import Testing
         // What an operator needs is the shell's own.
         let processes = try guest.run("ps")
         #expect(processes.contains(" init"), "\(processes)")
-        #expect(try guest.run("dmesg").contains("it is not used any more"))
+        #expect(try guest.run("dmesg").contains("no answer for 60 s"))
         #expect(try guest.run("kill 99") == "kill: 99: no such process")
+        _ = try guest.monitor("block_set_io_throttle x0 0 0 0 0 0 0")
+        // The disk is tried again every ten seconds.
+        let deadline = Date(timeIntervalSinceNow: Guest.patience)
+        while try !guest.run("wc README").hasSuffix("README"), Date() < deadline {}
+        #expect(guest.transcript.contains("disk: it answers again\n"))
+        #expect(try guest.run("echo kept > file; cat file").hasSuffix("kept"))
+        try guest.halt()
+    }
+
+    /// A write that fails makes the file system read-only, and says so; once the disk answers, it goes on, and what
+    /// memory had and the disk had not is there.
+    @Test func changesThatADeadDiskDidNotTakeReachItLater() throws {
+        let guest = try Guest(["CPUS": "2"])
+        try guest.waitForShell()
+        _ = try guest.run("echo one > one; cat one; df")
+        _ = try guest.monitor("block_set_io_throttle x0 1 0 0 0 0 0")
+        guest.type("echo two > two\n")
+        try guest.wait(for: "disk: no answer after its reset either")
+        try guest.wait(for: "file system: the disk failed a write: nothing is changed until it takes writes again\n")
+        try guest.wait(for: "$ ")
+        _ = try guest.monitor("block_set_io_throttle x0 0 0 0 0 0 0")
+        try guest.wait(for: "file system: the disk takes writes again\n")
+        #expect(try guest.run("echo three > three; cat one three").hasSuffix("one\nthree"))
         try guest.halt()
     }
 }

@@ -12,6 +12,10 @@ public final class HostPlatform<Device: BlockDevice, Lock: HostMonitor>: FileSys
     private let message: (String) -> Void
     /// What was allocated, to be freed at the end.
     private var memory: [UnsafeMutableRawPointer]
+    /// Pages that are taken, under a lock of their own; `mostPages` says how many there may be.
+    private let pages = NSLock()
+    private var taken: Set<UnsafeMutableRawPointer>
+    public var mostPages = Int.max
 
     /// - Parameter message: where the console lines go.
     public init(_ device: Device, monitors: Lock.Type = NoMonitor.self, message: @escaping (String) -> Void = { _ in })
@@ -19,16 +23,38 @@ public final class HostPlatform<Device: BlockDevice, Lock: HostMonitor>: FileSys
         self.device = device
         self.message = message
         unsafe memory = []  // nothing is allocated
+        unsafe taken = []
     }
 
     // The file system, which uses the memory, has ended.
-    deinit { unsafe memory.forEach { unsafe $0.deallocate() } }
+    deinit {
+        unsafe memory.forEach { unsafe $0.deallocate() }
+        unsafe taken.forEach { unsafe $0.deallocate() }
+    }
 
     @unsafe
     public func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? {
         let block = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: max(alignment, 16))
         unsafe memory.append(block)  // freed by deinit
         return unsafe block
+    }
+
+    @unsafe
+    public func takePage() -> UnsafeMutableRawPointer? {
+        pages.lock()
+        defer { pages.unlock() }
+        guard unsafe taken.count < mostPages else { return nil }
+        let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
+        unsafe taken.insert(page)  // freed by giveBackPage or deinit
+        return unsafe page
+    }
+
+    @unsafe
+    public func giveBackPage(_ page: UnsafeMutableRawPointer) {
+        pages.lock()
+        // A page of `allocate` stays in its list until the end.
+        if unsafe taken.remove(page) != nil { unsafe page.deallocate() }
+        pages.unlock()
     }
 
     public func makeMonitor() -> Lock? { Lock() }

@@ -20,7 +20,7 @@ import UserLibrary
             show("processes", UInt64(Limit.processes), counts.freeProcesses)
             if isReadOnly() {
                 print(
-                    "the file system is read-only until the next start: a write failed (see dmesg), or fsck repaired it"
+                    "nothing can be written: the disk fails writes (see dmesg; each change tries again), or fsck repaired it (start anew)"
                 )
             }
             return 0

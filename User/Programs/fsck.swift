@@ -97,6 +97,11 @@ private struct CheckPlatform: FileSystemPlatform {
         // Never freed: the program ends with it.
         UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: max(16, alignment)).baseAddress
     }
+    // A check reads each block once: few are worth keeping.
+    @unsafe  // as the protocol declares it
+    func takePage() -> UnsafeMutableRawPointer? { nil }
+    @unsafe  // as the protocol declares it
+    func giveBackPage(_ page: UnsafeMutableRawPointer) {}
     func makeMonitor() -> NoMonitor? { NoMonitor() }
     func report(_ message: StaticString) { complain("\(message)") }
 }

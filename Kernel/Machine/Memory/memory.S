@@ -1,33 +1,44 @@
 # The memory routines that compiled code calls, in the kernel and in user programs: by words, with unaligned loads and stores
 # where the pointers do not agree.
 
+.macro COPY_64 offset                   # from a1 to a0
+    ld t0, \offset(a1)
+    ld t1, \offset+8(a1)
+    ld t2, \offset+16(a1)
+    ld t3, \offset+24(a1)
+    ld t4, \offset+32(a1)
+    ld t5, \offset+40(a1)
+    ld a4, \offset+48(a1)
+    ld a5, \offset+56(a1)
+    sd t0, \offset(a0)
+    sd t1, \offset+8(a0)
+    sd t2, \offset+16(a0)
+    sd t3, \offset+24(a0)
+    sd t4, \offset+32(a0)
+    sd t5, \offset+40(a0)
+    sd a4, \offset+48(a0)
+    sd a5, \offset+56(a0)
+.endm
+
 .text
 
 .globl memcpy
 memcpy:                                 # a0 = to, a1 = from, a2 = count; returns to
     mv a7, a0
-    li a6, 64
+    li a6, 128
     bltu a2, a6, 2f
-1:  ld t0, 0(a1)
-    ld t1, 8(a1)
-    ld t2, 16(a1)
-    ld t3, 24(a1)
-    ld t4, 32(a1)
-    ld t5, 40(a1)
-    ld a4, 48(a1)
-    ld a5, 56(a1)
+1:  COPY_64 0
+    COPY_64 64
+    addi a2, a2, -128
+    addi a1, a1, 128
+    addi a0, a0, 128
+    bgeu a2, a6, 1b
+2:  li a6, 64
+    bltu a2, a6, 2f
+    COPY_64 0
     addi a2, a2, -64
     addi a1, a1, 64
-    sd t0, 0(a0)
-    sd t1, 8(a0)
-    sd t2, 16(a0)
-    sd t3, 24(a0)
-    sd t4, 32(a0)
-    sd t5, 40(a0)
-    sd a4, 48(a0)
-    sd a5, 56(a0)
     addi a0, a0, 64
-    bgeu a2, a6, 1b
 2:  li a6, 8
     bltu a2, a6, 4f
 3:  ld t0, 0(a1)

@@ -107,13 +107,15 @@ MACHINE_INLINE uint64_t read_word(uint64_t address) { return *(const volatile ui
 
 // --- Firmware (RISC-V SBI specification 1.0: function in a6, extension in a7)
 
-MACHINE_INLINE struct sbi_result sbi_call(uint64_t extension, uint64_t function, uint64_t x0, uint64_t x1, uint64_t x2) {
+MACHINE_INLINE struct sbi_result sbi_call(uint64_t extension, uint64_t function, uint64_t x0, uint64_t x1, uint64_t x2,
+                                          uint64_t x3) {
     register uint64_t a0 __asm__("a0") = x0;
     register uint64_t a1 __asm__("a1") = x1;
     register uint64_t a2 __asm__("a2") = x2;
+    register uint64_t a3 __asm__("a3") = x3;
     register uint64_t a6 __asm__("a6") = function;
     register uint64_t a7 __asm__("a7") = extension;
-    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a6), "r"(a7) : "memory");
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a6), "r"(a7) : "memory");
     return (struct sbi_result){ (int64_t)a0, (int64_t)a1 };
 }
 

@@ -35,7 +35,7 @@ extension TCPReceiver {
             return takeEarly(&intake, &share)
         }
         // Small pieces pin whole packets: no more of them than full segments would take.
-        guard early.count < max(16, bufferLimit / 1024), share.take(parts, held: held) else {
+        guard payload.mayWait, early.count < max(16, bufferLimit / 1024), share.take(parts, held: held) else {
             intake.refused += 1
             return
         }

@@ -150,7 +150,7 @@ struct TCPReceiver: ~Copyable {
             return
         }
         let parts = payload.hasRest ? payload.partCount : 1
-        guard share.take(parts, held: held) else {
+        guard payload.mayWait, share.take(parts, held: held) else {
             intake.refused += 1
             return
         }

@@ -33,8 +33,30 @@ public struct Results: Sendable {
         for name in other.names { self[name] = other[name] }
     }
 
+    /// Adds what `other` has; of what both have, the greater.
+    public mutating func mergeGreatest(_ other: Results) {
+        for name in other.names { self[name] = max(self[name] ?? .min, other[name]!) }
+    }
     /// As a file, after lines of comment.
     public func text(_ comment: String) -> String {
         comment.split(separator: "\n").map { "# \($0)\n" }.joined() + names.map { "\($0)\t\(values[$0]!)\n" }.joined()
+    }
+}
+
+/// Several runs of which the least numbers count: a busy host makes the guest execute more, never less.
+public struct Runs: Sendable {
+    public private(set) var least: Results
+    /// The least but one, of what was measured more than once.
+    public private(set) var second = Results()
+
+    public init(_ first: Results) { least = first }
+
+    public mutating func add(_ run: Results) {
+        for name in run.names {
+            guard let value = run[name] else { continue }
+            let before = least[name]
+            least[name] = min(before ?? value, value)
+            if let before { second[name] = min(second[name] ?? .max, max(before, value)) }
+        }
     }
 }

@@ -58,6 +58,44 @@ enum Machine {
         return text
     }
 
+    /// Boots with all defaults, types the commands one after the other, each at the shell's prompt, and returns what the
+    /// console showed. The last one powers the machine off.
+    static func type(_ commands: [String]) throws -> String {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "swiftlet-typed-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let image = folder.appendingPathComponent("fs.img").path
+        try FileManager.default.copyItem(atPath: "build/fs.img", toPath: image)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["setpriv", "--pdeathsig", "KILL", "timeout", "120", "qemu/start"]
+        process.environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "FSIMG": image]
+        let console = Pipe(), keyboard = Pipe()
+        process.standardInput = keyboard
+        process.standardOutput = console
+        process.standardError = console
+        try process.run()
+        var bytes: [UInt8] = []
+        var next = commands[...]
+        var seen = 0
+        while case let data = console.fileHandleForReading.availableData, !data.isEmpty {
+            bytes += data.filter { $0 != 13 }
+            guard String(decoding: bytes[seen...], as: UTF8.self).hasSuffix("\n$ "), let command = next.popFirst()
+            else {
+                continue
+            }
+            seen = bytes.count
+            keyboard.fileHandleForWriting.write(Data("\(command)\n".utf8))
+        }
+        process.waitUntilExit()
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard process.terminationStatus == 0 else {
+            throw BenchError("the machine ended with status \(process.terminationStatus). Its console:\n\(text)")
+        }
+        return text
+    }
+
     /// Reads a console to its end, line by line, and types a newline where `answering` says so.
     private static func dialogue(
         _ console: FileHandle, _ keyboard: FileHandle, _ answering: (Substring) throws -> Bool

@@ -13,7 +13,7 @@ struct Measurement {
 
     /// Operations of the network; all others are measured without a peer.
     static let network: Set = [
-        "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst",
+        "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst", "flood",
     ]
 
     init(_ arguments: [String]) throws {
@@ -43,10 +43,23 @@ struct Measurement {
         guard let text = try? String(contentsOfFile: reference, encoding: .utf8) else {
             throw BenchError("\(reference): cannot be read")
         }
-        let results = try measureAll()
-        let again = isOnce ? nil : try measureAll()
-        let flushes = isOnce ? nil : try eachMachine { try Machine.flushes($0, card: $1) }
-        let rows = Table.rows(Reference.parse(text), results, again: again, baseline: baseline, flushes: flushes)
+        let references = Reference.parse(text)
+        var runs = Runs(try measureAll(operations))
+        if !isOnce {
+            runs.add(try measureAll(operations))
+            // What the host's other work has a say in is measured again until the two least numbers agree.
+            for _ in 0..<Self.mostRepetitions {
+                let rows = Table.rows(references, runs.least, again: runs.second, baseline: baseline)
+                let restless = Set(
+                    rows.filter { $0.wavers || $0.isWorse }.compactMap { operation(of: $0.reference.name) })
+                if restless.isEmpty { break }
+                runs.add(try measureAll(restless.sorted()))
+            }
+        }
+        let results = runs.least
+        let flushes = isOnce ? nil : try eachMachine(operations) { try Machine.flushes($0, card: $1) }
+        let rows = Table.rows(
+            references, results, again: isOnce ? nil : runs.second, baseline: baseline, flushes: flushes)
         print(
             """
             Guest instructions for one operation, one hart, idle time left out. "flushes": of the TLB, as QEMU counts them. "better": times
@@ -64,8 +77,20 @@ struct Measurement {
         return worse.isEmpty ? 0 : 1
     }
 
+    private static let mostRepetitions = 8
+
+    /// The operation that prints a result; nil when it is none of its own.
+    private func operation(of name: String) -> String? {
+        if name == "kernel-text" || name.hasPrefix("stack-") { return nil }
+        guard let card = cards.first(where: { name.hasPrefix($0 + "-") }) else { return name }
+        let rest = String(name.dropFirst(card.count + 1))
+        return rest.hasPrefix("burst-") ? "burst" : rest.hasPrefix("flood-") ? "flood" : rest
+    }
+
     /// Measures the operations on a machine without a peer and on one for each card.
-    private func eachMachine(_ measure: ([String], String?) throws -> Results) throws -> Results {
+    private func eachMachine(
+        _ operations: [String], _ measure: ([String], String?) throws -> Results
+    ) throws -> Results {
         var results = Results()
         let local = operations.filter { !Self.network.contains($0) }
         if operations.isEmpty || !local.isEmpty { results.merge(try measure(local, nil)) }
@@ -74,8 +99,8 @@ struct Measurement {
         return results
     }
 
-    private func measureAll() throws -> Results {
-        var results = try eachMachine { try Machine.measure($0, card: $1) }
+    private func measureAll(_ operations: [String]) throws -> Results {
+        var results = try eachMachine(operations) { try Machine.measure($0, card: $1) }
         if operations.isEmpty { results["kernel-text"] = try Self.kernelText() }
         return results
     }

@@ -13,6 +13,8 @@ let usage = """
     Whether two harts do more work than one. Exit status 1 if it is less than 1.5 times as much.
            bench host [CARD]
     Packets a second to and from the host, and what the card takes at most.
+           bench readme [--check]
+    Makes README's transcript and figures anew; or says where they are not as the system is now (exit status 1).
            bench size | lines
     Bytes of the kernel, and lines of the source, by room.
     """
@@ -39,6 +41,7 @@ do {
     case "harts": exit(try Harts.run())
     case "host": exit(try HostNetwork.run(card: arguments.first ?? "virtio"))
     case "stations": try HostNetwork.runStations()
+    case "readme": exit(try Readme.run(isCheck: arguments.first == "--check"))
     case "size": try KernelSize.run()
     case "lines": try SourceLines.run()
     default: fail("there is no such command\n\(usage)")

@@ -22,6 +22,7 @@ extension Bench {
             Operation("udp-receive-64") { () throws(SystemError) in try receive("udp-receive-64", 64) },
             Operation("udp-receive-1470") { () throws(SystemError) in try receive("udp-receive-1470", 1470) },
             Operation("burst") { () throws(SystemError) in try burst() },
+            Operation("flood") { () throws(SystemError) in try flood() },
         ]
     }
 
@@ -97,4 +98,50 @@ extension Bench {
         show("burst-receive-64", interval.instructions, of: received)
         show("burst-interrupts", interval.deviceInterrupts)
     }
+
+    /// Two thousand datagrams as fast as the host can send them, on the hart of a program that computes: instructions
+    /// until the interface has taken them all, which part of those the program had, in percent, and how many frames were
+    /// taken at most while it did 20,000 instructions.
+    private static func flood() throws(SystemError) {
+        let socket = try connected(7070)
+        let alone = try interval(8) { () throws(SystemError) in
+            compute()
+            _ = try packetsIn()
+        }
+        let before = try packetsIn()
+        var taken: UInt64 = 0, most: UInt64 = 0
+        var rounds: UInt64 = 0
+        let flooded = try interval(1, warmUp: 0) { () throws(SystemError) in
+            try command(socket, "send 64 2000 0")
+            // What a card without room loses is not waited for.
+            while taken < 1900 && rounds < 20_000 {
+                compute()
+                rounds += 1
+                let now = try packetsIn() - before
+                most = max(most, now - taken)
+                taken = now
+            }
+        }
+        try System.close(socket)
+        show("flood-instructions", flooded.instructions)
+        show("flood-share", alone.instructions / 8 * rounds * 100, of: Int(flooded.instructions))
+        show("flood-turn", most)
+    }
+
+    private static func packetsIn() throws(SystemError) -> UInt64 {
+        let interfaces = try allInterfaces()
+        return interfaces.isEmpty ? 0 : interfaces[0].packetsIn
+    }
+
+    /// Some twenty thousand instructions of a program's own.
+    private static func compute() {
+        var state = unsafe storedState
+        for _ in 0..<2000 {
+            state ^= state << 13
+            state ^= state >> 7
+        }
+        unsafe storedState = state
+    }
+
+    nonisolated(unsafe) private static var storedState: UInt64 = 1  // a program has one thread
 }

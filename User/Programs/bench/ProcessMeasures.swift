@@ -25,6 +25,11 @@ extension Bench {
                 }
                 try release(pages: 256)
             },
+            Operation("fork-exit-wait-sparse") { () throws(SystemError) in
+                // In a child: page tables that were needed once stay until their process ends.
+                try child { () throws(SystemError) in try measureSparse() }
+                _ = try System.wait()
+            },
             Operation("fork-exec-wait") { () throws(SystemError) in
                 let program = TrueProgram()
                 try measure("fork-exec-wait", 50) { () throws(SystemError) in try program.run() }
@@ -37,6 +42,17 @@ extension Bench {
                 show("console-byte", interval.instructions, of: 64)
             },
         ]
+    }
+
+    /// fork, exit and wait with the break at 240 GiB and eight pages touched far apart.
+    private static func measureSparse() throws(SystemError) {
+        let start = try System.moveBreak(by: 0)
+        for _ in 0..<240 { _ = try System.moveBreakLazily(by: 1 << 30) }
+        for page in 0..<8 { touch(start + 4096 + UInt(page) << 34, pages: 1) }
+        try measure("fork-exit-wait-sparse", 20) { () throws(SystemError) in
+            if try System.fork() == 0 { System.exit(0) }
+            _ = try System.wait()
+        }
     }
 
     /// Grows by so many pages and writes to each.

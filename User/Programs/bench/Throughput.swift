@@ -30,8 +30,8 @@ extension Bench {
             }
         } catch .timedOut {}
         show("received", received / 2)
-        try showRate("looped", times: 100) { () throws(SystemError) in
-            guard try System.loopDevice(0, count: 100) == 100 else { throw .noBufferSpace }
+        try showRate("looped", times: 1000) { () throws(SystemError) in
+            guard try System.loopDevice(0, count: 1000) == 1000 else { throw .noBufferSpace }
         }
     }
 

@@ -208,7 +208,6 @@ enum MemoryTests {
         let base = breakAddress
         growLazily(to: userLimit)
         for index in 0..<8 { store(UInt8(index + 1), base + page + UInt(index) << 35 - UInt(index) * 4096) }
-        let start = call(.clock).value
         for _ in 0..<20 {
             inChild(0, "a child with a sparse heap") {
                 for index in 0..<8 {
@@ -222,6 +221,5 @@ enum MemoryTests {
         inChild(0, "a shrink of 256 GiB") {
             while breakAddress > base + 1 << 31 { sbrk(-1 << 30).succeeds("shrink") }
         }
-        expect(call(.clock).value - start < 3_000_000_000, "22 forks and more of a sparse heap take less than 3 s")
     }
 }

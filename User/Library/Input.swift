@@ -8,6 +8,10 @@ public struct LineReader {
     private var buffer: [UInt8]
     private var start = 0
     private var end = 0
+    /// A console has an end again and again: the first one counts.
+    private var hasEnded = false
+    /// Bytes of a line: an input without line ends does not take all memory.
+    private static let limit = 1 << 20
 
     /// - Parameter readsAhead: if not, no byte behind the line is taken from the file: it is for other programs.
     public init(_ file: FileDescriptor, readsAhead: Bool = true) {
@@ -16,20 +20,23 @@ public struct LineReader {
     }
 
     /// The next line, without its line end; nil at the end of the file.
+    /// - Throws: what a read throws; noMemory for a line of more than a MiB.
     public mutating func next() throws(SystemError) -> [UInt8]? {
         var line: [UInt8] = []
-        while true {
+        while !hasEnded {
             while start < end {
                 let byte = buffer[start]
                 start += 1
                 if byte == 10 { return line }
+                guard line.count < Self.limit else { throw .noMemory }
                 line.append(byte)
             }
             // Nothing is left, also when the read fails.
             (start, end) = (0, 0)
             end = try readPiece(file, into: &buffer)
-            if end == 0 { return line.isEmpty ? nil : line }
+            hasEnded = end == 0
         }
+        return line.isEmpty ? nil : line
     }
 }
 

@@ -19,6 +19,9 @@ import UserLibrary
     static let options: StaticString? = "usc:b:t:l:p:1"
     static let takesOptionsAnywhere = true
 
+    /// A hundred days in nanoseconds: 1024 times that is a number of 64 bits (Client.swift).
+    private static let longest: UInt64 = 100 * 86_400 * 1_000_000_000
+
     struct Settings {
         var rate: UInt64 = 1_000_000
         var time: UInt64 = 10_000_000_000
@@ -36,7 +39,7 @@ import UserLibrary
             }
             settings.rate = bits
         }
-        settings.time = arguments.nanoseconds("t", least: 1) ?? settings.time
+        settings.time = arguments.nanoseconds("t", least: 1, most: longest) ?? settings.time
         settings.length = arguments.number("l", in: Datagram.leastCount...65507) ?? settings.length
         settings.port = arguments.number("p", in: 1...65535).map { UInt16($0) } ?? settings.port
         let (serves, host) = (arguments.has("s"), arguments.value("c"))

@@ -46,9 +46,14 @@ public func readPiece(_ file: FileDescriptor, into buffer: inout [UInt8]) throws
     return try System.read(file, into: &span)
 }
 
-/// Calls `body` with each argument. A failure is complained about, with the argument's name, and the next one follows.
+/// Calls `body` with each argument, a path. A failure is complained about, with the argument's name, and the next one
+/// follows.
 /// - Returns: the exit status: 1 if there was a failure, else 0.
-public func forEachArgument(_ arguments: Arguments, _ body: (CString) throws(SystemError) -> Void) -> Int32 {
+public func forEachPath(_ arguments: Arguments, _ body: (Path) throws(SystemError) -> Void) -> Int32 {
+    forEachArgument(arguments) { (name) throws(SystemError) in try body(Path(name)) }
+}
+
+private func forEachArgument(_ arguments: Arguments, _ body: (CString) throws(SystemError) -> Void) -> Int32 {
     var status: Int32 = 0
     for index in 0..<arguments.count {
         do throws(SystemError) {

@@ -88,6 +88,29 @@ import Testing
         try guest.halt()
     }
 
+    /// Offers without a server's identifier are of no use, and dhcp says so.
+    @Test func dhcpSaysWhatIsWrongWithOffers() throws {
+        let station = try Station { packet in
+            guard packet.port == 67 else { return [] }
+            let question = packet.payload
+            var offer = [UInt8](repeating: 0, count: 240)
+            offer.replaceSubrange(0..<3, with: [2, 1, 6])
+            offer.replaceSubrange(4..<8, with: question[4..<8])
+            offer.replaceSubrange(16..<20, with: [10, 9, 0, 7])
+            offer.replaceSubrange(28..<34, with: question[28..<34])
+            offer.replaceSubrange(236..<240, with: [0x63, 0x82, 0x53, 0x63])
+            offer += [53, 1, 2, 51, 4, 0, 0, 14, 16, 1, 4, 255, 255, 255, 0, 255]
+            return [Station.datagram(offer, answering: packet, from: [10, 9, 0, 1], to: [10, 9, 0, 7])]
+        }
+        let guest = try guest(on: station, ["IP": ""])
+        let output = try guest.run("dhcp -W 3; echo $?")
+        #expect(
+            output.firstMatch(of: /no lease in time \(asking for a server; \d+ repl(y|ies) refused: no server/) != nil,
+            "\(output)")
+        #expect(output.hasSuffix("\n1"), "\(output)")
+        try guest.halt()
+    }
+
     @Test func ncSendsADatagramALineAndLooksWhetherAPortIsOpen() throws {
         let station = try Station()
         let guest = try guest(on: station)

@@ -102,18 +102,23 @@ final class Station: @unchecked Sendable {
         return ipv4(message, protocolNumber: 1, answering: packet)
     }
 
-    /// A datagram back to where one came from.
-    static func datagram(_ payload: [UInt8], answering packet: Packet) -> [UInt8] {
+    /// A datagram back to where one came from, and from where it went to, unless that is said.
+    static func datagram(
+        _ payload: [UInt8], answering packet: Packet, from source: [UInt8]? = nil, to destination: [UInt8]? = nil
+    ) -> [UInt8] {
         let length = 8 + payload.count
         var head = [UInt8](packet.frame[36..<38]) + packet.frame[34..<36]
         head += [UInt8(length >> 8), UInt8(length & 255), 0, 0]
-        return ipv4(head + payload, protocolNumber: 17, answering: packet)
+        return ipv4(head + payload, protocolNumber: 17, answering: packet, source, destination)
     }
 
-    private static func ipv4(_ payload: [UInt8], protocolNumber: UInt8, answering packet: Packet) -> [UInt8] {
+    private static func ipv4(
+        _ payload: [UInt8], protocolNumber: UInt8, answering packet: Packet, _ source: [UInt8]? = nil,
+        _ destination: [UInt8]? = nil
+    ) -> [UInt8] {
         let length = 20 + payload.count
         var header: [UInt8] = [0x45, 0, UInt8(length >> 8), UInt8(length & 255), 0, 1, 0, 0, 64, protocolNumber, 0, 0]
-        header += packet.destination + packet.source
+        header += (source ?? packet.destination) + (destination ?? packet.source)
         set(checksum(header), at: 10, in: &header)
         return [UInt8](packet.frame[6..<12]) + hardware + [8, 0] + header + payload
     }

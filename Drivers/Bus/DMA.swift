@@ -44,34 +44,31 @@ public protocol DMA {
 }
 
 extension DMA {
-    @inline(__always) public func giveToDevice(
+    public func giveToDevice(
         _ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection
     ) {}
-    @inline(__always) public func takeFromDevice(
+    public func takeFromDevice(
         _ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection
     ) {}
-    @inline(__always) public func orderStores() { atomicMemoryFence(ordering: .releasing) }
-    @inline(__always) public func orderLoads() { atomicMemoryFence(ordering: .acquiring) }
+    public func orderStores() { atomicMemoryFence(ordering: .releasing) }
+    public func orderLoads() { atomicMemoryFence(ordering: .acquiring) }
 }
 
 #if hasFeature(Embedded)
     // The pointer's validity is the caller's promise, as the protocol's types say.
     extension DMA {
-        @inline(__always) public func load16(_ pointer: UnsafeMutableRawPointer) -> UInt16 {
+        public func load16(_ pointer: UnsafeMutableRawPointer) -> UInt16 {
             unsafe Volatile.load16(UInt(bitPattern: pointer))  // the caller's promise
         }
-        @inline(__always) public func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 {
+        public func load32(_ pointer: UnsafeMutableRawPointer) -> UInt32 {
             unsafe Volatile.load32(UInt(bitPattern: pointer))  // the caller's promise
         }
-        @inline(__always)
         public func store16(_ v: UInt16, _ pointer: UnsafeMutableRawPointer) {
             unsafe Volatile.store16(v, UInt(bitPattern: pointer))  // the caller's promise
         }
-        @inline(__always)
         public func store32(_ v: UInt32, _ pointer: UnsafeMutableRawPointer) {
             unsafe Volatile.store32(v, UInt(bitPattern: pointer))  // the caller's promise
         }
-        @inline(__always)
         public func store64(_ v: UInt64, _ pointer: UnsafeMutableRawPointer) {
             unsafe Volatile.store64(v, UInt(bitPattern: pointer))  // the caller's promise
         }

@@ -11,7 +11,6 @@ public struct DMABuffer<Memory: DMA> {
     public let byteCount: Int
 
     /// - Parameter start: `byteCount` bytes that `memory` can reach and that stay there while the buffer is used.
-    @inline(__always)
     public init(unsafe start: UnsafeMutableRawPointer, byteCount: Int, in memory: Memory) {
         self.memory = memory
         unsafe self.start = start
@@ -25,22 +24,18 @@ public struct DMABuffer<Memory: DMA> {
     }
 
     /// A part of the buffer.
-    @inline(__always)
     func part(_ offset: Int, _ count: Int) -> DMABuffer {
         precondition(offset >= 0 && count >= 0 && count <= byteCount &- offset, "a part beyond its DMA buffer")
         return unsafe DMABuffer(unsafe: start + offset, byteCount: count, in: memory)
     }
 
     /// Where the device finds the first byte.
-    @inline(__always)
     var deviceAddress: UInt64 { unsafe memory.deviceAddress(of: start) }
 
     /// The device may read or write the buffer from here on.
-    @inline(__always)
     func giveToDevice(_ direction: DMADirection) { unsafe memory.giveToDevice(start, byteCount: byteCount, direction) }
 
     /// The device is done with the buffer.
-    @inline(__always)
     func takeFromDevice(_ direction: DMADirection) {
         unsafe memory.takeFromDevice(start, byteCount: byteCount, direction)
     }
@@ -71,8 +66,8 @@ struct DMAWord<Memory: DMA> {
     }
 
     // In bounds: `init` checked.
-    @inline(__always) func load() -> UInt16 { unsafe memory.load16(place) }
-    @inline(__always) func store(_ value: UInt16) { unsafe memory.store16(value, place) }
+    func load() -> UInt16 { unsafe memory.load16(place) }
+    func store(_ value: UInt16) { unsafe memory.store16(value, place) }
 }
 
 /// What a ring consists of.
@@ -96,19 +91,18 @@ struct DMARing<Memory: DMA, Entry: RingEntry> {
     }
 
     // In bounds: the index is masked, and `field` is an offset of the entry's own, below its size.
-    @inline(__always)
     private func place(_ index: Int, _ field: Int) -> UnsafeMutableRawPointer {
         unsafe start + ((index & mask) &* Entry.byteCount &+ field)
     }
-    @inline(__always) func load32(_ index: Int, _ field: Int) -> UInt32 { unsafe memory.load32(place(index, field)) }
-    @inline(__always) func store16(_ value: UInt16, _ index: Int, _ field: Int) {
+    func load32(_ index: Int, _ field: Int) -> UInt32 { unsafe memory.load32(place(index, field)) }
+    func store16(_ value: UInt16, _ index: Int, _ field: Int) {
         unsafe memory.store16(value, place(index, field))
     }
-    @inline(__always) func store64(_ value: UInt64, _ index: Int, _ field: Int) {
+    func store64(_ value: UInt64, _ index: Int, _ field: Int) {
         unsafe memory.store64(value, place(index, field))
     }
     /// Where the device finds an entry.
-    @inline(__always) func deviceAddress(_ index: Int) -> UInt64 { unsafe memory.deviceAddress(of: place(index, 0)) }
+    func deviceAddress(_ index: Int) -> UInt64 { unsafe memory.deviceAddress(of: place(index, 0)) }
 }
 
 /// A driver's own table beside a ring, by descriptor or entry, which the device never sees. A power of two of elements;
@@ -127,7 +121,6 @@ struct RingTable<Element: ~Copyable> {
         mask = entries - 1
     }
 
-    @inline(__always)
     subscript(index: UInt16) -> Element {
         // In bounds: masked.
         unsafeAddress { unsafe UnsafePointer(elements + (Int(index) & mask)) }
@@ -139,7 +132,6 @@ struct RingTable<Element: ~Copyable> {
 
 extension Packet {
     /// The packet's memory from `before` bytes in front of its first byte on, cut to what lies in its buffer.
-    @inline(__always)
     func memory<Memory: DMA>(before: Int, _ byteCount: Int, in memory: Memory) -> DMABuffer<Memory> {
         let before = max(0, min(before, headroom))
         let byteCount = max(0, min(byteCount, room &+ before))
@@ -149,7 +141,6 @@ extension Packet {
 
 extension LentPacket {
     /// The first buffer's bytes. The device has them until this half is dropped.
-    @inline(__always)
     func memory<Memory: DMA>(in memory: Memory) -> DMABuffer<Memory> {
         unsafe DMABuffer(unsafe: firstByte, byteCount: count, in: memory)
     }

@@ -107,7 +107,7 @@ where First.Space == Rest.Space {
 
     /// There is one: `attach` made either.
     private var other: Ref<Rest> {
-        @inline(__always) get {
+        get {
             guard let rest else { preconditionFailure("a card table without a card") }
             return rest
         }

@@ -44,28 +44,28 @@ public protocol RegisterSpace: Registers {
 
         // Mapped, as promised to `init`.
 
-        @inline(__always) public func load8(_ offset: Int) -> UInt8 {
+        public func load8(_ offset: Int) -> UInt8 {
             unsafe Volatile.load8(base &+ UInt(bitPattern: offset))  // mapped: see above
         }
-        @inline(__always) public func load16(_ offset: Int) -> UInt16 {
+        public func load16(_ offset: Int) -> UInt16 {
             unsafe Volatile.load16(base &+ UInt(bitPattern: offset))  // mapped: see above
         }
-        @inline(__always) public func load32(_ offset: Int) -> UInt32 {
+        public func load32(_ offset: Int) -> UInt32 {
             unsafe Volatile.load32(base &+ UInt(bitPattern: offset))  // mapped: see above
         }
-        @inline(__always) public func load64(_ offset: Int) -> UInt64 {
+        public func load64(_ offset: Int) -> UInt64 {
             unsafe Volatile.load64(base &+ UInt(bitPattern: offset))  // mapped: see above
         }
-        @inline(__always) public func store8(_ value: UInt8, _ offset: Int) {
+        public func store8(_ value: UInt8, _ offset: Int) {
             unsafe Volatile.store8(value, base &+ UInt(bitPattern: offset))  // mapped: see above
         }
-        @inline(__always) public func store16(_ value: UInt16, _ offset: Int) {
+        public func store16(_ value: UInt16, _ offset: Int) {
             unsafe Volatile.store16(value, base &+ UInt(bitPattern: offset))  // mapped: see above
         }
-        @inline(__always) public func store32(_ value: UInt32, _ offset: Int) {
+        public func store32(_ value: UInt32, _ offset: Int) {
             unsafe Volatile.store32(value, base &+ UInt(bitPattern: offset))  // mapped: see above
         }
-        @inline(__always) public func store64(_ value: UInt64, _ offset: Int) {
+        public func store64(_ value: UInt64, _ offset: Int) {
             unsafe Volatile.store64(value, base &+ UInt(bitPattern: offset))  // mapped: see above
         }
     }
@@ -73,28 +73,28 @@ public protocol RegisterSpace: Registers {
     /// Single volatile accesses at an address, which must be mapped and aligned: what `MappedRegisters` and the default
     /// of `DMA` are made of.
     public enum Volatile {
-        @inline(__always) @unsafe public static func load8(_ a: UInt) -> UInt8 {
+        @unsafe public static func load8(_ a: UInt) -> UInt8 {
             unsafe VolatileMappedRegister<UInt8>(unsafeBitPattern: a).load()  // the caller's promise
         }
-        @inline(__always) @unsafe public static func load16(_ a: UInt) -> UInt16 {
+        @unsafe public static func load16(_ a: UInt) -> UInt16 {
             unsafe VolatileMappedRegister<UInt16>(unsafeBitPattern: a).load()  // the caller's promise
         }
-        @inline(__always) @unsafe public static func load32(_ a: UInt) -> UInt32 {
+        @unsafe public static func load32(_ a: UInt) -> UInt32 {
             unsafe VolatileMappedRegister<UInt32>(unsafeBitPattern: a).load()  // the caller's promise
         }
-        @inline(__always) @unsafe public static func load64(_ a: UInt) -> UInt64 {
+        @unsafe public static func load64(_ a: UInt) -> UInt64 {
             unsafe VolatileMappedRegister<UInt64>(unsafeBitPattern: a).load()  // the caller's promise
         }
-        @inline(__always) @unsafe public static func store8(_ v: UInt8, _ a: UInt) {
+        @unsafe public static func store8(_ v: UInt8, _ a: UInt) {
             unsafe VolatileMappedRegister<UInt8>(unsafeBitPattern: a).store(v)  // the caller's promise
         }
-        @inline(__always) @unsafe public static func store16(_ v: UInt16, _ a: UInt) {
+        @unsafe public static func store16(_ v: UInt16, _ a: UInt) {
             unsafe VolatileMappedRegister<UInt16>(unsafeBitPattern: a).store(v)  // the caller's promise
         }
-        @inline(__always) @unsafe public static func store32(_ v: UInt32, _ a: UInt) {
+        @unsafe public static func store32(_ v: UInt32, _ a: UInt) {
             unsafe VolatileMappedRegister<UInt32>(unsafeBitPattern: a).store(v)  // the caller's promise
         }
-        @inline(__always) @unsafe public static func store64(_ v: UInt64, _ a: UInt) {
+        @unsafe public static func store64(_ v: UInt64, _ a: UInt) {
             unsafe VolatileMappedRegister<UInt64>(unsafeBitPattern: a).store(v)  // the caller's promise
         }
     }

@@ -96,7 +96,7 @@ enum Console {
             let taken: (count: Int, ended: Bool) = try readers.wait {
                 () throws(SystemError) -> (count: Int, ended: Bool)? in
                 if isInBackground { return (0, true) }
-                return input.withLock { $0.take(into: &line, limit: count - done, isFirst: done == 0) }
+                return input.withLock { $0.take(into: &line, limit: count - done) }
             }
             receiveIfRoom()
             let copied = (destination + done).copyOut(line.span.rawBytes.extracting(first: taken.count))

@@ -137,19 +137,17 @@ struct LineInput {
     }
 
     /// Moves at most `limit` bytes of one line into `line`; nil while none waits.
-    /// - Parameter isFirst: nothing of this line was taken before: then a lone ^D is the end of the file.
+    /// A ^D behind bytes of the line only ends the line, as in POSIX (General Terminal Interface, 11.1.9); alone it is
+    /// the end of the file.
     /// - Returns: bytes taken, and whether the line, or the file, ended with them.
-    mutating func take(into line: inout [128 of UInt8], limit: Int, isFirst: Bool) -> (count: Int, ended: Bool)? {
+    mutating func take(into line: inout [128 of UInt8], limit: Int) -> (count: Int, ended: Bool)? {
         guard hasLine else { return nil }
         var taken = 0
-        while hasLine, taken < min(Self.lineLimit, limit) {
+        // Also behind the last byte that there is room for: the next read is not to find it alone.
+        while hasLine, taken < min(Self.lineLimit, limit) || (taken > 0 && self[read] == Key.endOfFile) {
             let byte = self[read]
-            if byte == Key.endOfFile {
-                // With bytes before it the line ends here, and the next read finds the end of the file.
-                if isFirst, taken == 0 { read &+= 1 }
-                return (taken, true)
-            }
             read &+= 1
+            if byte == Key.endOfFile { return (taken, true) }
             line[taken] = byte
             taken += 1
             if byte == 10 { return (taken, true) }

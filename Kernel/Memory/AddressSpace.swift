@@ -14,8 +14,8 @@ enum Access {
 }
 
 struct AddressSpace: ~Copyable {
-    /// The root table; the upper half is the kernel's.
-    let table: PageTable
+    /// The root table's page.
+    private let root: PageReference
     /// The break: the first address that is not the process's, as sbrk tells it. Need not be page-aligned.
     var size: UInt = 0
     /// The page below the stack, which no access may touch: nothing is mapped there while the break lies above it.
@@ -27,46 +27,46 @@ struct AddressSpace: ~Copyable {
 
     /// An empty space.
     init() throws(SystemError) {
-        guard let root = Pages.allocateCleared() else { throw .noMemory }
-        table = PageTable(address: root)
+        root = try PageReference.cleared()
         KernelSpace.copyUpperHalf(to: table)
     }
+
+    /// The root table; the upper half is the kernel's.
+    var table: PageTable { PageTable(address: root.address) }
 
     /// Gives every page and table back. The caller no longer runs on this table, and holds no lock.
     deinit {
         LoadedTable.evictOthers(from: table)
-        _ = Self.releaseTable(table, level: 2, below: mappedEnd)
+        _ = Self.empty(table, level: 2, below: mappedEnd)
     }
 
+    /// Gives back the pages and tables that a table holds.
     /// - Parameter end: bytes from where the table begins on, beyond which nothing is mapped.
     /// - Returns: leaves that were in it.
-    private static func releaseTable(_ table: PageTable, level: Int, below end: UInt) -> Int {
+    private static func empty(_ table: PageTable, level: Int, below end: UInt) -> Int {
         var leaves = 0
         table.forEachValid(to: PageTable.entries(level: level, below: end)) { entry, index in
+            let page = entry.value.takePage()
             if level == 0 {
-                Pages.release(entry.value.address)
                 leaves += 1
             } else {
-                leaves += releaseTable(
-                    PageTable(address: entry.value.address), level: level - 1,
+                leaves += empty(
+                    PageTable(address: page.address), level: level - 1,
                     below: end - UInt(index) * PageTable.span(level: level))
             }
+            _ = consume page  // a table not before what it held
         }
-        Pages.release(table.address)
         return leaves
     }
 
     /// Maps a cleared page at a page-aligned user address that has none, with these rights besides reading; returns it.
     mutating func mapCleared(_ address: UInt, _ rights: UInt64) throws(SystemError) -> PhysicalAddress {
-        guard let page = Pages.allocateCleared() else { throw .noMemory }
-        guard let entry = table.makeEntry(for: address) else {
-            Pages.release(page)
-            throw .noMemory
-        }
+        let page = try PageReference.cleared()
+        guard let entry = table.makeEntry(for: address) else { throw .noMemory }
         entry.value = PageTableEntry(page, PageTableEntry.userRead | rights)
         pageCount += 1
         mappedEnd = max(mappedEnd, address + pageSize)
-        return page
+        return entry.value.address
     }
 
     // MARK: The break
@@ -123,13 +123,9 @@ struct AddressSpace: ~Copyable {
         var released = 0
         forEachPiece(from: start, to: end) { entry, level in
             guard entry.value.rawValue != 0, !entry.value.isValid else { return }
-            if level == 0 {
-                Pages.release(entry.value.address)
-                released += 1
-            } else {
-                released += Self.releaseTable(PageTable(address: entry.value.address), level: level - 1, below: .max)
-            }
-            entry.value.rawValue = 0
+            let page = entry.value.takePage()
+            released += level == 0 ? 1 : Self.empty(PageTable(address: page.address), level: level - 1, below: .max)
+            _ = consume page  // a table not before what it held
         }
         pageCount -= released
         precondition(pageCount >= 0, "an address space gave back more pages than it had")
@@ -182,16 +178,15 @@ struct AddressSpace: ~Copyable {
     }
 
     private func unshare(_ entry: Ref<PageTableEntry>) throws(SystemError) {
-        let shared = entry.value.address
         let flags = (entry.value.rawValue & 0x3ff | PageTableEntry.write) & ~PageTableEntry.copyOnWrite
-        if Pages.isUnshared(shared) {
-            entry.value = PageTableEntry(shared, flags)
+        if Pages.isUnshared(entry.value.address) {
+            entry.value.rawValue = entry.value.rawValue & ~0x3ff | flags
         } else {
-            guard let copy = Pages.allocate() else { throw .noMemory }
-            page_copy(UInt64(copy.virtual), UInt64(shared.virtual))
+            let copy = try PageReference.new()
+            page_copy(UInt64(copy.address.virtual), UInt64(entry.value.address.virtual))
+            _ = entry.value.takePage()
             entry.value = PageTableEntry(copy, flags)
             if entry.value.has(PageTableEntry.execute) { fence_instructions() }  // the copy was written as data
-            Pages.release(shared)
         }
     }
 
@@ -222,17 +217,16 @@ struct AddressSpace: ~Copyable {
         try table.forEachValid(to: count) { (from, index) throws(SystemError) in
             let entry = from.value
             guard level == 0 else {
-                guard let page = Pages.allocateCleared() else { throw .noMemory }
-                copies[index] = PageTableEntry(page, PageTableEntry.valid)
+                copies[index] = PageTableEntry(try PageReference.cleared(), PageTableEntry.valid)
                 return try share(
-                    PageTable(address: entry.address), with: PageTable(address: page), level: level - 1,
+                    PageTable(address: entry.address), with: PageTable(address: copies[index].address),
+                    level: level - 1,
                     below: end - UInt(index) * PageTable.span(level: level))
             }
             if entry.has(PageTableEntry.write) {
                 from.value.rawValue = entry.rawValue & ~PageTableEntry.write | PageTableEntry.copyOnWrite
             }
-            Pages.retain(entry.address)
-            copies[index] = from.value
+            copies[index] = from.value.shared()
         }
     }
 }

@@ -1,6 +1,7 @@
 // Kernel stacks: one a thread, one an idle hart, one a hart for the report of an overflow. Each fills the upper half of
 // a 32 KiB slot; the lower half is a hole, so an overflow traps instead of writing over a neighbour. trap.S relies on
-// the shape.
+// the shape; Tools/kernel-image refuses a function whose frame could reach over the hole (`kernel_guard_hole` in
+// Linker/kernel.ld).
 
 import Machine
 import Storage

@@ -2,6 +2,7 @@
 // walk.
 
 import Storage
+import SystemInterface
 
 /// A page-table entry.
 struct PageTableEntry {
@@ -119,8 +120,9 @@ struct PageTable: Equatable {
         while level > leafLevel {
             let entry = table.entries.ref(PageTable.index(address, level: level))
             if !entry.value.isValid {
-                guard let page = Pages.allocateCleared() else { return nil }
-                entry.value = PageTableEntry(page, PageTableEntry.valid)
+                do throws(SystemError) {
+                    entry.value = PageTableEntry(try PageReference.cleared(), PageTableEntry.valid)
+                } catch { return nil }
             }
             if entry.value.isLeaf { return entry }
             table = PageTable(address: entry.value.address)

@@ -10,7 +10,7 @@ public struct Table<Element: ~Copyable>: @unchecked Sendable {
     public let count: Int
 
     /// - Parameter elements: `count` initialised values that stay where they are for ever.
-    @inlinable @inline(__always)
+    @inlinable
     public init(unsafe elements: UnsafeMutablePointer<Element>, count: Int) {
         unsafe self.elements = elements
         self.count = count
@@ -19,21 +19,21 @@ public struct Table<Element: ~Copyable>: @unchecked Sendable {
     /// The value at an index from 0 up to `count`; any other index traps.
     @inlinable
     public subscript(index: Int) -> Element {
-        @inline(__always) unsafeAddress { unsafe UnsafePointer(elements + checked(index)) }
-        @inline(__always) nonmutating unsafeMutableAddress { unsafe elements + checked(index) }
+        unsafeAddress { unsafe UnsafePointer(elements + checked(index)) }
+        nonmutating unsafeMutableAddress { unsafe elements + checked(index) }
     }
 
-    @inlinable @inline(__always)
+    @inlinable
     public subscript(index: Int32) -> Element {
         unsafeAddress { unsafe UnsafePointer(elements + checked(Int(index))) }
         nonmutating unsafeMutableAddress { unsafe elements + checked(Int(index)) }
     }
 
     /// A handle to the value at an index.
-    @inlinable @inline(__always)
+    @inlinable
     public func ref(_ index: Int) -> Ref<Element> { unsafe Ref(unsafe: elements + checked(index)) }  // checked
 
-    @inlinable @inline(__always)
+    @inlinable
     func checked(_ index: Int) -> Int {
         precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "index beyond the table")
         return index
@@ -57,20 +57,20 @@ public struct BootTable<Element: ~Copyable>: ~Copyable, Sendable {
         extent.store(table.count, ordering: .relaxed)
     }
 
-    @inlinable @inline(__always)
+    @inlinable
     public var count: Int { extent.load(ordering: .relaxed) }
 
     /// The value at an index from 0 up to `count`; any other index traps.
     @inlinable
     public subscript(index: Int) -> Element {
-        @inline(__always) unsafeAddress { unsafe UnsafePointer(element(index)) }
-        @inline(__always) nonmutating unsafeMutableAddress { unsafe element(index) }
+        unsafeAddress { unsafe UnsafePointer(element(index)) }
+        nonmutating unsafeMutableAddress { unsafe element(index) }
     }
 
-    @inlinable @inline(__always)
+    @inlinable
     public func ref(_ index: Int) -> Ref<Element> { unsafe Ref(unsafe: element(index)) }
 
-    @inlinable @inline(__always)
+    @inlinable
     func element(_ index: Int) -> UnsafeMutablePointer<Element> {
         precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "index beyond a boot table")
         // With a count above 0 the address is what `install` was given.
@@ -95,20 +95,20 @@ public struct BootValue<Value: ~Copyable>: ~Copyable, Sendable {
     }
 
     /// The value's handle; nil until it is set.
-    @inlinable @inline(__always)
+    @inlinable
     public var ref: Ref<Value>? { place.load() }
 
-    @inlinable @inline(__always)
+    @inlinable
     public var isSet: Bool { place.load() != nil }
 
     /// The value; before it is set, this traps.
     @inlinable
     public var value: Value {
-        @inline(__always) unsafeAddress { unsafe UnsafePointer(address) }
-        @inline(__always) nonmutating unsafeMutableAddress { unsafe address }
+        unsafeAddress { unsafe UnsafePointer(address) }
+        nonmutating unsafeMutableAddress { unsafe address }
     }
 
-    @inlinable @inline(__always)
+    @inlinable
     var address: UnsafeMutablePointer<Value> {
         guard let ref = place.load() else { preconditionFailure("a boot value is used before it is set") }
         return unsafe ref.address

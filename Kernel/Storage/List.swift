@@ -18,13 +18,13 @@ public struct ListNode<Owner: ~Copyable>: ~Copyable, Sendable {
     public init() {}
 
     /// Whether the node is in a list.
-    @inlinable @inline(__always)
+    @inlinable
     public var isListed: Bool { listed.load(ordering: .relaxed) != 0 }
 }
 
 extension Ref where Value: ~Copyable {
     /// A handle to a node that is a stored property of the value, which becomes the node's owner.
-    @inlinable @inline(__always)
+    @inlinable
     public func node(_ place: UnsafePointer<ListNode<Value>>) -> Ref<ListNode<Value>> {
         // The place is a stored property's of a value that stays where it is: the caller passes `&value.node`.
         unsafe place.pointee.ownerPlace.store(self)
@@ -41,18 +41,18 @@ public struct List<Owner: ~Copyable>: ~Copyable, Sendable {
     @inlinable
     public init() {}
 
-    @inlinable @inline(__always)
+    @inlinable
     public var isEmpty: Bool { head.load() == nil }
 
     /// The first value; nil for an empty list.
-    @inlinable @inline(__always)
+    @inlinable
     public var first: Ref<Owner>? { head.load()?.value.ownerPlace.load() }
 
     /// The value behind the one with this node.
-    @inlinable @inline(__always)
+    @inlinable
     public func after(_ node: Ref<ListNode<Owner>>) -> Ref<Owner>? { node.value.next.load()?.value.ownerPlace.load() }
 
-    @inlinable @inline(__always)
+    @inlinable
     public func append(_ node: Ref<ListNode<Owner>>) {
         precondition(!node.value.isListed, "a node is put into a second list")
         let last = tail.load()
@@ -63,7 +63,7 @@ public struct List<Owner: ~Copyable>: ~Copyable, Sendable {
         tail.store(node)
     }
 
-    @inlinable @inline(__always)
+    @inlinable
     public func prepend(_ node: Ref<ListNode<Owner>>) {
         precondition(!node.value.isListed, "a node is put at the head of a second list")
         let first = head.load()
@@ -75,7 +75,7 @@ public struct List<Owner: ~Copyable>: ~Copyable, Sendable {
     }
 
     /// Takes a node of this list out.
-    @inlinable @inline(__always)
+    @inlinable
     public func remove(_ node: Ref<ListNode<Owner>>) {
         precondition(node.value.isListed, "a node is taken out of a list it is not in")
         let next = node.value.next.load()
@@ -86,7 +86,7 @@ public struct List<Owner: ~Copyable>: ~Copyable, Sendable {
     }
 
     /// Takes the first value out; nil for an empty list.
-    @inlinable @inline(__always)
+    @inlinable
     public func removeFirst() -> Ref<Owner>? {
         guard let node = head.load() else { return nil }
         remove(node)

@@ -2,7 +2,7 @@
 
 extension RawSpan {
     /// The number at a byte offset; one that does not lie inside the span traps.
-    @inlinable @inline(__always)
+    @inlinable
     public func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Number.Type) -> Number
     {
         precondition(offset >= 0 && offset <= byteCount - MemoryLayout<Number>.size, "a number beyond the bytes")
@@ -12,7 +12,7 @@ extension RawSpan {
 }
 
 extension MutableRawSpan {
-    @inlinable @inline(__always)
+    @inlinable
     public func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Number.Type) -> Number
     {
         bytes.littleEndian(offset, as: type)
@@ -42,7 +42,7 @@ extension MutableRawSpan {
 
 extension Span where Element == UInt8 {
     /// The same bytes. (`bytes` is unsafe for types with padding; bytes have none.)
-    @inlinable @inline(__always)
+    @inlinable
     public var rawBytes: RawSpan {
         @_lifetime(copy self) get { unsafe bytes }
     }
@@ -50,7 +50,7 @@ extension Span where Element == UInt8 {
 
 extension MutableSpan where Element == UInt8 {
     /// The same bytes, to be changed: every bit pattern is a byte.
-    @inlinable @inline(__always)
+    @inlinable
     public var mutableRawBytes: MutableRawSpan {
         @_lifetime(&self) mutating get { unsafe mutableBytes }
     }

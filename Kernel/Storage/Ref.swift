@@ -9,23 +9,23 @@ public struct Ref<Value: ~Copyable>: @unchecked Sendable {
     @usableFromInline let address: UnsafeMutablePointer<Value>
 
     /// - Parameter address: of an initialised value that stays where it is for ever.
-    @inlinable @inline(__always)
+    @inlinable
     public init(unsafe address: UnsafeMutablePointer<Value>) { unsafe self.address = address }
 
     /// The value. It is the caller who holds the lock that guards it, as the value's declaration says.
     @inlinable
     public var value: Value {
-        @inline(__always) unsafeAddress { unsafe UnsafePointer(address) }
-        @inline(__always) nonmutating unsafeMutableAddress { unsafe address }
+        unsafeAddress { unsafe UnsafePointer(address) }
+        nonmutating unsafeMutableAddress { unsafe address }
     }
 
     /// The address as a number: a key, or what assembly and firmware are given.
-    @inlinable @inline(__always)
+    @inlinable
     public var bits: UInt { unsafe UInt(bitPattern: address) }
 }
 
 extension Ref: Equatable where Value: ~Copyable {
-    @inlinable @inline(__always)
+    @inlinable
     public static func == (a: Ref, b: Ref) -> Bool { a.bits == b.bits }
 }
 
@@ -37,7 +37,7 @@ public struct AtomicRef<Value: ~Copyable>: ~Copyable, Sendable {
     @inlinable
     public init() {}
 
-    @inlinable @inline(__always)
+    @inlinable
     public func load() -> Ref<Value>? {
         // What `store` put there is the address of a Ref.
         guard let address = unsafe UnsafeMutablePointer<Value>(bitPattern: bits.load(ordering: .relaxed)) else {
@@ -46,6 +46,6 @@ public struct AtomicRef<Value: ~Copyable>: ~Copyable, Sendable {
         return unsafe Ref(unsafe: address)
     }
 
-    @inlinable @inline(__always)
+    @inlinable
     public func store(_ ref: Ref<Value>?) { bits.store(ref?.bits ?? 0, ordering: .relaxed) }
 }

@@ -32,9 +32,11 @@ enum Clock {
         hasWallClock.store(true, ordering: .relaxed)
     }
 
-    /// Nanoseconds since 1970-01-01 00:00 UTC; nil if the board has no clock.
+    /// Nanoseconds since 1970-01-01 00:00 UTC; nil if the board has no clock, or one that is beyond 2262.
     static var wallClock: UInt64? {
-        hasWallClock.load(ordering: .relaxed) ? wallClockAtBoot.load(ordering: .relaxed) &+ nanoseconds : nil
+        guard hasWallClock.load(ordering: .relaxed) else { return nil }
+        let now = wallClockAtBoot.load(ordering: .relaxed) &+ nanoseconds
+        return now >> 63 == 0 ? now : nil
     }
 
     /// Now, in timebase ticks.

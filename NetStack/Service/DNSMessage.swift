@@ -266,10 +266,10 @@ public enum DNSMessage {
         var zone = DNSName()
         for _ in 0..<Int(message.be16(8)) {
             guard zone.parse(message, at: &offset), let record = Record(parsing: message, at: &offset) else { return 0 }
+            guard record.type == DNSField.typeSOA, record.isIN, name.ends(in: zone) else { continue }
             // Behind two names there are five words; the last one is the limit of negative answers.
-            guard record.type == DNSField.typeSOA, record.isIN, record.dataCount >= 22, name.ends(in: zone) else {
-                continue
-            }
+            var at = record.dataOffset
+            guard zone.parse(message, at: &at), zone.parse(message, at: &at), at + 20 == offset else { return 0 }
             return min(record.timeToLive, message.be32(offset - 4))
         }
         return 0

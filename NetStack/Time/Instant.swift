@@ -5,41 +5,41 @@
 public struct Duration: Comparable, Hashable, Sendable {
     public let nanoseconds: UInt64
 
-    @inline(__always) public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
     public static let zero = Duration(nanoseconds: 0)
     /// Longer than anything.
     public static let infinite = Duration(nanoseconds: .max)
 
-    @inline(__always) public static func seconds(_ count: UInt64) -> Duration {
+    public static func seconds(_ count: UInt64) -> Duration {
         Duration(nanoseconds: 1_000_000_000) * count
     }
-    @inline(__always) public static func milliseconds(_ count: UInt64) -> Duration {
+    public static func milliseconds(_ count: UInt64) -> Duration {
         Duration(nanoseconds: 1_000_000) * count
     }
 
     /// Whole seconds.
-    @inline(__always) public var seconds: UInt64 { nanoseconds / 1_000_000_000 }
+    public var seconds: UInt64 { nanoseconds / 1_000_000_000 }
 
-    @inline(__always) public static func < (a: Duration, b: Duration) -> Bool { a.nanoseconds < b.nanoseconds }
+    public static func < (a: Duration, b: Duration) -> Bool { a.nanoseconds < b.nanoseconds }
 
-    @inline(__always) public static func + (a: Duration, b: Duration) -> Duration {
+    public static func + (a: Duration, b: Duration) -> Duration {
         let (sum, overflow) = a.nanoseconds.addingReportingOverflow(b.nanoseconds)
         return overflow ? .infinite : Duration(nanoseconds: sum)
     }
 
     /// Zero when `b` is the longer one.
-    @inline(__always) public static func - (a: Duration, b: Duration) -> Duration {
+    public static func - (a: Duration, b: Duration) -> Duration {
         Duration(nanoseconds: a > b ? a.nanoseconds &- b.nanoseconds : 0)
     }
 
-    @inline(__always) public static func * (a: Duration, factor: UInt64) -> Duration {
+    public static func * (a: Duration, factor: UInt64) -> Duration {
         let (product, overflow) = a.nanoseconds.multipliedReportingOverflow(by: factor)
         return overflow ? .infinite : Duration(nanoseconds: product)
     }
 
     /// - Parameter divisor: above 0.
-    @inline(__always) public static func / (a: Duration, divisor: UInt64) -> Duration {
+    public static func / (a: Duration, divisor: UInt64) -> Duration {
         Duration(nanoseconds: a.nanoseconds / divisor)
     }
 }
@@ -48,28 +48,28 @@ public struct Duration: Comparable, Hashable, Sendable {
 public struct Instant: Comparable, Hashable, Sendable {
     public let nanoseconds: UInt64
 
-    @inline(__always) public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
     /// When the clock started.
     public static let start = Instant(nanoseconds: 0)
     /// Later than any moment that comes.
     public static let never = Instant(nanoseconds: .max)
 
-    @inline(__always) public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
+    public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
 
     /// `never` when it would be beyond the range.
-    @inline(__always) public static func + (a: Instant, b: Duration) -> Instant {
+    public static func + (a: Instant, b: Duration) -> Instant {
         let (sum, overflow) = a.nanoseconds.addingReportingOverflow(b.nanoseconds)
         return overflow ? .never : Instant(nanoseconds: sum)
     }
 
     /// `start` when it would be before it.
-    @inline(__always) public static func - (a: Instant, b: Duration) -> Instant {
+    public static func - (a: Instant, b: Duration) -> Instant {
         Instant(nanoseconds: a.nanoseconds > b.nanoseconds ? a.nanoseconds &- b.nanoseconds : 0)
     }
 
     /// Zero when `b` is the later one.
-    @inline(__always) public static func - (a: Instant, b: Instant) -> Duration {
+    public static func - (a: Instant, b: Instant) -> Duration {
         Duration(nanoseconds: a > b ? a.nanoseconds &- b.nanoseconds : 0)
     }
 }

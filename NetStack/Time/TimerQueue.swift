@@ -39,7 +39,7 @@ enum StackTimer: Equatable {
     static func count(connections count: Int) -> Int { connections + count }
 
     /// 0 up to `count(connections:)`.
-    @inline(__always) var number: Int {
+    var number: Int {
         switch self {
         case .pathMTU: 0
         case .dhcp(let id): Self.interfaces + id.place
@@ -99,10 +99,9 @@ struct TimerQueue: ~Copyable {
     }
 
     /// When the first timer is due.
-    @inline(__always) var next: Instant { count > 0 ? heap[0].deadline : .never }
+    var next: Instant { count > 0 ? heap[0].deadline : .never }
 
     /// When a timer is due.
-    @inline(__always)
     func deadline(of timer: StackTimer) -> Instant {
         let place = Int(places[timer.number])
         return place >= 0 ? heap[place].deadline : .never
@@ -123,7 +122,6 @@ struct TimerQueue: ~Copyable {
         if deadline < old { rise(entry, from: place) } else if deadline > old { sink(entry, from: place) }
     }
 
-    @inline(__always)
     mutating func cancel(_ timer: StackTimer) { remove(Int(places[timer.number])) }
 
     /// The first timer that is due, which is no longer set then; nil when none is.

@@ -55,6 +55,16 @@ import Testing
         #expect(header == [0, 0, 0, 0])
     }
 
+    /// Names of another's image do not steer the terminal.
+    @Test func namesAreListedWithoutControlCharacters() throws {
+        let folder = try Folder()
+        let image = folder.path + "/fs.img"
+        let file = folder.write("f", [1])
+        #expect(try run("mkfs", image, "a\u{1b}[7m\u{7f}=" + file, "\u{e4}\u{9b}=" + file).status == 0)
+        let list = String(decoding: try run("mkfs", "--list", image).output, as: UTF8.self)
+        #expect(list.contains("\ta?[7m?\n") && list.contains("\t\u{e4}?\n"), "\(list)")
+    }
+
     @Test func updateRenewsWhatChangedAndLeavesTheRest() throws {
         let folder = try Folder()
         let image = folder.path + "/fs.img"

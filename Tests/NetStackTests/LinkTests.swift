@@ -106,6 +106,23 @@ import Testing
         #expect(host.wire.filters.count == 6)
     }
 
+    /// A card with little memory of its own comes before one that can wait, whatever their order.
+    @Test(arguments: [0, 1]) func cardsThatCannotWaitAreDrainedFirst(which: Int) throws {
+        let host = TestHost()
+        let other = TestWire()
+        _ = host.stack.addInterface(
+            TestCard(wire: other, pool: host.pool, hardwareAddress: EthernetAddress(2, 0, 0, 0, 0, 9)))
+        let wires = [host.wire, other]
+        wires[which].isDrainedFirst = true
+        var order: [Int] = []
+        for (number, wire) in wires.enumerated() {
+            wire.incoming = [Captured.echoReply, Captured.echoReply]
+            wire.frameTaken = { order.append(number) }
+        }
+        _ = host.stack.poll(now: 0, budget: 100)
+        #expect(order == [which, which, 1 - which, 1 - which])
+    }
+
     @Test func moreGroupsThanACardIsToldAreAllGroups() throws {
         let host = TestHost(guestAddress, gateway: nil)
         for i in 0..<UInt8(8) {

@@ -292,6 +292,22 @@ import Testing
         }
     }
 
+    /// The answer counts, and nothing is said of how long.
+    @Test func malformedAuthoritySaysNoTime() throws {
+        let good = soa(60)
+        func soaOf(_ names: [UInt8]) -> [UInt8] {
+            record([0], type: 6, names + [UInt8](repeating: 0, count: 16) + ServerReply.word(60))
+        }
+        for authority in [
+            [[0xc0]], [[0xc0, 0xff] + good.dropFirst(1), good], [[0x40] + good.dropFirst(1), good],
+            [Array(good.dropLast())], [Array(good.prefix(8)), good], [[3, 97, 98], good],
+            [soaOf([0xc0, 0xff, 0])], [soaOf([0, 0, 0])], [soaOf([0x40, 0])], [soaOf([5, 97, 98, 0, 0])], [soaOf([0])],
+        ] as [[[UInt8]]] {
+            let (result, again) = try negative(Answer(flags: 0x8183, authority: authority), later: 21 * second)
+            #expect(result == "notFound" && again, "\(authority)")
+        }
+    }
+
     @Test func anAliasOfWhatIsNotThereIsNotThere() throws {
         let alias = record([0xc0, 12], type: 5, seconds: 9, name("d.example"))
         let (result, again) = try negative(

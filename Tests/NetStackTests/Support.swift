@@ -68,6 +68,9 @@ final class TestWire {
     var ringSize = Int.max
     var isArmed = false
     var isLinkUp = true
+    var isDrainedFirst = false
+    /// Called when a frame is taken from the card.
+    var frameTaken: () -> Void = {}
     /// What the card was told to let through, in order.
     var filters: [ReceiveFilter] = []
     var flushes = 0
@@ -89,6 +92,7 @@ struct TestCard: NetworkDevice, ~Copyable {
     var mtu: Int { 1500 }
     var capabilities: NetworkCapabilities { [] }
     var isLinkUp: Bool { wire.isLinkUp }
+    var isDrainedFirst: Bool { wire.isDrainedFirst }
     var patience: UInt64 { .max }
 
     mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? {
@@ -106,6 +110,7 @@ struct TestCard: NetworkDevice, ~Copyable {
     }
     mutating func receive() -> Packet? {
         guard !wire.incoming.isEmpty else { return nil }
+        wire.frameTaken()
         return pool.packet(wire.incoming.removeFirst())
     }
     mutating func reclaim(now: UInt64) {}

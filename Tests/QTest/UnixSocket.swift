@@ -43,13 +43,13 @@ public enum UnixSocket {
         return descriptor
     }
 
-    static func listen(_ path: String) throws -> Int32 {
+    public static func listen(_ path: String) throws -> Int32 {
         let descriptor = try bound(SOCK_STREAM, path)
         Foundation.listen(descriptor, 1)
         return descriptor
     }
 
-    static func accept(_ listener: Int32, seconds: Int32) throws -> Int32 {
+    public static func accept(_ listener: Int32, seconds: Int32) throws -> Int32 {
         guard isReadable(listener, milliseconds: seconds * 1000) else {
             throw QTestError(description: "QEMU does not connect")
         }

@@ -16,7 +16,8 @@ import Testing
         let last = guest.transcript
         #expect(!last.contains("no such program") && !last.contains("syntax"), "\(last)")
         #expect(try guest.run("echo alive") == "alive")
-        guest.type("cat > f\n")
+        // While nothing reads, 400 lines are more than the console keeps: the rest waits in the UART.
+        guest.type("sleep 8; cat > f\n")
         guest.type((0..<count).map { "line \($0) \(text)\n" }.joined() + "\u{04}")
         try guest.wait(for: "$ ")
         #expect(
@@ -69,11 +70,36 @@ import Testing
         try guest.halt()
     }
 
+    /// Behind typed text ^D only hands that over (POSIX, General Terminal Interface, 11.1.9): the one that users type to
+    /// end the file is not the shell's.
+    @Test func endOfFileBehindTextIsNotTheShells() throws {
+        let guest = try Guest()
+        try guest.waitForShell()
+        _ = try guest.run("sleep 300 &")
+        let jobs = try guest.run("jobs")
+        // Read whole, and in pieces.
+        for (command, shown) in [
+            ("cat", "twotwo"), ("hexdump", "00000000  74 77 6f "), ("grep -c t", "two1\n"), ("tail", "twotwo\n"),
+        ] {
+            guest.type("\(command)\n")
+            try guest.wait(for: "\(command)\n")
+            guest.type("two\u{04}")
+            if command == "cat" { try guest.wait(for: shown) }
+            guest.type("\u{04}")
+            if command != "cat" { try guest.wait(for: shown) }
+            try guest.wait(for: "$ ")
+            #expect(try guest.run("jobs") == jobs, "after \(command)")
+        }
+        try guest.halt()
+    }
+
     /// Nothing typed ends the console's shell.
     @Test func sessionOfAllKeysLeavesALivingShell() throws {
         let guest = try Guest()
         try guest.waitForShell()
-        #expect(try guest.run("echo once >> count") == "")
+        _ = try guest.run("sleep 900 &")
+        // What another shell would not know.
+        let jobs = try guest.run("jobs")
         // One after the other: what is typed before a prompt is echoed before it.
         for _ in 0..<3 {
             guest.type("\u{03}")
@@ -81,7 +107,7 @@ import Testing
         }
         guest.type("half\u{03}")
         try guest.wait(for: "half^C\n$ ")
-        #expect(try guest.run("wc -l count") == "1 count")
+        #expect(try guest.run("jobs") == jobs)
         guest.type("\u{1c}\u{1a}\u{15}\u{1f}\u{e9}\n")
         try guest.wait(for: "no such program")
         try guest.wait(for: "$ ")
@@ -95,7 +121,7 @@ import Testing
         try guest.wait(for: "^C\n$ ")
         guest.type("\u{15}\n")
         try guest.wait(for: "\n$ ")
-        #expect(try guest.run("echo alive").hasSuffix("alive"))
+        #expect(try guest.run("jobs").hasSuffix(jobs))
         guest.type("\u{04}")  // the shell's end: init starts another
         try guest.wait(for: "$ ")
         #expect(try guest.run("echo alive").hasSuffix("alive"))

@@ -4,29 +4,12 @@ import Foundation
 import Testing
 
 @Suite(.serialized) struct DiskImageTests {
-    private let mkfs = "build/tools/release/mkfs"
-
-    private func temporary() -> URL {
-        FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString).img")
-    }
-
-    private func make(_ image: URL, _ options: [String], files: [String] = []) throws {
-        let names = try FileManager.default.contentsOfDirectory(
-            atPath: projectFolder.appendingPathComponent("build/programs").path)
-        let programs: [String] = names.map { "build/programs/\($0)" }
-        let command: [String] = [mkfs] + options + [image.path] + files + programs
-        let result = try runOnHost(command)
-        #expect(result.status == 0, "\(result.output)")
-    }
-
     /// The image that make builds has large files; the one for xv6 has not. The contract holds on both.
     @Test(arguments: [["--double-indirect", "--size", "80M"], []]) func theContractHoldsOnBothFormats(options: [String])
         throws
     {
-        let image = temporary()
-        defer { try? FileManager.default.removeItem(at: image) }
-        try make(image, options)
-        let guest = try Guest(image: image)
+        let image = try ImageFile(options)
+        let guest = try Guest(image: image.url)
         try guest.waitForShell()
         #expect(try guest.run("usertests -q", seconds: 300).hasSuffix("ALL TESTS PASSED"))
         let large = try guest.run("cat /zero > big; echo $?", seconds: 300)
@@ -39,10 +22,8 @@ import Testing
 
     /// Output that cannot be written is said, unless its reader is gone.
     @Test func writeErrorsAreSaid() throws {
-        let image = temporary()
-        defer { try? FileManager.default.removeItem(at: image) }
-        try make(image, ["--double-indirect"], files: ["README=README.md"])
-        let guest = try Guest(image: image)
+        let image = try ImageFile(["--double-indirect"], files: ["README=README.md"])
+        let guest = try Guest(image: image.url)
         try guest.waitForShell()
         #expect(try guest.run("cat README | head -n 1; cat README README | true") == "# Swiftlet")
         #expect(try guest.run("cat /zero > big; echo $?").hasSuffix("cat: write error: no space left on device\n1"))
@@ -56,38 +37,34 @@ import Testing
 
     /// Without a halt, as from xv6's shell: the log is empty soon after the last write.
     @Test func anIdleSystemEmptiesItsLog() throws {
-        let image = temporary()
-        defer { try? FileManager.default.removeItem(at: image) }
-        try make(image, [])
-        let guest = try Guest(image: image)
+        let image = try ImageFile()
+        let guest = try Guest(image: image.url)
         try guest.waitForShell()
         _ = try guest.run("echo x > f; sleep 4")
         guest.cutPower(after: 0)
-        let check = try runOnHost(["build/tools/release/fsck", image.path])
+        let check = try runOnHost(["build/tools/release/fsck", image.url.path])
         #expect(check.status == 0 && !check.output.contains("log"), "\(check.output)")
     }
 
     /// A name is lost and a count wrong: fsck -y in the guest puts both right, and nothing is written after it.
     @Test func fsckRepairsInTheGuest() throws {
-        let image = temporary()
-        defer { try? FileManager.default.removeItem(at: image) }
-        try make(image, [])
-        var bytes = [UInt8](try Data(contentsOf: image))
+        let image = try ImageFile()
+        var bytes = [UInt8](try Data(contentsOf: image.url))
         func number(_ offset: Int) -> Int { (0..<4).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) } }
         let inodes = number(1024 + 24) * 1024
         bytes[inodes + 2 * 64 + 6] = 7  // inode 2's link count
         let root = number(inodes + 64 + 12) * 1024
         bytes[root + 3 * 16] = 0  // the name of inode 3
-        try Data(bytes).write(to: image)
-        let guest = try Guest(image: image)
+        try Data(bytes).write(to: image.url)
+        let guest = try Guest(image: image.url)
         try guest.waitForShell()
         #expect(try guest.run("fsck; echo $?").hasSuffix("2 errors\n4"))
         #expect(try guest.run("fsck -y; echo $?").contains("repaired: type halt"))
         #expect(try guest.run("echo x > f") == "sh: f: input/output error")
         #expect(try guest.run("df").contains("read-only"))
         try guest.halt()
-        #expect(try runOnHost(["build/tools/release/fsck", image.path]).status == 0)
-        #expect(try runOnHost([mkfs, "--list", image.path]).output.contains("lost+found"))
+        #expect(try runOnHost(["build/tools/release/fsck", image.url.path]).status == 0)
+        #expect(try runOnHost([ImageFile.mkfs, "--list", image.url.path]).output.contains("lost+found"))
     }
 
     @Test func makeKnowsFormatsAndSizes() throws {

@@ -26,6 +26,8 @@ struct NetworkToolTests {
             lease.contains("  search       lab.example other.example\n")
                 && lease.contains("  time server  192.168.76.5")
                 && lease.contains("  mtu          1400") && lease.contains("  router       192.168.76.1"), "\(lease)")
+        // The one that the lease names, where no host is.
+        #expect(try guest.run("ntpdate -W 0.3; echo $?").contains("ntpdate: 192.168.76.5: "))
         #expect(try guest.run("route").contains("10.7.0.0/16         192.168.76.2"))
         #expect(try guest.run("ifconfig vt0 | head -n 1").hasSuffix("mtu 1400"))
         #expect(try guest.run("host pc") == "pc.other.example has address 192.168.76.7")

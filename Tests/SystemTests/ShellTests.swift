@@ -58,9 +58,11 @@ import Testing
         try guest.waitForShell()
         _ = try guest.run("mkdir top; cd top")
         for _ in 0..<30 { _ = try guest.run("mkdir directoryname1 && cd directoryname1") }
-        _ = try guest.run("echo x > bottom; cd /")
-        #expect(try guest.run("find top | wc").hasPrefix("32 32 "))
-        #expect(try guest.run("find top -type f | tail -n 1").hasSuffix("directoryname1/bottom"))
+        _ = try guest.run("echo x > bottom; cd /; echo y > top/last")
+        #expect(try guest.run("find top | wc").hasPrefix("33 33 "))
+        // What stands behind the deep directory is found on the way back.
+        let files = try guest.run("find top -type f").split(separator: "\n")
+        #expect(files.count == 2 && files[0].hasSuffix("directoryname1/bottom") && files[1] == "top/last")
         #expect(try guest.run("find top/directoryname1 top -name bottom | wc").hasPrefix("2 2 "))
         try guest.halt()
     }
@@ -98,8 +100,22 @@ import Testing
         try guest.wait(for: "wait\n")
         guest.type("\u{03}")
         try guest.wait(for: "^C\n$ ")
+        #expect(try guest.run("echo $?") == "130")
         #expect(try guest.run("kill \(pid); wait; wc taken taken2") == "0 0 0 taken\n0 0 0 taken2\n0 0 0 total")
         #expect(try guest.run("echo mine") == "mine")
+        try guest.halt()
+    }
+
+    @Test func jobsAreListedAndKilledByTheirNumbers() throws {
+        let guest = try Guest()
+        try guest.waitForShell()
+        #expect(try guest.run("jobs; echo $?") == "0")
+        let first = try #require(try guest.run("sleep 300 &").split(separator: " ").last)
+        let second = try #require(try guest.run("sleep 300 &").split(separator: " ").last)
+        #expect(try guest.run("jobs") == "[1] \(first) running\n[2] \(second) running")
+        #expect(try guest.run("kill %1; wait %1; echo $?") == "143")
+        #expect(try guest.run("jobs; kill %%; wait; jobs") == "[2] \(second) running")
+        #expect(try guest.run("kill %7; echo $?") == "kill: %7: not a process number (ps lists them)\n2")
         try guest.halt()
     }
 

@@ -25,6 +25,18 @@ extension ELFImage {
     }
 }
 
+extension ELFImage {
+    /// The functions with a frame of more than `limit` bytes, the largest frame first.
+    public func functions(withFramesAbove limit: Int) throws -> [(function: Symbol, size: Int)] {
+        var sizes: [UInt64: (function: Symbol, size: Int)] = [:]
+        for row in try callFrames() {
+            guard let size = row.size, size > limit, let function = function(at: row.address) else { continue }
+            sizes[function.address] = (function, max(size, sizes[function.address]?.size ?? 0))
+        }
+        return sizes.values.sorted { $0.size > $1.size }
+    }
+}
+
 private struct FrameReader {
     private static let (stackPointer, returnAddress) = (2, 1)
 

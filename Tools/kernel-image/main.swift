@@ -3,7 +3,9 @@
 // 1. The guard: fails, and names the callers, if the image holds what the kernel must not have: reference counting and
 //    a heap (Documentation/Design.md, "No reference counting in the kernel"), or lazy initialisation of globals, which
 //    could deadlock in a trap.
-// 2. Writes the tables that backtraces are made with into the image: where each function's frame has which size, and
+// 2. Fails, and names the function, if a frame could reach over the hole below a kernel stack: the overflow would write
+//    over a neighbour's stack instead of trapping.
+// 3. Writes the tables that backtraces are made with into the image: where each function's frame has which size, and
 //    the functions' names (Kernel/Trap/Backtrace.swift reads them and says how they are laid out).
 
 import ELF
@@ -24,8 +26,8 @@ if arguments.contains("--help") {
     print(
         """
         usage: kernel-image LINKED-KERNEL OUTPUT
-        Checks that the kernel holds no reference counting and no heap, writes the tables for backtraces into it, and
-        saves it as OUTPUT. Exit status 0 when the image is good.
+        Checks that the kernel holds no reference counting and no heap, and no frame that could reach over the hole below
+        a kernel stack; writes the tables for backtraces into it, and saves it as OUTPUT. Exit status 0 when the image is good.
         """)
     exit(0)
 }
@@ -47,6 +49,22 @@ if !present.isEmpty {
     }
     fail(report + "Classes, Array, String, escaping closures and globals with computed initial values do this.")
 }
+
+// The frames. Below one of them a trap's registers may follow.
+let trapRoom = 512
+guard let hole = elf.address(of: "kernel_guard_hole") else {
+    fail("\(input): kernel_guard_hole is missing: not linked with Linker/kernel.ld?")
+}
+do {
+    let large = try elf.functions(withFramesAbove: Int(hole) - trapRoom)
+    if !large.isEmpty {
+        let names = demangle(large.map(\.function.name))
+        fail(
+            "frames too large for the hole below a kernel stack (\(hole) bytes, \(trapRoom) of them for a trap):\n"
+                + zip(names, large).map { "  \($0): \($1.size) bytes\n" }.joined()
+                + "Large values on the stack do this: pass them inout, or keep them in a table.")
+    }
+} catch { fail("\(input): \(error)") }
 
 // The tables.
 guard let start = elf.address(of: "kernel_start"), let textEnd = elf.address(of: "kernel_text_end"),

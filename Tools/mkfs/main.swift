@@ -85,7 +85,11 @@ func list(_ image: Image) throws {
                 let inode = try image.lookUp(Array(name.utf8).span, from: root)
                 return try image.status(inode)
             }
-            print(number, status.type, status.linkCount, status.size, name, separator: "\t")
+            // What another wrote there does not steer the terminal.
+            let shown = String(
+                String.UnicodeScalarView(
+                    name.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+            print(number, status.type, status.linkCount, status.size, shown, separator: "\t")
         }
     }
 }

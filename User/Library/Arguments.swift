@@ -63,12 +63,19 @@ public struct Arguments {
             }
             index += 1
             if word == "--" { break }
+            // -5 for -n 5, where a program declares "#": older than getopt, and still what users type.
+            if word[1] >= UInt8(ascii: "0"), word[1] <= UInt8(ascii: "9"),
+                letters[letters.count - 1] == UInt8(ascii: "#")
+            {
+                body(UInt8(ascii: "n"), word.dropFirst(1))
+                continue
+            }
             var place = 1
             while place < word.count {
                 let letter = word[place]
                 place += 1
                 guard let found = (0..<letters.count).first(where: { letters[$0] == letter }),
-                    letter != UInt8(ascii: ":")
+                    letter != UInt8(ascii: ":"), letter != UInt8(ascii: "#")
                 else {
                     refuse("there is no option -\(character: letter)")
                 }

@@ -8,6 +8,10 @@ public struct LineReader {
     private var buffer: [UInt8]
     private var start = 0
     private var end = 0
+    /// A console has an end again and again: the first one counts.
+    private var hasEnded = false
+    /// Bytes of a line: an input without line ends does not take all memory.
+    private static let limit = 1 << 20
 
     /// - Parameter readsAhead: if not, no byte behind the line is taken from the file: it is for other programs.
     public init(_ file: FileDescriptor, readsAhead: Bool = true) {
@@ -16,20 +20,23 @@ public struct LineReader {
     }
 
     /// The next line, without its line end; nil at the end of the file.
+    /// - Throws: what a read throws; noMemory for a line of more than a MiB.
     public mutating func next() throws(SystemError) -> [UInt8]? {
         var line: [UInt8] = []
-        while true {
+        while !hasEnded {
             while start < end {
                 let byte = buffer[start]
                 start += 1
                 if byte == 10 { return line }
+                guard line.count < Self.limit else { throw .noMemory }
                 line.append(byte)
             }
             // Nothing is left, also when the read fails.
             (start, end) = (0, 0)
             end = try readPiece(file, into: &buffer)
-            if end == 0 { return line.isEmpty ? nil : line }
+            hasEnded = end == 0
         }
+        return line.isEmpty ? nil : line
     }
 }
 
@@ -39,9 +46,14 @@ public func readPiece(_ file: FileDescriptor, into buffer: inout [UInt8]) throws
     return try System.read(file, into: &span)
 }
 
-/// Calls `body` with each argument. A failure is complained about, with the argument's name, and the next one follows.
+/// Calls `body` with each argument, a path. A failure is complained about, with the argument's name, and the next one
+/// follows.
 /// - Returns: the exit status: 1 if there was a failure, else 0.
-public func forEachArgument(_ arguments: Arguments, _ body: (CString) throws(SystemError) -> Void) -> Int32 {
+public func forEachPath(_ arguments: Arguments, _ body: (Path) throws(SystemError) -> Void) -> Int32 {
+    forEachArgument(arguments) { (name) throws(SystemError) in try body(Path(name)) }
+}
+
+private func forEachArgument(_ arguments: Arguments, _ body: (CString) throws(SystemError) -> Void) -> Int32 {
     var status: Int32 = 0
     for index in 0..<arguments.count {
         do throws(SystemError) {

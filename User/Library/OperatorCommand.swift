@@ -142,6 +142,7 @@ public struct OperatorCommand {
             guard record.nameByte(index) != 0 else { break }
             name.append(record.nameByte(index))
         }
+        name = standardOutput.shown(name)
         if record.isKilled { name += [32, UInt8(ascii: "+")] }
         let state: StaticString =
             switch record.state {

@@ -29,7 +29,7 @@ public struct Output {
         buffer.removeAll(keepingCapacity: true)
     }
 
-    private mutating func writesAtOnce() -> Bool {
+    fileprivate mutating func writesAtOnce() -> Bool {
         if let isConsole { return isConsole }
         let isDevice = UserLibrary.isConsole(file)
         isConsole = isDevice
@@ -89,6 +89,12 @@ public struct StandardOutput: Sendable {
         endIfFailed()
     }
 
+    /// Whether it is the console.
+    public var isConsole: Bool { unsafe collected.writesAtOnce() }  // a program has one thread
+
+    /// A name that a file system holds, as it is printed: as it is, but on the console without what could steer that.
+    public func shown(_ name: [UInt8]) -> [UInt8] { isConsole ? withoutControls(name) : name }
+
     /// Why a write failed since this was asked last.
     public func takeError() -> SystemError? {
         defer { unsafe collected.error = nil }  // a program has one thread
@@ -119,10 +125,11 @@ public func complain(_ message: Text) {
     writeError("\(Arguments.program): \(message)\n")
 }
 
-/// Prints a text on standard error.
+/// Prints a text on standard error. Names and words from elsewhere may be in it: control characters become question
+/// marks.
 public func writeError(_ text: Text) {
     var error = Output(.standardError)
-    error.write(text)
+    error.write(withoutControls(text.bytes).span)
     error.flush()
 }
 

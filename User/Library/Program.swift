@@ -7,7 +7,7 @@ public protocol Program {
     /// What --help prints: a usage line, then what the program does and its options.
     static var usage: StaticString { get }
     /// The letters of the options, each with a colon behind it if it takes a value, as in getopt: "c:n" for -c VALUE
-    /// and -n. nil: no word is an option.
+    /// and -n. "#" at the end: -5 is -n 5. nil: no word is an option.
     static var options: StaticString? { get }
     /// Options may stand behind arguments, too: ping host -c 3.
     static var takesOptionsAnywhere: Bool { get }

@@ -141,6 +141,27 @@ public struct Text: ExpressibleByStringInterpolation {
     }
 }
 
+/// Bytes as a terminal may get them, whatever file or host they come from: a question mark in the place of each control
+/// character (ECMA-48: C0, DEL, and C1 as UTF-8 has it), but for tabs and line ends.
+public func withoutControls(_ bytes: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    // Bytes that the last lead byte of UTF-8 announced.
+    var following = 0
+    for (index, byte) in bytes.enumerated() {
+        if byte & 0xc0 == 0x80 {
+            let isControl = following == 0 || (byte < 0xa0 && bytes[index - 1] == 0xc2)
+            if isControl, following > 0 { result.removeLast() }
+            result.append(isControl ? 0x3f : byte)
+            following = max(0, following - 1)
+            continue
+        }
+        following = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : byte >= 0xc0 ? 1 : 0
+        result.append(byte == 9 || byte == 10 || (byte >= 0x20 && byte != 0x7f) ? byte : 0x3f)
+    }
+    return result
+}
+
 /// A text with spaces behind it up to `width`.
 public func padded(_ text: Text, _ width: Int) -> Text {
     var text = text

@@ -62,12 +62,12 @@ import UserLibrary
     private static func find(_ start: Path, _ filter: Filter) -> Int32 {
         var result: Int32 = 0
         var path = start
-        var levels: [(path: Path, names: [[UInt8]])] = []
+        var levels: [Level] = []
         var next: Path? = start
         while true {
             if let name = next {
                 do throws(SystemError) {
-                    if let names = try enter(name, path, filter) { levels.append((path, names.reversed())) }
+                    if let level = try enter(name, path, filter, within: levels) { levels.append(level) }
                 } catch {
                     complain("\(path): \(error)")
                     result = 1
@@ -91,23 +91,37 @@ import UserLibrary
         }
     }
 
-    /// Shows a file. If it is a directory, makes it the working directory; the names in it.
-    private static func enter(_ name: Path, _ path: Path, _ filter: Filter) throws(SystemError) -> [[UInt8]]? {
+    /// A directory that is entered, and the names in it that are to come, the next one last.
+    private struct Level {
+        let path: Path
+        let inode: UInt32
+        var names: [[UInt8]]
+    }
+
+    /// Shows a file. If it is a directory, makes it the working directory. On a damaged disk a directory may be within
+    /// itself: it is not entered again.
+    private static func enter(
+        _ name: Path, _ path: Path, _ filter: Filter, within levels: [Level]
+    ) throws(SystemError) -> Level? {
         let file = try System.open(name)
         defer { do throws(SystemError) { try System.close(file) } catch {} }  // it is open
         let status = try System.status(file)
         show(path, status.type, filter)
         guard status.type == FileType.directory.rawValue else { return nil }
+        guard !levels.contains(where: { $0.inode == status.inode }) else {
+            complain("\(path): is within itself; fsck repairs that")
+            return nil
+        }
         var reader = DirectoryReader(file)
         let names = try reader.all()
         try System.changeDirectory(name)
-        return names
+        return Level(path: path, inode: status.inode, names: names.reversed())
     }
 
     private static func show(_ path: Path, _ type: Int16, _ filter: Filter) {
         if let wanted = filter.type, type != wanted { return }
         if let pattern = filter.pattern, !matches(pattern, path.lastComponent) { return }
-        print("\(path)")
+        print("\(standardOutput.shown(Array(path.bytes)))")
     }
 
     /// Whether a name fits a pattern. After a mismatch only the last * can take one byte more, so this is not

@@ -38,6 +38,7 @@ import UserLibrary
             line.append("|")
             print(line)
             offset += count
+            if count < 16 { break }  // the end, which a console has only once
         }
         print("\(hex: UInt64(offset), digits: 8)")
     }

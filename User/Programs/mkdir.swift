@@ -11,6 +11,6 @@ import UserLibrary
 
     static func run(_ arguments: Arguments) -> Int32 {
         guard arguments.count > 0 else { arguments.refuse("no name is given") }
-        return forEachArgument(arguments) { (name) throws(SystemError) in try System.makeDirectory(Path(name)) }
+        return forEachPath(arguments, System.makeDirectory)
     }
 }

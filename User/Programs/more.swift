@@ -7,7 +7,7 @@ import UserLibrary
     static let usage: StaticString = """
         usage: more [-n lines] [file ...]
         Prints the files, or standard input, a page (22 lines) at a time: Enter for the next page, q and Enter to stop.
-        What does not go to the console is printed without a stop.
+        Control characters but tabs are shown as ^X. What does not go to the console is printed as it is, without a stop.
         """
     static let options: StaticString? = "n:"
 
@@ -22,10 +22,27 @@ import UserLibrary
                     guard try wait(&keys) else { end(0) }
                     left = height
                 }
-                print("\(line)")
-                if keys != nil { left -= 1 }
+                guard keys != nil else {
+                    print("\(line)")
+                    continue
+                }
+                print(visible(line))
+                left -= 1
             }
         }
+    }
+
+    private static func visible(_ line: [UInt8]) -> Text {
+        var text = Text()
+        for byte in line {
+            if byte < 0x20, byte != 9 {
+                text.bytes += [UInt8(ascii: "^"), byte + 64]
+            } else {
+                text.bytes.append(byte)
+            }
+        }
+        text.bytes = withoutControls(text.bytes)
+        return text
     }
 
     /// The console, to read keys from, if that is where the output goes; standard input may be a pipe.

@@ -24,9 +24,8 @@ import UserLibrary
         do throws(SystemError) {
             let socket = try System.socket()
             try System.connect(socket, to: SocketAddress(server, port: port))
-            try System.set(.receiveTimeout, of: socket, to: wait)
             for _ in 0..<3 {
-                if try ask(socket, server) { return 0 }
+                if try ask(socket, server, wait: wait) { return 0 }
             }
             fail("\(address: server): no answer")
         } catch .connectionRefused {
@@ -52,25 +51,18 @@ import UserLibrary
     }
 
     /// True when the server answered; false when it did not in time.
-    private static func ask(_ socket: FileDescriptor, _ server: NetworkAddress) throws(SystemError) -> Bool {
+    private static func ask(
+        _ socket: FileDescriptor, _ server: NetworkAddress, wait: Int32
+    ) throws(SystemError) -> Bool {
         var message = [UInt8](repeating: 0, count: messageCount)
         message[0] = 0x23  // version 4, client
         let sent = try System.wallClock()
         let stamp = timestamp(sent)
         for i in 0..<8 { message[40 + i] = UInt8(truncatingIfNeeded: stamp >> UInt64(56 - 8 * i)) }
-        let count: Int
-        do throws(SystemError) {
-            try System.send(socket, message.span)
-            count = try System.receive(socket, into: &message).count
-        } catch .timedOut {
-            return false
-        }
+        try System.send(socket, message.span)
+        guard try receive(socket, into: &message, answering: stamp, milliseconds: wait) else { return false }
         let arrived = try System.wallClock()
-        func word(_ at: Int) -> UInt64 { (0..<8).reduce(0) { $0 << 8 | UInt64(message[at + $1]) } }
-        // Mode 4, and an answer to the question that was sent (RFC 4330, 5).
-        guard count >= messageCount, message[0] & 7 == 4, word(24) == stamp else {
-            fail("\(address: server): not a time server's answer")
-        }
+        func word(_ at: Int) -> UInt64 { Self.word(message, at) }
         if message[1] == 0 { fail("\(address: server): the server refuses to tell the time (\(code(message)))") }
         guard message[0] >> 6 != 3, message[1] < 16, word(32) != 0, word(40) != 0 else {
             fail("\(address: server): the server does not know the time: its clock is not synchronised")
@@ -85,6 +77,29 @@ import UserLibrary
         )
         print(dateText(UInt64(max(0, transmitted)) / 1_000_000_000))
         return true
+    }
+
+    /// Waits for the answer to the question that has this timestamp (mode 4; RFC 4330, 5); false when it does not come
+    /// in time. Anything else is passed over: a late answer to an earlier question, or a forged one.
+    private static func receive(
+        _ socket: FileDescriptor, into message: inout [UInt8], answering stamp: UInt64, milliseconds: Int32
+    ) throws(SystemError) -> Bool {
+        let end = System.clock + UInt64(milliseconds) * 1_000_000
+        while true {
+            let now = System.clock
+            guard now < end else { return false }
+            try System.set(.receiveTimeout, of: socket, to: Int32(max(1, (end - now) / 1_000_000)))
+            do throws(SystemError) {
+                let count = try System.receive(socket, into: &message).count
+                if count >= messageCount, message[0] & 7 == 4, word(message, 24) == stamp { return true }
+            } catch .timedOut {
+                return false
+            }
+        }
+    }
+
+    private static func word(_ message: [UInt8], _ at: Int) -> UInt64 {
+        (0..<8).reduce(0) { $0 << 8 | UInt64(message[at + $1]) }
     }
 
     /// The "kiss code" of a server that refuses (RFC 4330, 8): four letters, shown only if they are letters.

@@ -6,9 +6,9 @@ import UserLibrary
 @main enum Tail: Program {
     static let usage: StaticString = """
         usage: tail [-n lines] [file ...]
-        Prints the last lines (10) of the files, or of standard input.
+        Prints the last lines (10) of the files, or of standard input. -5 is -n 5.
         """
-    static let options: StaticString? = "n:"
+    static let options: StaticString? = "n:#"
 
     static func run(_ arguments: Arguments) -> Int32 {
         let count = arguments.number("n", in: 0...Int.max) ?? 10

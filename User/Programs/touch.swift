@@ -11,9 +11,10 @@ import UserLibrary
 
     static func run(_ arguments: Arguments) -> Int32 {
         guard arguments.count > 0 else { arguments.refuse("no name is given") }
-        return forEachArgument(arguments) { (name) throws(SystemError) in
-            let path = Path(name)
-            if !isDirectory(path) { try System.close(try System.open(path, .create)) }
-        }
+        return forEachPath(arguments, make)
+    }
+
+    private static func make(_ path: Path) throws(SystemError) {
+        if !isDirectory(path) { try System.close(try System.open(path, .create)) }
     }
 }

@@ -41,6 +41,7 @@ import UserLibrary
         while let line = try lines.next() {
             for word in line.split(whereSeparator: { $0 == 32 || $0 == 9 || $0 == 13 }) {
                 let next = Array(word)
+                guard !next.contains(0) else { fail("a NUL in the input, which no argument has") }
                 if words.count > command.count,
                     words.count == mostWords || words.count - command.count == limit
                         || size(words) + size([next]) > mostBytes

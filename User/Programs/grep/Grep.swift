@@ -13,7 +13,7 @@ import UserLibrary
           \\+ \\?  one or more, one or none   a\\|b  one or the other   \\( \\)  a group   \\{2,5\\}  so many times
           -E  + ? | ( ) { } are written without \\, and with it stand for themselves
           -v  lines that do not match    -c  only count them    -n  with line numbers    -i  upper and lower case alike
-        Any pattern takes time in proportion to its length and to that of what it is compared with.
+        Of a file that is not text the console gets one line. Any pattern takes time in proportion to its length and to that of what it is compared with.
         """
     static let options: StaticString? = "Evcni"
 
@@ -34,6 +34,10 @@ import UserLibrary
                 found = true
                 count += 1
                 if counting { continue }
+                if standardOutput.isConsole, line.contains(0) {
+                    print("\(name ?? "standard input"): matches, and is not text")
+                    return
+                }
                 var output = Text()
                 if named, let name { output = "\(name):" }
                 if numbered { output = "\(output)\(number):" }

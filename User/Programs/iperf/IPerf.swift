@@ -25,6 +25,9 @@ import UserLibrary
     static let options: StaticString? = "usc:b:t:l:p:1P:i:w:"
     static let takesOptionsAnywhere = true
 
+    /// A hundred days in nanoseconds: 1024 times that is a number of 64 bits (Client.swift).
+    private static let longest: UInt64 = 100 * 86_400 * 1_000_000_000
+
     struct Settings {
         var rate: UInt64 = 1_000_000
         var time: UInt64 = 10_000_000_000
@@ -47,12 +50,12 @@ import UserLibrary
             }
             settings.rate = bits
         }
-        settings.time = arguments.nanoseconds("t", least: 1) ?? settings.time
+        settings.time = arguments.nanoseconds("t", least: 1, most: longest) ?? settings.time
         let isDatagram = arguments.has("u")
         if isDatagram { settings.length = arguments.number("l", in: Datagram.leastCount...65507) ?? settings.length }
         settings.streamLength = arguments.number("l", in: 1...1_048_576) ?? settings.streamLength
         settings.parallel = arguments.number("P", in: 1...128) ?? 1
-        settings.interval = arguments.nanoseconds("i", least: 1) ?? 0
+        settings.interval = arguments.nanoseconds("i", least: 1, most: longest) ?? 0
         if let window = arguments.value("w") {
             guard let bytes = window.scaled, bytes >= 4096, bytes <= 4 << 20 else {
                 arguments.refuse("-w \(window): not a number of bytes from 4k to 4m")

@@ -8,7 +8,9 @@ enum BuiltIns {
     /// The command of this name, which gets the words behind it and returns its exit status; nil if there is none.
     static func command(_ name: [UInt8]) -> (([[UInt8]]) -> Int32)? {
         let table: [(CString, ([[UInt8]]) -> Int32)] = [
-            ("cd", changeDirectory), ("exit", exit), ("wait", { Execution.inForeground($0, Jobs.wait) }),
+            ("cd", changeDirectory), ("exit", exit), ("jobs", Jobs.list),
+            ("wait", { Execution.inForeground(Jobs.numbers($0), Jobs.wait) }),
+            ("kill", { OperatorCommand.kill.run(Jobs.numbers($0)) }),
         ]
         return table.first { $0.0.bytes == name }?.1 ?? OperatorCommand.named(name)?.run
     }

@@ -36,6 +36,23 @@ enum Jobs {
         }
     }
 
+    /// jobs: what still runs.
+    static func list(_ words: [[UInt8]]) -> Int32 {
+        reap()
+        for job in running { print("[\(job.number)] \(job.pid) running") }
+        return 0
+    }
+
+    /// Words of which %1 stands for the process of job 1, and %% for that of the last one.
+    static func numbers(_ words: [[UInt8]]) -> [[UInt8]] {
+        words.map { word in
+            guard word.first == UInt8(ascii: "%") else { return word }
+            let number = word == [37, 37] ? running.last?.number : Scanner.number(Array(word.dropFirst()))
+            guard let job = running.first(where: { $0.number == number }) else { return word }
+            return Text("\(job.pid)").bytes
+        }
+    }
+
     static func ended(_ pid: Int32) { running.removeAll { $0.pid == pid } }
 
     /// A child shell has none.

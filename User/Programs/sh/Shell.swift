@@ -12,8 +12,8 @@ import UserLibrary
           2> f, 2>> f, 2>&1  the same for errors; 2>&1: where output goes
           a && b, a || b     b if a succeeded, or failed        ( a ; b ) as one command
           'x y' "x y" \\     one word                            $? $!     the last exit status, the last process behind &
-        Its own commands, which need no process and no disk: cd [directory], exit [status], wait [pid ...] (for what runs without
-        waiting), kill pid ..., halt [code], ps, dmesg. restrict before a command runs it without the right to power the machine
+        Its own commands, which need no process and no disk: cd [directory], exit [status], jobs (what runs without waiting),
+        wait [pid ...] (for that), kill pid ..., halt [code], ps, dmesg; wait and kill know %1 for job 1. restrict before a command runs it without the right to power the machine
         off, to change the network, to read the disk itself or to see all frames.
         """
     static let options: StaticString? = "c:"
@@ -74,6 +74,12 @@ import UserLibrary
             }
             do throws(SystemError) {
                 guard let line = try lines.next() else { break }
+                if line.contains(0) {
+                    complain("a NUL byte: this is no text of commands")
+                    lastStatus = 126
+                    if isInteractive { continue }
+                    return
+                }
                 command += line + [10]
                 if command.count > mostBytes { fail("a command is longer than 64 KiB") }
                 if runLine(command, mayGoOn: true, isInteractive) { command = [] }

@@ -14,7 +14,10 @@ struct CaptureFile {
     init(_ path: Path) throws(SystemError) {
         file = try System.open(path, [.writeOnly, .create, .truncate])
         var offset: UInt64 = 0
-        do throws(SystemError) { offset = try System.wallClock() - System.clock } catch {}
+        do throws(SystemError) {
+            let now = try System.wallClock()
+            offset = now - min(now, System.clock)  // a clock that was never set begins in 1970, too
+        } catch {}
         boot = offset
         var head: [UInt8] = []
         Self.append(Self.magic, to: &head)

@@ -4,12 +4,19 @@ import NetStack
 import SystemInterface
 import UserLibrary
 
-/// What follows an 802.1Q tag, from the tag's two bytes of control on.
+/// What follows an 802.1Q tag, from the tag's two bytes of control on. Providers put one tag before another; of more
+/// than four the rest is not looked at.
 func describeTagged(_ bytes: RawSpan, _ style: Style) -> Text {
-    guard bytes.byteCount >= 4 else { return "vlan, cut off" }
-    let control = bytes.be16(0)
-    let tag: Text = "vlan \(control & 0xfff), p \(control >> 13), "
-    return "\(tag)\(describePayload(bytes.be16(2), bytes.extracting(4..<bytes.byteCount), style))"
+    var text = Text()
+    var rest = bytes
+    for _ in 0..<4 {
+        guard rest.byteCount >= 4 else { return "\(text)vlan, cut off" }
+        let control = rest.be16(0), type = rest.be16(2)
+        text = "\(text)vlan \(control & 0xfff), p \(control >> 13), "
+        rest = rest.extracting(4..<rest.byteCount)
+        if type != EtherType.vlan { return "\(text)\(describePayload(type, rest, style))" }
+    }
+    return "\(text)more tags, length \(rest.byteCount)"
 }
 
 /// IEEE 802.2: `length` is what stands in the place of the type.

@@ -19,6 +19,8 @@ struct Filter {
     }
 
     private var steps: [Step] = []
+    /// Each level of parentheses may leave two bits on the stack, which has 64.
+    private static let deepest = 30
 
     /// nil if the words are no filter. Without words every frame matches.
     init?(_ words: UserLibrary.Arguments) {
@@ -30,7 +32,7 @@ struct Filter {
     // MARK: Reading
 
     private mutating func parseExpression(_ words: inout UserLibrary.Arguments, depth: Int) -> Bool {
-        guard depth < 32, parseTerm(&words, depth: depth) else { return false }
+        guard depth < Self.deepest, parseTerm(&words, depth: depth) else { return false }
         while words.count > 0, words[0] == "or" {
             words = words.dropFirst(1)
             guard parseTerm(&words, depth: depth) else { return false }
@@ -50,7 +52,7 @@ struct Filter {
     }
 
     private mutating func parseFactor(_ words: inout UserLibrary.Arguments, depth: Int) -> Bool {
-        guard words.count > 0, depth < 32 else { return false }
+        guard words.count > 0, depth < Self.deepest else { return false }
         let word = words[0]
         words = words.dropFirst(1)
         if word == "not" {

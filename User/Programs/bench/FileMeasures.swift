@@ -52,6 +52,7 @@ extension Bench {
                     try System.unlink(path)
                 }
             },
+            Operation("create-in-2000") { () throws(SystemError) in try createAmongMany(2000) },
             Operation("read-64k") { () throws(SystemError) in
                 try withFiles(1) { () throws(SystemError) in
                     try readAll(0, size: 65536)
@@ -62,6 +63,19 @@ extension Bench {
                 try withFiles(1) { () throws(SystemError) in show("write-64k", try overwrite(0, size: 65536), of: 4) }
             },
         ]
+    }
+
+    /// create, close and unlink in a directory of so many names, all of them links to one file.
+    private static func createAmongMany(_ count: Int) throws(SystemError) {
+        try System.makeDirectory("many")
+        try System.close(try System.open("many/0", [.create, .writeOnly]))
+        for number in 1..<count { try System.link("many/0", as: Path("many/\(number)" as Text)) }
+        try measure("create-in-2000", 20) { () throws(SystemError) in
+            try System.close(try System.open("many/new", [.create, .writeOnly]))
+            try System.unlink("many/new")
+        }
+        for number in 0..<count { try System.unlink(Path("many/\(number)" as Text)) }
+        try System.unlink("many")
     }
 
     private static func path(_ number: Int) -> Path { Path("b.\(number)" as Text) }

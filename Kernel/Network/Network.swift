@@ -52,7 +52,8 @@ enum Network {
         Names.start()
         let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
         stack.start(
-            unsafe Stack(pool: pool.value, memory: tables, sockets: socketCount, page: tablePage, random: random.fork()))
+            unsafe Stack(pool: pool.value, memory: tables, sockets: socketCount, page: tablePage, random: random.fork())
+        )
     }
 
     /// Memory for tables of the stack's that grow.

@@ -27,7 +27,9 @@ struct StreamSystemTests {
         var data = Data(capacity: count)
         for _ in 0..<count / 8 {
             let word = generator.next() as UInt64
-            for shift in stride(from: UInt64(0), to: 64, by: 8) { data.append(UInt8(truncatingIfNeeded: word >> shift)) }
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                data.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
         }
         try data.write(to: file)
         return file
@@ -36,7 +38,7 @@ struct StreamSystemTests {
     @Test(needs("curl")) func httpdServesFilesPartsAndErrors() throws {
         let (network, guest) = try guest()
         guest.type("httpd &\n")
-        try guest.wait(for: "]")
+        try guest.wait(for: "\n$ ")
         try waitForListener(guest, 80)
         let url = "http://\(address)"
         func curl(_ words: String...) throws -> String {
@@ -70,7 +72,7 @@ struct StreamSystemTests {
     func tenMegabytesComeBackWholeThoughTheWireIsCut(card: String) throws {
         let (network, guest) = try guest(["NIC": card])
         guest.type("nc -l -k -e cat 7001 &\n")
-        try guest.wait(for: "]")
+        try guest.wait(for: "\n$ ")
         try waitForListener(guest, 7001)
         let file = try random(network, 10 << 20), back = network.folder.appendingPathComponent("back")
         let transfer = try network.start(
@@ -94,14 +96,14 @@ struct StreamSystemTests {
     @Test(needs("socat")) func aShellAHalfCloseAndAClosedPort() throws {
         let (network, guest) = try guest()
         guest.type("nc -l -k -e sh 7000 &\n")
-        try guest.wait(for: "]")
+        try guest.wait(for: "\n$ ")
         try waitForListener(guest, 7000)
         let answer = try network.run(
             "sh", "-c", "printf 'echo from afar\\necho $?\\n' | socat -t10 - TCP:\(address):7000")
         #expect(answer.contains("from afar\n0\n"), "\(answer)")
         // The guest answers after the other side has ended its half.
         guest.type("nc -l -e wc 7002 &\n")
-        try guest.wait(for: "]")
+        try guest.wait(for: "\n$ ")
         try waitForListener(guest, 7002)
         let count = try network.run("sh", "-c", "printf 'one two\\nthree\\n' | socat -t10 - TCP:\(address):7002")
         #expect(count.contains("2 3 14"), "\(count)")
@@ -114,7 +116,8 @@ struct StreamSystemTests {
     @Test(needs("iperf")) func iperfTalksWithLinuxBothWays() throws {
         let (network, guest) = try guest()
         guest.type("iperf -s &\n")
-        try guest.wait(for: "listening")
+        try guest.wait(for: "\n$ ")
+        try waitForListener(guest, 5001)
         let sent = try network.run("iperf", "-c", address, "-t", "2", "-P", "2")
         #expect(sent.contains("[SUM]"), "\(sent)")
         let server = try network.start("iperf", "-s")

@@ -1,6 +1,6 @@
 // A stream socket's connection, as TCP_INFO and netstat show it.
 
-/// A connection, a listener or an unused stream socket. 176 bytes; sizes in bytes, times in microseconds.
+/// A connection, a listener or an unused stream socket. 128 bytes; sizes in bytes, times in microseconds.
 public struct StreamReport: Sendable, BitwiseCopyable {
     /// The states of RFC 9293, 3.3.2.
     public enum State: UInt8, Sendable {

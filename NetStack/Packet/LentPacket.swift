@@ -1,94 +1,11 @@
-// Lending: the owner keeps a packet that a device reads at the same time, without a copy and without counting
-// references.
+// Lending: the owner keeps a packet, in a `SegmentQueue`, that a device reads at the same time, without a copy and
+// without counting references.
 //
-// Promise: `lend` splits a packet into two halves. The owner's half cannot change the bytes; the device's half has a
-// front of its own, so that headers put on there do not move the owner's. Each half is dropped once, in either order
-// and on any hart, and the buffer is freed by whichever is dropped second. A kept packet becomes a whole one again when
-// the device is done with it.
+// Promise: the owner's half does not change the bytes; the device's half has a front of its own, so that headers put on
+// there do not move the owner's. Each half is dropped once, in either order and on any hart, and the buffer is freed by
+// whichever is dropped second.
 
 import Synchronization
-
-extension Packet {
-    /// Lends the first buffer's bytes to a device. The packet must not be a train: each part is lent by itself.
-    public consuming func lend() -> Lending {
-        precondition(!hasRest, "a train was lent as one packet")
-        let start = buffer.start, end = buffer.end
-        let buffer = release()
-        // Not shared yet: the other half does not exist.
-        unsafe buffer.word.pointee.store(Whereabouts.lent, ordering: .relaxed)
-        return Lending(
-            kept: KeptPacket(buffer, UInt32(truncatingIfNeeded: start), UInt32(truncatingIfNeeded: end)),
-            lent: LentPacket(buffer))
-    }
-}
-
-/// The two halves of a lent packet. (A tuple cannot hold noncopyable values.)
-@frozen
-public struct Lending: ~Copyable {
-    public var kept: KeptPacket
-    public var lent: LentPacket
-}
-
-/// The owner's half of a lent packet: its bytes can be read, not changed.
-@frozen
-public struct KeptPacket: ~Copyable {
-    let buffer: PacketBuffer
-    let start: UInt32
-    let end: UInt32
-
-    init(_ buffer: PacketBuffer, _ start: UInt32, _ end: UInt32) {
-        self.buffer = buffer
-        self.start = start
-        self.end = end
-    }
-
-    deinit { buffer.leave(Whereabouts.orphaned, freeIf: Whereabouts.home) }
-
-    /// Bytes that were lent.
-    public var count: Int { Int(end &- start) }
-
-    /// Whether the device is done with the packet; what it did is over when this is true.
-    @inline(__always)
-    public var isHome: Bool {
-        // The word lies in the buffer, which this half keeps from being freed.
-        unsafe buffer.word.pointee.load(ordering: .acquiring) == Whereabouts.home
-    }
-
-    /// The bytes that were lent.
-    public var bytes: RawSpan {
-        @_lifetime(borrow self)
-        get {
-            // In bounds and alive: start and end were those of the packet, and this half keeps the buffer.
-            let span = unsafe RawSpan(_unsafeStart: buffer.base + Int(start), byteCount: count)
-            return unsafe _overrideLifetime(span, borrowing: self)
-        }
-    }
-
-    /// The packet as it was lent, or the same half while the device still has it.
-    public consuming func reclaim() -> Reclaimed {
-        guard isHome else { return .away(self) }
-        let (buffer, start, end) = (buffer, start, end)
-        discard self
-        buffer.start = Int(start)
-        buffer.end = Int(end)
-        buffer.rest = nil
-        return .home(Packet(owning: buffer))
-    }
-
-    /// Gives the buffer away without dropping this half.
-    fileprivate consuming func release() -> PacketBuffer {
-        let buffer = buffer
-        discard self
-        return buffer
-    }
-}
-
-/// What `reclaim` found.
-@frozen
-public enum Reclaimed: ~Copyable {
-    case home(Packet)
-    case away(KeptPacket)
-}
 
 /// The device's half of a lent packet, or a packet that no owner keeps. Perhaps a train.
 @frozen

@@ -50,6 +50,56 @@ import Testing
         #expect(self.bytes(of: long) == [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     }
 
+    @Test func streams() {
+        check(
+            StreamReport.self, size: 128,
+            [
+                at(\StreamReport.local, "local"),
+                at(\StreamReport.peer, "peer"),
+                at(\StreamReport.stateNumber, "stateNumber"),
+                at(\StreamReport.phaseNumber, "phaseNumber"),
+                at(\StreamReport.congestionAlgorithm, "congestionAlgorithm"),
+                at(\StreamReport.flags, "flags"),
+                at(\StreamReport.sendShift, "sendShift"),
+                at(\StreamReport.receiveShift, "receiveShift"),
+                at(\StreamReport.reserved, "reserved"),
+                at(\StreamReport.timeout, "timeout"),
+                at(\StreamReport.roundTrip, "roundTrip"),
+                at(\StreamReport.variation, "variation"),
+                at(\StreamReport.leastRoundTrip, "leastRoundTrip"),
+                at(\StreamReport.segmentSize, "segmentSize"),
+                at(\StreamReport.congestionWindow, "congestionWindow"),
+                at(\StreamReport.threshold, "threshold"),
+                at(\StreamReport.outstanding, "outstanding"),
+                at(\StreamReport.unsent, "unsent"),
+                at(\StreamReport.lost, "lost"),
+                at(\StreamReport.retransmissions, "retransmissions"),
+                at(\StreamReport.sendWindow, "sendWindow"),
+                at(\StreamReport.receiveWindow, "receiveWindow"),
+                at(\StreamReport.sendBuffer, "sendBuffer"),
+                at(\StreamReport.receiveBuffer, "receiveBuffer"),
+                at(\StreamReport.receiveQueue, "receiveQueue"),
+                at(\StreamReport.backlog, "backlog"),
+                at(\StreamReport.reserved2, "reserved2"),
+            ])
+        check(
+            StreamCounters.self, size: 96,
+            [
+                at(\StreamCounters.activeOpens, "activeOpens"),
+                at(\StreamCounters.passiveOpens, "passiveOpens"),
+                at(\StreamCounters.failedAttempts, "failedAttempts"),
+                at(\StreamCounters.resetsReceived, "resetsReceived"),
+                at(\StreamCounters.resetsSent, "resetsSent"),
+                at(\StreamCounters.segmentsIn, "segmentsIn"),
+                at(\StreamCounters.segmentsOut, "segmentsOut"),
+                at(\StreamCounters.retransmissions, "retransmissions"),
+                at(\StreamCounters.timeouts, "timeouts"),
+                at(\StreamCounters.cookiesSent, "cookiesSent"),
+                at(\StreamCounters.cookiesTaken, "cookiesTaken"),
+                at(\StreamCounters.backlogFull, "backlogFull"),
+            ])
+    }
+
     @Test func sockets() {
         check(
             PollEntry.self, size: 8,

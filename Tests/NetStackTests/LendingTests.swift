@@ -10,46 +10,58 @@ import Testing
 @Suite struct LendingTests {
     @Test(arguments: [false, true]) func isFreedByTheHalfThatIsDroppedSecond(deviceFirst: Bool) {
         let pool = TestPool(1)
-        var pair: Lending? = pool.packet([1, 2, 3])!.lend()
-        var kept: KeptPacket?, lent: LentPacket?
-        split(pair.take()!, &kept, &lent)
-        if deviceFirst { lent = nil } else { kept = nil }
+        var queue = SegmentQueue()
+        queue.append(pool.packet([1, 2, 3])!)
+        var lent = queue.first!.lend()
+        if deviceFirst { drop(lent.take()!) } else { queue.removeAll() }
         #expect(pool.pool.freeCount == 0)
-        if deviceFirst { kept = nil } else { lent = nil }
+        if deviceFirst { queue.removeAll() } else { drop(lent.take()!) }
         #expect(pool.pool.freeCount == 1)
-    }
-
-    private func split(_ pair: consuming Lending, _ kept: inout KeptPacket?, _ lent: inout LentPacket?) {
-        let k = pair.kept
-        kept = consume k
-        let l = pair.lent
-        lent = consume l
     }
 
     private func drop(_ packet: consuming LentPacket) {}
 
-    @Test func comesHomeAsItWasWhateverTheDevicePutInFront() {
+    @Test func staysAsItWasWhateverTheDevicePutInFront() {
         let pool = TestPool(2)
-        var kept: KeptPacket?, lent: LentPacket?
-        split(pool.packet([1, 2, 3])!.lend(), &kept, &lent)
-        var device = lent.take()!
+        var queue = SegmentQueue()
+        queue.append(pool.packet([1, 2, 3])!)
+        let segment = queue.first!
+        var device = segment.lend()!
         let hasRoom = device.prepend(2) { $0.setBE16(0x0809, 0) }
         let hasTooMuch = device.prepend(2000) { _ in }
         let count = device.count
         #expect(hasRoom && !hasTooMuch && count == 5)
         device.append(part: LentPacket(pool.packet([7])!))
-        let owner = kept.take()!
-        #expect(owner.count == 3)
-        guard case .away(let still) = owner.reclaim() else {
-            return #expect(Bool(false), "home while the device has it")
-        }
+        let isLentAgain = segment.lend() != nil
+        #expect(segment.count == 3 && !segment.isHome && !isLentAgain)
         drop(device)
-        #expect(pool.pool.freeCount == 1)
-        guard case .home(let packet) = still.reclaim() else {
-            return #expect(Bool(false), "away after the device dropped it")
-        }
-        check(copy(packet) == [1, 2, 3] && !packet.hasRest)
-        #expect(pool.pool.freeCount == 1)
+        #expect(pool.pool.freeCount == 1 && segment.isHome)
+        let again = segment.lend()!
+        let bytes = (again.bytes.byte(0), again.count, again.hasRest)
+        #expect(bytes == (1, 3, false))
+        drop(again)
+        queue.removeFirst()
+        #expect(pool.pool.freeCount == 2)
+    }
+
+    @Test func partsOfAKeptPacketLeaveAndJoin() {
+        let pool = TestPool(3)
+        var queue = SegmentQueue()
+        queue.append(pool.packet([1, 2, 3, 4])!)
+        let first = queue.first!
+        let rest = first.copied(from: pool.pool, for: .sending, from: 2)!
+        check(copy(rest) == [3, 4])
+        queue.insert(rest, after: first)
+        first.truncate(to: 2)
+        first.trimFront(1)
+        let bytes = (first.count, first.bytes.byte(0), first.next!.bytes.byte(1))
+        #expect(bytes == (1, 2, 4) && queue.count == 2 && queue.last! == first.next!)
+        let takes = queue.last!.absorb(pool.packet([5])!, upTo: 3),
+            takesMore = queue.last!.absorb(pool.packet([6])!, upTo: 3)
+        #expect(takes && !takesMore)
+        #expect(queue.last!.count == 3)
+        queue.removeAll()
+        #expect(pool.pool.freeCount == 3)
     }
 
     @Test func packetGivenForGoodReturnsWithAllItsParts() {
@@ -95,14 +107,14 @@ import Testing
 
     /// Places that two threads take turns with; `turn` and `done` say whose they are.
     @safe private final class Cells: @unchecked Sendable {
-        let kept: Table<KeptPacket?>, lent: Table<LentPacket?>
+        let kept: Table<SegmentQueue>, lent: Table<LentPacket?>
         let turn = Atomic<Int>(-1), done = Atomic<Int>(-1)
         init(_ count: Int) {
             // Never given back, as tables want it.
-            let keptPlaces = UnsafeMutablePointer<KeptPacket?>.allocate(capacity: count)
+            let keptPlaces = UnsafeMutablePointer<SegmentQueue>.allocate(capacity: count)
             let lentPlaces = UnsafeMutablePointer<LentPacket?>.allocate(capacity: count)
             for i in 0..<count {
-                unsafe (keptPlaces + i).initialize(to: nil)
+                unsafe (keptPlaces + i).initialize(to: SegmentQueue())
                 unsafe (lentPlaces + i).initialize(to: nil)
             }
             kept = unsafe Table(unsafe: keptPlaces, count: count)
@@ -110,7 +122,7 @@ import Testing
         }
     }
 
-    /// A device's thread drops what it has while the owner drops or reclaims its half: each packet returns once.
+    /// A device's thread drops what it has while the owner drops its half, or lends it again: each packet returns once.
     @Test func twoThreadsFreeEachPacketOnce() {
         let count = 32, rounds = 4000
         let pool = TestPool(count)
@@ -123,27 +135,28 @@ import Testing
             }
         }
         device.start()
-        var reclaimed = 0
+        var lentAgain = 0
         for round in 0..<rounds {
-            for i in 0..<count { split(pool.packet([UInt8(i)])!.lend(), &cells.kept[i], &cells.lent[i]) }
+            for i in 0..<count {
+                cells.kept[i].append(pool.packet([UInt8(i)])!)
+                cells.lent[i] = cells.kept[i].first!.lend()
+            }
             cells.turn.store(round, ordering: .releasing)
             // In every eighth round the device is first, for certain; in the others nothing says which side is.
             if round % 8 == 0 { while cells.done.load(ordering: .acquiring) < round {} }
             for i in 0..<count {
-                guard (i + round) % 3 == 0, let kept = cells.kept[i].take() else {
-                    cells.kept[i] = nil
-                    continue
+                if (i + round) % 3 == 0, let again = cells.kept[i].first!.lend() {
+                    lentAgain += 1
+                    if again.bytes.byte(0) != UInt8(i) { Issue.record("another packet came home") }
+                    drop(again)
                 }
-                if case .home(let packet) = kept.reclaim() {
-                    reclaimed += 1
-                    if copy(packet) != [UInt8(i)] { Issue.record("another packet came home") }
-                }
+                cells.kept[i].removeAll()
             }
             while cells.done.load(ordering: .acquiring) < round {}
             if pool.pool.freeCount != count {
                 Issue.record("\(count - pool.pool.freeCount) packets are lost in round \(round)"); return
             }
         }
-        #expect(reclaimed >= rounds / 8 * (count / 3))
+        #expect(lentAgain >= rounds / 8 * (count / 3))
     }
 }

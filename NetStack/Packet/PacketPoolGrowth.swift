@@ -135,6 +135,7 @@ extension PacketPool {
                 push(buffer(2 * page + 2))
                 continue
             }
+            // words of the pool's own; the page is this hart's alone
             unsafe state.pointee.unmade.wrappingAdd(2, ordering: .relaxed)
             noteUnmade()
             let address = unsafe (pieces + page).pointee.exchange(0, ordering: .relaxed)

@@ -87,7 +87,7 @@ enum FileStore {
         do throws(SystemError) {
             mounted.start(try FileSystem.mount(KernelPlatform(), buffers: buffers, inodes: inodes))
             PageSources.add(
-                count: { FileStore.system.sparePages },
+                count: { Disk.mayStillWrite ? 0 : FileStore.system.sparePages },
                 giveBack: { !Disk.mayStillWrite && FileStore.system.giveBackPage() })
         } catch {
             kprint("mount: \(error.message)\n")

@@ -1,6 +1,7 @@
 // Pages that are kept only while memory is plenty: of blocks of the disk, of packets, of kernel stacks that no process
 // uses. When no page is free, they are given back.
 
+import Machine
 import Storage
 import Synchronization
 
@@ -36,5 +37,27 @@ enum PageSources {
     static func giveBack() -> Bool {
         for index in 0..<4 where sources[index].load()?.value.giveBack() == true { return true }
         return false
+    }
+}
+
+extension Pages {
+    /// Free pages in all, with those that are kept only while there are enough: exact when nothing is taken or given
+    /// back meanwhile.
+    static var freeCount: Int { max(0, unclaimed.load(ordering: .relaxed)) + PageSources.count }
+
+    /// Whether the running thread can take a page now; what is kept for speed is given back for that. Not by its count,
+    /// which may be more than can be given back at the moment.
+    static func makeOneAvailable() -> Bool {
+        while unclaimed.load(ordering: .relaxed) <= Int(thisHart.value.page_reserve) {
+            guard PageSources.giveBack() else { return false }
+        }
+        return true
+    }
+
+    /// Whether the running thread may take so many pages: an estimate, as pages that are given back may be fewer.
+    static func areAvailable(_ count: Int) -> Bool {
+        let wanted = count + Int(thisHart.value.page_reserve)
+        let left = unclaimed.load(ordering: .relaxed)
+        return wanted <= left || wanted <= left + PageSources.count
     }
 }

@@ -92,7 +92,7 @@ enum Pages {
     private static let pieces = BootTable<MemoryPiece>()
     private static let common = SpinLock<CommonPages>(.pageAllocator)
     /// Free pages that no allocation has been promised.
-    private static let unclaimed = Atomic<Int>(0)
+    static let unclaimed = Atomic<Int>(0)
     /// By hart.
     private static let magazines: [8 of SpinLock<FreeList>] = [
         SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine), SpinLock(.pageMagazine),
@@ -221,17 +221,6 @@ enum Pages {
     /// Whether the caller's reference is the only one: then no other can come meanwhile.
     static func isUnshared(_ page: PhysicalAddress) -> Bool {
         info[Int(index(of: page))].references.load(ordering: .acquiring) == 1
-    }
-
-    /// Free pages in all, with those that are kept only while there are enough: exact when nothing is taken or given
-    /// back meanwhile.
-    static var freeCount: Int { max(0, unclaimed.load(ordering: .relaxed)) + PageSources.count }
-
-    /// Whether the running thread may take so many pages.
-    static func areAvailable(_ count: Int) -> Bool {
-        let wanted = count + Int(thisHart.value.page_reserve)
-        let left = unclaimed.load(ordering: .relaxed)
-        return wanted <= left || wanted <= left + PageSources.count
     }
 
     private static func takeFromMagazine() -> UInt32? {

@@ -20,7 +20,7 @@ enum OutOfMemory {
         let process = current
         for _ in 0..<looks {
             if process.value.thread.value.killed.load(ordering: .relaxed) { return false }
-            if Pages.areAvailable(1) { return true }
+            if Pages.makeOneAvailable() { return true }
             guard let (victim, isNew) = ProcessTable.markLargest(sparing: Family.tree.withLock { $0.initProcess })
             else { return false }
             if isNew {

@@ -117,24 +117,30 @@ extension PacketPool {
         }
         defer { unsafe state.pointee.isShrinking.store(false, ordering: .releasing) }
         let floor = floor
-        while let buffer = pop(leaving: floor) {
+        while let buffer = pop(leaving: unsafe state.pointee.kept.load(ordering: .relaxed)) {
             let place = Int(buffer.load(PacketField.index, as: UInt32.self)) - 1
             unsafe inHand[place >> shift] |= 1 << UInt8(place & 1)
         }
-        var given = false
-        // By this hart alone; the others read the places of pieces, and find the free list changed.
-        for page in 0..<count >> shift {
-            let hand = unsafe inHand[page]
+        // By this hart alone; the others read the places of pieces, and find the free list changed. Halves of pages go
+        // back first: they make up the floor, and whole pages can leave.
+        for page in 0..<count >> shift where unsafe inHand[page] == 1 || inHand[page] == 2 {
+            push(buffer(2 * page + Int(unsafe inHand[page])))
             unsafe inHand[page] = 0
-            if hand == 3 {
-                unsafe state.pointee.unmade.wrappingAdd(2, ordering: .relaxed)
-                noteUnmade()
-                let address = unsafe (pieces + page).pointee.exchange(0, ordering: .relaxed)
-                unsafe state.pointee.supply.giveBack(address)
-                given = true
-            } else if hand != 0 {
-                push(buffer(2 * page + Int(hand)))
+        }
+        var given = false
+        for page in 0..<count >> shift where unsafe inHand[page] == 3 {
+            unsafe inHand[page] = 0
+            if listed < floor {
+                push(buffer(2 * page + 1))
+                push(buffer(2 * page + 2))
+                continue
             }
+            // words of the pool's own; the page is this hart's alone
+            unsafe state.pointee.unmade.wrappingAdd(2, ordering: .relaxed)
+            noteUnmade()
+            let address = unsafe (pieces + page).pointee.exchange(0, ordering: .relaxed)
+            unsafe state.pointee.supply.giveBack(address)
+            given = true
         }
         return given
     }

@@ -59,6 +59,23 @@ private enum TestPages {
         #expect(!isMore && !pool.giveBack())
     }
 
+    /// A page with one buffer in use stays, however many there are: asking for pages ends.
+    @Test func pagesThatAreHalfInUseStay() {
+        let pool = TestPages.pool(1024)
+        pool.divide(receiving: 1024, sending: 0, own: 0)
+        var odd = PacketQueue(), even = PacketQueue()
+        for _ in 0..<400 {
+            odd.append(pool.take()!)
+            even.append(pool.take()!)
+        }
+        let pages = TestPages.count
+        even.removeAll()
+        #expect(pool.sparePages > 0 && !pool.giveBack() && TestPages.count == pages)
+        odd.removeAll()
+        while pool.giveBack() {}
+        #expect(TestPages.count < 50 && pool.freeCount == 1024)
+    }
+
     /// What is kept for the stack's own messages is there, whoever else finds no page.
     @Test func ownMessagesHaveTheirsWhenNoPageIsFree() {
         let pool = TestPages.pool(1024)

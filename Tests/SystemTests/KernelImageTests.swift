@@ -22,6 +22,8 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
     @Test func noPageInUseIsWritableAndExecutable() throws {
         let guest = try Guest(["CPUS": "1"])
         try guest.waitForShell()
+        // Every process slot gets its kernel stack.
+        #expect(try guest.run("usertests forkbomb").contains("ALL TESTS PASSED"))
         let mappings = try guest.monitor("info mem").split(separator: "\n").map { $0.split(separator: " ") }.filter {
             $0.count == 4
         }

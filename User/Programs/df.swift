@@ -20,7 +20,7 @@ import UserLibrary
             show("processes", UInt64(Limit.processes), counts.freeProcesses)
             if isReadOnly() {
                 print(
-                    "nothing can be written: the disk fails writes (see dmesg; each change tries again), or fsck repaired it (start anew)"
+                    "the file system is read-only: while the disk fails writes (see dmesg), or until the next start since fsck repaired it"
                 )
             }
             return 0

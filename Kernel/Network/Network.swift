@@ -50,13 +50,14 @@ enum Network {
         Sockets.start(socketCount)
         Echoes.start()
         Names.start()
+        // Boot memory is never given back; pages of tables that grow are not either.
         let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
         stack.start(
             unsafe Stack(pool: pool.value, memory: tables, sockets: socketCount, page: tablePage, random: random.fork())
         )
     }
 
-    /// Memory for tables of the stack's that grow.
+    /// Memory for tables of the stack's that grow: pages that never come back.
     private static func tablePage() -> UnsafeMutableRawPointer? { unsafe Pages.allocateCleared()?.pointer }
 
     /// What a card receives into until it is known how many there are.

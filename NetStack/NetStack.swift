@@ -95,7 +95,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         reassembly = Reassembly(&memory, packetLimit: budget.reassembly)
         resolver = Resolver(&memory)
         echoes = EchoTable(&memory)
-        sockets = SocketTable(&memory, count: socketCount, packetLimit: budget.sockets)
+        // Pages of the caller's, as `page` says.
+        sockets = unsafe SocketTable(&memory, count: socketCount, packetLimit: budget.sockets, page: page)
         // Pages of the caller's, as `page` says.
         tcp = unsafe TCPTable(&memory, sockets: socketCount, &random, page: page)
         timers = TimerQueue(&memory, connections: TCPTable.limit(sockets: socketCount))

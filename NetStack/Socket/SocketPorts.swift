@@ -1,5 +1,7 @@
 // Which socket has which local address and port, and which one a datagram is for.
 
+import Storage
+
 extension SocketTable {
     /// Gives a socket its local address; port 0 takes a free one of the dynamic ports at random (RFC 6335: 49152 and
     /// up; RFC 6056, 3.3.1).
@@ -26,10 +28,10 @@ extension SocketTable {
     private func isTaken(_ local: Endpoint, but own: Int) -> Bool {
         var i = ports.first(local.port)
         while i >= 0 {
-            let other = udp[i].local
+            let other = udp.ref(i).value.local
             if i != own, other.port == local.port,
                 other.address == local.address || other.address.isUnspecified || local.address.isUnspecified,
-                udp[i].reuse.isDisjoint(with: udp[own].reuse)
+                udp.ref(i).value.reuse.isDisjoint(with: udp.ref(own).value.reuse)
             {
                 return true
             }
@@ -53,14 +55,14 @@ extension SocketTable {
         var bestScore = -1
         var i = ports.first(destination.port)
         while i >= 0 {
-            let score = udp[i].score(destination, from: source)
+            let score = udp.ref(i).value.score(destination, from: source)
             if score > bestScore {
                 best = i
                 bestScore = score
             }
             i = ports.next(after: i)
         }
-        if let best, udp[best].reuse.contains(.port) { return spread(bestScore, destination, from: source) }
+        if let best, udp.ref(best).value.reuse.contains(.port) { return spread(bestScore, destination, from: source) }
         return best
     }
 
@@ -68,13 +70,14 @@ extension SocketTable {
     /// the same.
     @inline(never)
     private func spread(_ score: Int, _ destination: Endpoint, from source: Endpoint) -> Int? {
-        let isFit = { [udp] (i: Int) in udp[i].score(destination, from: source) == score }
         var count: UInt64 = 0
-        ports.forEach(destination.port) { if isFit($0) { count += 1 } }
+        ports.forEach(destination.port) {
+            if udp.ref($0).value.score(destination, from: source) == score { count += 1 }
+        }
         var left = source.address.hash(UInt64(source.port)) >> 32 % max(1, count)
         var chosen: Int?
         ports.forEach(destination.port) {
-            guard isFit($0) else { return }
+            guard udp.ref($0).value.score(destination, from: source) == score else { return }
             if left == 0, chosen == nil { chosen = $0 }
             left &-= 1
         }
@@ -85,7 +88,7 @@ extension SocketTable {
     func next(_ destination: Endpoint, from source: Endpoint, after last: Int?) -> Int? {
         var i = last.map { ports.next(after: $0) } ?? ports.first(destination.port)
         while i >= 0 {
-            if udp[i].score(destination, from: source) >= 0 { return i }
+            if udp.ref(i).value.score(destination, from: source) >= 0 { return i }
             i = ports.next(after: i)
         }
         return nil

@@ -14,7 +14,7 @@ struct SocketTable: ~Copyable {
 
     static func memoryNeeded(sockets: Int) -> Int {
         let count = sockets + StackLimit.ownSockets
-        return TableMemory.byteCount(Socket.self, count) + TableMemory.byteCount(UDPSocket.self, count)
+        return TableMemory.byteCount(Socket.self, count) + UDPTable.memoryNeeded(users: sockets)
             + TableMemory.byteCount(Int16.self, count) + TableMemory.byteCount(CaptureSocket.self, StackLimit.captures)
             + 2 * PortMap.memoryNeeded(sockets: count)
     }
@@ -22,7 +22,7 @@ struct SocketTable: ~Copyable {
     /// Numbers of the users' sockets: from 0 up to this. The stack's own come behind.
     let userCount: Int
     private let sockets: Table<Socket>
-    let udp: Table<UDPSocket>
+    var udp: UDPTable
     let captures: Table<CaptureSocket>
     /// By number: the next closed one; -1 ends the list.
     private let nextClosed: Table<Int16>
@@ -34,11 +34,13 @@ struct SocketTable: ~Copyable {
     /// What the queues of the users' sockets hold together.
     var share: ReceiveShare
 
-    init(_ memory: inout TableMemory, count: Int, packetLimit: Int) {
+    init(
+        _ memory: inout TableMemory, count: Int, packetLimit: Int, page: @escaping () -> UnsafeMutableRawPointer?
+    ) {
         let all = count + StackLimit.ownSockets
         userCount = count
         sockets = memory.table(all) { .closed }
-        udp = memory.table(all) { UDPSocket() }
+        udp = unsafe UDPTable(&memory, users: count, page: page)  // as NetStack.init says
         nextClosed = memory.table(all) { -1 }
         captures = memory.table(StackLimit.captures) { CaptureSocket() }
         ports = PortMap(&memory, sockets: all)
@@ -66,7 +68,7 @@ struct SocketTable: ~Copyable {
 
     /// A user's new UDP socket; nil when there are too many.
     mutating func openUDP() -> Int? {
-        guard let i = takeNumber() else { return nil }
+        guard firstClosed < 0 || udp.reach(Int(firstClosed)), let i = takeNumber() else { return nil }
         sockets[i] = .udp(udp.ref(i))
         return i
     }
@@ -74,10 +76,10 @@ struct SocketTable: ~Copyable {
     /// A user's new echo socket; nil when there are too many.
     mutating func openEcho(_ random: inout RandomGenerator) -> Int? {
         guard let i = openUDP() else { return nil }
-        udp[i].isEcho = true
+        udp.ref(i).value.isEcho = true
         var identifier: UInt16
         repeat { identifier = UInt16(truncatingIfNeeded: random.number()) } while findEcho(identifier) != nil
-        udp[i].local = Endpoint(IPAddress.unspecified, identifier)
+        udp.ref(i).value.local = Endpoint(IPAddress.unspecified, identifier)
         echoes.insert(i, at: identifier)
         return i
     }
@@ -95,7 +97,7 @@ struct SocketTable: ~Copyable {
     /// The echo socket with this identifier.
     func findEcho(_ identifier: UInt16) -> Int? {
         var i = echoes.first(identifier)
-        while i >= 0, udp[i].local.port != identifier { i = echoes.next(after: i) }
+        while i >= 0, udp.ref(i).value.local.port != identifier { i = echoes.next(after: i) }
         return i >= 0 ? i : nil
     }
 
@@ -158,9 +160,9 @@ struct SocketTable: ~Copyable {
 
     /// An address is no longer ours: the connected sockets that have it report that. Calls `body` with each.
     mutating func lose(_ address: IPAddress, _ body: (Int) -> Void) {
-        for i in 0..<userCount where udp[i].local.address == address && udp[i].peer != nil {
-            udp[i].pendingError = .notOurAddress
-            udp[i].errorReporter = .unspecified
+        for i in 0..<udp.userCount where udp.ref(i).value.local.address == address && udp.ref(i).value.peer != nil {
+            udp.ref(i).value.pendingError = .notOurAddress
+            udp.ref(i).value.errorReporter = .unspecified
             body(i)
         }
     }
@@ -229,11 +231,11 @@ struct SocketTable: ~Copyable {
     ) -> Int? {
         var i = ports.first(port)
         while i >= 0 {
-            if udp[i].local.port == port, let peer = udp[i].peer, peer == remote {
+            if udp.ref(i).value.local.port == port, let peer = udp.ref(i).value.peer, peer == remote {
                 if let error {
-                    udp[i].pendingError = error
-                    udp[i].errorReporter = reporter
-                    udp[i].errorCode = code
+                    udp.ref(i).value.pendingError = error
+                    udp.ref(i).value.errorReporter = reporter
+                    udp.ref(i).value.errorCode = code
                 }
                 return i
             }

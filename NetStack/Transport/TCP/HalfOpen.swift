@@ -24,22 +24,28 @@ struct HalfOpen {
 struct HalfOpenTable: ~Copyable {
     private static var chainCount: Int { 256 }
     static var memoryNeeded: Int {
-        TableMemory.byteCount(HalfOpen.self, TCPLimit.halfOpen) + TableMemory.byteCount(Int16.self, chainCount)
+        GrowingTable<HalfOpen>.memoryNeeded(count: TCPLimit.halfOpen) + TableMemory.byteCount(Int16.self, chainCount)
     }
 
-    let records: Table<HalfOpen>
+    private(set) var records: GrowingTable<HalfOpen>
     private let key: UInt64
     private let chains: Table<Int16>
-    private var firstFree: Int16 = 0
+    private var firstFree: Int16 = -1
     private(set) var count = 0
 
     /// - Parameter key: random; a peer that does not know it cannot make records share one chain.
-    init(_ memory: inout TableMemory, key: UInt64) {
+    init(_ memory: inout TableMemory, key: UInt64, page: @escaping () -> UnsafeMutableRawPointer?) {
         self.key = key
-        records = memory.table(TCPLimit.halfOpen) { HalfOpen() }
+        records = unsafe GrowingTable(&memory, limit: TCPLimit.halfOpen, page: page)  // as NetStack.init says
         chains = memory.table(Self.chainCount) { -1 }
-        for i in 0..<records.count {
-            records[i].nextInChain = i + 1 < records.count ? Int16(truncatingIfNeeded: i + 1) : -1
+    }
+
+    private mutating func grow() {
+        let start = records.count
+        guard records.grow({ HalfOpen() }) else { return }
+        for i in (start..<records.count).reversed() {
+            records[i].nextInChain = firstFree
+            firstFree = Int16(truncatingIfNeeded: i)
         }
     }
 
@@ -57,8 +63,14 @@ struct HalfOpenTable: ~Copyable {
         return nil
     }
 
+    /// A record that is in use at an index from 0 up to `TCPLimit.halfOpen`; nil where there is none.
+    func record(_ i: Int) -> HalfOpen? {
+        i >= 0 && i < records.count && records[i].listener >= 0 ? records[i] : nil
+    }
+
     /// Adds a record; nil when all are in use.
     mutating func insert(_ record: HalfOpen) -> Int? {
+        if firstFree < 0 { grow() }
         guard firstFree >= 0 else { return nil }
         let i = Int(firstFree)
         firstFree = records[i].nextInChain

@@ -117,8 +117,7 @@ extension NetStack where Device: ~Copyable {
         }
         var info = StreamInfo()
         if index < records + TCPLimit.halfOpen {
-            let record = tcp.halfOpen.records[index - records]
-            guard record.listener >= 0 else { return nil }
+            guard let record = tcp.halfOpen.record(index - records) else { return nil }
             info.state = .synReceived
             return (info, record.local, record.remote, -1)
         }

@@ -57,7 +57,7 @@ struct TCPTable: ~Copyable {
         connections = unsafe GrowingTable(&memory, limit: Self.limit(sockets: sockets), page: page)
         chains = memory.table(Self.chainCount) { -1 }
         listeners = memory.table(Self.listenerChainCount) { -1 }
-        halfOpen = HalfOpenTable(&memory, key: random.number())
+        halfOpen = unsafe HalfOpenTable(&memory, key: random.number(), page: page)
         timeWaits = unsafe TimeWaitTable(&memory, key: random.number(), page: page)
         secret = KeyedHash(&random)
         cookies = SYNCookies(KeyedHash(&random))

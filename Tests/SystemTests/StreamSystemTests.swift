@@ -108,7 +108,25 @@ struct StreamSystemTests {
         let count = try network.run("sh", "-c", "printf 'one two\\nthree\\n' | socat -t10 - TCP:\(address):7002")
         #expect(count.contains("2 3 14"), "\(count)")
         #expect(try guest.run("nc -z \(PrivateNetwork.host) 9; echo $?") == "1")
-        let refused = try network.run("sh", "-c", "socat - TCP:\(address):9 2>&1 || true")
+        // The small services; tcpdump takes the first segments of two connections.
+        guest.type("inetd &\n")
+        try guest.wait(for: "\n$ ")
+        try waitForListener(guest, 19)
+        guest.type("tcpdump -q -c 4 syn and port 13 > trace &\n")
+        try guest.wait(for: "\n$ ")
+        let shown = "netstat | grep -c capture"
+        for _ in 0..<50 where try guest.run(shown) != "1" { _ = try guest.run("sleep 0.1") }
+        let day = try network.run("sh", "-c", "socat -t5 - TCP:\(address):13 < /dev/null")
+        #expect(day.contains(" UTC "), "\(day)")
+        _ = try network.run("sh", "-c", "socat -t5 - TCP:\(address):13 < /dev/null")
+        let lines = try network.run(
+            "sh", "-c", "socat -u TCP:\(address):19 - 2>/dev/null | head -n 1000 | tail -n 1 || true")
+        #expect(lines.count == 73, "\(lines)")
+        let echoed = try network.run("sh", "-c", "printf 'back again' | socat -t10 - TCP:\(address):7")
+        #expect(echoed == "back again")
+        let trace = try guest.run("sleep 0.5; wc trace")
+        #expect(trace.contains("4 "), "\(trace)")
+        let refused = try network.run("sh", "-c", "socat - TCP:\(address):99 2>&1 || true")
         #expect(refused.contains("refused"), "\(refused)")
         try guest.halt()
     }

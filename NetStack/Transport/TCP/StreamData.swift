@@ -137,12 +137,6 @@ extension NetStack where Device: ~Copyable {
         }
         return readiness
     }
-
-    /// Whether all that was sent was acknowledged, or the connection is over: what `linger` waits for.
-    public func isDrained(_ i: Int) -> Bool {
-        guard let record = stream(i) else { return true }
-        return tcp[record].value.state == .closed || tcp[record].value.sender.outstanding == 0
-    }
 }
 
 extension PacketQueue {

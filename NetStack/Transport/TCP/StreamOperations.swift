@@ -192,7 +192,7 @@ extension NetStack where Device: ~Copyable {
             connection.value.fail(nil)
             settle(record, now: now)
         default:
-            if connection.value.receiver.available > 0 || connection.value.options.linger == 0 {
+            if connection.value.receiver.available > 0 || connection.value.options.resetsOnClose {
                 abandon(record, nil, now: now)
             } else {
                 shutSending(record)

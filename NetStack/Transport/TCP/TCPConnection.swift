@@ -5,8 +5,8 @@
 struct StreamOptions {
     /// SO_KEEPALIVE.
     var keepsAlive = false
-    /// SO_LINGER: seconds that close waits for what was not acknowledged; 0: it resets; nil: it does not wait.
-    var linger: UInt16?
+    /// SO_LINGER with a time of 0: close forgets what was not sent, and resets.
+    var resetsOnClose = false
     /// SO_REUSEADDR.
     var reusesAddress = false
     /// TCP_USER_TIMEOUT: so long something may stay unacknowledged; nil: as the retransmissions have it.

@@ -9,7 +9,12 @@ extension NetStack where Device: ~Copyable {
     mutating func transmit(_ i: Int, now: Instant) {
         let connection = tcp[i]
         if connection.value.state == .synSent || connection.value.state == .synReceived {
-            if connection.value.sender.timer == .never { sendSYN(i, now: now) }
+            if connection.value.sender.timer == .never {
+                sendSYN(i, now: now)
+            } else if connection.value.state == .synReceived, connection.value.receiver.owesAck {
+                // The peer's SYN and ACK crossed this side's: its ACK completes both.
+                sendAcknowledgment(i, now: now)
+            }
             return
         }
         guard connection.value.state.isSynchronized, connection.value.state != .timeWait else { return }

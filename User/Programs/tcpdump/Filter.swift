@@ -13,6 +13,8 @@ struct Filter {
     private enum Step {
         case etherType(UInt16)
         case transport(UInt8)
+        /// TCP with these flags, all of them.
+        case flags(TCPFlags)
         case network(UInt32, prefixLength: Int, Side)
         case port(UInt16, Side)
         case and, or, not
@@ -74,6 +76,10 @@ struct Filter {
         if word == "ip6" { return add(.etherType(EtherType.ipv6)) }
         if word == "icmp" { return add(.transport(IPProtocol.icmp)) }
         if word == "udp" { return add(.transport(IPProtocol.udp)) }
+        if word == "tcp" { return add(.transport(IPProtocol.tcp)) }
+        if word == "syn" { return add(.flags(.syn)) }
+        if word == "fin" { return add(.flags(.fin)) }
+        if word == "rst" { return add(.flags(.rst)) }
         var side = Side.both
         var word = word
         if word == "src" || word == "dst" {
@@ -129,6 +135,7 @@ struct Filter {
         switch step {
         case .etherType(let type): return facts.type == type
         case .transport(let number): return facts.transport == number
+        case .flags(let flags): return facts.flags?.isSuperset(of: flags) == true
         case .network(let address, let prefixLength, let side):
             guard let source = facts.source, let destination = facts.destination else { return false }
             let mask = ipv4Mask(prefixLength)
@@ -156,6 +163,8 @@ private struct Facts {
     var source: UInt32?
     var destination: UInt32?
     var ports: (source: UInt16, destination: UInt16)?
+    /// Of TCP.
+    var flags: TCPFlags?
 
     init(_ frame: RawSpan) {
         guard let ethernet = EthernetHeader(parsing: frame) else { return }
@@ -170,9 +179,11 @@ private struct Facts {
         source = frame.be32(start + 12)
         destination = frame.be32(start + 16)
         let payload = start + Int(frame.byte(start) & 15) * 4
-        guard transport == IPProtocol.udp, frame.be16(start + 6) & 0x1fff == 0, frame.byteCount >= payload + 4 else {
-            return
-        }
+        guard transport == IPProtocol.udp || transport == IPProtocol.tcp, frame.be16(start + 6) & 0x1fff == 0,
+            frame.byteCount >= payload + 4
+        else { return }
         ports = (frame.be16(payload), frame.be16(payload + 2))
+        guard transport == IPProtocol.tcp, frame.byteCount >= payload + 14 else { return }
+        flags = TCPFlags(rawValue: frame.byte(payload + 13))
     }
 }

@@ -18,8 +18,8 @@ import UserLibrary
           -v            show the fields of the IP header, too
           -w file       write a capture file (pcap) that tcpdump and Wireshark read, instead of lines
           -x            show the bytes, too
-        A filter is made of: arp, ip, ip6, icmp, udp, host ADDRESS, net ADDRESS/LENGTH, port NUMBER, joined by and, or, not,
-        with ( and ) if need be. src or dst before host, net and port means that side only.
+        A filter is made of: arp, ip, ip6, icmp, udp, tcp, syn, fin, rst (TCP with that flag), host ADDRESS,
+        net ADDRESS/LENGTH, port NUMBER, joined by and, or, not, with ( and ) if need be. src or dst before host, net and port means that side only.
         Lines begin with the time since the machine started, or that of the file. A wrong checksum of UDP, TCP, ICMP or IGMP is
         said, but for one that the card has yet to make (in a file such frames cannot be told from others).
         """

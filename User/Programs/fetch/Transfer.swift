@@ -93,7 +93,11 @@ struct Transfer {
                     output.removeLast(count + output.count - length)
                 }
             }
-            if !output.isEmpty { try writePiece(file, output, count: output.count) }
+            do throws(SystemError) {
+                try writePiece(file, output, count: output.count)
+            } catch {
+                return .failed("write error on \(name.isEmpty ? "standard output" : Path(name)): \(error)")
+            }
             count += output.count
             progress.show(start + count)
             if response.isChunked ? chunks.isDone : count == response.length { break }

@@ -23,7 +23,7 @@ public struct SystemResources: Sendable, BitwiseCopyable {
     /// Open files that there can be in the whole system: more with more memory. The last eighth is for processes with
     /// fewer than 16.
     public var openFileLimit: UInt64 = 0
-    /// Pages of the tables that grow: of open files and of pipes.
+    /// Pages of the tables that grow: of open files, pipes, sockets and connections.
     public var tablePages: UInt64 = 0
 
     public init() {}

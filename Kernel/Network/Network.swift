@@ -36,6 +36,7 @@ enum Network {
     /// When the thread wakes by itself: an instant, in nanoseconds.
     private static let wakeTime = Atomic<UInt64>(.max)
     private static let thread = WaitQueue()
+    private static let tablePages = Atomic<Int>(0)
     /// Threads that wait for room in a card, or for a packet.
     private static let senders = WaitQueue()
 
@@ -58,7 +59,14 @@ enum Network {
     }
 
     /// Memory for tables of the stack's that grow: pages that never come back.
-    private static func tablePage() -> UnsafeMutableRawPointer? { unsafe Pages.allocateCleared()?.pointer }
+    private static func tablePage() -> UnsafeMutableRawPointer? {
+        guard let page = Pages.allocateCleared() else { return nil }
+        tablePages.wrappingAdd(1, ordering: .relaxed)
+        return unsafe page.pointer
+    }
+
+    /// Pages of those tables.
+    static var tablePageCount: Int { tablePages.load(ordering: .relaxed) }
 
     /// What a card receives into until it is known how many there are.
     private static var fewestBuffers: Int { PacketBudget(pool: packets).receiveBuffers(cards: StackLimit.cards) }

@@ -29,7 +29,7 @@ enum StatusCalls {
         counts.inodesInUse = UInt64(system.inodesInUse)
         counts.openFiles = UInt64(OpenFiles.used)
         counts.openFileLimit = UInt64(OpenFiles.limit)
-        counts.tablePages = UInt64(OpenFiles.pageCount + Pipes.pageCount)
+        counts.tablePages = UInt64(OpenFiles.pageCount + Pipes.pageCount + Network.tablePageCount)
         counts.freeProcesses = UInt64(ProcessTable.freeCount)
         counts.harts = UInt64(Scheduler.hartCount)
         try address.store(counts)

@@ -89,7 +89,8 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         let tables = UnsafeMutableRawPointer.allocate(
             byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
         var stack = unsafe NetStack<TestNet>(
-            pool: pool, memory: tables, sockets: 64, page: { nil }, random: RandomGenerator(seed: 1))
+            pool: pool, memory: tables, sockets: 64, page: { .allocate(byteCount: 4096, alignment: 4096) },
+            random: RandomGenerator(seed: 1))
         _ = stack.addInterface(try start(model))
         stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
         model.deliver([arpRequest])
@@ -346,7 +347,8 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         let tables = UnsafeMutableRawPointer.allocate(
             byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
         var stack = unsafe NetStack<TestNet>(
-            pool: pool, memory: tables, sockets: 64, page: { nil }, random: RandomGenerator(seed: 1))
+            pool: pool, memory: tables, sockets: 64, page: { .allocate(byteCount: 4096, alignment: 4096) },
+            random: RandomGenerator(seed: 1))
         _ = stack.addInterface(try start(model, receiveBuffers: 4))
         var held = PacketQueue()
         while let packet = pool.take() { held.append(packet) }
@@ -369,7 +371,8 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             let tables = UnsafeMutableRawPointer.allocate(
                 byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
             var stack = unsafe NetStack<TestNet>(
-                pool: pool, memory: tables, sockets: 64, page: { nil }, random: RandomGenerator(seed: 1))
+                pool: pool, memory: tables, sockets: 64, page: { .allocate(byteCount: 4096, alignment: 4096) },
+                random: RandomGenerator(seed: 1))
             _ = stack.addInterface(try start(model))
             stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
             model.deliver([arpRequest])

@@ -15,20 +15,23 @@ enum ReceivePath {
         let poolBytes = (packets + 1) * PacketPool.bufferSize
         let memory = UnsafeMutableRawPointer.allocate(byteCount: poolBytes, alignment: 64)
         let tables = UnsafeMutableRawPointer.allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
+        let pages = FuzzPages()
         defer {
             unsafe memory.deallocate()
             unsafe tables.deallocate()
         }
         guard let pool = unsafe PacketPool(memory: memory, byteCount: poolBytes) else { return 0 }
-        let sum = unsafe receive(Capture(input), pool, tables)  // the memory outlives the stack
+        let sum = unsafe receive(Capture(input), pool, tables, pages)  // the memory outlives the stack
         precondition(pool.freeCount == pool.count, "packets are missing from the pool")
         return sum
     }
 
-    private static func receive(_ capture: Capture, _ pool: PacketPool, _ tables: UnsafeMutableRawPointer) -> UInt64 {
+    private static func receive(
+        _ capture: Capture, _ pool: PacketPool, _ tables: UnsafeMutableRawPointer, _ pages: FuzzPages
+    ) -> UInt64 {
         let cables = [FuzzCable(), FuzzCable()]
         var stack = unsafe Stack(
-            pool: pool, memory: tables, sockets: 64, page: { nil }, random: RandomGenerator(seed: 0x5eed))
+            pool: pool, memory: tables, sockets: 64, page: pages.page, random: RandomGenerator(seed: 0x5eed))
         for cable in cables { _ = stack.addInterface(FuzzCard(cable: cable, pool: pool)) }
         stack.configure(
             .card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))

@@ -78,7 +78,7 @@ final class Guest: @unchecked Sendable {
         process.standardOutput = screen
         process.standardError = screen
         screen.fileHandleForReading.readabilityHandler = { [weak self] handle in
-            let data = available(handle)
+            let data = handle.availableData
             guard let self else { return }
             self.condition.lock()
             if data.isEmpty {
@@ -216,17 +216,6 @@ extension Process {
     }
 }
 
-/// What can be read, once there is something; empty at the end. A signal does not end it, as it ends Foundation's own.
-func available(_ handle: FileHandle) -> Data {
-    var bytes = [UInt8](repeating: 0, count: 65_536)
-    while true {
-        // Into the array, no more than it holds.
-        let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(handle.fileDescriptor, $0.baseAddress, $0.count) }
-        if count >= 0 { return Data(bytes[..<count]) }
-        guard errno == EINTR else { return Data() }
-    }
-}
-
 /// Runs a program of the host's and returns its exit status and what it printed.
 func runOnHost(_ command: [String], environment: [String: String] = [:]) throws -> (status: Int32, output: String) {
     let process = Process()
@@ -239,12 +228,7 @@ func runOnHost(_ command: [String], environment: [String: String] = [:]) throws 
     process.standardError = output
     process.standardInput = FileHandle.nullDevice
     try process.runWithSignals()
-    var data = Data()
-    while true {
-        let piece = available(output.fileHandleForReading)
-        guard !piece.isEmpty else { break }
-        data += piece
-    }
+    let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: data, as: UTF8.self))
 }

@@ -112,7 +112,7 @@ import Testing
         var output = ""
         func wait(for text: String) {
             while !output.contains(text) {
-                let data = available(screen.fileHandleForReading)
+                let data = screen.fileHandleForReading.availableData
                 guard !data.isEmpty else { break }
                 output += String(decoding: data, as: UTF8.self)
             }

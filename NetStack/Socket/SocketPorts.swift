@@ -9,13 +9,9 @@ extension SocketTable {
         guard let socket = udp(i), !socket.value.isEcho else { throw .badDestination }
         var local = wanted
         if local.port == 0 {
-            let first = UInt16(truncatingIfNeeded: random.number())
-            var tries: UInt16 = 0
-            repeat {
-                guard tries < 16384 else { throw .addressInUse }
-                local.port = 49152 | (first &+ tries)
-                tries += 1
-            } while isTaken(local, but: i)
+            local.port = try DynamicPorts.choose(from: UInt16(truncatingIfNeeded: random.number())) {
+                isTaken(Endpoint(wanted.address, $0), but: i)
+            }
         } else if isTaken(local, but: i) {
             throw .addressInUse
         }

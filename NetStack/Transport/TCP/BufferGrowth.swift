@@ -13,7 +13,8 @@ struct BufferGrowth {
     mutating func arrived(upTo next: SequenceNumber, window: Int, now: Instant) {
         if let mark, next >= mark {
             let sample = now - markSince
-            roundTrip = roundTrip.map { min($0, sample) == sample ? sample : ($0 * 7 + sample) / 8 } ?? sample
+            // A shorter one counts at once: waits of the sender's only make it longer.
+            if let old = roundTrip, old < sample { roundTrip = (old * 7 + sample) / 8 } else { roundTrip = sample }
             self.mark = nil
         }
         if mark == nil {
@@ -21,6 +22,9 @@ struct BufferGrowth {
             markSince = now
         }
     }
+
+    /// Room for the sender's growth within a round trip: sixteen full segments, as Linux has it.
+    private static var slack: Int { 16 * 1448 }
 
     /// The program took bytes. Returns a larger limit when the buffer is to grow.
     mutating func took(_ count: Int, limit: Int, now: Instant) -> Int? {
@@ -31,7 +35,7 @@ struct BufferGrowth {
             taken = 0
             since = now
         }
-        let wanted = 2 * taken + 16 * 1448
+        let wanted = 2 * taken + Self.slack
         return wanted > limit ? min(wanted, 2 * limit, TCPLimit.greatestGrownBuffer) : nil
     }
 }

@@ -27,7 +27,7 @@ extension TCPReceiver {
         guard sequence < stop else { return noteBlock(around: start) }
         guard payload.trimTrain(sequence - start) else { return }
         payload.truncate(to: stop - sequence)
-        let parts = payload.hasRest ? payload.partCount : 1
+        let parts = payload.partCount
         guard sequence > next else {
             // What is missing must find room, or nothing moves again: what was kept behind it comes once more.
             if !share.take(parts, held: held) { dropEarly(&share) } else { share.giveBack(parts) }
@@ -64,7 +64,7 @@ extension TCPReceiver {
                 early.prepend(packet)
                 break
             }
-            let parts = packet.hasRest ? packet.partCount : 1
+            let parts = packet.partCount
             held -= parts
             share.giveBack(parts)
             earlyHeld -= parts

@@ -53,9 +53,9 @@ extension NetStack where Device: ~Copyable {
     // MARK: SYN-ACK
 
     private mutating func sendSYNAck(_ place: Int, now: Instant) {
-        tcp.halfOpen.records[place].attempts += 1
-        let attempts = tcp.halfOpen.records[place].attempts
-        answer(tcp.halfOpen.records[place], tcp.halfOpen.records[place].initialSend, timestamp: nil, now: now)
+        tcp.halfOpen[place].attempts += 1
+        let attempts = tcp.halfOpen[place].attempts
+        answer(tcp.halfOpen[place], tcp.halfOpen[place].initialSend, timestamp: nil, now: now)
         timers.set(.halfOpen(place), at: now + TCPTime.firstTimeout * (1 << UInt64(attempts - 1)))
     }
 
@@ -69,9 +69,7 @@ extension NetStack where Device: ~Copyable {
         options.allowsSACK = record.options.allowsSACK
         if record.options.windowScale != nil { options.windowScale = windowShift }
         if let peer = record.options.timestamp {
-            let clock =
-                UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
-                &+ timestampOffset(record.local, record.remote)
+            let clock = timestampClock(now, from: timestampOffset(record.local, record.remote))
             options.timestamp = TCPTimestamp(value: timestamp ?? clock, echo: peer.value)
         }
         var flags: TCPFlags = [.syn, .ack]
@@ -91,8 +89,8 @@ extension NetStack where Device: ~Copyable {
     var windowShift: UInt8 { 6 }
 
     mutating func halfOpenTimer(_ place: Int, now: Instant) {
-        guard tcp.halfOpen.records[place].listener >= 0 else { return }
-        guard tcp.halfOpen.records[place].attempts <= TCPLimit.synAckRetransmissions else {
+        guard tcp.halfOpen[place].listener >= 0 else { return }
+        guard tcp.halfOpen[place].attempts <= TCPLimit.synAckRetransmissions else {
             tcp.counters.failedAttempts &+= 1
             return removeHalfOpen(place)
         }
@@ -101,7 +99,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     mutating func removeHalfOpen(_ place: Int) {
-        tcp[tcp.halfOpen.records[place].listener].value.halfOpenCount -= 1
+        tcp[tcp.halfOpen[place].listener].value.halfOpenCount -= 1
         timers.cancel(.halfOpen(place))
         tcp.halfOpen.remove(place)
     }
@@ -112,7 +110,7 @@ extension NetStack where Device: ~Copyable {
     mutating func arriveHalfOpen(
         _ place: Int, _ segment: TCPSegment, _ payload: consuming Packet, _ arrival: Arrival, now: Instant
     ) {
-        let record = tcp.halfOpen.records[place]
+        let record = tcp.halfOpen[place]
         let next = record.initialReceive + 1
         let sequence = segment.header.sequence
         if segment.flags.contains(.syn), !segment.flags.contains(.ack), sequence == record.initialReceive {
@@ -152,9 +150,7 @@ extension NetStack where Device: ~Copyable {
     private mutating func acknowledgeHalfOpen(_ record: HalfOpen, now: Instant) {
         var options = TCPOptions()
         if let peer = record.options.timestamp {
-            let clock =
-                UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
-                &+ timestampOffset(record.local, record.remote)
+            let clock = timestampClock(now, from: timestampOffset(record.local, record.remote))
             options.timestamp = TCPTimestamp(value: clock, echo: peer.value)
         }
         sendBare(
@@ -177,9 +173,7 @@ extension NetStack where Device: ~Copyable {
         }
         let size = record.options.maximumSegmentSize ?? UInt16(TCPLimit.defaultSegment)
         let cookie = tcp.cookies.make(record.local, record.remote, record.initialReceive, segment: size, now: now)
-        let clock =
-            UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
-            &+ timestampOffset(record.local, record.remote)
+        let clock = timestampClock(now, from: timestampOffset(record.local, record.remote))
         let bits = SYNCookies.packed(record.options, usesECN: record.usesECN, clock: clock)
         answer(record, cookie, timestamp: bits, now: now)
     }

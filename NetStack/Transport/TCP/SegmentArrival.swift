@@ -25,7 +25,6 @@ struct TCPSegment {
 /// What `arrive` needs of the stack.
 struct ArrivalContext {
     let now: Instant
-    let pool: PacketPool
     let mtu: Int
     var share: ReceiveShare
     /// Payloads that found no room.
@@ -52,7 +51,7 @@ extension TCPConnection {
             receiver.recentSince = context.now
         }
         if segment.flags.contains(.rst) { return arriveReset(header) }
-        if segment.flags.contains(.syn) { return arriveSyn(segment) }
+        if segment.flags.contains(.syn) { return .challenge }  // RFC 5961, 4.2
         guard segment.flags.contains(.ack) else { return .none }
         lastHeard = context.now
         setKeepAlive(now: context.now)
@@ -95,6 +94,12 @@ extension TCPConnection {
             keepAliveProbes = 0
             if let reply = acknowledge(segment, context) { return reply }
         }
+        if segment.length == 0 {
+            guard lastAnswered == .start || context.now - lastAnswered >= TCPTime.bareAnswerInterval else {
+                return .none
+            }
+            lastAnswered = context.now
+        }
         return .acknowledgment
     }
 
@@ -108,9 +113,6 @@ extension TCPConnection {
         }
         return .none
     }
-
-    /// RFC 5961, 4.2. In SYN-RECEIVED it is the peer's SYN again, or one that crossed ours.
-    private mutating func arriveSyn(_ segment: TCPSegment) -> TCPReply { .challenge }
 
     // MARK: Acknowledgments
 
@@ -180,7 +182,7 @@ extension TCPConnection {
             receiver.owesAck = true
             return .none
         }
-        // Nobody can read it any more: the peer is to know (RFC 1122, 4.2.2.13).
+        // No program can read it any more: the peer is to know (RFC 1122, 4.2.2.13).
         if segment.count > 0, isOrphan, segment.header.sequence + segment.count > receiver.next {
             fail(nil)
             return .reset(segment.header.acknowledgment)
@@ -190,18 +192,14 @@ extension TCPConnection {
             payload, at: segment.header.sequence, isLast: segment.flags.contains(.fin), now: context.now,
             &context.share)
         context.refused += intake.refused
-        if receiver.isShut, receiver.available > 0 { discard(&context) }
+        // The program reads no more: what comes is acknowledged and dropped.
+        if receiver.isShut { receiver.dropQueue(&context.share) }
         receiver.growth.arrived(upTo: receiver.next, window: receiver.window, now: context.now)
         if intake.refused > 0 { intake.isUrgent = true }
         scheduleAck(intake, received: receiver.next - before, now: context.now)
         if intake.isReadable { events.insert(.changed) }
         if intake.isFinished { peerFinished(now: context.now) }
         return .none
-    }
-
-    /// The program shut the receiving half: what comes is acknowledged and dropped.
-    private mutating func discard(_ context: inout ArrivalContext) {
-        receiver.dropQueue(&context.share)
     }
 
     /// RFC 5681, 4.2: at the latest every second full segment is acknowledged at once.

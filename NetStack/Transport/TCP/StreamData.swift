@@ -37,11 +37,13 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// Whether the share of sending has a packet for a connection: no more than twice what is left for all others (see
-    /// ReceiveShare).
+    /// Whether the share of sending has a packet for a connection. A quarter of it is for all else (datagrams, ACKs,
+    /// copies), whatever peers there are that acknowledge nothing: of the rest a connection has no more than twice what
+    /// is left for the others (see ReceiveShare), and its first packet may be of half of that quarter.
     func hasPackets(for record: Int) -> Bool {
-        let free = pool.limit(.sending) - pool.held(.sending)
-        return free > 0 && tcp[record].value.sender.queue.count <= 2 * free
+        let limit = pool.limit(.sending)
+        let free = limit - limit / 4 - pool.held(.sending), count = tcp[record].value.sender.queue.count
+        return count == 0 ? free > -limit / 8 : free > 0 && count <= 2 * free
     }
 
     /// Queues payload, packets of one buffer each, and sends what may be sent.

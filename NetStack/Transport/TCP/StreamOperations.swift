@@ -29,13 +29,9 @@ extension NetStack where Device: ~Copyable {
         guard !wanted.address.isMulticast, !wanted.address.isBroadcast else { throw .notOurAddress }
         var local = wanted
         if local.port == 0 {
-            let first = UInt16(truncatingIfNeeded: random.number())
-            var tries: UInt16 = 0
-            repeat {
-                guard tries < 16384 else { throw .addressInUse }
-                local.port = 49152 | (first &+ tries)
-                tries += 1
-            } while tcp.isTaken(local, but: record)
+            local.port = try DynamicPorts.choose(from: UInt16(truncatingIfNeeded: random.number())) {
+                tcp.isTaken(Endpoint(wanted.address, $0), but: record)
+            }
         } else if tcp.isTaken(local, but: record) {
             throw .addressInUse
         }
@@ -137,15 +133,11 @@ extension NetStack where Device: ~Copyable {
     /// other).
     private mutating func freePort(_ local: IPAddress, _ peer: Endpoint) throws(SocketError) -> UInt16 {
         let offset = UInt16(truncatingIfNeeded: tcp.hash(Endpoint(local, 0), peer, 3) >> 16)
-        for _ in 0..<16384 {
-            tcp.nextPort &+= 1
-            let port = 49152 | (offset &+ tcp.nextPort)
-            let own = Endpoint(local, port)
-            if tcp.find(own, peer) == nil, tcp.timeWaits.find(own, peer) == nil, tcp.findListener(own) == nil {
-                return port
-            }
+        tcp.nextPort &+= 1
+        return try DynamicPorts.choose(from: offset &+ tcp.nextPort) {
+            let own = Endpoint(local, $0)
+            return tcp.find(own, peer) != nil || tcp.timeWaits.find(own, peer) != nil || tcp.findListener(own) != nil
         }
-        throw .addressInUse
     }
 
     // MARK: Ending
@@ -212,7 +204,7 @@ extension NetStack where Device: ~Copyable {
             abandon(waiting, nil, now: now)
             settle(waiting, now: now)
         }
-        for place in 0..<tcp.halfOpen.records.count where tcp.halfOpen.records[place].listener == record {
+        for place in 0..<tcp.halfOpen.placeCount where tcp.halfOpen[place].listener == record {
             removeHalfOpen(place)
         }
         tcp.removeListener(record)

@@ -14,6 +14,11 @@ struct StreamOptions {
     var timeToLive: UInt8 = 64
 }
 
+/// A clock of timestamps (RFC 7323, 5.4): milliseconds from where the pair's clock begins.
+func timestampClock(_ now: Instant, from offset: UInt32) -> UInt32 {
+    UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) &+ offset
+}
+
 /// What happened to a connection that its program may wait for.
 struct StreamEvents: OptionSet {
     let rawValue: UInt8
@@ -55,8 +60,9 @@ struct TCPConnection: ~Copyable {
     var softError: SocketError?
     var errorReporter = IPAddress.unspecified
     var errorCode: UInt16 = 0
-    /// When the last segment came.
+    /// When the last segment came, and when a bare one outside the window was answered last.
     var lastHeard = Instant.start
+    var lastAnswered = Instant.start
     /// When something was first sent that is not acknowledged.
     var unansweredSince = Instant.never
     var keepAliveProbes = 0
@@ -83,9 +89,7 @@ struct TCPConnection: ~Copyable {
     var halfOpenCount = 0
 
     /// The clock of this side's timestamps (RFC 7323, 5.4): milliseconds from a secret start.
-    func clock(_ now: Instant) -> UInt32 {
-        UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) &+ timestampOffset
-    }
+    func clock(_ now: Instant) -> UInt32 { timestampClock(now, from: timestampOffset) }
 
     var isOrphan: Bool { socket < 0 && listener < 0 }
 

@@ -29,9 +29,10 @@ extension NetStack where Device: ~Copyable {
     ) {
         let connection = tcp[i]
         var context = ArrivalContext(
-            now: now, pool: pool, mtu: mtu(toward: connection.value.remote.address), share: sockets.share)
+            now: now, mtu: mtu(toward: connection.value.remote.address), share: sockets.share)
         let reply = connection.value.arrive(segment, payload, &context)
         sockets.share = context.share
+        if segment.flags.contains(.rst), connection.value.state == .closed { tcp.counters.resetsReceived &+= 1 }
         for _ in 0..<context.refused { drop(.tcpQueueFull, at: arrival.interface) }
         switch reply {
         case .none: break
@@ -130,7 +131,7 @@ extension NetStack where Device: ~Copyable {
         if let place = tcp.halfOpen.find(local, remote) {
             return arriveHalfOpen(place, segment, payload, arrival, now: now)
         }
-        if let listener = tcp.findListener(local), segment.flags.intersection([.rst]) == [] {
+        if let listener = tcp.findListener(local), !segment.flags.contains(.rst) {
             return arriveAtListener(listener, segment, payload, local, remote, arrival, now: now)
         }
         if !segment.flags.contains(.rst) { drop(.tcpNoConnection, at: arrival.interface) }
@@ -162,7 +163,7 @@ extension NetStack where Device: ~Copyable {
         else { return }
         var options = TCPOptions()
         if let recent = record.recentTimestamp {
-            let clock = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) &+ record.timestampOffset
+            let clock = timestampClock(now, from: record.timestampOffset)
             options.timestamp = TCPTimestamp(value: clock, echo: recent)
         }
         sendBare(

@@ -75,10 +75,7 @@ extension NetStack where Device: ~Copyable {
         let isEnd = segment.end == connection.value.sender.end
         if segment.next == nil || isEnd { header.flags.insert(.psh) }
         if isEnd, connection.value.sender.isShut { header.flags.insert(.fin) }
-        if connection.value.sender.owesCWR, isFresh {
-            header.flags.insert(.cwr)
-            connection.value.sender.owesCWR = false
-        }
+        if connection.value.sender.owesCWR, isFresh { header.flags.insert(.cwr) }
         let options = connection.value.options(now: now)
         let service: UInt8 = connection.value.usesECN && isFresh ? 2 : 0
         if let hardware = hardware(on: route, to: connection.value.remote.address, now: now),
@@ -91,7 +88,9 @@ extension NetStack where Device: ~Copyable {
                 copy, header, options, service, from: connection.value.local.address,
                 to: connection.value.remote.address, connection.value.options.timeToLive, by: route, now: now)
         }
-        if !isFresh {
+        if isFresh {
+            connection.value.sender.owesCWR = false
+        } else {
             connection.value.retransmissions &+= 1
             tcp.counters.retransmissions &+= 1
             if connection.value.sender.recovery.undo.timestamp == nil, let timestamp = options.timestamp {

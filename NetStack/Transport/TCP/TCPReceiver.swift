@@ -14,8 +14,7 @@ struct Intake {
 }
 
 struct TCPReceiver: ~Copyable {
-    /// IRS and RCV.NXT.
-    var initial = SequenceNumber(0)
+    /// RCV.NXT.
     var next = SequenceNumber(0)
     /// The right edge of the window that was announced: RCV.NXT + RCV.WND. It never moves back.
     var edge = SequenceNumber(0)
@@ -38,7 +37,8 @@ struct TCPReceiver: ~Copyable {
     /// The program reads no more.
     var isShut = false
 
-    /// Full segments since an ACK was sent, and those that are acknowledged at once: at the start, and after a loss.
+    /// Bytes since an ACK was sent, and segments that are acknowledged at once: the sender's window is small at the
+    /// start, and delayed ACKs would slow it (as Linux has it).
     var unacknowledged = 0
     var quick = 8
     /// Something is to be acknowledged by then.
@@ -63,7 +63,6 @@ struct TCPReceiver: ~Copyable {
     var growth = BufferGrowth()
 
     mutating func start(at initial: SequenceNumber) {
-        self.initial = initial
         next = initial + 1
         edge = next
         lastAcknowledged = next
@@ -87,11 +86,12 @@ struct TCPReceiver: ~Copyable {
 
     /// What stands in a header's window field; the edge moves with it.
     mutating func windowField(limit: Int) -> UInt16 {
-        let bytes = announced(limit: limit)
-        let field = min(bytes >> Int(windowShift), 0xffff)
-        edge = .later(edge, next + field << Int(windowShift))
-        // A window that was announced with other bits is not taken back by rounding.
-        return UInt16(truncatingIfNeeded: min((window + (1 << Int(windowShift)) - 1) >> Int(windowShift), 0xffff))
+        let shift = Int(windowShift)
+        // What is left of an earlier window is rounded up: it is not taken back.
+        let left = (window + (1 << shift) - 1) >> shift
+        let field = min(max(announced(limit: limit) >> shift, left), 0xffff)
+        edge = .later(edge, next + field << shift)
+        return UInt16(truncatingIfNeeded: field)
     }
 
     // MARK: Segments
@@ -149,7 +149,7 @@ struct TCPReceiver: ~Copyable {
             note(count, &intake)
             return
         }
-        let parts = payload.hasRest ? payload.partCount : 1
+        let parts = payload.partCount
         guard payload.mayWait, share.take(parts, held: held) else {
             intake.refused += 1
             return
@@ -187,15 +187,22 @@ struct TCPReceiver: ~Copyable {
         let count = first.totalCount
         if count > limit {
             let front = first.copiedFront(limit, from: pool)
-            if front != nil, first.trimTrain(limit) { available -= limit }
+            let parts = first.partCount
+            if front != nil, first.trimTrain(limit) {
+                available -= limit
+                leave(parts - first.partCount, &share)
+            }
             queue.prepend(first)
             return front
         }
-        let parts = first.hasRest ? first.partCount : 1
-        held -= parts
-        share.giveBack(parts)
+        leave(first.partCount, &share)
         available -= count
         return first
+    }
+
+    private mutating func leave(_ parts: Int, _ share: inout ReceiveShare) {
+        held -= parts
+        share.giveBack(parts)
     }
 
     /// Drops what waits to be read.

@@ -41,6 +41,9 @@ enum TCPTime {
     static var timeWait: Duration { .seconds(60) }
     /// So long a connection that its program has closed waits for the peer's FIN.
     static var finWait2: Duration { .seconds(60) }
+    /// Between answers to bare segments outside the window, so that two ends that disagree do not answer one another for
+    /// ever (as Linux has it: tcp_invalid_ratelimit).
+    static var bareAnswerInterval: Duration { .milliseconds(500) }
     /// RFC 9293, 3.8.4: idle before the first probe; between probes.
     static var keepAliveIdle: Duration { .seconds(7200) }
     static var keepAliveInterval: Duration { .seconds(75) }

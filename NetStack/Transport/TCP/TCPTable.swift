@@ -28,14 +28,14 @@ struct TCPTable: ~Copyable {
     static func memoryNeeded(sockets: Int) -> Int {
         GrowingTable<TCPConnection>.memoryNeeded(count: limit(sockets: sockets))
             + TableMemory.byteCount(Int16.self, chainCount) + TableMemory.byteCount(Int16.self, listenerChainCount)
-            + HalfOpenTable.memoryNeeded + TimeWaitTable.memoryNeeded
+            + ConnectionRecords<HalfOpen>.memoryNeeded(count: TCPLimit.halfOpen) + TimeWaitTable.memoryNeeded
     }
 
     var connections: GrowingTable<TCPConnection>
     private let chains: Table<Int16>
     private let listeners: Table<Int16>
     private var firstFree: Int16 = -1
-    var halfOpen: HalfOpenTable
+    var halfOpen: ConnectionRecords<HalfOpen>
     var timeWaits: TimeWaitTable
     /// Chooses the chain of a pair of addresses, initial sequence numbers, clocks and ports.
     let secret: KeyedHash
@@ -46,8 +46,6 @@ struct TCPTable: ~Copyable {
     var firstStalled: Int16 = -1
     /// Added to the ports that are chosen for connections.
     var nextPort: UInt16 = 0
-    /// Records in use.
-    private(set) var count = 0
 
     init(
         _ memory: inout TableMemory, sockets: Int, _ random: inout RandomGenerator,
@@ -57,7 +55,7 @@ struct TCPTable: ~Copyable {
         connections = unsafe GrowingTable(&memory, limit: Self.limit(sockets: sockets), page: page)
         chains = memory.table(Self.chainCount) { -1 }
         listeners = memory.table(Self.listenerChainCount) { -1 }
-        halfOpen = unsafe HalfOpenTable(&memory, key: random.number(), page: page)
+        halfOpen = unsafe ConnectionRecords(&memory, limit: TCPLimit.halfOpen, key: random.number(), page: page)
         timeWaits = unsafe TimeWaitTable(&memory, key: random.number(), page: page)
         secret = KeyedHash(&random)
         cookies = SYNCookies(KeyedHash(&random))
@@ -83,7 +81,6 @@ struct TCPTable: ~Copyable {
         firstFree = record.value.nextInChain
         record.value.nextInChain = -1
         record.value.isUsed = true
-        count += 1
         return i
     }
 
@@ -93,7 +90,6 @@ struct TCPTable: ~Copyable {
         record.value = TCPConnection()
         record.value.nextInChain = firstFree
         firstFree = Int16(truncatingIfNeeded: i)
-        count -= 1
     }
 
     // MARK: Connections by their addresses

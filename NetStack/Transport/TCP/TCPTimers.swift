@@ -11,7 +11,7 @@ extension NetStack where Device: ~Copyable {
         }
         if connection.value.endTimer <= now { abandon(i, nil, now: now) }
         if connection.value.keepAliveTimer <= now { keepAlive(i, now: now) }
-        if connection.value.sender.reorderingTimer <= now { reorderingTimer(i, now: now) }
+        if connection.value.sender.reorderingTimer <= now { connection.value.sender.detectLossesByTimer(now: now) }
         if connection.value.sender.timer <= now { retransmissionTimer(i, now: now) }
         if connection.value.receiver.ackTimer <= now {
             connection.value.receiver.ackTimer = .never
@@ -33,10 +33,6 @@ extension NetStack where Device: ~Copyable {
                 to: connection.value.remote.address, now: now)
         }
         connection.value.fail(error)
-    }
-
-    private mutating func reorderingTimer(_ i: Int, now: Instant) {
-        tcp[i].value.sender.detectLossesByTimer(now: now)
     }
 
     private mutating func retransmissionTimer(_ i: Int, now: Instant) {
@@ -148,7 +144,6 @@ extension NetStack where Device: ~Copyable {
         connection.value.errorCode = code
         switch connection.value.state {
         case .synSent where error == .refused: connection.value.fail(.refused)
-        case .synSent, .synReceived: connection.value.softError = error
         default: connection.value.softError = error
         }
         settle(i, now: now)

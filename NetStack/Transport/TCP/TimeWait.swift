@@ -3,7 +3,7 @@
 
 import Storage
 
-struct TimeWaitRecord {
+struct TimeWaitRecord: ConnectionRecord {
     var local = Endpoint.unspecified
     var remote = Endpoint.unspecified
     /// SND.NXT and RCV.NXT.
@@ -13,8 +13,9 @@ struct TimeWaitRecord {
     /// TS.Recent and this side's clock; nil: no timestamps.
     var recentTimestamp: UInt32?
     var timestampOffset: UInt32 = 0
+    /// `start`: the record is not in use.
     var ends = Instant.start
-    var isUsed = false
+    var isUsed: Bool { ends != .start }
     var nextInChain: Int16 = -1
     /// In the order of their ends.
     var older: Int16 = -1
@@ -22,80 +23,45 @@ struct TimeWaitRecord {
 }
 
 struct TimeWaitTable: ~Copyable {
-    private static var chainCount: Int { 256 }
-    static var memoryNeeded: Int {
-        GrowingTable<TimeWaitRecord>.memoryNeeded(count: TCPLimit.timeWaits)
-            + TableMemory.byteCount(Int16.self, chainCount)
-    }
+    static var memoryNeeded: Int { ConnectionRecords<TimeWaitRecord>.memoryNeeded(count: TCPLimit.timeWaits) }
 
-    private var records: GrowingTable<TimeWaitRecord>
-    private let key: UInt64
-    private let chains: Table<Int16>
-    private var firstFree: Int16 = -1
+    private var records: ConnectionRecords<TimeWaitRecord>
     private var oldest: Int16 = -1
     private var newest: Int16 = -1
-    private(set) var count = 0
 
-    /// - Parameter key: random; a peer that does not know it cannot make records share one chain.
     init(_ memory: inout TableMemory, key: UInt64, page: @escaping () -> UnsafeMutableRawPointer?) {
-        records = unsafe GrowingTable(&memory, limit: TCPLimit.timeWaits, page: page)
-        chains = memory.table(Self.chainCount) { -1 }
-        self.key = key
-    }
-
-    private func chain(_ local: Endpoint, _ remote: Endpoint) -> Int {
-        Int(truncatingIfNeeded: remote.address.hash(key ^ UInt64(local.port) << 16 | UInt64(remote.port)) >> 56)
+        // Pages of the caller's, as NetStack.init says.
+        records = unsafe ConnectionRecords(&memory, limit: TCPLimit.timeWaits, key: key, page: page)
     }
 
     /// A record's place; nil when there is none.
-    func find(_ local: Endpoint, _ remote: Endpoint) -> Int? {
-        guard count > 0 else { return nil }
-        var i = Int(chains[chain(local, remote)])
-        while i >= 0 {
-            if records[i].local == local, records[i].remote == remote { return i }
-            i = Int(records[i].nextInChain)
-        }
-        return nil
-    }
+    func find(_ local: Endpoint, _ remote: Endpoint) -> Int? { records.find(local, remote) }
 
-    subscript(i: Int) -> TimeWaitRecord { records[i] }
+    /// The record at a place that `find` gave.
+    subscript(place: Int) -> TimeWaitRecord { records[place] }
 
     /// A record that is in use at an index from 0 up to `TCPLimit.timeWaits`; nil where there is none.
-    func record(_ i: Int) -> TimeWaitRecord? { i >= 0 && i < records.count && records[i].isUsed ? records[i] : nil }
+    func record(_ place: Int) -> TimeWaitRecord? { records.record(place) }
 
+    /// Whether a connection in TIME-WAIT has this port of an address of ours.
     func uses(_ local: Endpoint) -> Bool {
-        guard count > 0 else { return false }
-        for i in 0..<records.count where records[i].isUsed && records[i].local.port == local.port {
-            let address = records[i].local.address
+        for place in 0..<records.placeCount where records[place].isUsed && records[place].local.port == local.port {
+            let address = records[place].local.address
             if address == local.address || local.address.isUnspecified { return true }
         }
         return false
     }
 
-    private mutating func grow() {
-        let start = records.count
-        guard records.grow({ TimeWaitRecord() }) else { return }
-        for i in (start..<records.count).reversed() {
-            records[i].nextInChain = firstFree
-            firstFree = Int16(truncatingIfNeeded: i)
-        }
-    }
-
     /// Adds a record, which ends last; the oldest makes room.
     mutating func insert(_ record: TimeWaitRecord, _ timers: inout TimerQueue) {
-        if let old = find(record.local, record.remote) { remove(old, &timers) }
-        if firstFree < 0 { grow() }
-        if firstFree < 0, oldest >= 0 { remove(Int(oldest), &timers) }
-        guard firstFree >= 0 else { return }
-        let i = Int(firstFree)
-        firstFree = records[i].nextInChain
-        records[i] = record
-        records[i].isUsed = true
-        let chain = chain(record.local, record.remote)
-        records[i].nextInChain = chains[chain]
-        chains[chain] = Int16(truncatingIfNeeded: i)
-        count += 1
-        linkNewest(i)
+        if let old = records.find(record.local, record.remote) { remove(old, &timers) }
+        var place = records.insert(record)
+        if place == nil, oldest >= 0 {
+            remove(Int(oldest), &timers)
+            place = records.insert(record)
+        }
+        guard let place else { return }
+        linkNewest(place)
         timers.set(.timeWait, at: firstEnd)
     }
 
@@ -107,20 +73,9 @@ struct TimeWaitTable: ~Copyable {
         timers.set(.timeWait, at: firstEnd)
     }
 
-    mutating func remove(_ i: Int, _ timers: inout TimerQueue) {
-        unlink(i)
-        let chain = chain(records[i].local, records[i].remote)
-        var at = Int(chains[chain])
-        if at == i {
-            chains[chain] = records[i].nextInChain
-        } else {
-            while at >= 0, Int(records[at].nextInChain) != i { at = Int(records[at].nextInChain) }
-            if at >= 0 { records[at].nextInChain = records[i].nextInChain }
-        }
-        records[i] = TimeWaitRecord()
-        records[i].nextInChain = firstFree
-        firstFree = Int16(truncatingIfNeeded: i)
-        count -= 1
+    mutating func remove(_ place: Int, _ timers: inout TimerQueue) {
+        unlink(place)
+        records.remove(place)
         timers.set(.timeWait, at: firstEnd)
     }
 

@@ -1,0 +1,113 @@
+// What a peer, a program or an accident cannot do to the rest: bounds, shares and sums.
+
+import Testing
+
+@testable import NetStack
+
+@Suite struct TCPBoundsTests {
+    /// The authors' own vector: key 00 to 0f, message 00 to 17.
+    @Test func theHashIsSipHash() {
+        let hash = KeyedHash(key: (0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908))
+        #expect(hash(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908, 0x1716_1514_1312_1110) == 0xb8ad_50c6_f649_af94)
+    }
+
+    /// A frame that a card merged is read in pieces: every buffer is given back to the share.
+    @Test func partsOfATrainAreGivenBackAsTheyAreRead() {
+        let pool = TestPool(16)
+        var share = ReceiveShare(limit: 16)
+        var receiver = TCPReceiver()
+        receiver.start(at: SequenceNumber(99))
+        _ = receiver.windowField(limit: 10_000)
+        for round in 0..<3 {
+            var train = pool.packet([1, 2, 3])!
+            train.append(part: pool.packet([4, 5])!)
+            train.append(part: pool.packet([6, 7, 8])!)
+            _ = receiver.take(train, at: receiver.next, isLast: false, now: 0, &share)
+            #expect(share.taken == 3 && receiver.held == 3, "round \(round)")
+            var bytes: [UInt8] = []
+            for limit in [4, 1, 9] {
+                guard let piece = receiver.readAll(limit, pool.pool, &share) else { continue }
+                bytes += copy(piece)
+            }
+            #expect(bytes == [1, 2, 3, 4, 5, 6, 7, 8])
+            #expect(share.taken == 0 && receiver.held == 0 && receiver.available == 0, "round \(round)")
+        }
+        #expect(pool.pool.freeCount == 16)
+    }
+
+    /// Two ends that disagree must not answer each other's bare segments for ever.
+    @Test func bareSegmentsOutsideTheWindowAreAnsweredTwiceASecond() throws {
+        let bench = TCPBench()
+        try bench.establish()
+        bench.now = 1_000_000
+        let bare = Segment(.ack, bench.r &- 1, bench.una)
+        #expect(bench.deliver(bare).count == 1)
+        #expect(bench.deliver(bare).isEmpty)
+        bench.now = 500_000_000
+        #expect(bench.deliver(bare).isEmpty)
+        bench.now = 501_000_000
+        #expect(bench.deliver(bare).count == 1)
+        // One with data is a retransmission: it is answered each time.
+        for _ in 0..<3 { #expect(bench.deliver(Segment(.ack, bench.r &- 1, bench.una, payload: [7])).count == 1) }
+    }
+
+    @Test func aConnectionThatIsResetIsCounted() throws {
+        let bench = TCPBench()
+        try bench.establish()
+        bench.deliver(Segment(.rst, bench.r &+ 1))
+        #expect(bench.counters.resetsReceived == 0)
+        bench.deliver(Segment(.rst, bench.r))
+        #expect(bench.counters.resetsReceived == 1 && bench.error == .connectionReset)
+    }
+
+    /// Peers that acknowledge nothing pin what their connections took, and leave a part of the share to all else.
+    @Test func silentPeersLeavePacketsToOthers() throws {
+        let host = TestHost(packets: 512)
+        host.learn()
+        host.stack.neighbours.entries[host.stack.neighbours.find(IPAddress(peerAddress), on: .card(0))!]
+            .reachableUntil =
+            .never
+        let listener = try host.stack.openStream()
+        try host.stack.bindSocket(listener, to: Endpoint(.any, 80))
+        try host.stack.listen(listener, backlog: 128)
+        for port: UInt16 in 1000..<1040 {
+            let answers = host.deliver(Segment(.syn, 1, window: 60_000).frame(port, 80), at: 0).compactMap {
+                Segment($0)
+            }
+            let number = try #require(answers.last).sequence
+            _ = host.deliver(Segment(.ack, 2, number &+ 1, window: 60_000).frame(port, 80), at: 0)
+            let socket = try #require(try host.stack.accept(listener))
+            while try host.stack.streamRoom(socket).bytes >= 500, let packet = host.pool.pool.take(.sending) {
+                var full = packet
+                full.resize(to: 500)
+                var queue = PacketQueue()
+                queue.append(full)
+                try host.stack.sendStream(queue, on: socket, now: 0)
+            }
+        }
+        let limit = host.pool.pool.limit(.sending), held = host.pool.pool.held(.sending)
+        #expect(held > limit / 2 && held <= limit * 7 / 8 + 1, "\(held) of \(limit)")
+        // A datagram has its packet, and one more connection its first.
+        let hasPacket = host.pool.pool.take(.sending) != nil
+        #expect(hasPacket)
+    }
+
+    /// The window's right edge never moves back, whatever is rounded (RFC 9293, 3.8.6).
+    @Test(arguments: [0, 3, 6, 14] as [UInt8]) func theWindowIsNeverTakenBack(shift: UInt8) {
+        var receiver = TCPReceiver()
+        receiver.windowShift = shift
+        receiver.start(at: SequenceNumber(0xffff_ff00))
+        var random = SeededRandom(seed: UInt64(shift) + 1)
+        var promised = receiver.next
+        for _ in 0..<2000 {
+            let field = receiver.windowField(limit: Int.random(in: 0...100_000, using: &random))
+            let edge = receiver.next + Int(field) << Int(shift)
+            if shift > 0 { #expect(edge >= promised) }
+            #expect(edge <= receiver.edge || shift == 0, "more is announced than is taken")
+            promised = edge
+            let came = Int.random(in: 0...max(0, min(3000, receiver.window)), using: &random)
+            receiver.next = receiver.next + came
+            receiver.available = Bool.random(using: &random) ? 0 : min(receiver.bufferLimit, receiver.available + came)
+        }
+    }
+}

@@ -101,6 +101,7 @@ import Testing
             func be32(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
             let block = be32(bench.una &+ 1460) + be32(bench.una &+ 1460 * k)
             bench.now = 20 * millisecond
+            #expect(again.isEmpty, "sent again for \(k - 2) blocks")
             again += bench.deliver(Segment(.ack, bench.r, bench.una, options: [1, 1, 5, 10] + block))
         }
         #expect(again.count == 1)

@@ -217,3 +217,10 @@ final class TCPBench {
     func set(_ option: StreamOption, _ value: Int) -> Bool { host.stack.setStream(socket, option, value, now: now) }
     func accept() throws -> Int? { try host.stack.accept(socket) }
 }
+
+extension Segment: CustomStringConvertible {
+    /// A line: a failure does not print the payload.
+    var description: String {
+        "[flags \(flags.rawValue)] \(sequence)+\(payload.count) ack \(acknowledgment) win \(window) options \(options)"
+    }
+}

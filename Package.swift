@@ -120,6 +120,8 @@ if freestanding {
             name: "SimulatorTests", dependencies: ["Simulator", "NetStack"], path: "Tests/SimulatorTests",
             swiftSettings: common + strict),
         .testTarget(
+            name: "HTTPTests", dependencies: ["HTTP"], path: "Tests/HTTPTests", swiftSettings: common + strict),
+        .testTarget(
             name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests",
             swiftSettings: common + strict),
         .testTarget(

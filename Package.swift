@@ -125,7 +125,8 @@ if freestanding {
             name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests",
             swiftSettings: common + strict),
         .testTarget(
-            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets", "Storage"], path: "Tests/NetStackTests",
+            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets", "Simulator", "Storage"],
+            path: "Tests/NetStackTests",
             exclude: ["fuzz"],
             swiftSettings: common + strict),
         .testTarget(

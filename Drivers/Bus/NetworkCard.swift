@@ -162,6 +162,9 @@ where First.Space == Rest.Space {
     public mutating func receive(intoAtMost buffers: Int) {
         if let first { first.value.receive(intoAtMost: buffers) } else { other.value.receive(intoAtMost: buffers) }
     }
+    public mutating func receive(with offloads: NetworkCapabilities) -> Bool {
+        if let first { first.value.receive(with: offloads) } else { other.value.receive(with: offloads) }
+    }
     @inline(never)
     public mutating func accept(_ filter: ReceiveFilter) {
         if let first { first.value.accept(filter) } else { other.value.accept(filter) }

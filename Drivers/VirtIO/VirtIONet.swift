@@ -15,8 +15,10 @@ import Storage
 public struct VirtIONetCounters {
     /// Frames too short or of a length that the buffer cannot hold.
     public var badLengths: UInt64 = 0
-    /// Frames in several buffers that together were more than the link's longest frame.
+    /// Frames in several buffers that together were more than the link's longest frame, or the longest segment.
     public var tooLarge: UInt64 = 0
+    /// Frames with a segmentation that was not agreed on.
+    public var badHeaders: UInt64 = 0
     /// Times all buffers were found to be used: the device may have dropped frames for want of more.
     public var fullRings: UInt64 = 0
     /// Times the receive ring could not be filled because the pool was empty.
@@ -103,7 +105,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     /// Each false id is a buffer that the device has and never gives back.
     private static var badIDLimit: Int { 16 }
     /// An IP datagram has no more bytes.
-    private static var greatestMTU: Int { 65_535 }
+    static var greatestMTU: Int { 65_535 }
 
     /// Brings the device up and fills its receive ring.
     /// - Parameters:
@@ -116,14 +118,17 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         wanted features: UInt64 = VirtIONetFeature.all, random: UInt64
     ) throws(VirtIOError) {
         let features = try transport.negotiate(
-            VirtIODeviceType.network, wanted: features | Queue.features, required: Queue.features)
+            VirtIODeviceType.network, wanted: features | Queue.features, required: Queue.features
+        ) {
+            VirtIONetFeature.consistent($0, receiveCapacity: Int(transport.queueCapacity(Self.receiveIndex)))
+        }
         var options = VirtqueueOptions()
         options.usesEventIndex = features & VirtIOFeature.eventIndex != 0
         if features & VirtIOFeature.indirectDescriptors != 0 { options.indirectCapacity = 2 }  // header and frame
         let receiveQueue = try Queue(Self.receiveIndex, of: transport, in: memory, options: options)
         let transmitQueue = try Queue(Self.transmitIndex, of: transport, in: memory, options: options)
         let hasControl =
-            features & VirtIONetFeature.controlQueue != 0 && features & VirtIONetFeature.controlReceive != 0
+            features & (VirtIONetFeature.controlReceive | VirtIONetFeature.controlGuestOffloads) != 0
         let control = hasControl ? try Self.makeControl(transport, memory, options) : nil
         guard let received = RingTable<Packet?>(entries: Int(receiveQueue.size), in: memory, { nil }),
             let sent = RingTable<LentPacket?>(entries: Int(transmitQueue.size), in: memory, { nil })
@@ -155,7 +160,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         // several.
         let greatestMTU = mergesBuffers ? Self.greatestMTU : Packet.capacity - EthernetFrame.headerByteCount
         mtu = max(68, min(Int(configuration.mtu), greatestMTU))
-        capabilities = Self.capabilities(of: features, hasControl: control != nil)
+        capabilities = VirtIONetFeature.capabilities(of: features)
         isLinkUp = configuration.status & Configuration.linkUp != 0
         hardwareAddress =
             features & VirtIONetFeature.mac != 0 ? EthernetAddress(bits: configuration.address) : .random(random)
@@ -175,19 +180,6 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         transport.status = 0  // the device lets go of all buffers
         for i in 0..<receiveQueue.size { received[i] = nil }
         for i in 0..<transmitQueue.size { sent[i] = nil }
-    }
-
-    private static func capabilities(of features: UInt64, hasControl: Bool) -> NetworkCapabilities {
-        var capabilities = NetworkCapabilities()
-        if features & VirtIONetFeature.csum != 0 { capabilities.insert(.checksumOut) }
-        if features & VirtIONetFeature.guestCsum != 0 { capabilities.insert(.checksumIn) }
-        let segmentation = VirtIONetFeature.csum | VirtIONetFeature.hostTSO4 | VirtIONetFeature.hostTSO6
-        if features & segmentation == segmentation { capabilities.insert(.segmentation) }
-        if features & VirtIONetFeature.mergedBuffers != 0 { capabilities.insert(.mergedBuffers) }
-        if hasControl { capabilities.insert(.receiveFilter) }
-        if features & VirtIOFeature.eventIndex != 0 { capabilities.insert(.eventIndex) }
-        if features & VirtIOFeature.indirectDescriptors != 0 { capabilities.insert(.indirectDescriptors) }
-        return capabilities
     }
 
     private static func makeControl(
@@ -248,7 +240,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
 
 extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     public var ringsFull: UInt64 { counters.fullRings }
-    public var framesDropped: UInt64 { counters.badLengths &+ counters.tooLarge }
+    public var framesDropped: UInt64 { counters.badLengths &+ counters.tooLarge &+ counters.badHeaders }
 
     /// A device without buffers does not interrupt: look again in 10 ms. An interrupt that was lost costs a second.
     public var patience: UInt64 { isBroken ? .max : posted == 0 ? 10_000_000 : Self.checkInterval }
@@ -287,9 +279,15 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
         if !isBroken { refill() }
     }
 
+    public mutating func receive(with offloads: NetworkCapabilities) -> Bool {
+        guard !isBroken, features & VirtIONetFeature.controlGuestOffloads != 0, let control else { return false }
+        hasOrders = control.value.receive(with: VirtIONetFeature.receiveOffloads(offloads) & features, transport)
+        return true
+    }
+
     /// Without the control queue the device lets everything through.
     public mutating func accept(_ filter: ReceiveFilter) {
-        guard !isBroken else { return }
+        guard !isBroken, features & VirtIONetFeature.controlReceive != 0 else { return }
         hasOrders = control?.value.accept(filter, transport) ?? false
     }
 

@@ -1,4 +1,5 @@
-// The control queue of a network device (VirtIO 1.2, section 5.1.6.5): which frames the device is to receive.
+// The control queue of a network device (VirtIO 1.2, section 5.1.6.5): which frames the device is to receive, and with
+// which offloads.
 //
 // Promise: no thread waits for the device. One set of commands is under way at a time, and the newest filter follows
 // when its answers are back. A device that refuses, or never answers, lets through what it did before; the stack looks
@@ -12,6 +13,7 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
         static var promiscuous: UInt16 { 0x0000 }  // VIRTIO_NET_CTRL_RX, _PROMISC
         static var allMulticast: UInt16 { 0x0100 }  // VIRTIO_NET_CTRL_RX, _ALLMULTI
         static var setTable: UInt16 { 0x0001 }  // VIRTIO_NET_CTRL_MAC, _TABLE_SET
+        static var setOffloads: UInt16 { 0x0005 }  // VIRTIO_NET_CTRL_GUEST_OFFLOADS, _SET
     }
     /// Where a command's parts lie in its slot of `buffer`: class and command, what belongs to them, and at the end the
     /// answer.
@@ -24,16 +26,19 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
     /// VIRTIO_NET_OK, and a value that the device does not write.
     private static var accepted: UInt8 { 0 }
     private static var unanswered: UInt8 { 0xff }
-    /// Promiscuous, all multicast, table.
-    private static var commandCount: Int { 3 }
+    /// Promiscuous, all multicast, table; offloads.
+    private static var commandCount: Int { 4 }
     /// Command and answer.
     private static var descriptorsPerCommand: UInt16 { 2 }
 
     private var queue: Queue
     private let buffer: DMABuffer<Queue.Memory>
-    /// Commands that the device has.
+    /// Commands that the device has, and the first slot of them.
     private var underWay = 0
+    private var firstSlot = 0
     private var wanted: ReceiveFilter?
+    /// The features that are to be on.
+    private var wantedOffloads: UInt64?
     /// Commands that the device refused.
     private(set) var refused: UInt64 = 0
 
@@ -57,24 +62,43 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
         return work(transport)
     }
 
-    /// Takes answers, and sends the newest filter when there is none under way.
+    /// - Parameter offloads: the features of `VirtIONetFeature` that are to be on.
+    /// - Returns: whether `work` is to be called later.
+    mutating func receive<Transport: VirtIOTransport>(with offloads: UInt64, _ transport: Transport) -> Bool {
+        wantedOffloads = offloads
+        return work(transport)
+    }
+
+    /// Takes answers, and sends the newest wishes when there is none under way.
     /// - Returns: whether there is more to come.
     @inline(never)
     mutating func work<Transport: VirtIOTransport>(_ transport: Transport) -> Bool {
-        while queue.popUsed() != nil {
-            underWay -= 1
-            guard underWay == 0 else { continue }
-            for i in 0..<Self.commandCount {
-                let answer = slot(i).part(Slot.answer, 1)
-                answer.takeFromDevice(.deviceWrites)
-                if answer.load(0, as: UInt8.self) != Self.accepted { refused += 1 }
-            }
+        let sent = underWay
+        while queue.popUsed() != nil { underWay -= 1 }
+        guard underWay == 0 else { return !queue.isBroken }
+        for i in 0..<sent {
+            let answer = slot(firstSlot + i).part(Slot.answer, 1)
+            answer.takeFromDevice(.deviceWrites)
+            if answer.load(0, as: UInt8.self) != Self.accepted { refused += 1 }
         }
-        let needed = UInt16(Self.commandCount) * Self.descriptorsPerCommand
-        guard underWay == 0, let filter = wanted, queue.freeCount >= needed else {
-            return underWay > 0 && !queue.isBroken
+        if let filter = wanted, hasRoom(3) {
+            wanted = nil
+            send(filter)
+        } else if let offloads = wantedOffloads, hasRoom(1) {
+            wantedOffloads = nil
+            firstSlot = 3
+            send(3, Command.setOffloads, 8) { $0.store(offloads.littleEndian, 0) }
+        } else {
+            return false
         }
-        wanted = nil
+        queue.kick(transport)
+        return true
+    }
+
+    private func hasRoom(_ commands: UInt16) -> Bool { queue.freeCount >= commands * Self.descriptorsPerCommand }
+
+    private mutating func send(_ filter: ReceiveFilter) {
+        firstSlot = 0
         send(0, Command.promiscuous, 1) { $0.store(filter.isPromiscuous ? 1 : 0 as UInt8, 0) }
         send(1, Command.allMulticast, 1) { $0.store(filter.takesAllGroups ? 1 : 0 as UInt8, 0) }
         // Two tables, each a 32-bit count and six bytes an entry: no unicast addresses beside its own, and the groups.
@@ -85,8 +109,6 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
                 for k in 0..<6 { table.store(filter[i][k], 8 + 6 * i + k) }
             }
         }
-        queue.kick(transport)
-        return true
     }
 
     private func slot(_ number: Int) -> DMABuffer<Queue.Memory> { buffer.part(Slot.byteCount * number, Slot.byteCount) }

@@ -1,16 +1,21 @@
 // Features of a network device (VirtIO 1.2, section 5.1.3), and their names in boot arguments.
 
+import Packets
+
 /// VIRTIO_NET_F_*, as bits.
 public enum VirtIONetFeature {
     /// The device makes checksums of what is sent.
     public static var csum: UInt64 { 1 << 0 }
     /// The device may pass on what has no checksum yet, or say that one is right.
     public static var guestCsum: UInt64 { 1 << 1 }
+    /// The control queue says which receive offloads are on.
+    public static var controlGuestOffloads: UInt64 { 1 << 2 }
     public static var mtu: UInt64 { 1 << 3 }
     public static var mac: UInt64 { 1 << 5 }
-    /// The device cuts large TCP segments.
+    /// The device may pass on TCP segments of IPv4 that it put together.
+    public static var guestTSO4: UInt64 { 1 << 7 }
+    /// The device cuts large TCP segments of IPv4.
     public static var hostTSO4: UInt64 { 1 << 11 }
-    public static var hostTSO6: UInt64 { 1 << 12 }
     /// A frame may come in several buffers.
     public static var mergedBuffers: UInt64 { 1 << 15 }
     public static var status: UInt64 { 1 << 16 }
@@ -19,8 +24,46 @@ public enum VirtIONetFeature {
     public static var controlReceive: UInt64 { 1 << 18 }
     /// All that the driver can use.
     public static var all: UInt64 {
-        csum | guestCsum | mtu | mac | hostTSO4 | hostTSO6 | mergedBuffers | status | controlQueue | controlReceive
+        csum | guestCsum | controlGuestOffloads | mtu | mac | guestTSO4 | hostTSO4 | mergedBuffers | status
+            | controlQueue | controlReceive
             | VirtIOFeature.anyLayout | VirtIOFeature.indirectDescriptors | VirtIOFeature.eventIndex
+    }
+
+    /// Those of `features` that may be accepted together (section 5.1.3.1). Large segments are received into merged
+    /// buffers only, of a ring that takes the largest.
+    /// - Parameter receiveCapacity: entries of the receive queue.
+    static func consistent(_ features: UInt64, receiveCapacity: Int) -> UInt64 {
+        var features = features
+        if features & csum == 0 { features &= ~hostTSO4 }
+        let needed = guestCsum | mergedBuffers
+        if features & needed != needed || receiveCapacity < leastForLarge { features &= ~guestTSO4 }
+        if features & controlQueue == 0 { features &= ~(controlReceive | controlGuestOffloads) }
+        return features
+    }
+
+    /// Buffers of the longest frame, and as many again for other frames, each perhaps in two descriptors.
+    private static var leastForLarge: Int { 4 * (65_536 / Packet.capacity + 1) }
+}
+
+extension VirtIONetFeature {
+    /// What a device can do with whom these features were agreed on.
+    static func capabilities(of features: UInt64) -> NetworkCapabilities {
+        var capabilities = NetworkCapabilities()
+        if features & csum != 0 { capabilities.insert(.checksumOut) }
+        if features & guestCsum != 0 { capabilities.insert(.checksumIn) }
+        if features & hostTSO4 != 0 { capabilities.insert(.segmentation) }
+        if features & guestTSO4 != 0 { capabilities.insert(.largeReceive) }
+        if features & mergedBuffers != 0 { capabilities.insert(.mergedBuffers) }
+        if features & controlReceive != 0 { capabilities.insert(.receiveFilter) }
+        if features & VirtIOFeature.eventIndex != 0 { capabilities.insert(.eventIndex) }
+        if features & VirtIOFeature.indirectDescriptors != 0 { capabilities.insert(.indirectDescriptors) }
+        return capabilities
+    }
+
+    /// The features that are receive offloads, of a set of these.
+    static func receiveOffloads(_ capabilities: NetworkCapabilities) -> UInt64 {
+        (capabilities.contains(.checksumIn) ? guestCsum : 0)
+            | (capabilities.contains([.checksumIn, .largeReceive]) ? guestTSO4 : 0)
     }
 }
 
@@ -33,7 +76,8 @@ public enum VirtIOFeatureName {
         if name.isText("mtu") { return VirtIONetFeature.mtu }
         if name.isText("mac") { return VirtIONetFeature.mac }
         if name.isText("host_tso4") { return VirtIONetFeature.hostTSO4 }
-        if name.isText("host_tso6") { return VirtIONetFeature.hostTSO6 }
+        if name.isText("guest_tso4") { return VirtIONetFeature.guestTSO4 }
+        if name.isText("ctrl_guest_offloads") { return VirtIONetFeature.controlGuestOffloads }
         if name.isText("mrg_rxbuf") { return VirtIONetFeature.mergedBuffers }
         if name.isText("status") { return VirtIONetFeature.status }
         if name.isText("ctrl_vq") { return VirtIONetFeature.controlQueue }

@@ -19,6 +19,8 @@ struct VirtIONetHeader: Equatable {
         static var tcpIPv4: UInt8 { 1 }
         static var tcpIPv6: UInt8 { 4 }
         static var udpSegments: UInt8 { 5 }
+        /// VIRTIO_NET_HDR_GSO_ECN, beside the kind: the first segment has CWR.
+        static var ecn: UInt8 { 0x80 }
     }
 
     var flags: Flags = []

@@ -70,23 +70,45 @@ extension VirtIONet where Queue: ~Copyable {
                 continue
             }
             let header = VirtIONetHeader(parsing: packet.front(layout.headerLength))
-            if mergesBuffers, header.bufferCount > 1, !gather(Int(header.bufferCount) - 1, behind: &packet) { continue }
+            let isLarge = header.segmentType != VirtIONetHeader.SegmentType.none
+            if mergesBuffers, header.bufferCount > 1,
+                !gather(Int(header.bufferCount) - 1, behind: &packet, isLarge: isLarge)
+            {
+                continue
+            }
             // Without a checksum yet, it comes from another guest or the host itself and never was on a wire.
             if capabilities.contains(.checksumIn) {
                 packet.isChecksumVerified = !header.flags.isDisjoint(with: [.needsChecksum, .dataValid])
             }
+            if isLarge, !note(header, in: packet) { continue }
             return packet
         }
         if receiveQueue.isBroken { giveUp() }
         return nil
     }
 
+    /// Notes how a large segment was put together; false, and counted, when it was agreed on that none come.
+    @inline(never)
+    private mutating func note(_ header: VirtIONetHeader, in packet: borrowing Packet) -> Bool {
+        guard capabilities.contains(.largeReceive),
+            header.segmentType & ~VirtIONetHeader.SegmentType.ecn == VirtIONetHeader.SegmentType.tcpIPv4
+        else {
+            counters.badHeaders += 1
+            return false
+        }
+        if packet.isChecksumVerified { packet.mergedSegmentSize = header.segmentSize }
+        return true
+    }
+
     /// Bytes of the longest frame that is taken, an 802.1Q tag included.
-    private var greatestFrame: Int { mtu + EthernetFrame.headerByteCount + 4 }
+    private func greatestFrame(isLarge: Bool) -> Int {
+        (isLarge && capabilities.contains(.largeReceive) ? Self.greatestMTU : mtu) + EthernetFrame.headerByteCount + 4
+    }
 
     /// Couples the rest of a frame that came in several buffers; false, and counted, when it is not there or too much.
     @inline(never)
-    private mutating func gather(_ count: Int, behind packet: inout Packet) -> Bool {
+    private mutating func gather(_ count: Int, behind packet: inout Packet, isLarge: Bool) -> Bool {
+        let greatestFrame = greatestFrame(isLarge: isLarge)
         var fits = true
         var total = packet.count
         for _ in 0..<count {

@@ -102,7 +102,9 @@ extension VirtIOTransport {
     /// - Parameters:
     ///   - wanted: what the driver can use; VERSION_1 is added here.
     ///   - required: what it cannot do without.
-    public func negotiate(_ type: UInt32, wanted: UInt64, required: UInt64 = 0) throws(VirtIOError) -> UInt64 {
+    public func negotiate(
+        _ type: UInt32, wanted: UInt64, required: UInt64 = 0, _ choose: (UInt64) -> UInt64 = { $0 }
+    ) throws(VirtIOError) -> UInt64 {
         guard deviceType != 0 else { throw .noDevice }
         guard deviceType == type else { throw .wrongDevice }
         guard reset() else { throw .resetTimedOut }
@@ -110,7 +112,7 @@ extension VirtIOTransport {
         status |= VirtIOStatus.driver
         let offered = readDeviceFeatures()
         guard isLegacy || offered & VirtIOFeature.version1 != 0 else { throw refuse(.notModern) }
-        let accepted = offered & (wanted | (isLegacy ? 0 : VirtIOFeature.version1))
+        let accepted = choose(offered & (wanted | (isLegacy ? 0 : VirtIOFeature.version1)))
         guard accepted & required == required else { throw refuse(.missingFeature) }
         writeDriverFeatures(accepted)
         if !isLegacy {

@@ -43,9 +43,12 @@ public enum NetworkChange: Int32, Sendable {
     /// InterfaceReport: its number counts. A down interface lets nothing in or out.
     case setUp = 8
     case setDown = 9
+    /// InterfaceReport: its number and capabilities count: of those that can be switched (`switchable`) these are used
+    /// from now on, and no others.
+    case setOffloads = 10
 }
 
-/// An interface. 136 bytes.
+/// An interface. 144 bytes.
 public struct InterfaceReport: Sendable, BitwiseCopyable {
     /// Cards from 0 on; `RouteReport.loopback`.
     public var number: UInt8 = 0
@@ -75,6 +78,8 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
     /// The driver's name, up to 16 bytes, the first one lowest, zeros behind.
     public var driver0: UInt64 = 0
     public var driver8: UInt64 = 0
+    var cardCapabilityBits: UInt32 = 0
+    var reserved: UInt32 = 0
 
     public struct Flags: OptionSet, Sendable {
         public let rawValue: UInt16
@@ -100,6 +105,10 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
         public static let receiveFilter = Capabilities(rawValue: 16)
         public static let eventIndex = Capabilities(rawValue: 32)
         public static let indirectDescriptors = Capabilities(rawValue: 64)
+        public static let largeReceive = Capabilities(rawValue: 128)
+
+        /// Those that `NetworkChange.setOffloads` switches on and off.
+        public static var switchable: Capabilities { Capabilities(rawValue: 1 | 2 | 4 | 128) }
     }
 
     public init() {}
@@ -108,9 +117,15 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
         get { Flags(rawValue: flagBits) }
         set { flagBits = newValue.rawValue }
     }
+    /// What is used.
     public var capabilities: Capabilities {
         get { Capabilities(rawValue: capabilityBits) }
         set { capabilityBits = newValue.rawValue }
+    }
+    /// What the card can do, whether it is used or not.
+    public var cardCapabilities: Capabilities {
+        get { Capabilities(rawValue: cardCapabilityBits) }
+        set { cardCapabilityBits = newValue.rawValue }
     }
 }
 

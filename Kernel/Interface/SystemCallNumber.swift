@@ -158,7 +158,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// empty. Or -1 with invalidArgument.
     case networkStatus = 85
     /// network_change(change, record*): NetworkChange. 0, or -1 with invalidArgument, fileExists (such a route),
-    /// noSuchFile (no such route or neighbour), noBufferSpace (the table is full), networkDown (no such interface).
+    /// noSuchFile (no such route or neighbour), noBufferSpace (the table is full), networkDown (no such interface), notSupported (the card
+    /// lacks the offload, or cannot switch it while it runs).
     case networkChange = 86
     /// resolve(name, limit, report*): looks a domain name up and sleeps until the answer, or `limit` milliseconds. 0,
     /// and the NameReport filled in; or -1 with noSuchName, noSuchAddress (the name has none), noNameServer (no lease

@@ -45,6 +45,7 @@ public struct SystemError: Error, Equatable, Sendable {
     public static let notSocket = SystemError(rawValue: 88)  // ENOTSOCK
     public static let destinationRequired = SystemError(rawValue: 89)  // EDESTADDRREQ
     public static let messageTooLong = SystemError(rawValue: 90)  // EMSGSIZE
+    public static let notSupported = SystemError(rawValue: 95)  // EOPNOTSUPP
     public static let addressInUse = SystemError(rawValue: 98)  // EADDRINUSE
     public static let addressNotAvailable = SystemError(rawValue: 99)  // EADDRNOTAVAIL
     public static let networkDown = SystemError(rawValue: 100)  // ENETDOWN
@@ -97,6 +98,7 @@ public struct SystemError: Error, Equatable, Sendable {
         case 88: "not a socket"
         case 89: "destination address required"
         case 90: "message too long"
+        case 95: "operation not supported"
         case 98: "address already in use"
         case 99: "not an address of this machine"
         case 100: "network is down"

@@ -48,6 +48,7 @@ enum StackReports {
             report.router = NetworkAddress(interface.gateway ?? .any)
             report.flags.formUnion([.broadcast, .multicast])
             report.capabilities = InterfaceReport.Capabilities(rawValue: interface.capabilities.rawValue)
+            report.cardCapabilities = InterfaceReport.Capabilities(rawValue: interface.cardCapabilities.rawValue)
             return report
         }
     }

@@ -55,6 +55,7 @@ enum NetworkStatusCalls {
         case .deleteNeighbour: try deleteNeighbour(try record.load(as: NeighbourReport.self))
         case .addNeighbour: try addNeighbour(try record.load(as: NeighbourReport.self))
         case .setMTU: try setMTU(try record.load(as: InterfaceReport.self))
+        case .setOffloads: try setOffloads(try record.load(as: InterfaceReport.self))
         case .setUp, .setDown:
             let wanted = try record.load(as: InterfaceReport.self)
             try Network.withStack { (stack) throws(SystemError) in
@@ -100,6 +101,15 @@ enum NetworkStatusCalls {
             }
             guard let isDone else { throw .networkDown }
             guard isDone else { throw .invalidArgument }
+        }
+    }
+
+    private static func setOffloads(_ wanted: InterfaceReport) throws(SystemError) {
+        try Network.withStack { (stack) throws(SystemError) in
+            let isDone = stack.use(
+                NetworkCapabilities(rawValue: wanted.capabilities.rawValue), at: InterfaceID(rawValue: wanted.number))
+            guard let isDone else { throw .networkDown }
+            guard isDone else { throw .notSupported }
         }
     }
 

@@ -26,7 +26,9 @@ public struct NetworkInterface: ~Copyable {
     public internal(set) var isDown = false
     /// The routes that came with the address.
     var leaseRoutes = DHCPRoutes()
-    public let capabilities: NetworkCapabilities
+    /// What the card can do, and of that what is used: all of it that was not switched off.
+    public let cardCapabilities: NetworkCapabilities
+    public internal(set) var capabilities: NetworkCapabilities
     var capture: CaptureQueue
     var claim = AddressClaim()
     /// Another station that has the address, which was not told yet.
@@ -42,6 +44,7 @@ public struct NetworkInterface: ~Copyable {
         self.id = id
         self.hardware = hardware
         greatestMTU = mtu
+        cardCapabilities = capabilities
         self.capabilities = capabilities
         self.isLinkUp = isLinkUp
         capture = CaptureQueue(interface: id)

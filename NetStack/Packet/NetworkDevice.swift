@@ -19,6 +19,8 @@ public struct NetworkCapabilities: OptionSet, Sendable {
     public static let eventIndex = NetworkCapabilities(rawValue: 32)
     /// A frame in pieces takes one place of the ring.
     public static let indirectDescriptors = NetworkCapabilities(rawValue: 64)
+    /// Puts received TCP segments together.
+    public static let largeReceive = NetworkCapabilities(rawValue: 128)
 }
 
 /// A network card. One per card, owned by its `NetworkInterface`.
@@ -64,6 +66,9 @@ public protocol NetworkDevice: ~Copyable {
     mutating func rearm() -> Bool
     /// Says how many packets may wait in the device, of one that receives into memory.
     mutating func receive(intoAtMost buffers: Int)
+    /// Says which receive offloads are to be on, `checksumIn` and `largeReceive` of the card's capabilities.
+    /// - Returns: false when the card cannot switch them while it runs.
+    mutating func receive(with offloads: NetworkCapabilities) -> Bool
     /// Says which frames are wanted beside those to its own address and to all stations.
     mutating func accept(_ filter: ReceiveFilter)
 }
@@ -76,6 +81,9 @@ extension NetworkDevice where Self: ~Copyable {
 
     /// For a device that receives into packets.
     public var isDrainedFirst: Bool { false }
+
+    /// For a device whose offloads are fixed.
+    public mutating func receive(with offloads: NetworkCapabilities) -> Bool { false }
 
     /// For a device with memory of its own.
     public mutating func receive(intoAtMost buffers: Int) {}

@@ -40,9 +40,9 @@ public struct OffloadRequest: Equatable, Sendable {
         self.segmentation = segmentation
     }
 
-    // Packed: bits 0 to 7 the checksum's offset, 8 "verified" (nothing else is set then), 16 to 31 its start from the
+    // Packed: bits 0 to 7 the checksum's offset, 8 "verified" (there is no request then), 16 to 31 its start from the
     // buffer's beginning (0: no request), 32 to 47 the segment size, 48 to 55 the kind (0: none), 56 to 63 the header's
-    // length.
+    // length. Of a received packet only "verified" and the segment size are set.
 
     static var verified: UInt64 { 1 << 8 }
 
@@ -74,7 +74,7 @@ public struct OffloadRequest: Equatable, Sendable {
 
 extension PacketBuffer {
     @inline(__always)
-    var hasOffload: Bool { load(PacketField.offload, as: UInt64.self) >> 16 != 0 }
+    var hasOffload: Bool { UInt32(truncatingIfNeeded: load(PacketField.offload, as: UInt64.self)) >> 16 != 0 }
 }
 
 extension LentPacket {
@@ -112,7 +112,22 @@ extension Packet {
     /// The card, or the sender on this machine, vouches for the transport checksum: it is not to be verified again.
     @inline(__always)
     public var isChecksumVerified: Bool {
-        get { buffer.load(PacketField.offload, as: UInt64.self) == OffloadRequest.verified }
+        get {
+            UInt32(truncatingIfNeeded: buffer.load(PacketField.offload, as: UInt64.self)) == OffloadRequest.verified
+        }
         nonmutating set { buffer.store(newValue ? OffloadRequest.verified : 0, PacketField.offload) }
+    }
+
+    /// Of a received frame whose checksum is verified and that was put together of several segments: payload bytes of
+    /// each but the last, as the card says; 0 of any other.
+    @inline(__always)
+    public var mergedSegmentSize: UInt16 {
+        get {
+            isChecksumVerified
+                ? UInt16(truncatingIfNeeded: buffer.load(PacketField.offload, as: UInt64.self) >> 32) : 0
+        }
+        nonmutating set {
+            buffer.store(OffloadRequest.verified | UInt64(newValue) << 32, PacketField.offload)
+        }
     }
 }

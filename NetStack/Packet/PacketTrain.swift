@@ -24,6 +24,23 @@ extension Packet {
         return Packet(owning: rest)
     }
 
+    /// Uncouples the buffers from the first on whose bytes are no more than `byteCount` together; nil, and no change,
+    /// when the first alone has more, or all have no more.
+    public mutating func takeFront(upTo byteCount: Int) -> Packet? {
+        var last: PacketBuffer?
+        var left = byteCount, next: PacketBuffer? = buffer
+        while let part = next, part.count <= left {
+            left &-= part.count
+            last = part
+            next = part.rest
+        }
+        guard let last, let rest = next else { return nil }
+        last.rest = nil
+        let front = consume self
+        self = Packet(owning: rest)
+        return front
+    }
+
     /// Cuts the train so that `byteCount` bytes are left. False, and no change, when it holds fewer.
     @inline(__always) @discardableResult
     public mutating func truncate(to byteCount: Int) -> Bool {

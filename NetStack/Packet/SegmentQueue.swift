@@ -118,6 +118,27 @@ public struct QueuedSegment: Equatable {
         return LentPacket(buffer)
     }
 
+    /// Halves of this packet and of those behind it up to `last`, coupled as one train; nil, and nothing lent, while a
+    /// device still has one of them.
+    public func lend(through last: QueuedSegment) -> LentPacket? {
+        guard last != self else { return lend() }
+        var next: QueuedSegment? = self
+        while let segment = next {
+            guard segment.isHome else { return nil }
+            if segment == last { break }
+            next = segment.next
+        }
+        guard next != nil, let train = lend() else { return nil }
+        var end = buffer
+        while end.address != last.buffer.address, let segment = QueuedSegment(buffer: end).next,
+            let half = segment.lend()
+        {
+            end.rest = half.release()
+            end = segment.buffer
+        }
+        return train
+    }
+
     /// The kept bytes in a packet of its own; nil when the pool has none, or the packet's bytes do not fit.
     public func copied(from pool: PacketPool, for share: PacketShare, from offset: Int = 0) -> Packet? {
         guard offset >= 0, offset <= count, var copy = pool.take(share), copy.resize(to: count - offset) else {

@@ -43,6 +43,10 @@ final class NetModel: VirtIOModel {
         guard !toDeliver.isEmpty else { return nil }
         var bytes = [UInt8](repeating: 0, count: headerLength) + toDeliver.removeFirst()
         bytes[0] = receiveFlags
+        if receiveKind != 0 {
+            bytes[1] = receiveKind
+            (bytes[4], bytes[5]) = (UInt8(receiveSize & 255), UInt8(receiveSize >> 8))
+        }
         if headerLength == 12 { bytes[10] = 1 }
         if merges, rest != nil || bytes.count > fill { return fillPart(&bytes, chain) }
         let count = UInt32(bytes.count)
@@ -93,6 +97,11 @@ final class NetModel: VirtIOModel {
 
     /// Flags of the header in front of what is delivered.
     var receiveFlags: UInt8 = 0
+    /// gso_type and gso_size of that header.
+    var receiveKind: UInt8 = 0
+    var receiveSize = 0
+    /// Headers of large segments that were sent: gso_type, hdr_len and gso_size.
+    var large: [[Int]] = []
 
     /// A frame as it goes onto the wire: with the checksum that its header asks for.
     private func checksummed(_ frame: [UInt8], _ header: [UInt8]) -> [UInt8] {
@@ -102,7 +111,13 @@ final class NetModel: VirtIOModel {
         }
         let start = Int(header[6]) | Int(header[7]) << 8, offset = Int(header[8]) | Int(header[9]) << 8
         if driverFeatures & 1 == 0 { complaints.append("checksum wanted from a device that makes none") }
-        if header[1...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count {
+        if header[1] != 0 {
+            let needed = driverFeatures & (1 << 11)
+            if needed == 0 || header[1] != 1 { complaints.append("a segmentation that was not agreed on") }
+            large.append([Int(header[1]), Int(header[2]) | Int(header[3]) << 8, Int(header[4]) | Int(header[5]) << 8])
+            return frame
+        }
+        if header[2...5].contains(where: { $0 != 0 }) || start + offset + 2 > frame.count {
             complaints.append("a header of impossible fields")
         }
         var frame = frame

@@ -129,7 +129,7 @@ import Testing
 
     @Test func tables() {
         check(
-            InterfaceReport.self, size: 136,
+            InterfaceReport.self, size: 144,
             [
                 at(\InterfaceReport.number, "number"), at(\InterfaceReport.prefixLength, "prefixLength"),
                 at(\InterfaceReport.flagBits, "flags"),
@@ -141,6 +141,8 @@ import Testing
                 at(\InterfaceReport.bytesIn, "bytesIn"), at(\InterfaceReport.bytesOut, "bytesOut"),
                 at(\InterfaceReport.drops, "drops"), at(\InterfaceReport.spot, "spot"),
                 at(\InterfaceReport.driver0, "driver0"), at(\InterfaceReport.driver8, "driver8"),
+                at(\InterfaceReport.cardCapabilityBits, "cardCapabilities"),
+                at(\InterfaceReport.reserved, "reserved"),
             ])
         check(
             RouteReport.self, size: 40,

@@ -1,6 +1,7 @@
 // What the tests of the stack share: memory, packets of literal bytes, a card whose wire is an array, randomness from a
 // seed.
 
+import Simulator
 import Storage
 import Testing
 
@@ -66,6 +67,12 @@ final class TestWire {
     var outgoing: [[UInt8]] = []
     /// Frames that `transmit` takes until `sent` are collected.
     var ringSize = Int.max
+    var capabilities = NetworkCapabilities()
+    /// What was left to the card, frame by frame.
+    var requests: [OffloadRequest] = []
+    /// What it was told to receive with, and whether it can do so.
+    var switched: [NetworkCapabilities] = []
+    var isSwitchable = true
     var isArmed = false
     var isLinkUp = true
     var isDrainedFirst = false
@@ -90,7 +97,7 @@ struct TestCard: NetworkDevice, ~Copyable {
     let pool: TestPool
     let hardwareAddress: EthernetAddress
     var mtu: Int { 1500 }
-    var capabilities: NetworkCapabilities { [] }
+    var capabilities: NetworkCapabilities { wire.capabilities }
     var isLinkUp: Bool { wire.isLinkUp }
     var isDrainedFirst: Bool { wire.isDrainedFirst }
     var patience: UInt64 { .max }
@@ -100,8 +107,13 @@ struct TestCard: NetworkDevice, ~Copyable {
         var bytes: [UInt8] = []
         // Copied while the part is there.
         frame.forEachPart { part in unsafe part.bytes.withUnsafeBytes { unsafe bytes += $0 } }
-        wire.outgoing.append(bytes)
+        if frame.hasOffload, let request = frame.offload { wire.requests.append(request) }
+        wire.outgoing += CardOffloads.sent(bytes, frame.hasOffload ? frame.offload : nil)
         return nil
+    }
+    mutating func receive(with offloads: NetworkCapabilities) -> Bool {
+        wire.switched.append(offloads)
+        return wire.isSwitchable
     }
     mutating func flush() { wire.flushes += 1 }
     mutating func requestRoomInterrupt() -> Bool {

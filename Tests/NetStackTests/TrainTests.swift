@@ -37,6 +37,15 @@ import Testing
         check(!packet.trimTrain(7 - count))
     }
 
+    @Test func wholeBuffersAreTakenOffTheFront() {
+        let pool = TestPool(8)
+        var packet = train(pool, [1, 2], [3], [4, 5, 6])
+        check(packet.takeFront(upTo: 1) == nil && packet.takeFront(upTo: 6) == nil)
+        guard let front = packet.takeFront(upTo: 5) else { Issue.record("nothing taken"); return }
+        check(copy(front) == [1, 2, 3] && copy(packet) == [4, 5, 6] && !packet.hasRest)
+        #expect(pool.pool.freeCount == 5)
+    }
+
     @Test func queuesTakeATrainForOnePacketAndCoupleTheirPackets() {
         let pool = TestPool(8)
         var queue = PacketQueue()

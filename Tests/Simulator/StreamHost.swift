@@ -56,7 +56,7 @@ public final class StreamProgram {
     var makeProgram: (() -> StreamProgram)?
     private var listener = -1
 
-    init(number: Int, packets: Int, seed: UInt64) {
+    init(number: Int, packets: Int, seed: UInt64, offloads: NetworkCapabilities) {
         hardware = EthernetAddress(0x52, 0x54, 2, 0, 0, UInt8(number))
         address = IPv4Address(10, 1, 0, UInt8(number))
         let byteCount = (packets + 1) * PacketPool.bufferSize
@@ -69,7 +69,8 @@ public final class StreamProgram {
             to: Stack(
                 pool: pool, memory: tables, sockets: 64, page: pages.page, random: RandomGenerator(seed: seed)))
         stack = unsafe Ref(unsafe: place)
-        _ = stack.value.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
+        _ = stack.value.addInterface(
+            SimulatedCard(box: box, pool: pool, hardwareAddress: hardware, capabilities: offloads))
         stack.value.configure(.card(0), address: address, prefixLength: 24, gateway: nil)
     }
 

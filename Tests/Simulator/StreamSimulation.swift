@@ -22,9 +22,14 @@ public final class StreamSimulation {
 
     public static let second: UInt64 = 1_000_000_000
 
-    public init(seed: UInt64, wire: StreamWire, packets: Int = 512) {
+    /// - Parameter offloads: what the hosts' cards can do.
+    public init(
+        seed: UInt64, wire: StreamWire, packets: Int = 512, offloads: [NetworkCapabilities] = [[], []]
+    ) {
         var random = SeededRandom(seed: seed)
-        hosts = (1...2).map { StreamHost(number: $0, packets: packets, seed: random.next()) }
+        hosts = (0..<2).map {
+            StreamHost(number: $0 + 1, packets: packets, seed: random.next(), offloads: offloads[$0])
+        }
         self.wire = wire
         self.random = random
     }

@@ -18,7 +18,10 @@ import Testing
     private func run(_ seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let wire = StreamWire(random: &random)
-        let simulation = StreamSimulation(seed: random.next(), wire: wire)
+        // Half of the cards cut and put together large segments.
+        let all: NetworkCapabilities = [.checksumOut, .checksumIn, .segmentation, .largeReceive]
+        let offloads = (0..<2).map { _ in random.chance(0.5) ? all : [] }
+        let simulation = StreamSimulation(seed: random.next(), wire: wire, offloads: offloads)
         simulation.isPrinted = ProcessInfo.processInfo.environment["PRINT"] != nil
         let size = 200_000 + Int(random.upTo(100_000))
         let (client, server) = try simulation.connect(
@@ -37,7 +40,7 @@ import Testing
             client.isDone && (server.isDone || (client.error != nil && !server.isConnected))
         }
         let text: Comment =
-            "seed \(seed): \(wire), client \(client.sent)/\(client.received) \(String(describing: client.error)), server \(server.sent)/\(server.received) \(String(describing: server.error)), \(simulation.now / 1_000_000) ms"
+            "seed \(seed): \(wire), offloads \(offloads.map { !$0.isEmpty }), client \(client.sent)/\(client.received) \(String(describing: client.error)), server \(server.sent)/\(server.received) \(String(describing: server.error)), \(simulation.now / 1_000_000) ms"
         try #require(isDone, text)
         #expect(!client.isWrong && !server.isWrong, text)
         if client.error == nil, server.error == nil {

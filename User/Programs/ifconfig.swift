@@ -7,10 +7,13 @@ import UserLibrary
     static let usage: StaticString = """
         usage: ifconfig [-a] [interface]
                ifconfig interface [address[/prefix] [router]] [netmask mask] [mtu bytes] [up | down]
+                        [-]txcsum [-]rxcsum [-]tso [-]lro
                ifconfig interface delete
         Shows all interfaces, or one: flags, addresses, driver and place, capabilities, counters. With an address it is given to
         the interface, and DHCP leaves that alone; the prefix length is 24 if neither it nor a mask is given. mtu sets the most
         bytes of a packet (0: as card and lease have it); down lets nothing in or out until up. delete takes the address away.
+        txcsum, rxcsum, tso and lro leave to the card the checksums of what is sent and received, the cutting of large segments
+        that are sent, and the putting together of those received; with - in front they do not.
         Exit status 1 if there is no such interface or a value is wrong.
         """
     static let options: StaticString? = "a"
@@ -39,6 +42,7 @@ import UserLibrary
         var mask: UInt32?
         var mtu: UInt64?
         var isUp: Bool?
+        var offloads = interface.capabilities
         var hasAddress = false
         var hasPrefix = false
         var index = 0
@@ -50,6 +54,11 @@ import UserLibrary
                 return try System.change(.setAddress, wanted)
             } else if word == "up" || word == "down" {
                 isUp = word == "up"
+            } else if let (offload, isOn) = parseOffload(word) {
+                guard !isOn || interface.cardCapabilities.contains(offload) else {
+                    fail("\(word): the card of \(interface.nameText) cannot")
+                }
+                if isOn { offloads.insert(offload) } else { offloads.remove(offload) }
             } else if word == "netmask" || word == "mtu" {
                 guard index < words.count else { words.refuse("\(word) needs a value") }
                 let value = words[index]
@@ -63,7 +72,7 @@ import UserLibrary
             } else if hasAddress, wanted.router == .none, let router = parseAddress(word) {
                 wanted.router = router
             } else {
-                fail("\(word): not an address such as 10.0.2.15/24, nor netmask, mtu, up, down or delete")
+                fail("\(word): not an address such as 10.0.2.15/24, nor netmask, mtu, up, down, an offload or delete")
             }
         }
         if let mask {
@@ -82,7 +91,29 @@ import UserLibrary
             wanted.mtu = mtu
             try System.change(.setMTU, wanted)
         }
+        if offloads != interface.capabilities { try use(offloads, interface) }
         if let isUp { try System.change(isUp ? .setUp : .setDown, wanted) }
+    }
+
+    private static func use(_ offloads: InterfaceReport.Capabilities, _ interface: InterfaceReport) throws(SystemError)
+    {
+        var wanted = InterfaceReport()
+        wanted.number = interface.number
+        wanted.capabilities = offloads
+        do throws(SystemError) {
+            try System.change(.setOffloads, wanted)
+        } catch .notSupported {
+            fail("\(interface.nameText): its card does not switch that while it runs; boot with vt-without=guest_tso4")
+        }
+    }
+
+    /// The offload that a word names, and whether it is to be on.
+    private static func parseOffload(_ word: CString) -> (InterfaceReport.Capabilities, isOn: Bool)? {
+        if word == "txcsum" || word == "-txcsum" { return (.checksumOut, word == "txcsum") }
+        if word == "rxcsum" || word == "-rxcsum" { return (.checksumIn, word == "rxcsum") }
+        if word == "tso" || word == "-tso" { return (.segmentation, word == "tso") }
+        if word == "lro" || word == "-lro" { return (.largeReceive, word == "lro") }
+        return nil
     }
 
     /// A network's own address and its broadcast address are no host's; with /31 and /32 there are neither (RFC 3021).
@@ -140,6 +171,8 @@ import UserLibrary
             print("        media: \(flags.contains(.running) ? "link up" : "no link" as StaticString)")
         }
         if !interface.capabilities.isEmpty { print("        options=<\(options(interface.capabilities))>") }
+        let unused = interface.cardCapabilities.subtracting(interface.capabilities)
+        if !unused.isEmpty { print("        off=<\(options(unused))>") }
         print("        in  \(interface.packetsIn) packets, \(interface.bytesIn) bytes, \(interface.drops) dropped")
         print("        out \(interface.packetsOut) packets, \(interface.bytesOut) bytes")
     }
@@ -154,6 +187,7 @@ import UserLibrary
         name(.checksumIn, "RXCSUM")
         name(.checksumOut, "TXCSUM")
         name(.segmentation, "TSO4")
+        name(.largeReceive, "LRO")
         name(.mergedBuffers, "MRG_RXBUF")
         name(.receiveFilter, "RXFILTER")
         name(.eventIndex, "EVENT_IDX")

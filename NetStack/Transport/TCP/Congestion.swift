@@ -20,9 +20,11 @@ struct CongestionWindow {
 
     var isInSlowStart: Bool { size < threshold }
 
-    /// Slow start by appropriate byte counting (RFC 3465, 2.2). Returns the bytes that are left for avoidance.
+    /// Slow start by appropriate byte counting (RFC 3465, 2.2), up to eight segments for one acknowledgment: a peer whose
+    /// card puts segments together acknowledges many at once (RFC 9406, 4.2). Returns the bytes that are left for
+    /// avoidance.
     mutating func slowStart(_ acknowledged: Int) -> Int {
-        let step = min(acknowledged, 2 * segment, threshold - size)
+        let step = min(acknowledged, 8 * segment, threshold - size)
         size += step
         return size < threshold ? 0 : acknowledged - step
     }

@@ -65,22 +65,26 @@ extension NetStack where Device: ~Copyable {
 
     // MARK: One segment
 
-    /// Sends one segment of the queue. False when there is no packet to copy it into.
+    /// Sends one segment of the queue, and those behind it that the card can cut off. False when there is no packet to
+    /// copy it into.
     @discardableResult
     mutating func send(_ segment: QueuedSegment, of i: Int, by route: Route, now: Instant) -> Bool {
         let connection = tcp[i]
         let isFresh = segment == connection.value.sender.unsent
+        let hardware = hardware(on: route, to: connection.value.remote.address, now: now)
+        let isLarge =
+            isFresh && hardware != nil && !connection.value.sender.owesCWR
+            && interfaces[route.interface.place].capabilities.contains(.segmentation)
+        let last = isLarge ? connection.value.sender.lastOfLargeSegment(from: segment) : segment
         var header = connection.value.header(
             segment.sequence, .ack, limit: receiveLimit(connection.value.receiver.held))
-        let isEnd = segment.end == connection.value.sender.end
-        if segment.next == nil || isEnd { header.flags.insert(.psh) }
+        let isEnd = last.end == connection.value.sender.end
+        if last.next == nil || isEnd { header.flags.insert(.psh) }
         if isEnd, connection.value.sender.isShut { header.flags.insert(.fin) }
         if connection.value.sender.owesCWR, isFresh { header.flags.insert(.cwr) }
         let options = connection.value.options(now: now)
         let service: UInt8 = connection.value.usesECN && isFresh ? 2 : 0
-        if let hardware = hardware(on: route, to: connection.value.remote.address, now: now),
-            let lent = segment.lend()
-        {
+        if let hardware, let lent = segment.lend(through: last) {
             transmit(lent, header, options, service, of: i, to: hardware, at: route.interface, now: now)
         } else {
             guard let copy = segment.copied(from: pool, for: .sending) else { return false }
@@ -97,9 +101,14 @@ extension NetStack where Device: ~Copyable {
                 connection.value.sender.recovery.undo.timestamp = timestamp.value
             }
         }
-        connection.value.sender.sending(segment, now: now)
+        var next = segment
+        while true {
+            connection.value.sender.sending(next, now: now)
+            tcp.counters.segmentsOut &+= 1
+            guard next != last, let following = next.next else { break }
+            next = following
+        }
         connection.value.acknowledged()
-        tcp.counters.segmentsOut &+= 1
         return true
     }
 
@@ -119,7 +128,8 @@ extension NetStack where Device: ~Copyable {
         return hardware
     }
 
-    /// Puts Ethernet, IPv4 and TCP headers in front of a payload and gives it to the card.
+    /// Puts Ethernet, IPv4 and TCP headers in front of a payload, perhaps a train that the card cuts, and gives it to the
+    /// card.
     @inline(__always)
     private mutating func transmit(
         _ payload: consuming LentPacket, _ header: TCPHeader, _ options: TCPOptions, _ service: UInt8, of i: Int,
@@ -131,7 +141,8 @@ extension NetStack where Device: ~Copyable {
         }
         var header = header
         header.headerLength = TCPHeader.leastByteCount + options.byteCount
-        let length = header.headerLength + payload.count
+        let isLarge = payload.hasRest, segmentSize = payload.count
+        let length = header.headerLength + payload.totalCount
         let ip = IPv4Header(
             payloadCount: length, identification: identifications.next(for: destination), fragment: 0x4000,
             timeToLive: tcp[i].value.options.timeToLive, protocolNumber: IPProtocol.tcp, source: source,
@@ -156,9 +167,13 @@ extension NetStack where Device: ~Copyable {
             }
         guard fits else { return drop(.tooLarge, at: id) }
         if isLeftToCard {
-            payload.offload = OffloadRequest(checksumStart: start, checksumOffset: TCPHeader.checksumOffset)
+            payload.offload = OffloadRequest(
+                checksumStart: start, checksumOffset: TCPHeader.checksumOffset,
+                segmentation: isLarge
+                    ? OffloadRequest.Segmentation(
+                        kind: .tcpIPv4, size: UInt16(segmentSize), headerLength: UInt8(header.headerLength)) : nil)
         }
-        let count = payload.count
+        let count = payload.totalCount
         guard hand(payload, to: id, now: now) else { return drop(.transmitRingFull, at: id) }
         interface.value.counters.packetsOut &+= 1
         interface.value.counters.bytesOut &+= UInt64(count)

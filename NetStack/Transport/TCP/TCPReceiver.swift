@@ -112,7 +112,8 @@ struct TCPReceiver: ~Copyable {
         var sequence = start
         let length = payload.totalCount
         if isLast, finish == nil, sequence + length <= edge { finish = sequence + length }
-        segmentSize = max(segmentSize, min(length, TCPLimit.greatestSegment))
+        let merged = Int(payload.mergedSegmentSize)
+        segmentSize = max(segmentSize, min(merged > 0 ? min(merged, length) : length, TCPLimit.greatestSegment))
         if sequence < next {
             let old = min(next - sequence, length)
             if old > 0 { noteDuplicate(sequence, sequence + old, &intake) }
@@ -166,8 +167,8 @@ struct TCPReceiver: ~Copyable {
         intake.isReadable = true
     }
 
-    /// The program takes bytes: whole packets, as many as fit in `limit` bytes; of a larger first one a copy of its
-    /// front. nil: nothing waits, or there is no packet for the copy.
+    /// The program takes bytes: whole packets, as many as fit in `limit` bytes; of a larger first one the buffers that
+    /// fit, or a copy of its front. nil: nothing waits, or there is no packet for the copy.
     mutating func readAll(_ limit: Int, _ pool: PacketPool, _ share: inout ReceiveShare) -> Packet? {
         guard var train = read(limit, pool, &share) else { return nil }
         var left = limit - train.totalCount
@@ -181,11 +182,17 @@ struct TCPReceiver: ~Copyable {
         return train
     }
 
-    /// One packet, or a copy of its front.
+    /// One packet, or the front of it.
     private mutating func read(_ limit: Int, _ pool: PacketPool, _ share: inout ReceiveShare) -> Packet? {
         guard var first = queue.removeFirst() else { return nil }
         let count = first.totalCount
         if count > limit {
+            if let front = first.takeFront(upTo: limit) {
+                available -= front.totalCount
+                leave(front.partCount, &share)
+                queue.prepend(first)
+                return front
+            }
             let front = first.copiedFront(limit, from: pool)
             let parts = first.partCount
             if front != nil, first.trimTrain(limit) {

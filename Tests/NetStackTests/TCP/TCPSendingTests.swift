@@ -92,8 +92,7 @@ import Testing
 
     @Test func aLostSegmentIsSentAgainAfterThreeSelectiveAcknowledgments() throws {
         let bench = TCPBench()
-        try bench.establish(options: Self.onlySACK)
-        bench.now = 10 * millisecond
+        try bench.establish(options: Self.onlySACK, after: 10 * millisecond)
         let sent = try bench.send(bytes(5 * 1460))
         #expect(sent.count == 5)
         var again: [Segment] = []

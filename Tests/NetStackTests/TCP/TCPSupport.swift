@@ -150,8 +150,11 @@ final class TCPBench {
 
     /// ESTABLISHED, with a peer that has these options.
     @discardableResult
-    func establish(options: [UInt8] = [], window: UInt16 = 30_000, flags: TCPFlags = [.syn, .ack]) throws -> [Segment] {
+    func establish(
+        options: [UInt8] = [], window: UInt16 = 30_000, flags: TCPFlags = [.syn, .ack], after roundTrip: Instant = 0
+    ) throws -> [Segment] {
         try connect()
+        now = roundTrip
         let answer = deliver(Segment(flags, 5000, next, window: window, options: options))
         una = next
         return answer

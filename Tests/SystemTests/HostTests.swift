@@ -92,7 +92,8 @@ struct HostTests {
         try guest.wait(for: "(0.0%)\n$ ")
         let server = try network.start("iperf", "-s", "-u", "-P", "1")
         try server.wait(for: "listening")
-        let received = try guest.run("iperf -u -c \(PrivateNetwork.host) -b 7m -t 3")
+        // A rate at which Linux's buffer of 208 KB holds a second: a busy host does not run its iperf for that long.
+        let received = try guest.run("iperf -u -c \(PrivateNetwork.host) -b 1m -t 3")
         #expect(received.contains("Server Report:") && received.contains("(0.0%)"), "\(received)")
         let served = server.end()
         #expect(served.contains("(0%)"))

@@ -113,39 +113,45 @@ enum Machine {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The measures of bench, those named or all; over a network card those of the network.
-    static func measure(_ names: [String], card: String? = nil, flags: String = "", seconds: Int = 120) throws
+    /// The measures of bench, those named or all of a setting.
+    static func measure(_ names: [String], _ setting: Setting, flags: String = "", seconds: Int = 120) throws
         -> Results
     {
-        try measure(names, ["bench"], card: card, slowness: flags.isEmpty ? 1 : 20, flags: flags, seconds: seconds)
+        try measure(names, ["bench"], setting, slowness: flags.isEmpty ? 1 : 20, flags: flags, seconds: seconds)
     }
 
     /// The same operations' TLB flushes, in tenths.
-    static func flushes(_ names: [String], card: String? = nil) throws -> Results {
+    static func flushes(_ names: [String], _ setting: Setting) throws -> Results {
         let counter = FlushCounter()
         _ = try measure(
-            names, ["bench", "-p"], card: card, slowness: 1, flags: counter.flags, seconds: 120,
+            names, ["bench", "-p"], setting, slowness: 1, flags: counter.flags, seconds: 120,
             answering: counter.take)
         var results = Results()
-        for name in counter.results.names {
-            results[(card.map { $0 + "-" } ?? "") + name] = counter.results[name]
-        }
+        for name in counter.results.names { results[setting.prefix + name] = counter.results[name] }
         return results
     }
 
     private static func measure(
-        _ names: [String], _ program: [String], card: String?, slowness: UInt32, flags: String, seconds: Int,
+        _ names: [String], _ program: [String], _ setting: Setting, slowness: UInt32, flags: String, seconds: Int,
         answering: ((Substring) throws -> Bool)? = nil
     ) throws -> Results {
-        guard let card else {
-            let command = (program + names).joined(separator: ",")
-            return Results(try run(command, flags: flags, seconds: seconds, answering: answering))
+        func command(_ option: [String]) -> String { (program + option + names).joined(separator: ",") }
+        switch setting {
+        case .alone:
+            return Results(try run(command([]), flags: flags, seconds: seconds, answering: answering))
+        case .wire(let card):
+            let socket = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(getpid())-\(card)")
+            let peer = try FramePeer(path: socket.path, slowness: slowness)
+            let options = ["NET": "stream", "PEER": peer.path, "NIC": card, "IP": FramePeer.guest]
+            let console = try run(command(["-n"]), options, flags: flags, seconds: seconds, answering: answering)
+            return Results(console, prefix: setting.prefix)
+        case .host(let card, _, let without):
+            var options = ["NET": "tap", "NIC": card, "IP": HostStreams.guest + "/24"]
+            if !without.isEmpty { options["ARGS"] = "vt-without=" + without }
+            let console = try run(
+                command(["-s"]), options, flags: flags, seconds: seconds, entry: HostNetwork.entry(),
+                answering: answering)
+            return Results(console, prefix: setting.prefix)
         }
-        let socket = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(getpid())-\(card)").path
-        let peer = try FramePeer(path: socket, slowness: slowness)
-        let command = (program + ["-n"] + names).joined(separator: ",")
-        let options = ["NET": "stream", "PEER": peer.path, "NIC": card, "IP": FramePeer.guest]
-        let console = try run(command, options, flags: flags, seconds: seconds, answering: answering)
-        return Results(console, prefix: card + "-")
     }
 }

@@ -11,11 +11,6 @@ struct Measurement {
     private var cards = ["virtio"]
     private var operations: [String] = []
 
-    /// Operations of the network; all others are measured without a peer.
-    static let network: Set = [
-        "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst", "flood",
-    ]
-
     init(_ arguments: [String]) throws {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
@@ -51,13 +46,15 @@ struct Measurement {
             for _ in 0..<Self.mostRepetitions {
                 let rows = Table.rows(references, runs.least, again: runs.second, baseline: baseline)
                 let restless = Set(
-                    rows.filter { $0.wavers || $0.isWorse }.compactMap { operation(of: $0.reference.name) })
+                    rows.filter { $0.wavers || $0.isWorse }.compactMap {
+                        Setting.operation(of: $0.reference.name, cards: cards)
+                    })
                 if restless.isEmpty { break }
                 runs.add(try measureAll(restless.sorted()))
             }
         }
         let results = runs.least
-        let flushes = isOnce ? nil : try eachMachine(operations) { try Machine.flushes($0, card: $1) }
+        let flushes = isOnce ? nil : try eachMachine(operations) { try Machine.flushes($0, $1) }
         let rows = Table.rows(
             references, results, again: isOnce ? nil : runs.second, baseline: baseline, flushes: flushes)
         print(
@@ -79,28 +76,22 @@ struct Measurement {
 
     private static let mostRepetitions = 8
 
-    /// The operation that prints a result; nil when it is none of its own.
-    private func operation(of name: String) -> String? {
-        if name == "kernel-text" || name.hasPrefix("stack-") { return nil }
-        guard let card = cards.first(where: { name.hasPrefix($0 + "-") }) else { return name }
-        let rest = String(name.dropFirst(card.count + 1))
-        return rest.hasPrefix("burst-") ? "burst" : rest.hasPrefix("flood-") ? "flood" : rest
-    }
-
-    /// Measures the operations on a machine without a peer and on one for each card.
+    /// Measures the operations on a machine without a peer, and over each card.
     private func eachMachine(
-        _ operations: [String], _ measure: ([String], String?) throws -> Results
+        _ operations: [String], _ measure: ([String], Setting) throws -> Results
     ) throws -> Results {
         var results = Results()
-        let local = operations.filter { !Self.network.contains($0) }
-        if operations.isEmpty || !local.isEmpty { results.merge(try measure(local, nil)) }
-        let overCards = operations.isEmpty ? Self.network.sorted() : operations.filter(Self.network.contains)
-        for card in cards where !overCards.isEmpty { results.merge(try measure(overCards, card)) }
+        for setting in [.alone] + cards.flatMap(Setting.over) {
+            let here = setting.operations(of: operations)
+            guard !here.isEmpty || operations.isEmpty else { continue }
+            if case .host = setting, !Setting.hasTap { continue }
+            results.merge(try measure(here, setting))
+        }
         return results
     }
 
     private func measureAll(_ operations: [String]) throws -> Results {
-        var results = try eachMachine(operations) { try Machine.measure($0, card: $1) }
+        var results = try eachMachine(operations) { try Machine.measure($0, $1) }
         if operations.isEmpty { results["kernel-text"] = try Self.kernelText() }
         return results
     }

@@ -9,13 +9,13 @@ import Foundation
 
 struct Profile {
     private let operation: String
-    private let card: String?
+    private let setting: Setting
     private let image: ELFImage
     private let marker: UInt64
 
     init(_ operation: String, card: String) throws {
         self.operation = operation
-        self.card = Measurement.network.contains(operation) ? card : nil
+        setting = Setting(profiling: operation, card: card)
         guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else {
             throw BenchError("build/swiftlet.elf is missing")
         }
@@ -38,7 +38,7 @@ struct Profile {
         let counts = InstructionLog(path: fifo, marker: marker)
         let single = try Self.hasAcceleratorOption() ? "-accel tcg,one-insn-per-tb=on" : "-singlestep"
         let results = try Machine.measure(
-            [operation], card: card, flags: "\(single) -d exec,nochain -D \(fifo)", seconds: 600)
+            [operation], setting, flags: "\(single) -d exec,nochain -D \(fifo)", seconds: 600)
         let histogram = counts.end()
         let total = histogram.values.reduce(0, +)
         guard total > 0 else { throw BenchError("\(operation): nothing was counted") }

@@ -60,8 +60,8 @@ struct Readme {
     // MARK: The figures
 
     private static func measure() throws -> [Int] {
-        var results = try Machine.measure(["getpid", "fork-exec-wait"], card: nil)
-        results.mergeGreatest(try Machine.measure(["echo-56"], card: "virtio"))
+        var results = try Machine.measure(["getpid", "fork-exec-wait"], .alone)
+        results.mergeGreatest(try Machine.measure(["echo-56"], .wire(card: "virtio")))
         return try ["getpid", "fork-exec-wait", "virtio-echo-56"].map {
             guard let value = results[$0] else { throw BenchError("\($0) was not measured") }
             return value

@@ -40,7 +40,9 @@ do {
         try profile.run(listing: arguments.count > 2 ? arguments[2] : nil)
     case "harts": exit(try Harts.run())
     case "host": exit(try HostNetwork.run(card: arguments.first ?? "virtio"))
-    case "stations": try HostNetwork.runStations()
+    case "stations":
+        try HostStreams.start()
+        try HostNetwork.runStations()
     case "readme": exit(try Readme.run(isCheck: arguments.first == "--check"))
     case "size": try KernelSize.run()
     case "lines": try SourceLines.run()

@@ -17,18 +17,18 @@ struct Operation {
 
 @main enum Bench: Program {
     static let usage: StaticString = """
-        usage: bench [-lnp] [operation...]
+        usage: bench [-lnps] [operation...]
                bench -w exec|read|write | -t
         Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
         hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
-        -n measures the network, too, with `make bench` at the other end of the wire; -p waits for a newline before and after each
+        -n measures the network, too, with `make bench` at the other end of the wire, -s streams to and from the host; -p waits for a newline before and after each
         measured stretch, so that the host can look at its counters of the same stretch. By the clock, and so without -icount: -w prints how
         much work four processes get done in two seconds, -t how many packets the network carries to and from `make bench-host`.
         """
-    static let options: StaticString? = "lnptw:"
+    static let options: StaticString? = "lnpstw:"
 
     private static var localOperations: [Operation] {
-        processOperations + memoryOperations + pipeOperations + fileOperations + socketOperations
+        processOperations + memoryOperations + pipeOperations + fileOperations + socketOperations + streamOperations
     }
 
     static func run(_ arguments: Arguments) -> Int32 {
@@ -41,10 +41,12 @@ struct Operation {
             return timed { () throws(SystemError) in try showWork(kind) }
         }
         if arguments.has("l") {
-            for operation in localOperations + networkOperations { print("\(operation.name)") }
+            for operation in localOperations + networkOperations + hostStreamOperations { print("\(operation.name)") }
             return 0
         }
-        let operations = arguments.has("n") ? localOperations + networkOperations : localOperations
+        var operations = localOperations
+        if arguments.has("n") { operations += networkOperations }
+        if arguments.has("s") { operations += hostStreamOperations }
         calibrate()
         hasPauses = arguments.has("p")
         if wants("boot", arguments) { show("boot", start.instructions &- start.idle &- start.firstInstruction) }

@@ -37,7 +37,7 @@ extension Bench {
     }
 
     /// Measures `body` with many packets and with few, and prints the difference for one.
-    private static func showDifference(_ name: StaticString, _ body: (Int) throws(SystemError) -> Void)
+    static func showDifference(_ name: StaticString, _ body: (Int) throws(SystemError) -> Void)
         throws(SystemError)
     {
         try body(20)

@@ -172,8 +172,8 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// pci_function(index, record*): writes a PCIReport of function `index`. How many functions there are; beyond the
     /// last nothing is written. Or -1 with invalidArgument for a negative index, or badAddress.
     case pciFunction = 89
-    /// loop_device(interface, count): sends up to 10,000 frames to a station that is not there, straight through an
-    /// interface's driver, to measure the card. How many it took, or -1 with networkDown (no such interface),
+    /// loop_device(interface, count, bytes): sends up to 10,000 frames of 60 to 1,514 bytes to a station that is not
+    /// there, straight through an interface's driver, to measure the card. How many it took, or -1 with networkDown (no such interface),
     /// invalidArgument, notPermitted (without measure=card among the boot arguments), interrupted.
     case loopDevice = 90
     /// dmesg(position*, buffer, count): copies the kernel's messages from a position, in bytes logged since boot, which

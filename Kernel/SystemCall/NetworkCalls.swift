@@ -23,10 +23,10 @@ enum NetworkCalls {
     }
 
     /// loop_device: SystemCallNumber.loopDevice has the contract.
-    static func loopDevice(_ interface: Int32, count: Int32) throws(SystemError) -> Int {
+    static func loopDevice(_ interface: Int32, count: Int32, byteCount: Int32) throws(SystemError) -> Int {
         try current.requirePrivilege()
         guard interface >= 0 else { throw .networkDown }
-        return try Network.loopDevice(Int(interface), count: Int(count))
+        return try Network.loopDevice(Int(interface), count: Int(count), byteCount: Int(byteCount))
     }
 
     /// resolve: looks a name up (SystemCallNumber.resolve has the contract).

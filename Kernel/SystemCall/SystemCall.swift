@@ -79,7 +79,8 @@ enum SystemCall {
             try NetworkCalls.resolve(arguments.address(0), milliseconds: arguments.int(1), report: arguments.address(2))
         case .counters: try StatusCalls.counters(to: arguments.address(0), stacks: arguments.int(1) != 0)
         case .pciFunction: try StatusCalls.pciFunction(arguments.int(0), to: arguments.address(1))
-        case .loopDevice: try NetworkCalls.loopDevice(arguments.int(0), count: arguments.int(1))
+        case .loopDevice:
+            try NetworkCalls.loopDevice(arguments.int(0), count: arguments.int(1), byteCount: arguments.int(2))
         case .dmesg:
             try StatusCalls.messages(from: arguments.address(0), to: arguments.address(1), count: arguments.int(2))
         case .getrandom: try StatusCalls.random(to: arguments.address(0), count: arguments.int(1))

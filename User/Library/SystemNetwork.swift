@@ -120,8 +120,8 @@ extension System {
     }
 
     /// Sends frames to a station that is not there, straight through a driver; how many the card took.
-    public static func loopDevice(_ interface: Int32, count: Int32) throws(SystemError) -> Int {
-        try call(.loopDevice, word(interface), word(count))
+    public static func loopDevice(_ interface: Int32, count: Int32, byteCount: Int32) throws(SystemError) -> Int {
+        try call(.loopDevice, word(interface), word(count), word(byteCount))
     }
 
     /// Looks a domain name up.

@@ -29,11 +29,21 @@ enum HostNetwork {
     }
 
     static func run(card: String) throws -> Int32 {
-        let options = ["NET": "tap", "NIC": card, "IP": "192.168.76.11/24", "ARGS": "measure=card"]
+        let options = ["NET": "tap", "NIC": card, "IP": HostStreams.guest + "/24"]
+        let hasOffloads = card.hasPrefix("virtio")
         var results = Results()
         for round in 0..<mostRounds {
             let before = results
-            results.mergeGreatest(Results(try Machine.run("bench,-t", options, counting: false, entry: entry())))
+            results.mergeGreatest(
+                Results(
+                    try Machine.run(
+                        "bench,-t", options.merging(["ARGS": "measure=card"]) { $1 }, counting: false, entry: entry())))
+            if hasOffloads {
+                let plain = options.merging(["ARGS": "vt-without=csum,guest_csum"]) { $1 }
+                results.mergeGreatest(
+                    Results(
+                        try Machine.run("bench,-t,streams", plain, counting: false, entry: entry()), prefix: "plain-"))
+            }
             if round > 0, agrees(results, before) { break }
         }
         guard let pings = results["pings"], let sent = results["sent"], let received = results["received"],
@@ -57,7 +67,26 @@ enum HostNetwork {
                 format:
                     "\nOf the time that a datagram out takes, %.0f%% are the card's (QEMU's device and the tap), %.0f%% ours.",
                 min(1, share) * 100, max(0, 1 - share) * 100))
+        if let limit = results["looped-1514"] { try showStreams(results, limit, hasOffloads) }
         return 0
+    }
+
+    /// Streams, beside what as many full frames a second as the driver alone sends would carry.
+    private static func showStreams(_ results: Results, _ limit: Int, _ hasOffloads: Bool) throws {
+        print("\n   Mbit/s  ratio  (a stream of TCP between programs)")
+        let carried = Double(limit) * 1448 * 8 / 1_000_000
+        func line(_ title: String, _ name: String) throws {
+            guard let value = results[name] else { throw BenchError("bench -t printed no results of streams") }
+            let rate = Double(value) / 1000
+            print(String(format: "%9.0f  %5.2f  ", rate, rate / carried) + title)
+        }
+        print(String(format: "%9.0f   1.00  ", carried) + "\(limit) full frames a second: the card's limit here")
+        if hasOffloads {
+            try line("out, without offloads", "plain-stream-out")
+            try line("in, without offloads", "plain-stream-in")
+        }
+        try line("out" + (hasOffloads ? ", segments cut by the card" : ""), "stream-out")
+        try line("in" + (hasOffloads ? ", segments put together by the card" : ""), "stream-in")
     }
 
     /// The host's side: drops what comes to UDP port 7071, and sends for two and a half seconds to each station that

@@ -24,7 +24,9 @@ enum HostStreams {
                 var length = 0
                 while case let line = try web.line(), !line.isEmpty {
                     let parts = line.lowercased().split(separator: ":", maxSplits: 1)
-                    if parts.first == "content-length" { length = Int(parts[1].trimmingCharacters(in: .whitespaces)) ?? 0 }
+                    if parts.first == "content-length" {
+                        length = Int(parts[1].trimmingCharacters(in: .whitespaces)) ?? 0
+                    }
                 }
                 guard length > 0 else { throw BenchError("the guest's web server has no page") }
                 try web.skip(length)

@@ -54,9 +54,10 @@ enum Setting {
             self = .wire(card: card)
         } else if Self.streams.contains(operation) {
             // `virtio-csum` names a card and its offloads.
-            self = Self.streamSettings(card.split(separator: "-").first.map(String.init) ?? card).first {
-                $0.prefix == card + "-"
-            } ?? .host(card: card, label: card, without: "")
+            self =
+                Self.streamSettings(card.split(separator: "-").first.map(String.init) ?? card).first {
+                    $0.prefix == card + "-"
+                } ?? .host(card: card, label: card, without: "")
         } else {
             self = .alone
         }

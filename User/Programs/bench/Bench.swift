@@ -18,12 +18,13 @@ struct Operation {
 @main enum Bench: Program {
     static let usage: StaticString = """
         usage: bench [-lnps] [operation...]
-               bench -w exec|read|write | -t
+               bench -w exec|read|write
+               bench -t [pings | datagrams | streams | card]...
         Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
         hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
         -n measures the network, too, with `make bench` at the other end of the wire, -s streams to and from the host; -p waits for a newline before and after each
         measured stretch, so that the host can look at its counters of the same stretch. By the clock, and so without -icount: -w prints how
-        much work four processes get done in two seconds, -t how many packets the network carries to and from `make bench-host`.
+        much work four processes get done in two seconds, -t what the network carries to and from `make bench-host`.
         """
     static let options: StaticString? = "lnpstw:"
 
@@ -35,7 +36,7 @@ struct Operation {
         // What the shell does first, at the same place: with this the system has started.
         writeByte(.standardOutput, UInt8(ascii: "\n"))
         let start = System.counters()
-        if arguments.has("t") { return timed { () throws(SystemError) in try showThroughput() } }
+        if arguments.has("t") { return timed { () throws(SystemError) in try showThroughput(arguments) } }
         if let word = arguments.value("w") {
             guard let kind = Work(word) else { arguments.refuse("-w \(word): exec, read or write are measured") }
             return timed { () throws(SystemError) in try showWork(kind) }
@@ -58,7 +59,7 @@ struct Operation {
         return 0
     }
 
-    private static func wants(_ name: StaticString, _ arguments: Arguments) -> Bool {
+    static func wants(_ name: StaticString, _ arguments: Arguments) -> Bool {
         for index in 0..<arguments.count where arguments[index] == CString(name) { return true }
         return arguments.count == 0
     }

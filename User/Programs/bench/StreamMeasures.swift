@@ -33,8 +33,10 @@ extension Bench {
     /// Measured with -s, with Linux at the other end.
     static var hostStreamOperations: [Operation] {
         [
-            Operation("tcp-send") { () throws(SystemError) in try sendStream() },
-            Operation("tcp-receive") { () throws(SystemError) in try receiveStream() },
+            Operation("tcp-send") { () throws(SystemError) in try showSegments("tcp-send", try sender()) },
+            Operation("tcp-receive") { () throws(SystemError) in
+                try showSegments("tcp-receive", try receiver())
+            },
             Operation("http-request") { () throws(SystemError) in try servePages() },
         ]
     }
@@ -70,29 +72,29 @@ extension Bench {
         for descriptor in [near, far, listener] { try System.close(descriptor) }
     }
 
-    /// A segment's worth of bytes sent: the station writes a byte when it has them all.
-    private static func sendStream() throws(SystemError) {
+    /// What sends so many bytes, and waits until the station has them.
+    static func sender() throws(SystemError) -> (Int) throws(SystemError) -> Void {
         let socket = try System.connected(to: SocketAddress(host, port: 7073))
         let buffer = [UInt8](repeating: 7, count: piece)
-        var answer: [UInt8] = [0]
-        try showSegments("tcp-send") { (segments) throws(SystemError) in
-            var left = segments * segment
+        return { (byteCount) throws(SystemError) in
+            var left = byteCount
             try writeText(socket, "\(left)\n")
             while left > 0 {
                 let count = min(left, piece)
                 try writePiece(socket, buffer, count: count)
                 left -= count
             }
+            var answer: [UInt8] = [0]
             guard try readPiece(socket, into: &answer) == 1 else { throw .connectionReset }
         }
-        try System.close(socket)
     }
 
-    private static func receiveStream() throws(SystemError) {
+    /// What asks for so many bytes, and reads them.
+    static func receiver() throws(SystemError) -> (Int) throws(SystemError) -> Void {
         let socket = try System.connected(to: SocketAddress(host, port: 7074))
         var buffer = [UInt8](repeating: 0, count: piece)
-        try showSegments("tcp-receive") { (segments) throws(SystemError) in
-            var left = segments * segment
+        return { (byteCount) throws(SystemError) in
+            var left = byteCount
             try writeText(socket, "\(left)\n")
             while left > 0 {
                 let count = try readPiece(socket, into: &buffer)
@@ -100,7 +102,6 @@ extension Bench {
                 left -= count
             }
         }
-        try System.close(socket)
     }
 
     /// Requests for a page of 1 KB on one connection: `httpd` and the kernel, the client is the station.
@@ -126,14 +127,15 @@ extension Bench {
         try writePiece(file, text.bytes, count: text.bytes.count)
     }
 
-    /// Windows have grown after the first round; then the difference between many segments and few counts.
+    /// Segments' worth of bytes: windows have grown after the first round; then the difference between many and few
+    /// counts.
     private static func showSegments(_ name: StaticString, _ body: (Int) throws(SystemError) -> Void)
         throws(SystemError)
     {
         let few = 1000, many = 4000
-        try body(2000)
-        let short = try interval(1, warmUp: 0) { () throws(SystemError) in try body(few) }
-        let long = try interval(1, warmUp: 0) { () throws(SystemError) in try body(few + many) }
+        try body(2000 * segment)
+        let short = try interval(1, warmUp: 0) { () throws(SystemError) in try body(few * segment) }
+        let long = try interval(1, warmUp: 0) { () throws(SystemError) in try body((few + many) * segment) }
         show(name, long.instructions - min(long.instructions, short.instructions), of: many)
     }
 }

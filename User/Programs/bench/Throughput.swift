@@ -8,12 +8,32 @@ extension Bench {
     private static let host = NetworkAddress(ipv4: 0xc0a8_4c01)  // 192.168.76.1
     private static let duration: UInt64 = 2_000_000_000
 
-    static func showThroughput() throws(SystemError) {
+    /// What is measured, all or that which is named.
+    static func showThroughput(_ names: Arguments) throws(SystemError) {
+        _ = try System.ping(host, payload: 56, milliseconds: 2000)  // the host's Ethernet address is known from here on
+        if wants("pings", names) {
+            try showRate("pings") { () throws(SystemError) in
+                _ = try System.ping(host, payload: 56, milliseconds: 2000)
+            }
+        }
+        if wants("datagrams", names) { try showDatagrams() }
+        if wants("streams", names) { try showStreams() }
+        if wants("card", names) {
+            try showLoop("looped", byteCount: 60)
+            try showLoop("looped-1514", byteCount: 1514)
+        }
+    }
+
+    private static func showLoop(_ name: StaticString, byteCount: Int32) throws(SystemError) {
+        try showRate(name, times: 250) { () throws(SystemError) in
+            guard try System.loopDevice(0, count: 250, byteCount: byteCount) == 250 else { throw .noBufferSpace }
+        }
+    }
+
+    private static func showDatagrams() throws(SystemError) {
         let sink = try System.socket()
         try System.connect(sink, to: SocketAddress(host, port: 7071))
         var buffer = [UInt8](repeating: 7, count: 2048)
-        _ = try System.ping(host, payload: 56, milliseconds: 2000)  // the host's Ethernet address is known from here on
-        try showRate("pings") { () throws(SystemError) in _ = try System.ping(host, payload: 56, milliseconds: 2000) }
         try showRate("sent") { () throws(SystemError) in try writePiece(sink, buffer, count: 64) }
         // The host sends for two seconds to each sender of a datagram.
         let source = try System.socket()
@@ -30,9 +50,26 @@ extension Bench {
             }
         } catch .timedOut {}
         show("received", received / 2)
-        try showRate("looped", times: 1000) { () throws(SystemError) in
-            guard try System.loopDevice(0, count: 1000) == 1000 else { throw .noBufferSpace }
+    }
+
+    /// Kilobits a second of a stream out and in, a megabyte at a time.
+    private static func showStreams() throws(SystemError) {
+        try showStream("stream-out", try sender())
+        try showStream("stream-in", try receiver())
+    }
+
+    private static func showStream(_ name: StaticString, _ transfer: (Int) throws(SystemError) -> Void)
+        throws(SystemError)
+    {
+        let portion = 1 << 20
+        try transfer(portion)
+        let start = System.clock
+        var count: UInt64 = 0
+        while System.clock < start + duration {
+            try transfer(portion)
+            count += UInt64(portion)
         }
+        show(name, count * 8_000_000 / max(1, System.clock - start))
     }
 
     /// Does it for two seconds; prints how often a second.

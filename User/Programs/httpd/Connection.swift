@@ -42,13 +42,13 @@ struct Connection {
     }
 
     private mutating func receive() throws(SystemError) {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = try System.receiveStream(socket, into: &buffer, flags: .dontWait)
+        // One thread, as `piece` says.
+        let count = try unsafe System.receiveStream(socket, into: &Self.piece, flags: .dontWait)
         guard count > 0 else {
             isOver = true
             return
         }
-        input.append(contentsOf: buffer[0..<count])
+        unsafe input.append(contentsOf: Self.piece[0..<count])  // one thread
         try answerNext()
     }
 
@@ -81,7 +81,8 @@ struct Connection {
 
     private mutating func send() throws(SystemError) {
         while isSending {
-            if sent == output.count { try fill() }
+            // The first piece of a file goes out with the head.
+            if file != nil, sent == output.count || (sent == 0 && output.count < Self.pieceSize) { try fill() }
             guard sent < output.count else { continue }
             sent += try System.sendStream(socket, output.span.extracting(sent..<output.count), flags: .dontWait)
         }
@@ -95,13 +96,20 @@ struct Connection {
         }
     }
 
+    /// Bytes of a file that are taken at a time, and of a request.
+    private static let pieceSize = 16 * 1024
+    /// What is read lands here first: nothing is cleared for a request of a hundred bytes.
+    nonisolated(unsafe) private static var piece = [UInt8](repeating: 0, count: pieceSize)  // a program has one thread
+
     /// Takes the next piece of the file.
     private mutating func fill() throws(SystemError) {
         guard let file else { return }
-        output = [UInt8](repeating: 0, count: min(fileLeft, 16384))
-        sent = 0
-        let count = fileLeft > 0 ? try readPiece(file, into: &output) : 0
-        output.removeLast(output.count - count)
+        if sent == output.count {
+            output.removeAll(keepingCapacity: true)
+            sent = 0
+        }
+        let count = min(fileLeft, try unsafe readPiece(file, into: &Self.piece))  // one thread, as above
+        unsafe output.append(contentsOf: Self.piece[..<count])
         fileLeft -= count
         guard fileLeft == 0 || count == 0 else { return }
         // A file that became shorter meanwhile: the length was promised, so the connection ends.

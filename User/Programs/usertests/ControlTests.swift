@@ -47,7 +47,7 @@ enum ControlTests {
             let block = memory(page)
             call(.halt, 0).fails(.notPermitted, "halt")
             call(.diskRead, 1, at(block)).fails(.notPermitted, "disk_read")
-            call(.loopDevice, 0, 1).fails(.notPermitted, "loop_device")
+            call(.loopDevice, 0, 1, 60).fails(.notPermitted, "loop_device")
             call(.networkChange, 0, at(block)).fails(.notPermitted, "networkChange")
             call(.socket, UInt(SocketKind.capture.rawValue)).fails(.notPermitted, "a capture socket")
             close(UInt(call(.socket, UInt(SocketKind.datagram.rawValue)).succeeds("a datagram socket")))

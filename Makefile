@@ -52,7 +52,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks programs tools image toolchain place
+.PHONY: streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks programs tools image toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) ## build/swiftlet.elf and build/fs.img (the default)
@@ -131,6 +131,10 @@ lint: | toolchain ## the layout of the Swift files, as swift format and .swift-f
 
 test: lint all checks ## every test that can run on this machine; says which cannot, and why
 	@Tests/run; status=$$?; $(MAKE_COMMAND) --no-print-directory fuzz && exit $$status
+
+streams: all checks ## TCP against Linux on every card: 100 MB there and back, the wire cut for a minute (20 minutes)
+	@STREAM_CARDS=virtio,virtio-legacy,virtio-pci,ne2k,ne2k-isa STREAM_BYTES=104857600 STREAM_CUT=60 \
+		swift test --scratch-path build/host --filter StreamSystemTests/megabytes
 
 fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
 	$(Q)$(QUIETLY) "fuzzer" $(SWIFT_FUZZ)

@@ -42,7 +42,8 @@ public enum SocketOption: Int32, Sendable {
     /// Value 1: no call on the socket waits. A read of an empty one fails with `tryAgain`, a write for which the card
     /// or the packet pool has no room with `noBufferSpace`.
     case nonBlocking = 9
-    /// Milliseconds that a write to a stream waits for room; 0: for ever.
+    /// Milliseconds that a write to a stream waits for room, and connect for the peer's answer; 0: for ever, or as long
+    /// as the connection's own time-out.
     case sendTimeout = 10
     // The following are of streams.
     /// Value 1: a peer that was silent for two hours is asked whether it is still there (SO_KEEPALIVE).

@@ -124,7 +124,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// stream connects, and waits for that. 0, or -1 with invalidArgument (no host's address, or port 0),
     /// networkUnreachable, networkDown, badAddress; of a stream, also connectionRefused, timedOut, hostUnreachable,
     /// alreadyConnected, alreadyInProgress, addressInUse, interrupted (it goes on connecting), inProgress (it does not
-    /// wait: poll says when it is writable, and the option `error` how it went).
+    /// wait, or not any longer: poll says when it is writable, and the option `error` how it went).
     case connect = 76
     /// sendto(fd, bytes, count, address*): one datagram; a pointer of 0 means the connected peer. count, or -1 with
     /// messageTooLong, networkUnreachable, networkDown, accessDenied (a broadcast without the option),

@@ -31,8 +31,8 @@ extension SocketFile {
         return SocketFile(accepted: accepted)
     }
 
-    /// Waits until the peer has answered.
-    /// - Throws: inProgress of a socket that does not wait.
+    /// Waits until the peer has answered, as long as a write would wait.
+    /// - Throws: inProgress of a socket that does not wait, or not any longer: it goes on connecting.
     func connectStream(to peer: SocketAddress) throws(SystemError) {
         let peer = Endpoint(peer)
         try onStream { (stack) throws(SocketError) in try stack.connectSocket(number, to: peer, now: Clock.now) }
@@ -40,7 +40,13 @@ extension SocketFile {
             if try isConnected() { return }
             throw .inProgress
         }
-        _ = try wait(for: nil) { () throws(SystemError) -> Bool? in try isConnected() ? true : nil }
+        do throws(SystemError) {
+            _ = try wait(for: sendDeadline) { () throws(SystemError) -> Bool? in try isConnected() ? true : nil }
+        } catch .timedOut {
+            // Of the wait, or of the connection: that one is over.
+            let isOver = try onStream { (stack) throws(SocketError) in stack.streamInfo(number)?.state == .closed }
+            throw isOver ? .timedOut : .inProgress
+        }
     }
 
     private func isConnected() throws(SystemError) -> Bool {

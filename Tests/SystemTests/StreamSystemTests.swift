@@ -5,41 +5,13 @@ import Testing
 
 @Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
 struct StreamSystemTests {
-    private let address = "192.168.76.11"
-
-    private func guest(_ options: [String: String] = [:]) throws -> (PrivateNetwork, Guest) {
-        let network = try PrivateNetwork()
-        let guest = try Guest(
-            ["NET": "tap", "TAP": "tap0", "IP": "\(address)/24"].merging(options) { $1 }, network: network)
-        try guest.waitForShell()
-        return (network, guest)
-    }
-
-    /// Waits until a program of the guest's listens.
-    private func waitForListener(_ guest: Guest, _ port: Int) throws {
-        for _ in 0..<50 where !(try guest.run("netstat -t")).contains("*:\(port) ") { _ = try guest.run("sleep 0.2") }
-        #expect(try guest.run("netstat -t").contains("*:\(port) "))
-    }
-
-    private func random(_ network: PrivateNetwork, _ count: Int) throws -> URL {
-        let file = network.folder.appendingPathComponent("random")
-        var generator = SystemRandomNumberGenerator()
-        var data = Data(capacity: count)
-        for _ in 0..<count / 8 {
-            let word = generator.next() as UInt64
-            for shift in stride(from: UInt64(0), to: 64, by: 8) {
-                data.append(UInt8(truncatingIfNeeded: word >> shift))
-            }
-        }
-        try data.write(to: file)
-        return file
-    }
+    private let address = StreamGuest.address
 
     @Test(needs("curl")) func httpdServesFilesPartsAndErrors() throws {
-        let (network, guest) = try guest()
+        let (network, guest) = try StreamGuest.start()
         guest.type("httpd &\n")
         try guest.wait(for: "\n$ ")
-        try waitForListener(guest, 80)
+        try StreamGuest.waitForListener(guest, 80)
         let url = "http://\(address)"
         func curl(_ words: String...) throws -> String {
             try network.run("sh", "-c", "curl -s -m 30 \(words.joined(separator: " "))")
@@ -68,23 +40,30 @@ struct StreamSystemTests {
         try guest.halt()
     }
 
-    @Test(needs("socat"), arguments: ["virtio", "ne2k-isa"])
-    func tenMegabytesComeBackWholeThoughTheWireIsCut(card: String) throws {
-        let (network, guest) = try guest(["NIC": card])
+    // `make streams` asks for every card, more bytes and a longer cut.
+    private static func setting(_ name: String) -> String? { ProcessInfo.processInfo.environment[name] }
+    private static let cards =
+        setting("STREAM_CARDS")?.split(separator: ",").map(String.init) ?? ["virtio", "ne2k-isa"]
+    private static let byteCount = setting("STREAM_BYTES").flatMap { Int($0) } ?? 10 << 20
+    private static let cut = setting("STREAM_CUT").flatMap { UInt32($0) } ?? 15
+
+    @Test(needs("socat"), arguments: cards)
+    func megabytesComeBackWholeThoughTheWireIsCut(card: String) throws {
+        let (network, guest) = try StreamGuest.start(["NIC": card])
         guest.type("nc -l -k -e cat 7001 &\n")
         try guest.wait(for: "\n$ ")
-        try waitForListener(guest, 7001)
-        let file = try random(network, 10 << 20), back = network.folder.appendingPathComponent("back")
+        try StreamGuest.waitForListener(guest, 7001)
+        let file = try StreamGuest.random(network, Self.byteCount), back = network.folder.appendingPathComponent("back")
         let transfer = try network.start(
-            "sh", "-c", "socat -t60 - TCP:\(address):7001 < \(file.path) > \(back.path)")
-        // Some of it has come back; then the wire is cut for fifteen seconds.
+            "sh", "-c", "socat -t200 - TCP:\(address):7001 < \(file.path) > \(back.path)")
+        // Some of it has come back; then the wire is cut.
         let size = { (try? FileManager.default.attributesOfItem(atPath: back.path)[.size] as? Int) ?? 0 }
         let deadline = Date() + 60
         while size() < 1 << 20, Date() < deadline { usleep(10_000) }
         try network.run("ip", "link", "set", "tap0", "down")
-        usleep(15_000_000)
+        usleep(Self.cut * 1_000_000)
         try network.run("ip", "link", "set", "tap0", "up")
-        let end = Date() + 120
+        let end = Date() + 120 + Double(Self.byteCount) / 500_000
         while transfer.process.isRunning, Date() < end { usleep(50_000) }
         #expect(!transfer.process.isRunning)
         #expect(try Data(contentsOf: back) == Data(contentsOf: file))
@@ -94,24 +73,24 @@ struct StreamSystemTests {
     }
 
     @Test(needs("socat")) func aShellAHalfCloseAndAClosedPort() throws {
-        let (network, guest) = try guest()
+        let (network, guest) = try StreamGuest.start()
         guest.type("nc -l -k -e sh 7000 &\n")
         try guest.wait(for: "\n$ ")
-        try waitForListener(guest, 7000)
+        try StreamGuest.waitForListener(guest, 7000)
         let answer = try network.run(
             "sh", "-c", "printf 'echo from afar\\necho $?\\n' | socat -t10 - TCP:\(address):7000")
         #expect(answer.contains("from afar\n0\n"), "\(answer)")
         // The guest answers after the other side has ended its half.
         guest.type("nc -l -e wc 7002 &\n")
         try guest.wait(for: "\n$ ")
-        try waitForListener(guest, 7002)
+        try StreamGuest.waitForListener(guest, 7002)
         let count = try network.run("sh", "-c", "printf 'one two\\nthree\\n' | socat -t10 - TCP:\(address):7002")
         #expect(count.contains("2 3 14"), "\(count)")
         #expect(try guest.run("nc -z \(PrivateNetwork.host) 9; echo $?") == "1")
         // The small services; tcpdump takes the first segments of two connections.
         guest.type("inetd &\n")
         try guest.wait(for: "\n$ ")
-        try waitForListener(guest, 19)
+        try StreamGuest.waitForListener(guest, 19)
         guest.type("tcpdump -q -c 4 syn and port 13 > trace &\n")
         try guest.wait(for: "\n$ ")
         let shown = "netstat | grep -c capture"
@@ -132,10 +111,10 @@ struct StreamSystemTests {
     }
 
     @Test(needs("iperf")) func iperfTalksWithLinuxBothWays() throws {
-        let (network, guest) = try guest()
+        let (network, guest) = try StreamGuest.start()
         guest.type("iperf -s &\n")
         try guest.wait(for: "\n$ ")
-        try waitForListener(guest, 5001)
+        try StreamGuest.waitForListener(guest, 5001)
         let sent = try network.run("iperf", "-c", address, "-t", "2", "-P", "2")
         #expect(sent.contains("[SUM]"), "\(sent)")
         let server = try network.start("iperf", "-s")

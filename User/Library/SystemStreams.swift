@@ -61,13 +61,17 @@ extension System {
     }
 
     /// Connects to a peer, and waits for that.
-    public static func connected(to peer: SocketAddress) throws(SystemError) -> FileDescriptor {
+    /// - Parameter limit: milliseconds at most; nil: as long as the connection's own time-out.
+    /// - Throws: timedOut, too, when the limit was reached.
+    public static func connected(to peer: SocketAddress, limit: Int32? = nil) throws(SystemError) -> FileDescriptor {
         let socket = try System.socket(.stream)
         do throws(SystemError) {
+            if let limit { try set(.sendTimeout, of: socket, to: max(1, limit)) }
             try connect(socket, to: peer)
+            if limit != nil { try set(.sendTimeout, of: socket, to: 0) }
         } catch {
             try? close(socket)
-            throw error
+            throw error == .inProgress ? .timedOut : error
         }
         return socket
     }

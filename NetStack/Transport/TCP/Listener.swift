@@ -10,11 +10,13 @@ extension NetStack where Device: ~Copyable {
         _ arrival: Arrival, now: Instant
     ) {
         if segment.flags.contains(.ack) {
-            if let record = readCookie(listener, segment, local, remote, now: now) {
-                tcp.counters.cookiesTaken &+= 1
-                return complete(record, segment, payload, arrival, now: now)
+            guard let record = readCookie(listener, segment, local, remote, now: now) else {
+                return sendReset(segment.refusal, from: local, to: remote, now: now)
             }
-            return sendReset(segment.refusal, from: local, to: remote, now: now)
+            // The program is behind: the peer's next segment tries again.
+            guard let i = takeRecord(for: listener) else { return }
+            tcp.counters.cookiesTaken &+= 1
+            return complete(record, at: i, segment, payload, arrival, now: now)
         }
         guard segment.flags.contains(.syn) else { return }
         var record = HalfOpen()
@@ -134,12 +136,17 @@ extension NetStack where Device: ~Copyable {
         guard segment.header.acknowledgment == record.initialSend + 1 else {
             return sendReset(segment.refusal, from: record.local, to: record.remote, now: now)
         }
-        guard tcp[record.listener].value.waitingCount < tcp[record.listener].value.backlog else {
-            tcp.counters.backlogFull &+= 1
-            return  // the peer's next segment, or the SYN-ACK sent again, tries once more
-        }
+        // The peer's next segment, or the SYN-ACK sent again, tries once more.
+        guard let i = takeRecord(for: record.listener) else { return }
         removeHalfOpen(place)
-        complete(record, segment, payload, arrival, now: now)
+        complete(record, at: i, segment, payload, arrival, now: now)
+    }
+
+    /// A record for a connection that is to wait to be accepted; nil, and counted, when enough wait or no record is free.
+    private mutating func takeRecord(for listener: Int) -> Int? {
+        if tcp[listener].value.waitingCount < tcp[listener].value.backlog, let i = tcp.take() { return i }
+        tcp.counters.backlogFull &+= 1
+        return nil
     }
 
     private func isOldTimestamp(_ segment: TCPSegment, _ record: HalfOpen) -> Bool {
@@ -181,9 +188,7 @@ extension NetStack where Device: ~Copyable {
     private func readCookie(
         _ listener: Int, _ segment: TCPSegment, _ local: Endpoint, _ remote: Endpoint, now: Instant
     ) -> HalfOpen? {
-        guard !segment.flags.contains(.syn), tcp.counters.cookiesSent > 0,
-            tcp[listener].value.waitingCount < tcp[listener].value.backlog
-        else { return nil }
+        guard !segment.flags.contains(.syn), tcp.counters.cookiesSent > 0 else { return nil }
         let irs = segment.header.sequence + -1, iss = segment.header.acknowledgment + -1
         guard let size = tcp.cookies.check(iss, local, remote, irs, now: now) else { return nil }
         var record = HalfOpen()
@@ -207,12 +212,9 @@ extension NetStack where Device: ~Copyable {
 
     /// The handshake is complete: the connection gets its record, and waits to be accepted.
     private mutating func complete(
-        _ record: HalfOpen, _ segment: TCPSegment, _ payload: consuming Packet, _ arrival: Arrival, now: Instant
+        _ record: HalfOpen, at i: Int, _ segment: TCPSegment, _ payload: consuming Packet, _ arrival: Arrival,
+        now: Instant
     ) {
-        guard let i = tcp.take() else {
-            tcp.counters.backlogFull &+= 1
-            return sendReset(segment.refusal, from: record.local, to: record.remote, now: now)
-        }
         let listener = tcp[record.listener]
         let connection = tcp[i]
         connection.value.local = record.local

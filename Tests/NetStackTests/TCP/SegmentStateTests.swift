@@ -11,44 +11,88 @@ import Testing
         case closed, listen, synSent, halfOpen, established, finWait1, finWait2, closeWait, closing, lastAck, timeWait
     }
 
+    /// The check of RFC 9293, 3.10.7, that decides.
+    enum Rule {
+        case window, reset, synchronize, acknowledgment, noAcknowledgment, text, urgent, finish
+
+        /// Its paragraph in a state.
+        func paragraph(in state: State) -> String {
+            switch (state, self) {
+            case (.closed, .reset): "RFC 9293, 3.10.7.1: a RST is dropped"
+            case (.closed, _): "RFC 9293, 3.10.7.1: all else is answered with a RST"
+            case (.listen, .reset): "RFC 9293, 3.10.7.2, first"
+            case (.listen, .noAcknowledgment): "RFC 9293, 3.10.7.2, fourth"
+            case (.listen, .synchronize): "RFC 9293, 3.10.7.2, second (with ACK) and third"
+            case (.listen, _): "RFC 9293, 3.10.7.2, second"
+            case (.synSent, .reset): "RFC 9293, 3.10.7.3, second; RFC 5961, 3.2"
+            case (.synSent, .noAcknowledgment): "RFC 9293, 3.10.7.3, fifth"
+            case (.synSent, .synchronize): "RFC 9293, 3.10.7.3, first (with ACK) and fourth"
+            case (.synSent, _): "RFC 9293, 3.10.7.3, first"
+            case (.timeWait, .reset): "RFC 1337, 3 (fix F1); RFC 9293, 3.10.7.4, second"
+            case (.halfOpen, .synchronize): "RFC 9293, 3.10.7.4, fourth: back to LISTEN"
+            case (.halfOpen, .acknowledgment): "RFC 9293, 3.10.7.4, fifth, SYN-RECEIVED"
+            case (.halfOpen, .text), (.halfOpen, .urgent), (.halfOpen, .finish):
+                "RFC 9293, 3.10.7.4, fifth, SYN-RECEIVED: the ACK is looked at first"
+            case (.closeWait, .text), (.closing, .text), (.lastAck, .text), (.timeWait, .text),
+                (.closeWait, .urgent), (.closing, .urgent), (.lastAck, .urgent), (.timeWait, .urgent):
+                "RFC 9293, 3.10.7.4, seventh: nothing comes behind a FIN"
+            case (_, .window): "RFC 9293, 3.10.7.4, first"
+            case (_, .reset): "RFC 9293, 3.10.7.4, second; RFC 5961, 3.2"
+            case (_, .synchronize): "RFC 9293, 3.10.7.4, fourth; RFC 5961, 4.2"
+            case (_, .acknowledgment): "RFC 9293, 3.10.7.4, fifth; RFC 5961, 5.2"
+            case (_, .noAcknowledgment): "RFC 9293, 3.10.7.4, fifth: without ACK it is dropped"
+            case (_, .urgent): "RFC 9293, 3.10.7.4, sixth; RFC 6093: in line"
+            case (_, .text): "RFC 9293, 3.10.7.4, seventh"
+            case (_, .finish): "RFC 9293, 3.10.7.4, fifth and eighth"
+            }
+        }
+    }
+
     struct Kind: Sendable {
         let name: String
+        let rule: Rule
         let make: @Sendable (TCPBench) -> Segment
+
+        init(name: String, _ rule: Rule, _ make: @escaping @Sendable (TCPBench) -> Segment) {
+            self.name = name
+            self.rule = rule
+            self.make = make
+        }
     }
 
     static let kinds: [Kind] = [
-        Kind(name: "RST at RCV.NXT") { Segment(.rst, $0.r) },
-        Kind(name: "RST in the window") { Segment(.rst, $0.r &+ 1) },
-        Kind(name: "RST left of it") { Segment(.rst, $0.r &- 1) },
-        Kind(name: "RST right of it") { Segment(.rst, $0.r &+ $0.window) },
-        Kind(name: "RST, ACK") { Segment([.rst, .ack], $0.r, $0.next) },
-        Kind(name: "SYN at RCV.NXT") { Segment(.syn, $0.r) },
-        Kind(name: "SYN left of the window") { Segment(.syn, $0.r &- 1000) },
-        Kind(name: "SYN, ACK") { Segment([.syn, .ack], $0.r, $0.next) },
-        Kind(name: "SYN, ACK of the future") { Segment([.syn, .ack], $0.r, $0.next &+ 1) },
-        Kind(name: "SYN, FIN") { Segment([.syn, .fin], $0.r) },
-        Kind(name: "ACK of all") { Segment(.ack, $0.r, $0.next) },
-        Kind(name: "ACK again") { Segment(.ack, $0.r, $0.una) },
-        Kind(name: "older ACK") { Segment(.ack, $0.r, $0.una &- 1) },
-        Kind(name: "ACK of the future") { Segment(.ack, $0.r, $0.next &+ 1) },
-        Kind(name: "ACK of long ago") { Segment(.ack, $0.r, $0.una &- 100_000) },
-        Kind(name: "ACK left of the window") { Segment(.ack, $0.r &- 1, $0.una) },
-        Kind(name: "ACK right of the window") { Segment(.ack, $0.r &+ $0.window, $0.una) },
-        Kind(name: "data") { Segment(.ack, $0.r, $0.una, payload: data) },
-        Kind(name: "data, all of it old") { Segment(.ack, $0.r &- 10, $0.una, payload: data) },
-        Kind(name: "data, half of it old") { Segment(.ack, $0.r &- 5, $0.una, payload: data) },
-        Kind(name: "data before others") { Segment(.ack, $0.r &+ 10, $0.una, payload: data) },
-        Kind(name: "data right of the window") { Segment(.ack, $0.r &+ $0.window, $0.una, payload: data) },
-        Kind(name: "data, urgent") { Segment([.ack, .urg], $0.r, $0.una, payload: data) },
-        Kind(name: "data without ACK") { Segment([], $0.r, payload: data) },
-        Kind(name: "data, ACK of the future") { Segment(.ack, $0.r, $0.next &+ 1, payload: data) },
-        Kind(name: "FIN") { Segment([.fin, .ack], $0.r, $0.una) },
-        Kind(name: "FIN, ACK of all") { Segment([.fin, .ack], $0.r, $0.next) },
-        Kind(name: "FIN before data") { Segment([.fin, .ack], $0.r &+ 10, $0.una) },
-        Kind(name: "FIN with data") { Segment([.fin, .ack], $0.r, $0.una, payload: data) },
-        Kind(name: "FIN again") { Segment([.fin, .ack], $0.r &- 1, $0.una) },
-        Kind(name: "FIN without ACK") { Segment(.fin, $0.r) },
-        Kind(name: "nothing at all") { Segment([], $0.r) },
+        Kind(name: "RST at RCV.NXT", .reset) { Segment(.rst, $0.r) },
+        Kind(name: "RST in the window", .reset) { Segment(.rst, $0.r &+ 1) },
+        Kind(name: "RST left of it", .reset) { Segment(.rst, $0.r &- 1) },
+        Kind(name: "RST right of it", .reset) { Segment(.rst, $0.r &+ $0.window) },
+        Kind(name: "RST, ACK", .reset) { Segment([.rst, .ack], $0.r, $0.next) },
+        Kind(name: "SYN at RCV.NXT", .synchronize) { Segment(.syn, $0.r) },
+        Kind(name: "SYN left of the window", .synchronize) { Segment(.syn, $0.r &- 1000) },
+        Kind(name: "SYN, ACK", .synchronize) { Segment([.syn, .ack], $0.r, $0.next) },
+        Kind(name: "SYN, ACK of the future", .synchronize) { Segment([.syn, .ack], $0.r, $0.next &+ 1) },
+        Kind(name: "SYN, FIN", .synchronize) { Segment([.syn, .fin], $0.r) },
+        Kind(name: "ACK of all", .acknowledgment) { Segment(.ack, $0.r, $0.next) },
+        Kind(name: "ACK again", .acknowledgment) { Segment(.ack, $0.r, $0.una) },
+        Kind(name: "older ACK", .acknowledgment) { Segment(.ack, $0.r, $0.una &- 1) },
+        Kind(name: "ACK of the future", .acknowledgment) { Segment(.ack, $0.r, $0.next &+ 1) },
+        Kind(name: "ACK of long ago", .acknowledgment) { Segment(.ack, $0.r, $0.una &- 100_000) },
+        Kind(name: "ACK left of the window", .window) { Segment(.ack, $0.r &- 1, $0.una) },
+        Kind(name: "ACK right of the window", .window) { Segment(.ack, $0.r &+ $0.window, $0.una) },
+        Kind(name: "data", .text) { Segment(.ack, $0.r, $0.una, payload: data) },
+        Kind(name: "data, all of it old", .window) { Segment(.ack, $0.r &- 10, $0.una, payload: data) },
+        Kind(name: "data, half of it old", .text) { Segment(.ack, $0.r &- 5, $0.una, payload: data) },
+        Kind(name: "data before others", .text) { Segment(.ack, $0.r &+ 10, $0.una, payload: data) },
+        Kind(name: "data right of the window", .window) { Segment(.ack, $0.r &+ $0.window, $0.una, payload: data) },
+        Kind(name: "data, urgent", .urgent) { Segment([.ack, .urg], $0.r, $0.una, payload: data) },
+        Kind(name: "data without ACK", .noAcknowledgment) { Segment([], $0.r, payload: data) },
+        Kind(name: "data, ACK of the future", .acknowledgment) { Segment(.ack, $0.r, $0.next &+ 1, payload: data) },
+        Kind(name: "FIN", .finish) { Segment([.fin, .ack], $0.r, $0.una) },
+        Kind(name: "FIN, ACK of all", .finish) { Segment([.fin, .ack], $0.r, $0.next) },
+        Kind(name: "FIN before data", .text) { Segment([.fin, .ack], $0.r &+ 10, $0.una) },
+        Kind(name: "FIN with data", .finish) { Segment([.fin, .ack], $0.r, $0.una, payload: data) },
+        Kind(name: "FIN again", .window) { Segment([.fin, .ack], $0.r &- 1, $0.una) },
+        Kind(name: "FIN without ACK", .noAcknowledgment) { Segment(.fin, $0.r) },
+        Kind(name: "nothing at all", .noAcknowledgment) { Segment([], $0.r) },
     ]
     static let data = [UInt8](0..<10)
 
@@ -132,8 +176,7 @@ import Testing
         }
     }
 
-    /// RFC 9293, 3.10.7.1 (CLOSED), 3.10.7.2 (LISTEN), 3.10.7.3 (SYN-SENT), 3.10.7.4 (all others); RFC 5961, 3.2 (RST),
-    /// 4.2 (SYN), 5.2 (ACK); RFC 1337 (RST in TIME-WAIT).
+    /// `Rule.paragraph(in:)` has each cell's paragraph.
     static let table = """
         closed listen        synSent       halfOpen      established finWait1   finWait2   closeWait closing    lastAck  timeWait  segment
         -      -             -             ->listen      ->closed    ->closed   ->closed   ->closed  ->closed   ->closed -         RST at RCV.NXT
@@ -178,7 +221,9 @@ import Testing
             let cells = row.split(separator: " ", omittingEmptySubsequences: true)
             let name = cells.dropFirst(State.allCases.count).joined(separator: " ")
             #expect(name == kind.name)
-            #expect(try Self.cell(state, kind) == String(cells[column]), "\(kind.name) in \(state)")
+            #expect(
+                try Self.cell(state, kind) == String(cells[column]),
+                "\(kind.name) in \(state): \(kind.rule.paragraph(in: state))")
         }
     }
 }

@@ -64,4 +64,33 @@ import Testing
         #expect(try bench.accept() != nil)
         #expect(bench.deliver(Segment(.syn, 5000)).last?.flags == [.syn, .ack])
     }
+
+    /// A peer that got a cookie takes the connection for established: while others wait to be accepted its segments are
+    /// dropped, not refused, and the next one opens the connection.
+    @Test func aCookieThatComesBackToAFullBacklogIsNotRefused() throws {
+        let bench = TCPBench()
+        try bench.listen()  // four may wait
+        let options: [UInt8] = [2, 4, 5, 180]
+        for i in 0..<1000 {
+            let from = IPv4Address(bits: 0x0a00_0210 + UInt32(i % 200))
+            bench.host.stack.learn(IPAddress(from), peerHardware, now: 0)
+            _ = bench.host.deliver(
+                Segment(.syn, UInt32(i) &* 7919, options: options).frame(from: from, UInt16(1000 + i), 80), at: 0)
+        }
+        func deliver(_ segment: Segment, _ port: UInt16) -> [Segment] {
+            bench.host.deliver(segment.frame(port, 80), at: 0).compactMap { Segment($0) }
+        }
+        var cookies: [UInt32] = []
+        for port: UInt16 in 50_001...50_005 {
+            cookies.append(try #require(deliver(Segment(.syn, 777, options: options), port).last).sequence)
+        }
+        for (port, cookie) in zip((50_001 as UInt16)..., cookies) {
+            #expect(deliver(Segment(.ack, 778, cookie &+ 1), port).isEmpty, "port \(port)")
+        }
+        #expect(bench.counters.cookiesTaken == 4 && bench.counters.backlogFull == 1)
+        // The program is through with one: the data, sent again, opens the connection.
+        #expect(try bench.accept() != nil)
+        #expect(!deliver(Segment(.ack, 778, cookies[4] &+ 1, payload: [1, 2, 3]), 50_005).isEmpty)
+        #expect(bench.counters.cookiesTaken == 5)
+    }
 }

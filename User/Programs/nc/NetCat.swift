@@ -29,7 +29,7 @@ struct Wish {
           -k          listen on: take another connection when one ends
           -e program  run the program with the connection as its input and output: nc -l -e sh 7000
           -z          only look whether something listens; exit status 0 if so, else 1
-          -w seconds  end when nothing came for so long
+          -w seconds  end when nothing came for so long, or no connection came about
           -u          UDP: a datagram a line. -l answers the first peer that writes, with -k the one that wrote last
           -b          with -u, allow broadcast addresses
           -e          with -u -l, echo: send everything back to its sender, and print nothing (RFC 862)

@@ -8,7 +8,7 @@ enum Streams {
         guard wish.listens else {
             let socket: FileDescriptor
             do throws(SystemError) {
-                socket = try System.connected(to: address)
+                socket = try System.connected(to: address, limit: wish.limit >= 0 ? wish.limit : nil)
             } catch {
                 if wish.onlyLooks { return 1 }
                 fail("\(address): \(error)")

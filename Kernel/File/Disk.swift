@@ -194,6 +194,7 @@ enum Disk {
     /// may never answer.
     @inline(never)
     private static func lookAgain() {
+        InterruptController.lookForLostLines()
         collect()
         if let message = state.withLock({ $0.lookForSilence() }) { kprint("disk: \(message)\n") }
         collect()

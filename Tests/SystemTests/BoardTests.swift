@@ -23,6 +23,27 @@ import Testing
         try guest.halt()
     }
 
+    /// With as many harts in the second node as in the first, QEMU 7.1 and 7.2 connect the wrong lines of its PLIC.
+    @Test(arguments: [("2", "0", "1"), ("4", "0-1", "2-3")])
+    func aSecondPLICWithAsManyHartsAsTheFirst(harts: String, first: String, second: String) throws {
+        let guest = try Guest([
+            "CPUS": harts,
+            "QEMUFLAGS": """
+            -object memory-backend-ram,id=m0,size=64M -object memory-backend-ram,id=m1,size=64M \
+            -numa node,memdev=m0,cpus=\(first) -numa node,memdev=m1,cpus=\(second)
+            """,
+        ])
+        try guest.waitForShell()
+        #expect(guest.transcript.contains("irq 1031"))
+        #expect(try guest.run("echo kept > f; cat f") == "kept")
+        // Looked at once a second, one reply a second would come.
+        let report = try guest.run("ping -c 300 -i 0.001 10.0.2.2 | grep received")
+        #expect(report.hasPrefix("300 packets transmitted, 300 received"))
+        let time = try #require(report.firstMatch(of: /time (\d+)ms/).flatMap { Int($0.1) }, "\(report)")
+        #expect(time < 60_000, "\(report)")
+        try guest.halt()
+    }
+
     /// Console, disk and network card interrupt a hart each: the PLIC's enable bits, by hart, say so.
     @Test func devicesInterruptDifferentHarts() throws {
         let guest = try Guest(["CPUS": "3"])

@@ -59,6 +59,34 @@ import Testing
         try guest.halt()
     }
 
+    /// A disk and a card on one interrupt line: when the network thread has to wait for its turn, the card's own pin is
+    /// switched off, and not the line.
+    @Test(arguments: ["virtio-pci", "ne2k"]) func theDisksLineIsNotHeldForACard(card: String) throws {
+        let guest = try Guest(["DISK": "virtio-pci", "NIC": card, "CPUS": "1", "IP": "10.0.2.15/24"])
+        try guest.waitForShell()
+        let spots = try guest.run("lspci -v | grep irq")
+        let lines = spots.matches(of: /irq (\d+)/).map { $0.1 }
+        #expect(lines.count == 2 && lines[0] == lines[1], "\(spots)")
+        // It takes each of its turns to the end.
+        guest.type("cat /zero > /null &\n")
+        try guest.wait(for: "$ ")
+        guest.type("ping -c 100000 -i 0.001 10.0.2.2 > /null &\n")
+        try guest.wait(for: "$ ")
+        let deadline = Date(timeIntervalSinceNow: Guest.patience)
+        var isOff = false
+        while !isOff, Date() < deadline {
+            let answer = try guest.monitor("xp /1hx 0x30020004")  // device 4's command register
+            let command = answer.split(separator: " ").last.flatMap {
+                Int($0.filter(\.isHexDigit).suffix(4), radix: 16)
+            }
+            isOff = try #require(command, "\(answer)") & 1 << 10 != 0
+        }
+        #expect(isOff)
+        #expect(try guest.run("echo kept > f; cat f") == "kept")
+        #expect(try guest.run("ping -c 20 -i 0.01 10.0.2.2 | grep received").contains(" 20 received"))
+        try guest.halt()
+    }
+
     @Test func reservedMemoryIsLeftAloneAndHartsThatLackAnExtensionAreNotStarted() throws {
         let blob = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dtb")
         defer { try? FileManager.default.removeItem(at: blob) }

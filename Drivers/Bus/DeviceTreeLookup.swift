@@ -119,12 +119,25 @@ extension DeviceTree {
 
     /// The PLIC context that raises a hart's supervisor external interrupt (9): its place in interrupts-extended.
     public func supervisorContext(ofHart id: UInt64, in plic: DeviceTreeNode) -> Int? {
+        context(ofHart: id, in: plic, forSupervisor: true)
+    }
+
+    /// The one that raises its machine external interrupt (11; firmware may have made it 0xffffffff).
+    public func machineContext(ofHart id: UInt64, in plic: DeviceTreeNode) -> Int? {
+        context(ofHart: id, in: plic, forSupervisor: false)
+    }
+
+    private func context(ofHart id: UInt64, in plic: DeviceTreeNode, forSupervisor: Bool) -> Int? {
         guard let controller = interruptController(ofHart: id), let list = plic["interrupts-extended"] else {
             return nil
         }
         var context = 0, offset = 0
         while let parent = list.be32(offset), let cells = interruptCells(of: parent) {
-            if parent == controller, cells > 0, list.be32(offset + 4) == 9 { return context }
+            if parent == controller, cells > 0, let number = list.be32(offset + 4), (number == 9) == forSupervisor,
+                forSupervisor || number == 11 || number == .max
+            {
+                return context
+            }
             context += 1
             offset += 4 + 4 * cells
         }

@@ -56,6 +56,12 @@ enum PCICommand {
     static var interruptDisable: UInt16 { 1 << 10 }
 }
 
+/// Bits of the status register.
+enum PCIStatus {
+    static var interrupt: UInt16 { 1 << 3 }
+    static var capabilities: UInt16 { 1 << 4 }
+}
+
 /// One base address register, after its place was assigned.
 public struct PCIBaseAddress: Equatable, Sendable {
     public enum Kind: UInt8, Sendable { case none, io, memory32, memory64 }
@@ -126,7 +132,7 @@ public struct PCIFunction<Space: RegisterSpace> {
     /// Calls `body` with id and offset of each capability (chapter 6.7), until it returns false.
     @inline(never)
     public func forEachCapability(_ body: (UInt8, Int) -> Bool) {
-        guard configuration.load16(PCIHeader.status) & 1 << 4 != 0 else { return }
+        guard configuration.load16(PCIHeader.status) & PCIStatus.capabilities != 0 else { return }
         var offset = Int(configuration.load8(PCIHeader.capabilitiesPointer) & ~3)
         var left = 48  // as many as fit: a list that runs in a circle ends here
         while offset >= 0x40, left > 0 {

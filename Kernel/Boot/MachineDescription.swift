@@ -76,13 +76,14 @@ struct MachineDescription: ~Copyable {
         }
     }
 
-    /// The contexts as which harts can serve a PLIC, by hart; -1: none. nil when no hart can.
-    func contexts(of plic: DeviceTreeNode) -> [8 of Int]? {
-        var contexts = [8 of Int](repeating: -1)
+    /// The contexts as which harts can serve a PLIC; nil when no hart can.
+    func contexts(of plic: DeviceTreeNode) -> PLICContexts? {
+        var contexts = PLICContexts()
         var isServed = false
         for index in 0..<hartCount {
             guard let context = tree.supervisorContext(ofHart: hart(index), in: plic) else { continue }
-            contexts[index] = context
+            contexts.supervisor[index] = context
+            contexts.machine[index] = tree.machineContext(ofHart: hart(index), in: plic) ?? -1
             isServed = true
         }
         return isServed ? contexts : nil

@@ -67,12 +67,11 @@ private func startInterrupts(_ machine: borrowing MachineDescription) {
         }
         // Only what is needed up to our contexts: the whole window may be 64 MiB.
         var last = 0
-        for hart in 0..<maximumHarts { last = max(last, contexts[hart]) }
+        for hart in 0..<maximumHarts { last = max(last, max(contexts.supervisor[hart], contexts.machine[hart])) }
         let size = min(UInt(region.byteCount), UInt(PLIC<MappedRegisters>.windowSize(contexts: last)))
         let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
         let sources = min(node["riscv,ndev"]?.be32(0) ?? 127, PLIC<MappedRegisters>.sourceLimit - 1) + 1
-        InterruptController.add(
-            PLIC(registers), phandle: phandle, contexts: contexts, sources: sources)
+        InterruptController.add(PLIC(registers), phandle: phandle, contexts, sources: sources)
     }
     guard InterruptController.plicCount > 0 else { panic("the device tree names no PLIC that interrupts a hart") }
     if let line = machine.console?.interrupt() {

@@ -1,7 +1,7 @@
 // Device interrupts: the PLICs that they come through, and the devices that each source belongs to. Each source is served
 // by one hart: the boot hart at first, and when the others run the sources are spread over them. With several PLICs all
 // harts that a source reaches serve it, and the first to claim an interrupt has it: not each line reaches its hart on
-// QEMU 7.2.
+// QEMU 7.1 and 7.2, whose lines of machine mode reach some instead (`lookForLostLines`).
 //
 // A source is known by 1024 × the PLIC's place in the device tree's order + its number there.
 
@@ -22,6 +22,12 @@ struct InterruptHandlers: OptionSet {
     var interfaces: UInt32 { UInt32(rawValue >> 4) }
 }
 
+/// The contexts as which harts can serve a PLIC, by hart; -1: none.
+struct PLICContexts {
+    var supervisor = [8 of Int](repeating: -1)
+    var machine = [8 of Int](repeating: -1)
+}
+
 enum InterruptController {
     private struct Controller {
         let plic: PLIC<MappedRegisters>
@@ -29,6 +35,10 @@ enum InterruptController {
         let phandle: UInt32
         /// By hart: the context as which it serves this PLIC, or -1.
         let contexts: [8 of Int]
+        /// By hart: its context of machine mode there, or -1.
+        let machineContexts: [8 of Int]
+        /// Machine mode's contexts are open too.
+        var usesMachineContexts = false
         /// Its sources are numbered from 1 to one less than this.
         let sources: UInt32
         /// By source.
@@ -49,12 +59,16 @@ enum InterruptController {
     static var plicCount: Int { added.load(ordering: .relaxed) }
 
     /// Takes a PLIC over. Only during start-up.
-    static func add(_ plic: PLIC<MappedRegisters>, phandle: UInt32, contexts: [8 of Int], sources: UInt32) {
+    static func add(_ plic: PLIC<MappedRegisters>, phandle: UInt32, _ contexts: PLICContexts, sources: UInt32) {
         let index = plicCount
         guard index < 8 else { return kprint("more than 8 PLICs: the devices of the others stay silent\n") }
-        for hart in 0..<8 where contexts[hart] >= 0 { plic.start(context: contexts[hart], sources: sources) }
+        for hart in 0..<8 where contexts.supervisor[hart] >= 0 {
+            plic.start(context: contexts.supervisor[hart], sources: sources)
+        }
         controllers[index].start(
-            Controller(plic: plic, phandle: phandle, contexts: contexts, sources: sources))
+            Controller(
+                plic: plic, phandle: phandle, contexts: contexts.supervisor, machineContexts: contexts.machine,
+                sources: sources))
         added.store(index + 1, ordering: .relaxed)
     }
 
@@ -89,18 +103,20 @@ enum InterruptController {
 
     /// Lets a source through to the harts that serve it, and to no other.
     private static func enable(_ number: UInt32, of controller: Ref<Controller>) {
-        for pass in 0..<2 {
-            let serves = pass == 0
-            for hart in 0..<8 {
-                let context = controller.value.contexts[hart]
-                guard context >= 0, isServed(number, of: controller, by: hart) == serves else { continue }
-                if serves {
-                    controller.value.plic.enable(number, context: context)
-                } else {
-                    controller.value.plic.disable(number, context: context)
-                }
+        for hart in 0..<8 where controller.value.contexts[hart] >= 0 {
+            if !isServed(number, of: controller, by: hart) {
+                controller.value.plic.disable(number, context: controller.value.contexts[hart])
             }
         }
+        for hart in 0..<8 where controller.value.contexts[hart] >= 0 {
+            if isServed(number, of: controller, by: hart) { enable(number, of: controller, for: hart) }
+        }
+    }
+
+    private static func enable(_ number: UInt32, of controller: Ref<Controller>, for hart: Int) {
+        controller.value.plic.enable(number, context: controller.value.contexts[hart])
+        guard controller.value.usesMachineContexts, controller.value.machineContexts[hart] >= 0 else { return }
+        controller.value.plic.enable(number, context: controller.value.machineContexts[hart])
     }
 
     /// Gives each source that one hart serves to one of these harts (bit i: hart i) in turn. They run.
@@ -123,17 +139,53 @@ enum InterruptController {
 
     /// Opens this hart's contexts again, which firmware closes when it starts a hart (OpenSBI does).
     static func reopen() {
-        let hart = Int(thisHart.value.index)
         for index in 0..<plicCount {
-            guard let controller = controllers[index].ref else { continue }
-            let context = controller.value.contexts[hart]
-            guard context >= 0 else { continue }
-            controller.value.plic.start(context: context, sources: controller.value.sources)
-            for number in 1..<controller.value.sources
-            where !controller.value.handlers[Int(number)].isEmpty && isServed(number, of: controller, by: hart) {
-                controller.value.plic.enable(number, context: context)
-            }
+            if let controller = controllers[index].ref { open(controller, for: Int(thisHart.value.index)) }
         }
+    }
+
+    /// Opens a hart's contexts, and lets the sources through that it serves.
+    private static func open(_ controller: Ref<Controller>, for hart: Int) {
+        guard controller.value.contexts[hart] >= 0 else { return }
+        controller.value.plic.start(context: controller.value.contexts[hart], sources: controller.value.sources)
+        if controller.value.usesMachineContexts, controller.value.machineContexts[hart] >= 0 {
+            controller.value.plic.start(
+                context: controller.value.machineContexts[hart], sources: controller.value.sources)
+        }
+        for number in 1..<controller.value.sources
+        where !controller.value.handlers[Int(number)].isEmpty && isServed(number, of: controller, by: hart) {
+            enable(number, of: controller, for: hart)
+        }
+    }
+
+    /// Looks for a PLIC with a source that is pending and enabled and reaches no hart, when a device has answered
+    /// without an interrupt. On QEMU 7.1 and 7.2 a second PLIC's lines are numbered wrongly: with as many harts as the
+    /// first one serves, the lines of its contexts of machine mode end at the harts' supervisor mode.
+    @inline(never)
+    static func lookForLostLines() {
+        guard plicCount > 1 else { return }
+        for index in 0..<plicCount {
+            guard let controller = controllers[index].ref, !controller.value.usesMachineContexts,
+                isStuck(controller)
+            else { continue }
+            kprint(
+                "PLIC \(index): interrupts reach no hart; trying its lines of machine mode (QEMU 7.1 and 7.2 need that)\n"
+            )
+            controller.value.usesMachineContexts = true
+            for hart in 0..<8 { open(controller, for: hart) }
+        }
+    }
+
+    /// Whether a source with a handler stays pending for a millisecond.
+    private static func isStuck(_ controller: Ref<Controller>) -> Bool {
+        var routed: UInt64 = 0
+        for number in 1..<min(64, controller.value.sources) where !controller.value.handlers[Int(number)].isEmpty {
+            routed |= 1 << UInt64(number)
+        }
+        let start = Clock.ticks
+        var stuck = routed
+        while stuck != 0, Clock.ticks &- start < Clock.frequency / 1000 { stuck &= controller.value.plic.pending }
+        return stuck != 0
     }
 
     /// Takes the next pending interrupt of the PLICs that this hart serves; nil when none is. The source stays quiet

@@ -133,12 +133,13 @@ enum Disk {
     /// 1024-byte blocks.
     static var blockCount: UInt32 { UInt32(clamping: capacity.load(ordering: .relaxed) / 2) }
 
-    /// Serves the disk's interrupt.
-    static func interrupt() {
-        guard isPresent else { return }
+    /// Serves the disk's interrupt; false when it was another device's.
+    static func interrupt() -> Bool {
+        guard isPresent else { return false }
         let cause = interruptSide.value.acknowledge(masking: false)
         if cause.contains(.configuration) { _ = state.withLock { $0.driver.checkDevice() } }
         collect()
+        return !cause.isEmpty
     }
 
     /// Takes all that the device has finished. Each thread is woken outside of the lock, which it takes first.
@@ -194,6 +195,7 @@ enum Disk {
     /// may never answer.
     @inline(never)
     private static func lookAgain() {
+        InterruptController.lookForLostLines()
         collect()
         if let message = state.withLock({ $0.lookForSilence() }) { kprint("disk: \(message)\n") }
         collect()

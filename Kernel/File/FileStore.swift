@@ -103,14 +103,11 @@ enum FileStore {
 
 /// User memory that a read fills.
 struct UserSink: ByteSink {
-    var address: UserAddress
+    private var destination: UserDestination
+    init(address: UserAddress) { destination = UserDestination(address) }
 
     /// Block after block of a read of any length.
-    mutating func take(_ source: RawSpan) -> Bool {
-        guard Scheduler.mayGoOn(), address.copyOut(source) == source.byteCount else { return false }
-        address = address + source.byteCount
-        return true
-    }
+    mutating func take(_ source: RawSpan) -> Bool { Scheduler.mayGoOn() && destination.take(source) }
 }
 
 /// User memory that a write empties.

@@ -4,7 +4,7 @@
 // so does one that the log holds. What a buffer contains is guarded not here but by the lock of the thing it belongs
 // to: an inode's for its contents and its 64 bytes on the disk, the allocation lock for the bitmap.
 //
-// An operation pins at most three buffers at once, or four that it need not wait for. With 30 more for the log, 286
+// An operation pins at most three buffers at once, or eight that it need not wait for. With 30 more for the log, 286
 // buffers can never run out under 64 processes; with fewer, one that finds none waits for another to let go. There are
 // few at first; more come and go with memory that is free (BlockPages.swift).
 
@@ -30,11 +30,11 @@ struct Buffer<P: FileSystemPlatform>: ~Copyable {
     }
 }
 
-/// Up to four numbers of blocks, or of their buffers.
+/// Up to eight numbers of blocks, or of their buffers.
 struct BlockRun {
-    static var most: Int { 4 }
+    static var most: Int { 8 }
 
-    private var numbers = InlineArray<4, UInt32>(repeating: 0)
+    private var numbers = InlineArray<8, UInt32>(repeating: 0)
     private(set) var count = 0
 
     mutating func append(_ number: UInt32) {

@@ -115,10 +115,11 @@ extension BlockCache {
 }
 
 extension FileSystem {
-    /// Pages of blocks that `giveBackPage` would give back if none of them were in use.
-    public var sparePages: Int { cache.sparePages }
+    /// Pages of blocks and of directories' indexes that `giveBackPage` would give back if none of them were in use.
+    public var sparePages: Int { cache.sparePages + directoryIndexes.pages }
 
-    /// Forgets four blocks, none of which is in use, and gives their page back to the platform.
+    /// Ends the index of a directory, or forgets four blocks, none of which is in use; and gives the pages of that back
+    /// to the platform.
     /// - Returns: false when no page can be spared.
-    public func giveBackPage() -> Bool { cache.giveBack() }
+    public func giveBackPage() -> Bool { directoryIndexes.giveBack() || cache.giveBack() }
 }

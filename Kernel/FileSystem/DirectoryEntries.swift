@@ -23,6 +23,25 @@ struct DirectoryEntry {
         (low ^ name.low) & name.mask.low == 0 && (high ^ name.high) & name.mask.high == 0
     }
 
+    /// The hash of the name up to its NUL.
+    var nameHash: UInt32 {
+        var low = low & ~0xFFFF
+        var high = high
+        if let end = Self.firstNUL(low | 0xFFFF) {
+            low &= 1 << end - 1
+            high = 0
+        } else if let end = Self.firstNUL(high) {
+            high &= 1 << end - 1
+        }
+        return Name.hash(low, high)
+    }
+
+    /// The lowest bit of the first byte of eight that is 0.
+    private static func firstNUL(_ bytes: UInt64) -> UInt64? {
+        let found = (bytes &- 0x0101_0101_0101_0101) & ~bytes & 0x8080_8080_8080_8080
+        return found == 0 ? nil : UInt64(found.trailingZeroBitCount & ~7)
+    }
+
     /// The name up to its NUL; nil if it is empty or has a slash.
     var name: Name? {
         var name = Name()
@@ -37,62 +56,7 @@ struct DirectoryEntry {
     }
 }
 
-/// What a search in a directory found.
-struct DirectorySearch {
-    /// The inode that the name stands for, 0 if it is not there.
-    var number: UInt32 = 0
-    /// Where its entry is; if there is none, where one could be put: a free one, or the end.
-    var offset: UInt32
-}
-
 extension FileSystem {
-    /// Looks for a name in a locked directory.
-    /// - Throws: inputOutput if the entry names no inode.
-    func search(_ directory: Slot, for name: Name) throws(SystemError) -> DirectorySearch {
-        let size = directory.value.record.size / UInt32(entrySize) * UInt32(entrySize)
-        let mask = name.mask
-        var firstFree = size
-        var start: UInt32 = 0
-        while start < size {
-            let bytes = min(UInt32(blockSize), size - start)
-            let block = try block(start / UInt32(blockSize), of: directory)
-            if block == 0 {
-                firstFree = min(firstFree, start)
-            } else {
-                let found = try cache.read(block).withBytes { Self.search($0.bytes, Int(bytes), for: name, mask) }
-                if found.number != 0 {
-                    guard found.number < layout.inodeCount else { throw .inputOutput }
-                    return DirectorySearch(number: found.number, offset: start + found.offset)
-                }
-                if firstFree == size, found.offset < bytes { firstFree = start + found.offset }
-            }
-            start += bytes
-        }
-        return DirectorySearch(offset: firstFree)
-    }
-
-    /// Looks for a name in one block of entries: the offset of its entry, or of the first free one (`count` if there is
-    /// none) with number 0.
-    private static func search(
-        _ block: RawSpan, _ count: Int, for name: Name, _ mask: (low: UInt64, high: UInt64)
-    ) -> DirectorySearch {
-        var firstFree = count
-        var offset = 0
-        while offset < count {
-            let low = block.littleEndian(offset, as: UInt64.self)
-            if low & 0xFFFF == 0 {
-                firstFree = min(firstFree, offset)
-            } else if (low ^ name.low) & mask.low == 0 {
-                let high = block.littleEndian(offset + 8, as: UInt64.self)
-                if (high ^ name.high) & mask.high == 0 {
-                    return DirectorySearch(number: UInt32(low & 0xFFFF), offset: UInt32(offset))
-                }
-            }
-            offset += entrySize
-        }
-        return DirectorySearch(offset: UInt32(firstFree))
-    }
-
     /// Writes an entry of a locked directory, which grows if the entry is at its end. The inode may become dirty.
     func enter(
         _ number: UInt32, as name: Name, at offset: UInt32, of directory: Slot, _ transaction: inout Transaction<P>
@@ -102,6 +66,10 @@ extension FileSystem {
         let buffer = place.isNew ? try cache.zeroed(place.block) : try cache.read(place.block)
         try transaction.note(buffer)
         buffer.withBytes { Self.encodeEntry(number, name, into: &$0, at: Int(offset) % blockSize) }
+        if directory.value.record.size > UInt32(blockSize) {
+            let hash = number == 0 ? nil : Name.hash(name.low, name.high)
+            directoryIndexes.note(offset / UInt32(entrySize), in: directory.value.number, hash: hash)
+        }
         if offset + UInt32(entrySize) > directory.value.record.size {
             directory.value.record.size = offset + UInt32(entrySize)
             directory.value.isDirty = true

@@ -21,6 +21,7 @@ struct Volume<P: FileSystemPlatform>: ~Copyable {
     let cache: BlockCacheParts<P.Lock>
     let log: LogParts<P.Lock>
     let inodes: InodeParts<P.Lock>
+    let directoryIndexes: DirectoryIndexParts<P.Lock>
     /// Guarded by `allocationLock`, but for its two counts, which may be read at any time.
     var allocation: AllocationState
     /// One bit for each inode of the disk, 1 = used (InodeAllocator.swift); guarded by `allocationLock`.
@@ -36,7 +37,7 @@ struct Volume<P: FileSystemPlatform>: ~Copyable {
     init?(_ platform: P, _ layout: DiskLayout, zeros: BlockMemory, buffers: Int, inodes: Int) {
         guard let cache = BlockCacheParts(platform, buffers: buffers),
             let log = LogParts(platform, slots: layout.logCapacity),
-            let table = InodeParts(platform, count: inodes),
+            let table = InodeParts(platform, count: inodes), let directoryIndexes = DirectoryIndexParts(platform),
             let inodeMap = BlockRow(platform, count: layout.inodeMapBlocks),
             let allocationLock = SleepLock<P.Lock>(platform), let unlinkLock = SleepLock<P.Lock>(platform)
         else { return nil }
@@ -44,6 +45,7 @@ struct Volume<P: FileSystemPlatform>: ~Copyable {
         self.cache = cache
         self.log = log
         self.inodes = table
+        self.directoryIndexes = directoryIndexes
         self.inodeMap = inodeMap
         self.allocationLock = allocationLock
         self.unlinkLock = unlinkLock
@@ -68,6 +70,7 @@ public struct FileSystem<P: FileSystemPlatform> {
     var cache: BlockCache<P> { BlockCache(self) }
     var log: Log<P> { Log(self) }
     var inodes: InodeTable<P> { InodeTable(self) }
+    var directoryIndexes: DirectoryIndexes<P> { DirectoryIndexes(self) }
 
     /// The root directory.
     public func root() throws(SystemError) -> Inode<P> { try inodes.get(DiskLayout.rootInode) }

@@ -14,6 +14,7 @@ extension FileSystem {
         let offset = layout.offset(ofInode: number)
         let record = try cache.read(layout.block(ofInode: number)).withBytes { InodeRecord($0.bytes, at: offset) }
         guard record.isSound(layout) else { throw .inputOutput }
+        directoryIndexes.forget(number)
         slot.value.record = record
         slot.value.isLoaded = true
         slot.value.isDirty = false

@@ -33,6 +33,14 @@ struct Name: Equatable {
         length += 1
     }
 
+    /// 15 bits that depend on all of a name, whose two words have zeros in the place of the inode number and behind the
+    /// name.
+    static func hash(_ low: UInt64, _ high: UInt64) -> UInt32 {
+        var mixed = (low &* 0x9E37_79B9_7F4A_7C15) ^ (high &* 0xC2B2_AE3D_27D4_EB4F)
+        mixed = (mixed ^ mixed >> 32) &* 0x9E37_79B9_7F4A_7C15
+        return UInt32(truncatingIfNeeded: mixed >> 49)
+    }
+
     /// Bits of the two words that count: the name and its NUL, if it has one.
     var mask: (low: UInt64, high: UInt64) {
         let bytes = min(14, length + 1)

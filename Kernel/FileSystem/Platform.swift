@@ -8,13 +8,13 @@
 //   3. `FileSystemPlatform` – the device, memory at start, monitors at start, and one line for the console.
 //   4. a `ByteSink` and a `ByteSource` (Transfer.swift) – copies to and from whoever calls, which may fail part-way.
 // All sleeping locks are built here from `Monitor`; no call is ever made on the device, or on a sink or source, while a
-// monitor is held. Memory and monitors are taken in `mount` only, and never given back, but for the block cache's pages.
+// monitor is held. Memory and monitors are taken in `mount` only, and never given back, but for pages of blocks and of directories' indexes.
 //
 // Lock order, for the whole file system, outermost first:
 //   1. a log reservation (Log.begin … Log.end)       4. the allocation lock
 //   2. the unlink lock                               5. a pinned buffer (BlockCache.swift says how many)
-//   3. an inode (a directory before what it holds)   6. monitors: inode table, log, block cache, a lock's own; one at
-//     a time
+//   3. an inode (a directory before what it holds)   6. monitors: inode table, log, block cache, directory
+//     indexes, a lock's own; one at a time
 // A buffer of a file's or directory's own may be pinned when the allocation lock is taken, since no caller waits for
 // it. An `Inode` ends with none of these held.
 
@@ -131,7 +131,7 @@ public protocol FileSystemPlatform {
     @unsafe
     func giveBackPage(_ page: UnsafeMutableRawPointer)
 
-    /// A fresh monitor, for good; nil when there is none. Called from `mount` only: once an in-memory inode, and five
+    /// A fresh monitor, for good; nil when there is none. Called from `mount` only: once an in-memory inode, and six
     /// more.
     func makeMonitor() -> Lock?
 

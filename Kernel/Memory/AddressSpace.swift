@@ -61,7 +61,14 @@ struct AddressSpace: ~Copyable {
 
     /// Maps a cleared page at a page-aligned user address that has none, with these rights besides reading; returns it.
     mutating func mapCleared(_ address: UInt, _ rights: UInt64) throws(SystemError) -> PhysicalAddress {
-        let page = try PageReference.cleared()
+        let page = try map(address, rights)
+        page_clear(UInt64(page.virtual))
+        return page
+    }
+
+    /// The same with unknown contents, all of which the caller replaces before the space is used.
+    mutating func map(_ address: UInt, _ rights: UInt64) throws(SystemError) -> PhysicalAddress {
+        let page = try PageReference.new()
         guard let entry = table.makeEntry(for: address) else { throw .noMemory }
         entry.value = PageTableEntry(page, PageTableEntry.userRead | rights)
         pageCount += 1

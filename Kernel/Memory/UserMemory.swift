@@ -18,7 +18,7 @@ struct UserAddress {
     }
 
     /// Bytes from here to the end of the page: 1 to 4,096.
-    private var leftInPage: Int { Int(pageSize - rawValue & (pageSize - 1)) }
+    fileprivate var leftInPage: Int { Int(pageSize - rawValue & (pageSize - 1)) }
 
     /// Copies bytes here; returns how many were copied before the first byte that could not be.
     @inline(never)
@@ -132,6 +132,43 @@ struct UserAddress {
             done += step
         }
         throw .nameTooLong
+    }
+}
+
+/// User memory that is filled piece by piece: several pieces of one page cost one walk.
+struct UserDestination {
+    private var address: UserAddress
+    /// What `address` is to the kernel, and bytes from there to the end of its page.
+    private var place: UInt = 0
+    private var left = 0
+
+    init(_ address: UserAddress) { self.address = address }
+
+    /// Copies all of a piece behind the last one; false if the process may not write there.
+    @inline(__always)  // in each read
+    mutating func take(_ source: RawSpan) -> Bool {
+        let count = source.byteCount
+        if left < count {
+            let room = address.leftInPage
+            if room < count {
+                guard address.copyOut(source) == count else { return false }
+                address = address + count
+                left = 0
+                return true
+            }
+            // It stays there: only the thread itself changes its table.
+            place = UserPage.writable(address.rawValue)
+            guard place != 0 else { return false }
+            left = room
+        }
+        // the span's own bytes, and as many of a page that `writable` found
+        unsafe source.withUnsafeBytes {
+            copy_bytes(UInt64(place), UInt64(UInt(bitPattern: $0.baseAddress)), Int64(count))
+        }
+        address = address + count
+        place += UInt(count)
+        left -= count
+        return true
     }
 }
 

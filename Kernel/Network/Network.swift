@@ -1,10 +1,9 @@
 // The protocol stack in the kernel: one instance under one lock that keeps interrupts on, a thread that drains the
 // cards, and the system calls that use it.
 //
-// An interrupt only wakes the thread, which silences the card, completes the interrupt, takes frames until there are no
-// more, lets the card interrupt again and looks once more: one interrupt serves a burst (Documentation/Design.md,
-// journey 1). The handler touches no card: registers of old cards cannot be used by an interrupt handler and a thread
-// at once.
+// An interrupt only wakes the thread (CardInterrupts.swift), which silences the card, completes the interrupt, takes
+// frames until there are no more, lets the card interrupt again and looks once more: one interrupt serves a burst
+// (Documentation/Design.md, journey 1).
 
 import Drivers
 import Machine
@@ -27,10 +26,6 @@ enum Network {
     private static let stack = ThreadLock<Stack>(.networkStack)
     private static let pool = BootValue<PacketPool>()
     private static let seed = Atomic<UInt64>(0)
-    /// Bit i: interface i's interrupt waits to be completed.
-    private static let claimed = Atomic<UInt32>(0)
-    /// By interface, and source 0 for none.
-    private static let sources: [4 of Atomic<UInt32>] = [Atomic(0), Atomic(0), Atomic(0), Atomic(0)]
     /// The thread has something to look at.
     private static let pending = Atomic<Bool>(false)
     /// When the thread wakes by itself: an instant, in nanoseconds.
@@ -84,7 +79,7 @@ enum Network {
             guard var card = try Card.attach(site) else { return false }
             var spot = spot
             if spot.bus == .isa, spot.source == 0 { spot.source = findSource(&card) }
-            take(card, spot)
+            take(card, place, spot)
         } catch {
             kprint("network card on \(spot): \(error.message)\n")
         }
@@ -105,7 +100,7 @@ enum Network {
     }
 
     @inline(never)
-    private static func take(_ card: consuming Card, _ spot: CardSpot) {
+    private static func take(_ card: consuming Card, _ place: CardPlace<MappedRegisters>, _ spot: CardSpot) {
         let hardware = card.hardwareAddress, driver = card.driver
         var card: Card? = consume card
         let id = stack.withLock { stack -> InterfaceID? in
@@ -117,7 +112,7 @@ enum Network {
         }
         let index = Int(id.rawValue)
         CardNames.add(index, driver, spot)
-        sources[index].store(spot.source, ordering: .relaxed)
+        CardInterrupts.add(index, place, source: spot.source)
         if spot.source != 0 {
             InterruptController.route(spot.source, to: .network(index))
         } else {
@@ -160,22 +155,8 @@ enum Network {
 
     // MARK: The thread
 
-    /// An interrupt from one of these interfaces' cards. The source stays claimed until `complete`.
-    static func interrupt(_ interfaces: UInt32, source: UInt32) {
-        claimed.bitwiseOr(1 << UInt32(interfaces.trailingZeroBitCount), ordering: .relaxed)
-        wakeThread()
-    }
-
-    /// Lets the sources interrupt again whose cards were looked at.
-    private static func complete() {
-        var bits = claimed.exchange(0, ordering: .relaxed)
-        while bits != 0 {
-            InterruptController.complete(sources[bits.trailingZeroBitCount].load(ordering: .relaxed))
-            bits &= bits - 1
-        }
-    }
-
-    private static func wakeThread() {
+    /// Makes the thread look at the cards.
+    static func wakeThread() {
         pending.store(true, ordering: .sequentiallyConsistent)
         thread.wakeOne()
     }
@@ -194,7 +175,7 @@ enum Network {
                 hasCompletions = stack.hasCompletions
                 return result
             }
-            if claimed.load(ordering: .relaxed) != 0 { complete() }
+            CardInterrupts.completeAll()
             if now - lookedForFaults >= .seconds(1) {
                 lookedForFaults = now
                 printFaults()

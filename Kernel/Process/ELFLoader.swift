@@ -121,18 +121,17 @@ enum ELFLoader {
             if page % megapageSize == 0 { try Scheduler.checkpoint() }
             if let entry = space.table.entry(for: page), entry.value.isValid {
                 if page >= segment.address { entry.value.rawValue |= rights }
+            } else if page >= segment.address, page + pageSize <= segment.address + segment.fileSize {
+                _ = try space.map(page, rights)  // the file fills all of it, or the space is of no use
             } else {
                 _ = try space.mapCleared(page, rights)
             }
             page += pageSize
         }
         space.size = max(space.size, end)
-        var done: UInt = 0
-        while done < segment.fileSize {
-            guard let entry = space.table.entry(for: segment.address + done) else { throw .badExecutable }
-            let step = min(pageSize, segment.fileSize - done)
-            try read(inode, at: segment.offset + UInt64(done), count: Int(step), to: entry.value.address)
-            done += step
-        }
+        var sink = SpaceSink(space.table, at: segment.address)
+        let read = try FileStore.system.read(
+            inode, at: segment.offset, count: UInt64(segment.fileSize), into: &sink)
+        guard read == segment.fileSize else { throw .badExecutable }
     }
 }

@@ -15,14 +15,15 @@ struct WaitQueue: ~Copyable, Sendable {
     init() {}
 
     /// Returns what `ready` returns as soon as that is not nil, sleeping in between. Throws `interrupted` if the thread
-    /// is killed or has a ^C to be told of, and `timedOut` after `deadline` (timebase ticks) if there is one. `ready` may take spin locks; it
-    /// must not sleep.
+    /// is killed or has a ^C to be told of, and `timedOut` after `deadline` (timebase ticks) if there is one. `ready`
+    /// may take spin locks; it must not sleep.
     func wait<Result: ~Copyable>(
         until deadline: UInt64? = nil, _ ready: () throws(SystemError) -> Result?
     ) throws(SystemError) -> Result {
-        if let result = try ready() { return result }
         let thread = currentThread
         while true {
+            // Before it joins, the first time and when it was woken: mostly that is all.
+            if let result = try ready() { return result }
             join(thread)
             do throws(SystemError) {
                 if let result = try ready() {
@@ -52,9 +53,9 @@ struct WaitQueue: ~Copyable, Sendable {
     /// asked that often although no waker wakes the thread.
     @inline(never)
     func waitUninterrupted(period: UInt64? = nil, _ ready: () -> Bool) {
-        if ready() { return }
         let thread = currentThread
         while true {
+            if ready() { return }  // as in `wait`
             join(thread)
             if ready() {
                 leave(thread)

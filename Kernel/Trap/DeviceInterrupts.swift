@@ -8,13 +8,18 @@ enum DeviceInterrupts {
     static func serve() {
         while let (source, handlers) = InterruptController.claim() {
             if handlers.contains(.console) { serveConsole() }
-            if handlers.contains(.disk) { Disk.interrupt() }
-            if handlers.interfaces != 0 {
+            let isOfDisk = handlers.contains(.disk) && Disk.interrupt()
+            if handlers.interfaces == 0 {
+                InterruptController.complete(source)
+            } else if handlers.contains(.disk),
+                CardInterrupts.serveShared(handlers.interfaces, diskInterrupts: isOfDisk)
+            {
+                // The disk does not wait until the network thread has run.
+                InterruptController.complete(source)
+            } else {
                 // The network thread completes it when it has silenced the cards: until then the source keeps quiet by
                 // itself.
-                Network.interrupt(handlers.interfaces, source: source)
-            } else {
-                InterruptController.complete(source)
+                CardInterrupts.serve(handlers.interfaces)
             }
         }
     }

@@ -90,6 +90,8 @@ private func missing(_ properties: [(String, [UInt8])]) throws -> String? {
             #expect(tree.plic(2) == nil)
             #expect((0..<3).map { tree.supervisorContext(ofHart: $0, in: first) } == [1, nil, nil])
             #expect((0..<3).map { tree.supervisorContext(ofHart: $0, in: second) } == [nil, 1, 3])
+            #expect((0..<3).map { tree.machineContext(ofHart: $0, in: first) } == [0, nil, nil])
+            #expect((0..<3).map { tree.machineContext(ofHart: $0, in: second) } == [nil, 0, 2])
             let card = try #require(tree.first { $0.isNamed("card") })
             #expect(card.interrupt()?.parent == second.phandle)
         }

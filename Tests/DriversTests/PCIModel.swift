@@ -11,6 +11,8 @@ final class PCIFunctionModel {
     let isBridge: Bool
     /// Of a bridge: what is behind it, by device << 3 | function.
     var children: [UInt8: PCIFunctionModel] = [:]
+    /// Which bits of the command register can be written.
+    var commandMask: UInt16 = 0xffff
     /// Registers behind base addresses, by index.
     var regions: [Int: any Registers] = [:]
 
@@ -57,7 +59,9 @@ final class PCIFunctionModel {
                     isUpperHalf
                     ? byte & mask
                     : byte & mask & (place & 3 == 0 ? 0xf0 | (masks[index] & 1 != 0 ? 0x0c : 0) : 0xff) | fixed
-            } else if place == 4 || place == 5 || (isBridge && place >= 0x10 && place < 0x34) {
+            } else if place == 4 || place == 5 {
+                bytes[place] = byte & UInt8(commandMask >> UInt16(8 * (place - 4)) & 255)
+            } else if isBridge, place >= 0x10, place < 0x34 {
                 bytes[place] = byte
             }
         }

@@ -37,6 +37,26 @@ import Testing
         #expect(records[0].interruptAtRoot?.unit == 4 << 11 && records[0].interruptAtRoot?.pin == 1)
     }
 
+    @Test func thePinOfAFunctionIsSwitchedInItsCommandRegisterAlone() throws {
+        let card = PCIFunctionModel(vendor: 0x10ec, device: 0x8029, masks: [0xffff_ff01])
+        let model = PCIModel([device(4): card])
+        let record = try #require(scan(model).first)
+        let function = PCIFunction(
+            record: record, configuration: model.space.window(at: 4 << 15), ports: nil, memory: nil)
+        function.enable()
+        let pin = try #require(PCIInterruptPin(function))
+        #expect(card.word(4) == 7 && !pin.isOff && !pin.isRaised)
+        card.bytes[6] |= 8
+        #expect(pin.isRaised)
+        pin.isOff = true
+        #expect(card.word(4) == 0x407 && pin.isOff && pin.isRaised)
+        card.bytes[6] &= ~8
+        pin.isOff = false
+        #expect(card.word(4) == 7 && !pin.isOff && !pin.isRaised)
+        card.commandMask = 0x3ff  // as before PCI 2.3
+        #expect(PCIInterruptPin(function) == nil && card.word(4) == 7)
+    }
+
     @Test func multifunctionDevicesAndNothingElseAreSearchedWhole() {
         let first = PCIFunctionModel(vendor: 1, device: 2)
         first.bytes[0x0e] = 0x80

@@ -23,6 +23,27 @@ import Testing
         try guest.halt()
     }
 
+    /// With as many harts in the second node as in the first, QEMU 7.1 and 7.2 connect the wrong lines of its PLIC.
+    @Test(arguments: [("2", "0", "1"), ("4", "0-1", "2-3")])
+    func aSecondPLICWithAsManyHartsAsTheFirst(harts: String, first: String, second: String) throws {
+        let guest = try Guest([
+            "CPUS": harts,
+            "QEMUFLAGS": """
+            -object memory-backend-ram,id=m0,size=64M -object memory-backend-ram,id=m1,size=64M \
+            -numa node,memdev=m0,cpus=\(first) -numa node,memdev=m1,cpus=\(second)
+            """,
+        ])
+        try guest.waitForShell()
+        #expect(guest.transcript.contains("irq 1031"))
+        #expect(try guest.run("echo kept > f; cat f") == "kept")
+        // Looked at once a second, one reply a second would come.
+        let report = try guest.run("ping -c 300 -i 0.001 10.0.2.2 | grep received")
+        #expect(report.hasPrefix("300 packets transmitted, 300 received"))
+        let time = try #require(report.firstMatch(of: /time (\d+)ms/).flatMap { Int($0.1) }, "\(report)")
+        #expect(time < 60_000, "\(report)")
+        try guest.halt()
+    }
+
     /// Console, disk and network card interrupt a hart each: the PLIC's enable bits, by hart, say so.
     @Test func devicesInterruptDifferentHarts() throws {
         let guest = try Guest(["CPUS": "3"])
@@ -35,6 +56,34 @@ import Testing
         #expect(enabled.allSatisfy { $0.nonzeroBitCount == 1 }, "\(enabled)")
         #expect(enabled.reduce(0, |).nonzeroBitCount == 3, "\(enabled)")
         #expect(try guest.run("echo kept > f; cat f; ping -c 3 10.0.2.2 | grep received").contains(" 3 received"))
+        try guest.halt()
+    }
+
+    /// A disk and a card on one interrupt line: when the network thread has to wait for its turn, the card's own pin is
+    /// switched off, and not the line.
+    @Test(arguments: ["virtio-pci", "ne2k"]) func theDisksLineIsNotHeldForACard(card: String) throws {
+        let guest = try Guest(["DISK": "virtio-pci", "NIC": card, "CPUS": "1", "IP": "10.0.2.15/24"])
+        try guest.waitForShell()
+        let spots = try guest.run("lspci -v | grep irq")
+        let lines = spots.matches(of: /irq (\d+)/).map { $0.1 }
+        #expect(lines.count == 2 && lines[0] == lines[1], "\(spots)")
+        // It takes each of its turns to the end.
+        guest.type("cat /zero > /null &\n")
+        try guest.wait(for: "$ ")
+        guest.type("ping -c 100000 -i 0.001 10.0.2.2 > /null &\n")
+        try guest.wait(for: "$ ")
+        let deadline = Date(timeIntervalSinceNow: Guest.patience)
+        var isOff = false
+        while !isOff, Date() < deadline {
+            let answer = try guest.monitor("xp /1hx 0x30020004")  // device 4's command register
+            let command = answer.split(separator: " ").last.flatMap {
+                Int($0.filter(\.isHexDigit).suffix(4), radix: 16)
+            }
+            isOff = try #require(command, "\(answer)") & 1 << 10 != 0
+        }
+        #expect(isOff)
+        #expect(try guest.run("echo kept > f; cat f") == "kept")
+        #expect(try guest.run("ping -c 20 -i 0.01 10.0.2.2 | grep received").contains(" 20 received"))
         try guest.halt()
     }
 

@@ -58,7 +58,8 @@ final class Guest: @unchecked Sendable {
         process.environment = ProcessInfo.processInfo.environment
             .filter {
                 ![
-                    "CPUS", "MEM", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER", "PCAP",
+                    "CPUS", "MEM", "DISK", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER",
+                    "PCAP",
                     "QEMUFLAGS", "V", "IP", "GATEWAY", "NAMESERVER", "TAP", "GUEST", "UPLINK", "FSIMG", "KERNEL",
                     "MAKEFLAGS",
                     "MFLAGS",

@@ -148,4 +148,43 @@ struct StreamSystemTests {
         server.stop()
         try guest.halt()
     }
+
+    /// -r, -d and -R over TCP, and the first two over UDP: Linux asks, and is asked.
+    @Test(needs("iperf")) func iperfSendsBackAndAsksForThat() throws {
+        let (network, guest) = try guest()
+        guest.type("iperf -s > /null &\n")
+        try guest.wait(for: "\n$ ")
+        guest.type("iperf -s -u > /null &\n")
+        try guest.wait(for: "\n$ ")
+        try waitForListener(guest, 5001)
+        for words in [["-r"], ["-d"], ["-R"], ["-R", "-P", "2"], ["-u", "-r"], ["-u", "-d"]] {
+            let report = try network.run(
+                "sh", "-c", "timeout 20 iperf -c \(address) -t 1 -L 5003 \(words.joined(separator: " "))")
+            // A line with a rate for each way.
+            let rates = report.split(separator: "\n").filter {
+                $0.contains("bits/sec") && !$0.contains(" 0.00 bits/sec")
+            }
+            #expect(rates.count >= (words == ["-R"] ? 1 : 2), "\(words): \(report)")
+        }
+        let servers = [
+            try network.start("iperf", "-s", "-p", "5002"), try network.start("iperf", "-s", "-u", "-p", "5002"),
+        ]
+        for words in ["-r", "-d", "-R -P 2", "-u -r", "-u -d"] {
+            let deadline = Date() + 20
+            var report = ""
+            repeat {
+                report = try guest.run("iperf -c \(PrivateNetwork.host) -p 5002 -t 1 \(words); echo $?", seconds: 40)
+            } while !report.hasSuffix("0") && report.contains("no program listens") && Date() < deadline
+            let rates = report.split(separator: "\n").filter { $0.contains("Mbits/sec") && !$0.contains("wanted") }
+            #expect(rates.count >= 2 && report.hasSuffix("0"), "\(words): \(report)")
+        }
+        for server in servers { server.stop() }
+        // A server that does not send back: the exit status says it.
+        guest.type("nc -l 5004 > /null &\n")
+        try guest.wait(for: "\n$ ")
+        try waitForListener(guest, 5004)
+        let nothing = try guest.run("iperf -c 127.0.0.1 -p 5004 -r -n 10k -L 5005; echo $?", seconds: 40)
+        #expect(nothing.contains("does not send back") && nothing.contains("\n1"), "\(nothing)")
+        try guest.halt()
+    }
 }

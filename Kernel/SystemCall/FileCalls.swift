@@ -46,6 +46,7 @@ enum FileCalls {
     static func add(_ file: consuming OpenFile) throws(SystemError) -> Int { Int(try current.value.files.add(file)) }
 
     static func close(_ descriptor: Int32) throws(SystemError) -> Int {
+        try file(descriptor).lingerBeforeClose()
         guard let file = current.value.files.remove(descriptor) else { throw .badDescriptor }
         _ = consume file
         return 0

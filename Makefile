@@ -22,6 +22,8 @@ $(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(
 endif
 
 PROGRAMS := $(patsubst %.swift,%,$(shell ls User/Programs))
+# What files in images have as their time: the last commit's, so that the same source makes the same image.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
 # The guests' own images, GUEST=1 to 9: no other file beside them, which may be another's image.
 GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img build/fs-xv6.img)

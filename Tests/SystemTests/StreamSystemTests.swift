@@ -68,6 +68,41 @@ struct StreamSystemTests {
         try guest.halt()
     }
 
+    @Test(needs("curl")) func httpdAnswersOnlyWhatHasChanged() throws {
+        let (network, guest) = try guest()
+        _ = try guest.run("echo one > page.html")
+        guest.type("httpd &\n")
+        try guest.wait(for: "\n$ ")
+        try waitForListener(guest, 80)
+        let url = "http://\(address)/page.html"
+        func curl(_ words: String) throws -> String { try network.run("sh", "-c", "curl -s -m 30 \(words) \(url)") }
+        let copy = network.folder.appendingPathComponent("page.html").path
+        let status = "-o \(copy) -w '%{http_code}'"
+        #expect(try curl("-R \(status)") == "200")
+        let modified = try curl("-I").split(separator: "\r\n").first { $0.hasPrefix("Last-Modified: ") } ?? ""
+        #expect(modified.hasSuffix(" GMT"))
+        #expect(try curl("-I").contains("\r\nDate: "))
+        // A file of this very second counts as new. (curl -z hides what the server said.)
+        let time = modified.dropFirst("Last-Modified: ".count)
+        let deadline = Date() + 20
+        while try curl("-H 'If-Modified-Since: \(time)' -o /dev/null -w '%{http_code}'") != "304", Date() < deadline {
+            usleep(100_000)
+        }
+        #expect(try curl("-H 'If-Modified-Since: \(time)' -w '%{http_code} %{size_download}'") == "304 0")
+        #expect(
+            try curl("-H 'If-Unmodified-Since: Wed, 01 Jan 2020 00:00:00 GMT' -o /dev/null -w '%{http_code}'") == "412")
+        #expect(try curl("-H 'If-Range: \(time)' -r 1-2 -w ' %{http_code}'") == "ne 206")
+        #expect(try curl("-H 'If-Range: Sun, 06 Nov 1994 08:49:37 GMT' -r 1-2 -w ' %{http_code}'") == "one\n 200")
+        #expect(try curl("-z \(copy) -o /dev/null -w '%{http_code} %{size_download}'") == "304 0")
+        _ = try guest.run("echo two > page.html")
+        let changed = try curl("-z \(copy) -w ' %{http_code}'")
+        #expect(changed == "two\n 200")
+        // A file of the image has the time that it was built with.
+        let readme = try network.run("sh", "-c", "curl -s -I http://\(address)/README")
+        #expect(readme.contains("\r\nLast-Modified: "), "\(readme)")
+        try guest.halt()
+    }
+
     @Test(needs("socat"), arguments: ["virtio", "ne2k-isa"])
     func tenMegabytesComeBackWholeThoughTheWireIsCut(card: String) throws {
         let (network, guest) = try guest(["NIC": card])

@@ -70,7 +70,7 @@ public enum TCPLimit {
     /// Bytes of a buffer: at first, at most.
     static var sendBuffer: Int { 64 * 1024 }
     static var receiveBuffer: Int { 64 * 1024 }
-    static var greatestBuffer: Int { 4 * 1024 * 1024 }
+    public static var greatestBuffer: Int { 4 * 1024 * 1024 }
     /// To which a receive buffer grows by itself.
     static var greatestGrownBuffer: Int { 1024 * 1024 }
     /// Half-open connections; of them, each listener's.

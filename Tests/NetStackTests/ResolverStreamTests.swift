@@ -64,7 +64,8 @@ import Testing
         }
 
         func ask(_ text: String = "big.example") throws -> Int {
-            let query = try unsafe host.stack.startQuery(Array(text.utf8).span.bytes, now: now)  // bytes have no padding
+            // bytes have no padding
+            let query = try unsafe host.stack.startQuery(Array(text.utf8).span.bytes, now: now)
             try settle()
             return query
         }

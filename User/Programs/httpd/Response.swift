@@ -67,7 +67,7 @@ struct Response {
 
     static func to(_ request: HTTPRequest) -> Response {
         guard request.method != .other else { return error(405) }
-        if request.path == ("/status" as Text).bytes { return page(Page.status()) }
+        if request.path == ("/status" as Text).bytes { return page(StatusPage.make()) }
         // The path, from the directory that is served on.
         let relative = [UInt8](request.path.drop { $0 == UInt8(ascii: "/") })
         let path = Path(relative.isEmpty ? [UInt8(ascii: ".")] : relative)
@@ -155,7 +155,7 @@ struct Response {
         }
         if relative.isEmpty, request.path.count == 1 {
             try System.close(file)
-            return page(Page.status())
+            return page(StatusPage.make())
         }
         var names = DirectoryReader(file)
         let all = try names.all()

@@ -19,6 +19,8 @@ struct Server {
     private var helpers = Helpers()
     /// A client that fell silent is given up after so many milliseconds.
     private static var silence: Int32 { 10_000 }
+    /// Nanoseconds of what is sent back at most: ten minutes.
+    private static var longestReturn: UInt64 { 600 * 1_000_000_000 }
 
     init(_ settings: IPerf.Settings, isReturn: Bool = false) {
         self.settings = settings
@@ -78,7 +80,9 @@ struct Server {
         guard let request = Request(bytes, at: Datagram.flags, count: count),
             request.direction == (atEnd ? .outThenBack : .both)
         else { return }
-        let settings = request.settings(settings)
+        var settings = request.settings(settings)
+        // Where a datagram came from may be forged: what is sent there has an end.
+        settings.time = min(settings.time, Self.longestReturn)
         helpers.start { () throws(SystemError) in
             try System.close(socket)
             return try Client(settings, to: client.address).run()

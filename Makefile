@@ -15,13 +15,16 @@ export CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY 
 
 # A misspelt variable would be silently without effect.
 KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG FSSIZE FORMAT \
-	GUEST_IMAGES IMAGE_FILES CHECKS KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL MAKEFLAGS
+	GUEST_IMAGES IMAGE_FILES CHECKS KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL MAKEFLAGS \
+	SOURCE_DATE_EPOCH
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
 $(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(KNOWN))
 endif
 
 PROGRAMS := $(patsubst %.swift,%,$(shell ls User/Programs))
+# What files in images have as their time: the last commit's, so that the same source makes the same image.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 IMAGE_FILES := README=README.md $(addprefix build/programs/,$(PROGRAMS))
 # The guests' own images, GUEST=1 to 9: no other file beside them, which may be another's image.
 GUEST_IMAGES = $(wildcard build/fs.img build/fs-[1-9].img build/fs-xv6.img)

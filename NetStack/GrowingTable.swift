@@ -37,6 +37,9 @@ import Storage
         return true
     }
 
+    /// Bytes of the pages that it has taken.
+    var byteCount: Int { (count + Self.perPage - 1) / Self.perPage * Self.pageSize }
+
     /// A handle to an element, from 0 up to `count`; any other index traps.
     @inline(__always)
     func ref(_ index: Int) -> Ref<Element> {

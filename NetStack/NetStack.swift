@@ -133,7 +133,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         if resolver.hasInput { readAnswers(now: now) }
         while let timer = timers.takeDue(now: now) { serve(timer, now: now) }
         flush()
-        return PollResult(hasMore: hasMore, nextDeadline: timers.next)
+        return PollResult(hasMore: hasMore, nextDeadline: nextDeadline)
     }
 
     /// Takes frames from a card until it has no more. True when the budget ran out first.
@@ -167,7 +167,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     }
 
     /// When `poll` has something to do even without an interrupt.
-    public var nextDeadline: Instant { timers.next }
+    public var nextDeadline: Instant { resolver.hasInput ? .start : timers.next }
 
     @inline(never)
     private mutating func serve(_ timer: StackTimer, now: Instant) {

@@ -68,6 +68,9 @@ struct DescriptorTable: ~Copyable {
         limit = isMarked ? Limit.openFilesPerMarkedProcess : Limit.openFilesPerProcess
     }
 
+    /// Whether the program carries this system's note.
+    var isMarked: Bool { limit == Limit.openFilesPerMarkedProcess }
+
     mutating func closeAll() {
         Self.close(self)
         files = [16 of FileRef?](repeating: nil)

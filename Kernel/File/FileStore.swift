@@ -28,6 +28,8 @@ struct KernelPlatform: FileSystemPlatform {
 
     func makeMonitor() -> KernelMonitor? { KernelMonitor(state: BootMemory.make(KernelMonitor.State())) }
 
+    var time: UInt32 { UInt32(clamping: (Clock.wallClock ?? 0) / 1_000_000_000) }
+
     func report(_ message: StaticString) { kprint("\(message)\n") }
 }
 

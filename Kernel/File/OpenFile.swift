@@ -116,6 +116,15 @@ struct FileRecord: ~Copyable {
 }
 
 extension Ref where Value == FileRecord {
+    /// Waits as SO_LINGER says when the next close is the last one.
+    func lingerBeforeClose() {
+        guard value.uses.load(ordering: .relaxed) == 1 else { return }
+        switch value.kind {
+        case .some(.socket(let socket)): if socket.isStream { socket.linger() }
+        default: break
+        }
+    }
+
     // a stored property of the record
     fileprivate var freeNode: Ref<ListNode<FileRecord>> { unsafe node(&value.freePlace) }
 }

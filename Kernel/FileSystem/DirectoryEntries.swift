@@ -74,6 +74,7 @@ extension FileSystem {
             directory.value.record.size = offset + UInt32(entrySize)
             directory.value.isDirty = true
         }
+        if offset != UInt32(entrySize) { noteChange(of: directory) }  // "..", as a directory moves, is no change of it
     }
 
     static func encodeEntry(_ number: UInt32, _ name: Name, into block: inout MutableRawSpan, at offset: Int) {

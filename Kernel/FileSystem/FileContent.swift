@@ -120,6 +120,7 @@ extension FileSystem {
             outcome.error = error
         }
         outcome.count = Int(position - offset)
+        if outcome.count > 0 { noteChange(of: slot) }
         return outcome
     }
 
@@ -147,7 +148,10 @@ extension FileSystem {
         var done = false
         while !done {
             done = try change(inode.slot, room: releaseRoom) { slot, transaction throws(SystemError) in
-                if isFirst { slot.value.record.size = 0 }
+                if isFirst {
+                    slot.value.record.size = 0
+                    noteChange(of: slot)
+                }
                 return try trim(slot, &transaction)
             }
             isFirst = false

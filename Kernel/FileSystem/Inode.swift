@@ -20,6 +20,16 @@ extension FileSystem {
         slot.value.isDirty = false
     }
 
+    /// Notes that what a locked inode holds changes now: once a second, and not at all while the time is not known.
+    func noteChange(of slot: Slot) {
+        let now = platform.time
+        guard now != 0, slot.value.record.modified != now, slot.value.record.type != FileType.device.rawValue else {
+            return
+        }
+        slot.value.record.modified = now
+        slot.value.isDirty = true
+    }
+
     /// Writes a locked inode if it changed.
     func storeIfDirty(_ slot: Slot, _ transaction: inout Transaction<P>) throws(SystemError) {
         if slot.value.isDirty { try store(slot, &transaction) }

@@ -18,6 +18,7 @@ extension FileSystem {
             record.type = type.rawValue
             record.major = major
             record.minor = minor
+            if type != .device { record.modified = platform.time }
             record.linkCount = 1
             let offset = layout.offset(ofInode: number)
             buffer.withBytes { record.encode(into: &$0, at: offset) }

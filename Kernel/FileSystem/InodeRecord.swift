@@ -1,5 +1,6 @@
 // An inode as it is on the disk, 64 bytes: type i16 @0 (0 = free), major i16 @2, minor i16 @4, nlink i16 @6, size u32
-// @8, addrs u32[13] @12. Sixteen to a block; inode 0 is not used.
+// @8, addrs u32[13] @12. Sixteen to a block; inode 0 is not used. Major and minor are a device's; of a file or directory
+// they hold when it was changed last, where xv6 writes zeros and reads nothing.
 
 import Storage
 import SystemInterface
@@ -14,6 +15,20 @@ struct InodeRecord {
     var addresses = [13 of UInt32](repeating: 0)
 
     init() {}
+
+    /// When a file or directory was changed last, in seconds since 1970-01-01 00:00 UTC, up to 2106; 0: not known, and of
+    /// a device.
+    var modified: UInt32 {
+        get {
+            type == FileType.device.rawValue
+                ? 0 : UInt32(UInt16(bitPattern: major)) | UInt32(UInt16(bitPattern: minor)) << 16
+        }
+        set {
+            guard type != FileType.device.rawValue else { return }
+            major = Int16(truncatingIfNeeded: newValue)
+            minor = Int16(truncatingIfNeeded: newValue >> 16)
+        }
+    }
 
     static let linkCountOffset = 6
 

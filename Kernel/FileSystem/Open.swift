@@ -48,7 +48,7 @@ extension FileSystem {
             FileStatus(
                 device: 1, inode: slot.value.number, type: slot.value.record.type,
                 linkCount: slot.value.record.linkCount,
-                size: UInt64(slot.value.record.size))
+                size: UInt64(slot.value.record.size), modified: slot.value.record.modified)
         }
     }
 }

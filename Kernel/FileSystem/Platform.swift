@@ -135,6 +135,9 @@ public protocol FileSystemPlatform {
     /// more.
     func makeMonitor() -> Lock?
 
+    /// Seconds since 1970-01-01 00:00 UTC; 0: not known.
+    var time: UInt32 { get }
+
     /// Prints one line on the console; the text has no line end. Called with no monitor held.
     func report(_ message: StaticString)
 }

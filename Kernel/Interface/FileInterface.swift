@@ -23,7 +23,8 @@ public enum FileType: Int16, Sendable {
 }
 
 /// What fstat stores: 24 bytes, little-endian:
-/// dev i32 @0, ino u32 @4, type i16 @8, nlink i16 @10, size u64 @16.
+/// dev i32 @0, ino u32 @4, type i16 @8, nlink i16 @10, size u64 @16; for a program with this system's note also the time
+/// of the last change, u32 @12, where xv6's struct has nothing.
 public struct FileStatus: Sendable, Equatable {
     public var device: Int32
     public var inode: UInt32
@@ -31,13 +32,16 @@ public struct FileStatus: Sendable, Equatable {
     public var linkCount: Int16
     /// In bytes.
     public var size: UInt64
+    /// When what it holds was changed last, in seconds since 1970-01-01 00:00 UTC; 0: not known.
+    public var modified: UInt32
 
-    public init(device: Int32, inode: UInt32, type: Int16, linkCount: Int16, size: UInt64) {
+    public init(device: Int32, inode: UInt32, type: Int16, linkCount: Int16, size: UInt64, modified: UInt32 = 0) {
         self.device = device
         self.inode = inode
         self.type = type
         self.linkCount = linkCount
         self.size = size
+        self.modified = modified
     }
 }
 

@@ -20,6 +20,8 @@ public enum NetworkTable: Int32, Sendable {
     case connections = 7
     /// StreamCounters: one.
     case streamCounters = 8
+    /// NetworkMemory: one.
+    case memory = 9
 }
 
 /// The change that is made; the raw value is the call's first argument.

@@ -76,7 +76,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     case link = 19
     /// mkdir(path): 0, or -1 with noSuchFile, notDirectory, fileExists, tooManyLinks, noSpace.
     case mkdir = 20
-    /// close(fd): 0, or -1 with badDescriptor.
+    /// close(fd): 0, or -1 with badDescriptor. A stream's may wait: the option linger.
     case close = 21
 
     // MARK: Swiftlet's own

@@ -33,7 +33,7 @@ enum Names {
                 try report(number)
             }
         } catch {
-            Network.onStack { $0.cancelQuery(number) }
+            Network.onStack { $0.cancelQuery(number, now: Clock.now) }
             throw error
         }
     }

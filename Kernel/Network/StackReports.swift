@@ -124,6 +124,39 @@ enum StackReports {
         return report
     }
 
+    static func memory(of stack: borrowing Stack) -> NetworkMemory {
+        let memory = stack.memoryUse()
+        var report = NetworkMemory()
+        report.packets = inUse(memory.packets)
+        (report.receiving.held, report.receiving.limit) = use(.receiving, of: stack.pool)
+        (report.sending.held, report.sending.limit) = use(.sending, of: stack.pool)
+        (report.own.held, report.own.limit) = use(.own, of: stack.pool)
+        report.waiting = inUse(memory.waiting)
+        report.fragments = inUse(memory.fragments)
+        report.connections = inUse(memory.connections)
+        report.halfOpen = inUse(memory.halfOpen)
+        report.timeWaits = inUse(memory.timeWaits)
+        report.sockets = inUse(memory.sockets)
+        report.neighbours = inUse(memory.neighbours)
+        report.routes = inUse(memory.routes)
+        report.queries = inUse(memory.queries)
+        report.sendBytes = UInt64(memory.sendBytes)
+        report.receiveBytes = UInt64(memory.receiveBytes)
+        report.earlyBytes = UInt64(memory.earlyBytes)
+        report.fixedBytes = UInt64(memory.fixedBytes)
+        report.grownBytes = UInt64(memory.grownBytes)
+        report.greatestBuffer = UInt64(TCPLimit.greatestBuffer)
+        for number in 0..<UInt8(memory.states.count) {
+            guard let state = StreamReport.State(rawValue: number) else { continue }
+            report[state] = UInt64(memory.states[Int(number)])
+        }
+        return report
+    }
+
+    private static func inUse(_ share: StackShare) -> ShareInUse {
+        ShareInUse(UInt64(share.held), of: UInt64(share.limit))
+    }
+
     private static func use(_ share: PacketShare, of pool: PacketPool) -> (UInt64, UInt64) {
         (UInt64(pool.held(share)), UInt64(pool.limit(share)))
     }

@@ -68,6 +68,21 @@ extension SocketFile {
         }
     }
 
+    /// Waits as long as the option `linger` says until the peer has all: the socket is about to be closed.
+    func linger() {
+        let time = Network.onStack { $0.lingerTime(number) } ?? 0
+        guard time > 0 else { return }
+        do throws(SystemError) {
+            try shutdown(.sending)
+            _ = try withReaders { (readers) throws(SystemError) in
+                try readers.wait(until: Clock.ticks(after: .milliseconds(UInt64(time)))) {
+                    () throws(SystemError) -> Bool? in
+                    try onStream { (stack) throws(SocketError) in stack.hasPeerAll(number) ? true : nil }
+                }
+            }
+        } catch {}  // the time has passed, or the process was killed
+    }
+
     // MARK: Waiting
 
     private var receiveDeadline: UInt64? { Self.deadline(receiveTimeout) }

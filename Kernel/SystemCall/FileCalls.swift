@@ -46,6 +46,7 @@ enum FileCalls {
     static func add(_ file: consuming OpenFile) throws(SystemError) -> Int { Int(try current.value.files.add(file)) }
 
     static func close(_ descriptor: Int32) throws(SystemError) -> Int {
+        try file(descriptor).lingerBeforeClose()
         guard let file = current.value.files.remove(descriptor) else { throw .badDescriptor }
         _ = consume file
         return 0
@@ -74,7 +75,8 @@ enum FileCalls {
         // The 24 bytes of struct stat: Documentation/ABI.md.
         let words: (UInt64, UInt64, UInt64) = (
             UInt64(UInt32(bitPattern: status.device)) | UInt64(status.inode) << 32,
-            UInt64(UInt16(bitPattern: status.type)) | UInt64(UInt16(bitPattern: status.linkCount)) << 16,
+            UInt64(UInt16(bitPattern: status.type)) | UInt64(UInt16(bitPattern: status.linkCount)) << 16
+                | (current.value.files.isMarked ? UInt64(status.modified) << 32 : 0),
             status.size
         )
         try address.store(words)

@@ -25,6 +25,7 @@ enum NetworkStatusCalls {
         case .connections:
             return try tell(try look { ($0.connectionCount, StackReports.connection(index, of: $0)) }, index, address)
         case .streamCounters: return try tell(try look { (1, StackReports.streamCounters(of: $0)) }, index, address)
+        case .memory: return try tell(try look { (1, StackReports.memory(of: $0)) }, index, address)
         case .packets: return try tell(try look { (1, StackReports.packets(of: $0)) }, index, address)
         }
     }

@@ -232,6 +232,8 @@ public struct PacketPool: @unchecked Sendable {
     var listed: Int { Int(unsafe state.pointee.head.load(ordering: .relaxed) >> 16 & 0xffff) }
     /// Buffers that are not in use at the moment, those not made yet included.
     public var freeCount: Int { listed + (unsafe state.pointee.unmade.load(ordering: .relaxed)) }
+    /// Buffers that have memory.
+    public var madeCount: Int { count - (unsafe state.pointee.unmade.load(ordering: .relaxed)) }
     /// The fewest that ever were free (two harts at once may miss by one).
     public var lowWater: Int { Int(unsafe state.pointee.lowWater.load(ordering: .relaxed)) }
     /// How often a packet was asked for and none was free.

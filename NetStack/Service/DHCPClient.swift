@@ -32,8 +32,8 @@ public struct DHCPClient {
     private var isConfigured = false
     private var mustTake = false
     var mustDecline = false
-    /// Servers that refused or fell silent since there was a lease, the latest last: another's offer is preferred.
-    private var failed = InlineArray<4, IPv4Address>(repeating: .any)
+    /// Servers that refused or fell silent since there was a lease: another's offer is preferred.
+    private(set) var failed = FailedServers()
     /// NAKs since there was a lease.
     var refusals: UInt64 = 0
     /// Replies that granted nothing usable since the client was started or had a lease, and what is wrong with the last.
@@ -265,25 +265,14 @@ public struct DHCPClient {
     // MARK: Failures
 
     private mutating func forgetFailures() {
-        failed = InlineArray<4, IPv4Address>(repeating: .any)
+        failed = FailedServers()
         refusals = 0
         flawCount = 0
         flaw = .none
     }
 
     /// The server of the exchange under way granted nothing.
-    mutating func noteFailure() {
-        guard let server = lease?.server else { return }
-        let place = failureRank(server) ?? 0
-        for i in place..<3 { failed[i] = failed[i + 1] }
-        failed[3] = server
-    }
-
-    /// How late a server failed, 0 to 3; nil: it did not.
-    func failureRank(_ server: IPv4Address) -> Int? {
-        for i in 0..<4 where failed[i] == server { return i }
-        return nil
-    }
+    mutating func noteFailure() { if let server = lease?.server { failed.note(server) } }
 
     /// Counts a reply that cannot be used.
     mutating func note(_ flaw: DHCPFlaw) {

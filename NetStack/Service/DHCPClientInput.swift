@@ -38,13 +38,13 @@ extension DHCPClient {
             note(flaw)
             return false
         }
-        if let rank = failureRank(offer.server) {
+        if let rank = failed.rank(offer.server) {
             guard let held = lease else {
                 lease = offer
                 deadline = min(deadline, now + DHCPTime.patienceForOthers)
                 return true
             }
-            if rank < failureRank(held.server) ?? 0 { lease = offer }
+            if rank < failed.rank(held.server) ?? 0 { lease = offer }
             return true
         }
         lease = offer

@@ -61,6 +61,23 @@ public enum DHCPTime {
     public static var leastRenewal: Duration { .seconds(60) }
 }
 
+/// The last four servers that failed.
+struct FailedServers {
+    private var addresses = InlineArray<4, IPv4Address>(repeating: .any)
+
+    /// A server failed, after those that did before.
+    mutating func note(_ server: IPv4Address) {
+        for i in (rank(server) ?? 0)..<3 { addresses[i] = addresses[i + 1] }
+        addresses[3] = server
+    }
+
+    /// How late a server failed, 0 to 3; nil: it did not.
+    func rank(_ server: IPv4Address) -> Int? {
+        for i in 0..<4 where addresses[i] == server { return i }
+        return nil
+    }
+}
+
 /// A step for the interface to take.
 enum DHCPAction {
     /// To a server that is known, by unicast, or to all.

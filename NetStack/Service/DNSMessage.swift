@@ -1,130 +1,6 @@
 // DNS messages as a stub resolver needs them (RFC 1035): a question out, addresses and aliases in.
 //
-// Promise: parsing reads nothing outside the message, follows compression pointers only backwards (so that it ends),
-// and believes only answers to the question that was asked.
-
-/// A domain name in the wire's form: labels with their lengths in front, a zero at the end; letters in lower case.
-public struct DNSName: ~Copyable {
-    /// RFC 1035, 2.3.4; the ending zero included.
-    public static var capacity: Int { 255 }
-
-    fileprivate var bytes = InlineArray<256, UInt8>(repeating: 0)
-    /// Bytes in use; the root, alone, is one.
-    public private(set) var count = 1
-
-    public init() {}
-
-    /// Becomes a copy of another name.
-    public mutating func copy(_ other: borrowing DNSName) {
-        for i in 0..<other.count { bytes[i] = other.bytes[i] }
-        count = other.count
-    }
-
-    public subscript(index: Int) -> UInt8 { index >= 0 && index < count ? bytes[index] : 0 }
-
-    /// Adds a label behind those that are there; false when it is empty, longer than 63 bytes, or too much.
-    mutating func append(_ label: RawSpan) -> Bool {
-        guard label.byteCount > 0, label.byteCount <= 63, count + 1 + label.byteCount <= Self.capacity else {
-            return false
-        }
-        bytes[count - 1] = UInt8(label.byteCount)
-        for i in 0..<label.byteCount { bytes[count + i] = Self.lower(label.byte(i)) }
-        count += 1 + label.byteCount
-        bytes[count - 1] = 0
-        return true
-    }
-
-    /// Adds what people write: labels with dots between them, and perhaps one at the end. False when it is no name.
-    public mutating func append(text: RawSpan) -> Bool {
-        var start = 0
-        for end in 0...text.byteCount where end == text.byteCount || text.byte(end) == 0x2e {
-            if end == text.byteCount, start == end, start > 0 { return true }  // the dot at the end
-            for i in start..<end where text.byte(i) <= 0x20 || text.byte(i) >= 0x7f { return false }
-            guard append(text.extracting(start..<end)) else { return false }
-            start = end + 1
-        }
-        return true
-    }
-
-    public static func == (left: borrowing DNSName, right: borrowing DNSName) -> Bool {
-        guard left.count == right.count else { return false }
-        for i in 0..<left.count where left.bytes[i] != right.bytes[i] { return false }
-        return true
-    }
-
-    /// Whether the name is in a zone, or is the zone.
-    func ends(in zone: borrowing DNSName) -> Bool {
-        var start = 0
-        while count - start > zone.count { start += 1 + Int(bytes[start]) }
-        guard count - start == zone.count else { return false }
-        for i in 0..<zone.count where bytes[start + i] != zone.bytes[i] { return false }
-        return true
-    }
-
-    /// Calls `body` with each byte of the name as people write it, without the dot at the end: printable ASCII alone,
-    /// whatever is in the labels. A backslash stands before a dot, a quote, a backslash and what else zone files give
-    /// a meaning, and before the three decimal digits of any other byte (RFC 1035, 5.1).
-    public func forEachCharacter(_ body: (UInt8) -> Void) {
-        var at = 0
-        while at < count, bytes[at] != 0 {
-            if at > 0 { body(0x2e) }
-            for i in 0..<Int(bytes[at]) { Self.escape(self[at + 1 + i], body) }
-            at += 1 + Int(bytes[at])
-        }
-    }
-
-    private static func escape(_ byte: UInt8, _ body: (UInt8) -> Void) {
-        switch byte {
-        case 0x22, 0x24, 0x28, 0x29, 0x2e, 0x3b, 0x40, 0x5c:  // " $ ( ) . ; @ \
-            body(0x5c)
-            body(byte)
-        case 0x21...0x7e: body(byte)
-        default:
-            body(0x5c)
-            body(0x30 + byte / 100)
-            body(0x30 + byte / 10 % 10)
-            body(0x30 + byte % 10)
-        }
-    }
-
-    private static func lower(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte }
-}
-
-extension DNSName {
-    /// Becomes the name that lies at `offset` in a message, and moves `offset` behind it. False when that one is
-    /// malformed; what this name is then, is not said.
-    public mutating func parse(_ message: RawSpan, at offset: inout Int) -> Bool {
-        bytes[0] = 0
-        count = 1
-        var at = offset
-        var after: Int?
-        var lowest = offset
-        while true {
-            guard at < message.byteCount else { return false }
-            let length = Int(message.byte(at))
-            switch length >> 6 {
-            case 0:
-                at += 1
-                guard length > 0 else {
-                    offset = after ?? at
-                    return true
-                }
-                guard at + length <= message.byteCount, append(message.extracting(at..<at + length)) else {
-                    return false
-                }
-                at += length
-            case 3:
-                guard at + 1 < message.byteCount else { return false }
-                let target = Int(message.be16(at)) & 0x3fff
-                if after == nil { after = at + 2 }
-                guard target < lowest else { return false }
-                lowest = target
-                at = target
-            default: return false
-            }
-        }
-    }
-}
+// Promise: parsing reads nothing outside the message, ends, and believes only answers to the question that was asked.
 
 /// Numbers of RFC 1035.
 public enum DNSField {
@@ -137,6 +13,8 @@ public enum DNSField {
     static var classIN: UInt16 { 1 }
     /// The longest message that comes by UDP without EDNS (RFC 1035, 4.2.1).
     public static var messageLimit: Int { 512 }
+    /// The longest that is taken by TCP, where 65,535 bytes could come: a thousand addresses.
+    public static var streamLimit: Int { 16_384 }
 }
 
 /// What an answer says.
@@ -149,7 +27,7 @@ public enum DNSVerdict: Equatable {
     case noName
     /// The name has no address (RFC 2308, 2.2: NODATA).
     case noAddress
-    /// The answer did not fit, and what is there is not enough.
+    /// The answer did not fit; `addresses` are those that did.
     case truncated
     /// This server has no answer, or a malformed one.
     case failure
@@ -180,15 +58,17 @@ public struct AddressList: Equatable {
 
 public enum DNSMessage {
     /// Writes a question for a name's addresses: recursion desired. Returns its length; nil without the room.
-    static func emitQuestion(_ name: borrowing DNSName, identifier: UInt16, to bytes: inout MutableRawSpan) -> Int? {
+    static func emitQuestion(
+        _ name: borrowing DNSName, identifier: UInt16, to bytes: inout MutableRawSpan, at start: Int = 0
+    ) -> Int? {
         let length = DNSField.headerCount + name.count + 4
-        guard bytes.byteCount >= length else { return nil }
-        bytes.setBE32(UInt32(identifier) << 16 | 0x0100, 0)
-        bytes.setBE32(0x0001_0000, 4)
-        bytes.setBE32(0, 8)
-        for i in 0..<name.count { bytes.setByte(name[i], DNSField.headerCount + i) }
-        bytes.setBE16(DNSField.typeA, length - 4)
-        bytes.setBE16(DNSField.classIN, length - 2)
+        guard bytes.byteCount >= start + length else { return nil }
+        bytes.setBE32(UInt32(identifier) << 16 | 0x0100, start)
+        bytes.setBE32(0x0001_0000, start + 4)
+        bytes.setBE32(0, start + 8)
+        for i in 0..<name.count { bytes.setByte(name[i], start + DNSField.headerCount + i) }
+        bytes.setBE16(DNSField.typeA, start + length - 4)
+        bytes.setBE16(DNSField.classIN, start + length - 2)
         return length
     }
 
@@ -241,8 +121,8 @@ public enum DNSMessage {
                 }
             }
             if addresses.count > 0 {
+                if isTruncated { return .truncated }
                 name.copy(owner)
-                if isTruncated { timeToLive = 0 }  // there are more
                 return .addresses
             }
             guard let target else { break }

@@ -18,14 +18,14 @@ extension NetStack where Device: ~Copyable {
         resolver.queries[i].current.copy(resolver.queries[i].name)
         if isLocalHost(resolver.queries[i].name) {
             resolver.queries[i].addresses.append(.loopback)
-            finish(i, .found)
+            finish(i, .found, now: now)
             return i
         }
         if let known = resolver.find(resolver.queries[i].name, now: now) {
             resolver.queries[i].addresses = resolver.cache[known].addresses
             resolver.queries[i].current.copy(resolver.cache[known].canonical)
             resolver.queries[i].timeToLive = UInt32(clamping: (resolver.cache[known].expires - now).seconds)
-            finish(i, resolver.queries[i].addresses.count > 0 ? .found : .failed(resolver.cache[known].error))
+            finish(i, resolver.queries[i].addresses.count > 0 ? .found : .failed(resolver.cache[known].error), now: now)
             return i
         }
         guard nameServers.count > 0 else { throw .noServer }
@@ -48,9 +48,9 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Forgets a query: its caller is gone.
-    public mutating func cancelQuery(_ i: Int) {
+    public mutating func cancelQuery(_ i: Int, now: Instant) {
         guard i >= 0, i < StackLimit.queries else { return }
-        closeQuerySockets(i)
+        closeQuerySockets(i, now: now)
         timers.cancel(.query(i))
         resolver.queries[i].state = .free
     }
@@ -119,7 +119,7 @@ extension NetStack where Device: ~Copyable {
         let servers = nameServers
         let query = resolver.queries.ref(i)
         guard servers.count > 0, query.value.transmissions < ResolverTime.tries else {
-            return finish(i, .failed(query.value.failure))
+            return finish(i, .failed(query.value.failure), now: now)
         }
         var first = 0
         for server in 0..<servers.count where servers[server] == resolver.good { first = server }
@@ -133,8 +133,9 @@ extension NetStack where Device: ~Copyable {
 
     /// Asks what the query is about now: what was asked before counts no longer.
     private mutating func askAnew(_ i: Int, now: Instant) {
-        closeQuerySockets(i)
+        closeQuerySockets(i, now: now)
         resolver.queries[i].transmissions = 0
+        resolver.queries[i].addresses = AddressList()
         ask(i, now: now)
     }
 
@@ -160,19 +161,20 @@ extension NetStack where Device: ~Copyable {
         } catch {}
     }
 
-    private func querySocket(_ i: Int, _ server: Int) -> Int {
+    func querySocket(_ i: Int, _ server: Int) -> Int {
         sockets.userCount + i * StackLimit.serversPerQuery + server
     }
 
     @inline(never)
-    private mutating func closeQuerySockets(_ i: Int) {
+    private mutating func closeQuerySockets(_ i: Int, now: Instant) {
+        closeQueryStream(i, now: now)
         resolver.queries[i].asked = 0
         for server in 0..<StackLimit.serversPerQuery { sockets.close(querySocket(i, server)) }
     }
 
     @inline(never)
-    private mutating func finish(_ i: Int, _ state: NameQuery.State) {
-        closeQuerySockets(i)
+    private mutating func finish(_ i: Int, _ state: NameQuery.State, now: Instant) {
+        closeQuerySockets(i, now: now)
         resolver.queries[i].state = state
         timers.cancel(.query(i))
         completions.append(.query(i))
@@ -185,6 +187,14 @@ extension NetStack where Device: ~Copyable {
     mutating func readAnswers(now: Instant) {
         resolver.hasInput = false
         for i in 0..<StackLimit.queries {
+            if let server = resolver.queries[i].streamServer, let verdict = streamVerdict(i, server, now: now) {
+                closeQueryStream(i, now: now)
+                if verdict == .truncated || verdict == .failure {
+                    failByStream(i, now: now)
+                } else {
+                    act(on: verdict, from: server, for: i, now: now)
+                }
+            }
             for server in 0..<StackLimit.serversPerQuery {
                 while resolver.queries[i].state == .waiting, let verdict = nextVerdict(i, server) {
                     act(on: verdict, from: server, for: i, now: now)
@@ -195,7 +205,27 @@ extension NetStack where Device: ~Copyable {
 
     /// No answer came in time: asks again.
     mutating func queryTimer(_ i: Int, now: Instant) {
-        if resolver.queries[i].state == .waiting { ask(i, now: now) }
+        guard resolver.queries[i].state == .waiting else { return }
+        guard resolver.queries[i].streamServer != nil else { return ask(i, now: now) }
+        closeQueryStream(i, now: now)
+        failByStream(i, now: now)
+    }
+
+    /// The server did not answer over TCP either: what the datagram had has to do, else the next one is asked.
+    private mutating func failByStream(_ i: Int, now: Instant) {
+        let query = resolver.queries.ref(i)
+        if query.value.addresses.count > 0 {
+            query.value.timeToLive = 0
+            return finish(i, .found, now: now)
+        }
+        fail(i, .truncated, now: now)
+    }
+
+    /// A server has no answer: the next one is asked, each twice.
+    private mutating func fail(_ i: Int, _ error: ResolveError, now: Instant) {
+        resolver.queries[i].failure = error
+        if resolver.queries[i].transmissions >= nameServers.count * 2 { return finish(i, .failed(error), now: now) }
+        ask(i, now: now)
     }
 
     /// The next answer of a server that fits; nil when there is none.
@@ -226,12 +256,12 @@ extension NetStack where Device: ~Copyable {
             trust(server)
             query.value.timeToLive = min(query.value.timeToLive, query.value.aliasLife)
             resolver.remember(i, .notFound, life: .seconds(UInt64(query.value.timeToLive)), now: now)
-            finish(i, .found)
+            finish(i, .found, now: now)
         case .alias:
             trust(server)
             query.value.aliases += 1
             query.value.aliasLife = min(query.value.aliasLife, query.value.timeToLive)
-            guard query.value.aliases < 8 else { return finish(i, .failed(.serverFailure)) }
+            guard query.value.aliases < 8 else { return finish(i, .failed(.serverFailure), now: now) }
             askAnew(i, now: now)
         case .noName, .noAddress:
             trust(server)
@@ -245,11 +275,11 @@ extension NetStack where Device: ~Copyable {
             query.value.addresses = AddressList()
             let life = min(.seconds(UInt64(query.value.aliasLife)), ResolverTime.longestNegativeLife)
             resolver.remember(i, error, life: life, now: now)
-            finish(i, .failed(error))
-        case .truncated, .failure:
-            query.value.failure = verdict == .truncated ? .truncated : .serverFailure
-            if query.value.transmissions >= nameServers.count * 2 { return finish(i, .failed(query.value.failure)) }
-            ask(i, now: now)
+            finish(i, .failed(error), now: now)
+        // While one server is asked over TCP, only an answer counts.
+        case .truncated where query.value.streamServer != nil, .failure where query.value.streamServer != nil: break
+        case .truncated: if !askByStream(i, server, now: now) { failByStream(i, now: now) }
+        case .failure: fail(i, .serverFailure, now: now)
         }
     }
 

@@ -20,7 +20,7 @@ public enum ResolveError: Error, Equatable {
     case timedOut
     /// The servers have no answer, and do not deny the name.
     case serverFailure
-    /// The answer does not fit a datagram.
+    /// The answer does not fit a datagram, and did not come over TCP.
     case truncated
 }
 
@@ -28,6 +28,8 @@ public enum ResolverTime {
     /// The first pause; each round of all servers doubles it.
     public static var firstPause: Duration { .seconds(1) }
     public static var tries: Int { 6 }
+    /// How long an answer over TCP may take, connecting included.
+    public static var streamLimit: Duration { .seconds(5) }
     /// However long a server says that an answer holds (RFC 8767, 4: a week at most; here a day), and that there is none
     /// (RFC 2308, 5: one to three hours).
     public static var longestLife: Duration { .seconds(86_400) }
@@ -52,6 +54,9 @@ struct NameQuery: ~Copyable {
     /// Bit i: server i was asked, and its socket is open.
     var asked: UInt8 = 0
     var transmissions = 0
+    /// The server that is asked over TCP, if one is, and whether the question is on its way there.
+    var streamServer: Int?
+    var hasAskedByStream = false
     /// What the servers said that had no answer.
     var failure = ResolveError.timedOut
     /// A name on the search list was there, without an address.
@@ -76,11 +81,14 @@ struct Resolver: ~Copyable {
     static var cacheLimit: Int { 32 }
     static var memoryNeeded: Int {
         TableMemory.byteCount(NameQuery.self, StackLimit.queries) + TableMemory.byteCount(CachedName.self, cacheLimit)
+            + TableMemory.byteCount(UInt8.self, DNSField.streamLimit)
     }
 
     let queries: Table<NameQuery>
     let cache: Table<CachedName>
-    /// Datagrams wait in the queries' sockets.
+    /// Where an answer that came over TCP is put together to be read.
+    let answer: Table<UInt8>
+    /// Something has come for the queries' sockets.
     var hasInput = false
     /// Servers by hand, which count before those of leases.
     var servers = DHCPServers()
@@ -90,6 +98,7 @@ struct Resolver: ~Copyable {
     init(_ memory: inout TableMemory) {
         queries = memory.table(StackLimit.queries) { NameQuery() }
         cache = memory.table(Self.cacheLimit) { CachedName() }
+        answer = memory.table(DNSField.streamLimit) { 0 }
     }
 
     func find(_ name: borrowing DNSName, now: Instant) -> Int? {

@@ -109,6 +109,12 @@ struct SocketTable: ~Copyable {
         return i
     }
 
+    /// Makes one of the stack's own sockets, number `own` of them, a stream with this record.
+    mutating func openOwnStream(_ own: Int, _ record: Int) {
+        close(userCount + own)
+        sockets[userCount + own] = .stream(record)
+    }
+
     @inline(__always)
     func isOwn(_ i: Int) -> Bool { i >= userCount }
 

@@ -20,6 +20,9 @@ struct UDPTable: ~Copyable {
     /// Numbers of users' sockets whose state is there: from 0 up to this.
     var userCount: Int { users.count }
 
+    /// Bytes of the pages that it has taken.
+    var byteCount: Int { users.byteCount }
+
     /// Makes the state of a user's socket, if it is not there; false without the memory.
     mutating func reach(_ number: Int) -> Bool {
         while users.count <= number {

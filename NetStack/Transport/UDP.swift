@@ -68,7 +68,7 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// A datagram or an error waits in a socket: a reader may be waiting for it, or the stack itself.
+    /// Something waits in a socket, or it has changed: a reader may be waiting for it, or the stack itself.
     @inline(__always)
     mutating func arrived(at socket: Int) {
         if sockets.isOwn(socket) { resolver.hasInput = true } else { completions.append(.socket(socket)) }

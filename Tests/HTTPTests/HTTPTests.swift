@@ -117,4 +117,63 @@ import Testing
         var output: [UInt8] = []
         #expect(throws: MalformedHTTP.self) { try reader.read([UInt8](bytes.utf8), into: &output) }
     }
+
+    // MARK: Dates and conditions
+
+    private func date(_ text: String, now: UInt64 = 0) -> UInt64? { HTTPDate.seconds([UInt8](text.utf8), now: now) }
+
+    /// The examples of RFC 9110, 5.6.7, and the ends of what there is.
+    @Test func datesOfAllThreeForms() {
+        let example: UInt64 = 784_111_777
+        #expect(text(HTTPDate.text(example)) == "Sun, 06 Nov 1994 08:49:37 GMT")
+        for form in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            #expect(date(form) == example)
+            #expect(date(form, now: 1_796_000_000) == example)
+            for count in 0..<form.utf8.count { #expect(date(String(form.prefix(count))) == nil) }
+            #expect(date(form + "x") == nil)
+        }
+        for seconds: UInt64 in [0, 951_782_399, 951_782_400, 4_107_542_399, 253_402_300_799, 1_709_164_800] {
+            #expect(date(text(HTTPDate.text(seconds))) == seconds)
+        }
+        #expect(text(HTTPDate.text(.max)).hasSuffix(" GMT"))
+        #expect(date("Tue, 29 Feb 2000 00:00:00 GMT") == 951_782_400)
+        #expect(date("Wednesday, 01-Jan-75 00:00:00 GMT", now: 1_796_000_000) == 3_313_526_400)  // 49 years ahead
+        #expect(date("Saturday, 01-Jan-77 00:00:00 GMT", now: 1_796_000_000) == 220_924_800)
+        for wrong in [
+            "", "Sun", "Sun, 31 Nov 1994 08:49:37 GMT", "Mon, 29 Feb 2100 00:00:00 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:00 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
+            "sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 nov 1994 08:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1969 08:49:37 GMT", "Sunday, 06 Nov 1994 08:49:37 GMT", "0", "Sun Nov 6 08:49:37 1994",
+        ] {
+            #expect(date(wrong) == nil, "\(wrong)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("", .part), ("If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT", .notModified),
+            ("If-Modified-Since: Sun, 06 Nov 1994 08:49:36 GMT", .part), ("If-Modified-Since: yesterday", .part),
+            ("If-Modified-Since: Mon, 07 Nov 1994 08:49:36 GMT", .notModified),
+            ("If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT", .part),
+            ("If-Unmodified-Since: Sunday, 06-Nov-94 08:49:36 GMT", .failed), ("If-Unmodified-Since: x", .part),
+            ("If-None-Match: *", .notModified), ("If-None-Match: \"a\"", .part),
+            ("If-None-Match: \"a\"\r\nIf-Modified-Since: Mon, 07 Nov 1994 08:49:36 GMT", .part),
+            ("If-Match: *\r\nIf-Unmodified-Since: Sunday, 06-Nov-94 08:49:36 GMT", .part), ("If-Match: \"a\"", .failed),
+            ("If-Range: Sun Nov  6 08:49:37 1994", .part), ("If-Range: Sun, 06 Nov 1994 08:49:38 GMT", .whole),
+            ("If-Range: \"a\"", .whole), ("If-Range:", .whole),
+        ] as [(String, Conditions.Verdict)]) func conditionsOfAFileWithATime(field: String, verdict: Conditions.Verdict)
+        throws
+    {
+        let request = try #require(
+            self.request("GET / HTTP/1.1\r\nHost: x\r\n\(field)\(field.isEmpty ? "" : "\r\n")\r\n"))
+        #expect(request.conditions.verdict(modified: 784_111_777, now: 800_000_000) == verdict)
+        // A file of this second is not told from one that changes yet in it.
+        let fresh = request.conditions.verdict(modified: 784_111_777, now: 784_111_777)
+        #expect(fresh == (field.hasPrefix("If-Mod") ? .part : field.hasPrefix("If-R") ? .whole : verdict))
+        // One without a time is new to every client that names one.
+        let timeless = request.conditions.verdict(modified: 0, now: 800_000_000)
+        #expect(timeless != .notModified || field == "If-None-Match: *")
+        if field.hasPrefix("If-Range") { #expect(timeless == .whole) }
+    }
 }

@@ -181,6 +181,27 @@ import Testing
             ])
     }
 
+    @Test func memory() {
+        typealias Record = NetworkMemory
+        check(
+            Record.self, size: 352,
+            [
+                at(\Record.packets, "packets"), at(\Record.receiving, "receiving"), at(\Record.sending, "sending"),
+                at(\Record.own, "own"), at(\Record.waiting, "waiting"), at(\Record.fragments, "fragments"),
+                at(\Record.connections, "connections"), at(\Record.halfOpen, "halfOpen"),
+                at(\Record.timeWaits, "timeWaits"), at(\Record.sockets, "sockets"),
+                at(\Record.neighbours, "neighbours"), at(\Record.routes, "routes"), at(\Record.queries, "queries"),
+                at(\Record.sendBytes, "sendBytes"), at(\Record.receiveBytes, "receiveBytes"),
+                at(\Record.earlyBytes, "earlyBytes"), at(\Record.fixedBytes, "fixedBytes"),
+                at(\Record.grownBytes, "grownBytes"), at(\Record.states, "states"),
+                at(\Record.greatestBuffer, "greatestBuffer"), at(\Record.reserved, "reserved"),
+            ])
+        #expect(MemoryLayout<ShareInUse>.offset(of: \.limit) == 8)
+        var record = Record()
+        record[.timeWait] = 3
+        #expect(record.states[10] == 3 && record[.closed] == 0)
+    }
+
     @Test func leasesAndNames() {
         check(
             LeaseReport.self, size: 288,

@@ -80,6 +80,52 @@ import Testing
         try guest.halt()
     }
 
+    /// Numbers of TCP count from the start of their connection, -S shows those of the wire; options are named, and
+    /// malformed ones end.
+    @Test func numbersOfTCPCountFromTheStart() throws {
+        func segment(
+            _ numbers: [UInt8], _ flags: UInt8, _ rest: [UInt8] = [], header: Int = 20, isBack: Bool = false
+        ) -> [UInt8] {
+            let ports: [UInt8] = isBack ? [0, 81, 0, 80] : [0, 80, 0, 81]
+            var frame = ipv4(6, ports + numbers + [UInt8(header / 4) << 4, flags, 1, 0, 9, 9, 0, 0] + rest)
+            if isBack { frame.replaceSubrange(26..<34, with: frame[30..<34] + frame[26..<30]) }
+            return frame
+        }
+        let frames = [
+            segment(
+                [0, 0, 3, 232, 0, 0, 0, 0], 0x02, [2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 6],
+                header: 40),
+            segment([0, 0, 7, 208, 0, 0, 3, 233], 0x12, isBack: true), segment([0, 0, 3, 233, 0, 0, 7, 209], 0x10),
+            segment([0, 0, 3, 233, 0, 0, 7, 209], 0x18, [0x61, 0x62]),
+            segment(
+                [0, 0, 7, 209, 0, 0, 3, 235], 0x10, [1, 1, 5, 10, 0, 0, 4, 0, 0, 0, 4, 8], header: 32, isBack: true),
+            segment([0, 0, 7, 209, 0, 0, 3, 235], 0x11, [8, 9, 1, 1], header: 24, isBack: true),
+            segment([0, 0, 3, 235, 0, 0, 7, 210], 0x04), segment([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 5], 0xc2),
+        ]
+        let image = try ImageFile("dump", capture(frames))
+        let guest = try Guest(image: image.url)
+        try guest.waitForShell()
+        func lines(_ command: String) throws -> [String] {
+            try guest.run(command).split(separator: "\n").map { line in
+                line.components(separatedBy: "Flags ").last?.replacingOccurrences(of: ", bad tcp cksum", with: "") ?? ""
+            }
+        }
+        let relative = try lines("tcpdump -q -r dump")
+        #expect(
+            relative == [
+                "[S], seq 1000, win 256, options [mss 1460,sackOK,TS val 7 ecr 0,nop,wscale 6], length 0",
+                "[S.], seq 2000, ack 1001, win 256, length 0", "[.], ack 1, win 256, length 0",
+                "[P.], seq 1:3, ack 1, win 256, length 2",
+                "[.], ack 3, win 256, options [nop,nop,sack 1 {24:32}], length 0",
+                "[F.], seq 1, ack 3, win 256, options [malformed], length 0", "[R], seq 3, win 256, length 0",
+                "[SEW], seq 4294967295, win 256, length 0",
+            ], "\(relative)")
+        let absolute = try lines("tcpdump -q -S -r dump")
+        #expect(absolute[3] == "[P.], seq 1001:1003, ack 2001, win 256, length 2")
+        #expect(absolute[4].contains("sack 1 {1024:1032}"))
+        try guest.halt()
+    }
+
     /// Tags in tags to the end of a frame took a part of the stack each; a clock before 1970 is a number with the top
     /// bit set; damaged files end with their reason.
     @Test func framesAndClocksThatWereMadeToHurt() throws {

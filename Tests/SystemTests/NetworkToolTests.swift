@@ -44,6 +44,29 @@ struct NetworkToolTests {
         try guest.halt()
     }
 
+    /// 250 addresses of one name are 4 KB: they come over TCP, for a program that asks by itself and for the resolver.
+    @Test func answersThatDoNotFitADatagramComeOverTCP() throws {
+        let network = try PrivateNetwork()
+        let hosts = network.folder.appendingPathComponent("hosts")
+        let lines = (1...250).map { "10.9.0.\($0) big.example\n" }.joined()
+        try lines.write(to: hosts, atomically: true, encoding: .utf8)
+        let server = try network.start(
+            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root", "--group=",
+            "--listen-address=\(PrivateNetwork.host)", "--bind-interfaces", "--no-resolv", "--no-hosts",
+            "--addn-hosts=\(hosts.path)", "--log-facility=-")
+        try server.wait(for: "names")
+        let guest = try Guest(["NET": "tap", "TAP": "tap0", "IP": "192.168.76.11/24"], network: network)
+        try guest.waitForShell()
+        #expect(try guest.run("nameserver \(PrivateNetwork.host)") == "")
+        #expect(try guest.run("host big.example | grep -c address") == "250")
+        // The system call keeps eight, and knows that those are not all only when the connection fails.
+        let ping = try guest.run("ping -c 1 -W 0.2 big.example")
+        #expect(ping.contains("10.9.0."), "\(ping)")
+        let counters = try guest.run("netstat -s")
+        #expect(counters.contains(" 2 connections begun here"), "\(counters)")
+        try guest.halt()
+    }
+
     @Test func pingSaysWhatIsWrongAndGivesItsStatistics() throws {
         let network = try PrivateNetwork()
         try network.serveAddresses()

@@ -105,7 +105,7 @@ struct StreamServerTests {
                 "sh", "-c", "socat -t5 - TCP:\(address):13,sourceport=40001,reuseaddr < /dev/null")
             #expect(day.contains(" UTC "), "round \(round): \(day)")
         }
-        #expect(try guest.run("netstat -t").contains("TIME_WAIT"))
+        #expect(try guest.run("netstat -t").contains("TIME-WAIT"))
         try guest.halt()
     }
 }

@@ -40,6 +40,41 @@ struct StreamSystemTests {
         try guest.halt()
     }
 
+    @Test(needs("curl")) func httpdAnswersOnlyWhatHasChanged() throws {
+        let (network, guest) = try StreamGuest.start()
+        _ = try guest.run("echo one > page.html")
+        guest.type("httpd &\n")
+        try guest.wait(for: "\n$ ")
+        try StreamGuest.waitForListener(guest, 80)
+        let url = "http://\(address)/page.html"
+        func curl(_ words: String) throws -> String { try network.run("sh", "-c", "curl -s -m 30 \(words) \(url)") }
+        let copy = network.folder.appendingPathComponent("page.html").path
+        let status = "-o \(copy) -w '%{http_code}'"
+        #expect(try curl("-R \(status)") == "200")
+        let modified = try curl("-I").split(separator: "\r\n").first { $0.hasPrefix("Last-Modified: ") } ?? ""
+        #expect(modified.hasSuffix(" GMT"))
+        #expect(try curl("-I").contains("\r\nDate: "))
+        // A file of this very second counts as new. (curl -z hides what the server said.)
+        let time = modified.dropFirst("Last-Modified: ".count)
+        let deadline = Date() + 20
+        while try curl("-H 'If-Modified-Since: \(time)' -o /dev/null -w '%{http_code}'") != "304", Date() < deadline {
+            usleep(100_000)
+        }
+        #expect(try curl("-H 'If-Modified-Since: \(time)' -w '%{http_code} %{size_download}'") == "304 0")
+        #expect(
+            try curl("-H 'If-Unmodified-Since: Wed, 01 Jan 2020 00:00:00 GMT' -o /dev/null -w '%{http_code}'") == "412")
+        #expect(try curl("-H 'If-Range: \(time)' -r 1-2 -w ' %{http_code}'") == "ne 206")
+        #expect(try curl("-H 'If-Range: Sun, 06 Nov 1994 08:49:37 GMT' -r 1-2 -w ' %{http_code}'") == "one\n 200")
+        #expect(try curl("-z \(copy) -o /dev/null -w '%{http_code} %{size_download}'") == "304 0")
+        _ = try guest.run("echo two > page.html")
+        let changed = try curl("-z \(copy) -w ' %{http_code}'")
+        #expect(changed == "two\n 200")
+        // A file of the image has the time that it was built with.
+        let readme = try network.run("sh", "-c", "curl -s -I http://\(address)/README")
+        #expect(readme.contains("\r\nLast-Modified: "), "\(readme)")
+        try guest.halt()
+    }
+
     // `make streams` asks for every card, more bytes and a longer cut.
     private static func setting(_ name: String) -> String? { ProcessInfo.processInfo.environment[name] }
     private static let cards =
@@ -125,6 +160,45 @@ struct StreamSystemTests {
         }
         #expect(report.contains("0.00-1.0") && report.contains("Mbits/sec"), "\(report)")
         server.stop()
+        try guest.halt()
+    }
+
+    /// -r, -d and -R over TCP, and the first two over UDP: Linux asks, and is asked.
+    @Test(needs("iperf")) func iperfSendsBackAndAsksForThat() throws {
+        let (network, guest) = try StreamGuest.start()
+        guest.type("iperf -s > /null &\n")
+        try guest.wait(for: "\n$ ")
+        guest.type("iperf -s -u > /null &\n")
+        try guest.wait(for: "\n$ ")
+        try StreamGuest.waitForListener(guest, 5001)
+        for words in [["-r"], ["-d"], ["-R"], ["-R", "-P", "2"], ["-u", "-r"], ["-u", "-d"]] {
+            let report = try network.run(
+                "sh", "-c", "timeout 20 iperf -c \(address) -t 1 -L 5003 \(words.joined(separator: " "))")
+            // A line with a rate for each way.
+            let rates = report.split(separator: "\n").filter {
+                $0.contains("bits/sec") && !$0.contains(" 0.00 bits/sec")
+            }
+            #expect(rates.count >= (words == ["-R"] ? 1 : 2), "\(words): \(report)")
+        }
+        let servers = [
+            try network.start("iperf", "-s", "-p", "5002"), try network.start("iperf", "-s", "-u", "-p", "5002"),
+        ]
+        for words in ["-r", "-d", "-R -P 2", "-u -r", "-u -d"] {
+            let deadline = Date() + 20
+            var report = ""
+            repeat {
+                report = try guest.run("iperf -c \(PrivateNetwork.host) -p 5002 -t 1 \(words); echo $?", seconds: 40)
+            } while !report.hasSuffix("0") && report.contains("no program listens") && Date() < deadline
+            let rates = report.split(separator: "\n").filter { $0.contains("Mbits/sec") && !$0.contains("wanted") }
+            #expect(rates.count >= 2 && report.hasSuffix("0"), "\(words): \(report)")
+        }
+        for server in servers { server.stop() }
+        // A server that does not send back: the exit status says it.
+        guest.type("nc -l 5004 > /null &\n")
+        try guest.wait(for: "\n$ ")
+        try StreamGuest.waitForListener(guest, 5004)
+        let nothing = try guest.run("iperf -c 127.0.0.1 -p 5004 -r -n 10k -L 5005; echo $?", seconds: 40)
+        #expect(nothing.contains("does not send back") && nothing.contains("\n1"), "\(nothing)")
         try guest.halt()
     }
 }

@@ -16,6 +16,8 @@ public final class HostPlatform<Device: BlockDevice, Lock: HostMonitor>: FileSys
     private let pages = NSLock()
     private var taken: Set<UnsafeMutableRawPointer>
     public var mostPages = Int.max
+    /// What files are said to have been changed at, in seconds since 1970; 0: not known.
+    public var time: UInt32 = 0
 
     /// - Parameter message: where the console lines go.
     public init(_ device: Device, monitors: Lock.Type = NoMonitor.self, message: @escaping (String) -> Void = { _ in })

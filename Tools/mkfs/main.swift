@@ -23,6 +23,7 @@ let usage = """
       --extract          print a file's content
       --remove           remove these images, except those in use
       --help             this text
+    Files have the time SOURCE_DATE_EPOCH, in seconds since 1970; none without that variable.
     An image that a running guest or another tool has open is left as it is.
     Exit status: 0 done, 1 failed, 3 an image is in use.
     """
@@ -35,7 +36,12 @@ struct Failure: Error {
 typealias Image = FileSystem<HostPlatform<FileDisk, NoMonitor>>
 
 func platform(_ disk: FileDisk) -> HostPlatform<FileDisk, NoMonitor> {
-    HostPlatform(disk) { FileHandle.standardError.write(Data("mkfs: \($0)\n".utf8)) }
+    let platform = HostPlatform<FileDisk, NoMonitor>(disk) {
+        FileHandle.standardError.write(Data("mkfs: \($0)\n".utf8))
+    }
+    // The same files make the same image, whenever it is made: https://reproducible-builds.org/specs/source-date-epoch/
+    platform.time = ProcessInfo.processInfo.environment["SOURCE_DATE_EPOCH"].flatMap { UInt32($0) } ?? 0
+    return platform
 }
 
 func explain<R>(_ what: String, _ body: () throws(SystemError) -> R) throws -> R {

@@ -39,9 +39,11 @@ public struct HTTPRequest {
     public var path: [UInt8] = []
     public var keepsAlive = false
     public var range: ByteRange?
+    public var conditions = Conditions()
 
     /// Looks for a request at the start of the bytes.
-    public static func read(_ bytes: [UInt8]) -> Result {
+    /// - Parameter now: seconds since 1970, for dates with years of two digits; 0: not known.
+    public static func read(_ bytes: [UInt8], now: UInt64 = 0) -> Result {
         guard let head = Head(bytes) else { return bytes.count >= Head.limit ? .refused(431) : .incomplete }
         guard head.count <= Head.limit else { return .refused(431) }
         guard let (method, rest) = head.split(head.startLine, at: 32), let (target, version) = head.split(rest, at: 32)
@@ -67,6 +69,7 @@ public struct HTTPRequest {
         if head.field("transfer-encoding") != nil { return .refused(501) }
         if let length = head.field("content-length"), head.number(length) != 0 { return .refused(413) }
         if let range = head.field("range") { request.range = Self.range(head, range) }
+        request.conditions = Conditions(head, now: now)
         return .request(request, head.count)
     }
 

@@ -3,7 +3,23 @@
 /// "Sat Nov 21 04:33:00 UTC 2026", of seconds since 1970-01-01 00:00 UTC.
 public func dateText(_ seconds: UInt64) -> Text { Calendar.text(seconds) }
 
+/// "2026-11-21 04:33", of seconds since 1970-01-01 00:00 UTC.
+public func shortDateText(_ seconds: UInt64) -> Text { Calendar.shortText(seconds) }
+
 private enum Calendar {
+    static func shortText(_ seconds: UInt64) -> Text {
+        let (year, month, day) = civil(Int(seconds / 86400))
+        var text: Text = "\(year)-"
+        text.append(UInt64(month), width: 2, zeros: true)
+        text.append("-")
+        text.append(UInt64(day), width: 2, zeros: true)
+        text.append(" ")
+        text.append(seconds / 3600 % 24, width: 2, zeros: true)
+        text.append(":")
+        text.append(seconds / 60 % 60, width: 2, zeros: true)
+        return text
+    }
+
     static func text(_ seconds: UInt64) -> Text {
         let weekdays: CString = "ThuFriSatSunMonTueWed"
         let months: CString = "JanFebMarAprMayJunJulAugSepOctNovDec"

@@ -65,7 +65,7 @@ extension System {
         return FileStatus(
             device: Int32(truncatingIfNeeded: words[0]), inode: UInt32(truncatingIfNeeded: words[0] >> 32),
             type: Int16(truncatingIfNeeded: words[1]), linkCount: Int16(truncatingIfNeeded: words[1] >> 16),
-            size: words[2])
+            size: words[2], modified: UInt32(truncatingIfNeeded: words[1] >> 32))
     }
 
     public static func changeDirectory(_ path: Path) throws(SystemError) {

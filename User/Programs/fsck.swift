@@ -103,5 +103,6 @@ private struct CheckPlatform: FileSystemPlatform {
     @unsafe  // as the protocol declares it
     func giveBackPage(_ page: UnsafeMutableRawPointer) {}
     func makeMonitor() -> NoMonitor? { NoMonitor() }
+    var time: UInt32 { 0 }
     func report(_ message: StaticString) { complain("\(message)") }
 }

@@ -7,7 +7,7 @@ import UserLibrary
     static let usage: StaticString = """
         usage: ls [-l] [file ...]
         Lists the files, or what the directories hold: name, type (1 directory, 2 file, 3 device), inode number, size in bytes.
-          -l  type (d directory, - file, c device), number of names, size in bytes, name
+          -l  type (d directory, - file, c device), number of names, size in bytes, last change (UTC), name
         """
     static let options: StaticString? = "l"
 
@@ -41,7 +41,10 @@ import UserLibrary
         if isLong {
             let letter: StaticString =
                 status.type == FileType.directory.rawValue ? "d" : status.type == FileType.device.rawValue ? "c" : "-"
-            print("\(letter) \(status.linkCount, width: 4) \(status.size, width: 10) \(standardOutput.shown(name))")
+            let time = status.modified == 0 ? padded("-", 16) : shortDateText(UInt64(status.modified))
+            print(
+                "\(letter) \(status.linkCount, width: 4) \(status.size, width: 10) \(time) \(standardOutput.shown(name))"
+            )
             return
         }
         print("\(standardOutput.shown(name), width: Limit.name) \(status.type) \(status.inode) \(status.size)")

@@ -6,7 +6,7 @@ import UserLibrary
 @main enum Touch: Program {
     static let usage: StaticString = """
         usage: touch file ...
-        Makes empty files of those that are not there. The others stay as they are: this file system keeps no times.
+        Makes empty files of those that are not there. The others stay as they are, their times too.
         """
 
     static func run(_ arguments: Arguments) -> Int32 {

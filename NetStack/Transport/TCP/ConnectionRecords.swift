@@ -39,6 +39,9 @@ struct ConnectionRecords<Record: ConnectionRecord>: ~Copyable {
     /// Places there are: indexes from 0 up to this.
     var placeCount: Int { records.count }
 
+    /// Bytes of the pages that it has taken.
+    var byteCount: Int { records.byteCount }
+
     /// The record at a place that is there; any other place traps.
     subscript(place: Int) -> Record {
         @inline(__always) get { records[place] }

@@ -31,7 +31,7 @@ extension TCPSender {
         timerKind = .timeout
         timer = timeout
         guard mayProbe, let smoothed = roundTrip.smoothed else { return }
-        var wait = smoothed * 2
+        var wait = max(smoothed * 2, TCPTime.leastProbe)
         if outstanding <= segmentSize { wait = wait + TCPTime.worstDelayedAck }
         guard now + wait < timeout else { return }
         timerKind = .probe

@@ -51,8 +51,8 @@ extension NetStack where Device: ~Copyable {
             connection.value.setKeepAlive(now: now)
             setTimer(of: record)
         case .linger:
-            guard value == -1 || value == 0 else { return false }
-            connection.value.options.resetsOnClose = value == 0
+            guard value >= -1, value <= Int32.max else { return false }
+            connection.value.options.linger = Int32(value)
         case .reuseAddress: connection.value.options.reusesAddress = value != 0
         case .noDelay:
             connection.value.sender.sendsAtOnce = value != 0
@@ -84,7 +84,7 @@ extension NetStack where Device: ~Copyable {
         let connection = tcp[record]
         switch option {
         case .keepAlive: return connection.value.options.keepsAlive ? 1 : 0
-        case .linger: return connection.value.options.resetsOnClose ? 0 : -1
+        case .linger: return Int(connection.value.options.linger)
         case .reuseAddress: return connection.value.options.reusesAddress ? 1 : 0
         case .noDelay: return connection.value.sender.sendsAtOnce ? 1 : 0
         case .userTimeout:

@@ -184,7 +184,7 @@ extension NetStack where Device: ~Copyable {
             connection.value.fail(nil)
             settle(record, now: now)
         default:
-            if connection.value.receiver.available > 0 || connection.value.options.resetsOnClose {
+            if connection.value.receiver.available > 0 || connection.value.options.linger == 0 {
                 abandon(record, nil, now: now)
             } else {
                 shutSending(record)
@@ -194,6 +194,26 @@ extension NetStack where Device: ~Copyable {
         }
         drainLoopback(now: now)
         flush()
+    }
+
+    /// Milliseconds that close is to wait until the peer has all (SO_LINGER); 0: there is nothing to wait for. Data that
+    /// was never read makes close reset the connection.
+    public func lingerTime(_ i: Int) -> Int {
+        guard let record = stream(i), tcp[record].value.options.linger > 0, tcp[record].value.receiver.available == 0
+        else { return 0 }
+        return hasPeerAll(i) && tcp[record].value.sender.isShut ? 0 : Int(tcp[record].value.options.linger)
+    }
+
+    /// Whether the peer has acknowledged all that was sent, and the end if that was sent, or never will.
+    public func hasPeerAll(_ i: Int) -> Bool {
+        guard let record = stream(i) else { return true }
+        let connection = tcp[record]
+        switch connection.value.state {
+        case .closed, .listen, .synSent, .finWait2, .timeWait: return true
+        default:
+            return connection.value.sender.isShut
+                ? connection.value.sender.isFINAcknowledged : connection.value.sender.queuedBytes == 0
+        }
     }
 
     /// Connections that were not accepted end with it.

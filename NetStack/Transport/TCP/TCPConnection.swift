@@ -5,8 +5,9 @@
 struct StreamOptions {
     /// SO_KEEPALIVE.
     var keepsAlive = false
-    /// SO_LINGER with a time of 0: close forgets what was not sent, and resets.
-    var resetsOnClose = false
+    /// SO_LINGER: milliseconds that close waits until the peer has all; 0: it forgets what was not sent, and resets; -1:
+    /// off.
+    var linger: Int32 = -1
     /// SO_REUSEADDR.
     var reusesAddress = false
     /// TCP_USER_TIMEOUT: so long something may stay unacknowledged; nil: as the retransmissions have it.

@@ -67,7 +67,7 @@ extension NetStack where Device: ~Copyable {
     /// A connection's program may go on, or its listener's.
     private mutating func notify(_ i: Int) {
         let socket = tcp[i].value.socket
-        if socket >= 0 { completions.append(.socket(socket)) }
+        if socket >= 0 { arrived(at: socket) }
     }
 
     mutating func setTimer(of i: Int) {

@@ -35,6 +35,8 @@ enum TCPTime {
     static var greatestTimeout: Duration { .seconds(120) }
     /// RFC 9293, 3.8.6.3 allows half a second.
     static var delayedAck: Duration { .milliseconds(40) }
+    /// The soonest tail loss probe: hosts are late by milliseconds, whatever the round trip was.
+    static var leastProbe: Duration { .milliseconds(10) }
     /// RFC 8985, 7.2: what a peer may delay an ACK by.
     static var worstDelayedAck: Duration { .milliseconds(200) }
     /// Twice the time that a segment may live: TIME-WAIT (RFC 9293, 3.4.2 has four minutes; Linux one, as here).
@@ -70,7 +72,7 @@ public enum TCPLimit {
     /// Bytes of a buffer: at first, at most.
     static var sendBuffer: Int { 64 * 1024 }
     static var receiveBuffer: Int { 64 * 1024 }
-    static var greatestBuffer: Int { 4 * 1024 * 1024 }
+    public static var greatestBuffer: Int { 4 * 1024 * 1024 }
     /// To which a receive buffer grows by itself.
     static var greatestGrownBuffer: Int { 1024 * 1024 }
     /// Half-open connections; of them, each listener's.

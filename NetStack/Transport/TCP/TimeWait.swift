@@ -35,6 +35,10 @@ struct TimeWaitTable: ~Copyable {
     }
 
     /// A record's place; nil when there is none.
+    /// Records in use, and bytes of the pages that the table has taken.
+    var count: Int { records.count }
+    var byteCount: Int { records.byteCount }
+
     func find(_ local: Endpoint, _ remote: Endpoint) -> Int? { records.find(local, remote) }
 
     /// The record at a place that `find` gave.

@@ -52,9 +52,9 @@ struct FuzzProgram {
         try? stack.send(packet, from: socket, to: Endpoint(IPv4Address(10, 0, 2, 2), 9), now: now)
     }
 
-    mutating func stop(_ stack: inout ReceivePath.Stack) {
+    mutating func stop(_ stack: inout ReceivePath.Stack, now: Instant) {
         if let echo { stack.cancelEcho(echo) }
-        if let query { stack.cancelQuery(query) }
+        if let query { stack.cancelQuery(query, now: now) }
         echo = nil
         query = nil
     }

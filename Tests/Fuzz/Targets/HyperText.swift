@@ -10,6 +10,7 @@ enum HyperText {
             if let (first, length) = request.range?.resolved(1000) {
                 precondition(first >= 0 && length > 0 && first + length <= 1000, "a range beyond the file")
             }
+            if request.conditions.verdict(modified: 784_111_777, now: 800_000_000) == .part { sum &+= 1 }
             sum &+= UInt64(count) &+ UInt64(request.path.count)
         }
         if let (response, count) = (try? HTTPResponse.read(input)) ?? nil {
@@ -17,6 +18,9 @@ enum HyperText {
             sum &+= UInt64(response.status)
         }
         sum &+= UInt64(chunks(input).count)
+        if let date = HTTPDate.seconds(input, now: sum) {
+            precondition(HTTPDate.seconds(HTTPDate.text(date), now: 0) == date, "a date that is written is another")
+        }
         return sum
     }
 

@@ -85,7 +85,7 @@ enum ReceivePath {
     private static func end(_ stack: inout Stack, _ sockets: [Int], _ program: inout FuzzProgram, _ start: Instant)
         -> UInt64
     {
-        program.stop(&stack)
+        program.stop(&stack, now: start)
         for socket in sockets { stack.closeSocket(socket, now: .start) }
         stack.releaseDHCP(.card(1), now: start)
         var now = start

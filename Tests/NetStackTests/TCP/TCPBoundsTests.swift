@@ -35,6 +35,43 @@ import Testing
         #expect(pool.pool.freeCount == 16)
     }
 
+    /// netstat -m: what a connection keeps is counted, and gone with it.
+    @Test func memoryIsCountedByUse() throws {
+        let bench = TCPBench()
+        let before = bench.host.stack.memoryUse()
+        #expect(before.connections.held == 0 && before.sockets.held == 0 && before.neighbours.held == 1)
+        #expect(before.fixedBytes == TestStack.memoryNeeded(sockets: 64))
+        try bench.establish()
+        _ = try bench.send([UInt8](repeating: 1, count: 700))
+        bench.deliver(Segment(.ack, bench.r, bench.una, payload: [1, 2, 3]))
+        bench.deliver(Segment(.ack, bench.r &+ 10, bench.una, payload: [4, 5]))
+        let memory = bench.host.stack.memoryUse()
+        #expect(memory.sendBytes == 700 && memory.receiveBytes == 3 && memory.earlyBytes == 2)
+        #expect(memory.waiting.held == 2 && memory.waiting.limit == before.waiting.limit)
+        #expect(memory.states[Int(TCPState.established.rawValue)] >= 1 && memory.connections.held >= 1)
+        #expect(memory.sockets.held >= 1 && memory.grownBytes >= 4096)
+        bench.host.stack.closeSocket(bench.socket, now: bench.now)
+        #expect(bench.host.stack.memoryUse().waiting.held == 0)
+    }
+
+    /// SO_LINGER: what close is to wait for.
+    @Test func closeWaitsForWhatIsNotAcknowledged() throws {
+        let bench = TCPBench()
+        try bench.establish()
+        #expect(bench.host.stack.lingerTime(bench.socket) == 0)
+        #expect(bench.set(.linger, 500) && !bench.set(.linger, -2))
+        #expect(bench.host.stack.streamOption(bench.socket, .linger) == 500)
+        _ = try bench.send([1, 2, 3])
+        check(!bench.host.stack.hasPeerAll(bench.socket))
+        #expect(bench.host.stack.lingerTime(bench.socket) == 500)
+        try bench.host.stack.shutdown(bench.socket, receiving: false, sending: true, now: bench.now)
+        bench.deliver(Segment(.ack, bench.r, bench.una &+ 3))
+        check(!bench.host.stack.hasPeerAll(bench.socket))
+        bench.deliver(Segment(.ack, bench.r, bench.una &+ 4))
+        check(bench.host.stack.hasPeerAll(bench.socket))
+        #expect(bench.host.stack.lingerTime(bench.socket) == 0)
+    }
+
     /// Two ends that disagree must not answer each other's bare segments for ever.
     @Test func bareSegmentsOutsideTheWindowAreAnsweredTwiceASecond() throws {
         let bench = TCPBench()

@@ -40,10 +40,12 @@ struct Client {
         }
         // Bytes have no padding.
         guard unsafe showRecords(answer.bytes.span.bytes, from: answer.start, count: answer.recordCount) else {
-            if answer.isTruncated { fail("\(name): the answer does not fit a datagram") }
+            if answer.isTruncated { fail("\(name): the answer does not fit a datagram, and did not come over TCP") }
             fail("\(name): the name server's answer is malformed")
         }
-        if answer.isTruncated { complain("\(name): there is more, which does not fit a datagram") }
+        if answer.isTruncated {
+            complain("\(name): there is more, which does not fit a datagram and did not come over TCP")
+        }
         guard answer.recordCount > 0 else { fail("\(name): no \(type) record") }
         return 0
     }
@@ -93,12 +95,56 @@ struct Client {
             guard now < end else { throw .timedOut }
             try System.set(.receiveTimeout, of: socket, to: Int32(max(1, (end - now) / 1_000_000)))
             let count = try System.receive(socket, into: &buffer).count
-            // The header, and the question as it was asked; letters may have changed their case.
-            guard count >= question.count, buffer[0] == question[0], buffer[1] == question[1], buffer[2] & 0x80 != 0,
-                buffer[5] == 1, (12..<question.count).allSatisfy({ lower(buffer[$0]) == lower(question[$0]) })
-            else { continue }
-            return Answer(bytes: Array(buffer[0..<count]), start: question.count)
+            guard isAnswer(buffer, count, to: question) else { continue }
+            let answer = Answer(bytes: Array(buffer[0..<count]), start: question.count)
+            guard answer.isTruncated else { return answer }
+            // What the datagram had is better than nothing.
+            do throws(SystemError) {
+                return try askByStream(server, question, until: end)
+            } catch {
+                return answer
+            }
         }
+    }
+
+    /// Asks over TCP (RFC 7766, 8): each message has its length in front.
+    private func askByStream(
+        _ server: NetworkAddress, _ question: [UInt8], until end: UInt64
+    ) throws(SystemError) -> Answer {
+        let socket = try System.socket(.stream)
+        defer { do throws(SystemError) { try System.close(socket) } catch {} }
+        try System.set(.nonBlocking, of: socket, to: 1)
+        do throws(SystemError) {
+            try System.connect(socket, to: SocketAddress(server, port: DNSField.port))
+        } catch .inProgress {}
+        try wait(for: PollEntry.writable, of: socket, until: end)
+        if let error = try System.takeStreamError(socket) { throw error }
+        let length = [UInt8(question.count >> 8), UInt8(question.count & 255)]
+        _ = try System.sendStream(socket, (length + question).span)
+        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 4096)
+        while bytes.count < 2 || bytes.count < 2 + (Int(bytes[0]) << 8 | Int(bytes[1])) {
+            try wait(for: PollEntry.readable, of: socket, until: end)
+            let count = try System.receiveStream(socket, into: &buffer)
+            guard count > 0 else { throw .connectionReset }
+            bytes.append(contentsOf: buffer[0..<count])
+        }
+        let answer = Array(bytes[2..<2 + (Int(bytes[0]) << 8 | Int(bytes[1]))])
+        guard isAnswer(answer, answer.count, to: question) else { throw .connectionReset }
+        return Answer(bytes: answer, start: question.count)
+    }
+
+    private func wait(for events: Int16, of socket: FileDescriptor, until end: UInt64) throws(SystemError) {
+        var entries = [PollEntry(descriptor: socket.rawValue, events: events)]
+        let now = System.clock
+        guard now < end, try System.poll(&entries, milliseconds: Int32((end - now) / 1_000_000 + 1)) > 0 else {
+            throw .timedOut
+        }
+    }
+
+    /// Whether a message has the question as it was asked; letters may have changed their case.
+    private func isAnswer(_ bytes: [UInt8], _ count: Int, to question: [UInt8]) -> Bool {
+        count >= question.count && bytes[0] == question[0] && bytes[1] == question[1] && bytes[2] & 0x80 != 0
+            && bytes[5] == 1 && (12..<question.count).allSatisfy { lower(bytes[$0]) == lower(question[$0]) }
     }
 
     private func lower(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte }

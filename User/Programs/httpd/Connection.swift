@@ -54,7 +54,7 @@ struct Connection {
 
     /// Answers the request at the start of the input, if it is whole.
     private mutating func answerNext() throws(SystemError) {
-        switch HTTPRequest.read(input) {
+        switch HTTPRequest.read(input, now: Response.now) {
         case .incomplete: return
         case .refused(let status):
             keepsAlive = false

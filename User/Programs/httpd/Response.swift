@@ -16,8 +16,23 @@ struct Response {
     func head(keepsAlive: Bool) -> Text {
         let connection: StaticString = keepsAlive ? "keep-alive" : "close"
         let count = file == nil ? body.count : fileCount
+        let now = Self.now
+        let date: Text = now == 0 ? "" : "Date: \(Self.text(HTTPDate.text(now)))\r\n"
+        // Of a body that the client has nothing is said (RFC 9110, 15.4.5).
+        let content: Text = status == 304 ? "" : "Content-Type: \(type)\r\nContent-Length: \(count)\r\n"
         return
-            "HTTP/1.1 \(status) \(Self.reason(status))\r\nServer: Swiftlet\r\nContent-Type: \(type)\r\nContent-Length: \(count)\r\nConnection: \(connection)\r\n\(fields)\r\n"
+            "HTTP/1.1 \(status) \(Self.reason(status))\r\nServer: Swiftlet\r\n\(date)\(content)Connection: \(connection)\r\n\(fields)\r\n"
+    }
+
+    private static func text(_ bytes: [UInt8]) -> Text {
+        var text = Text()
+        text.bytes = bytes
+        return text
+    }
+
+    /// Seconds since 1970; 0 on a machine that does not know the time.
+    static var now: UInt64 {
+        do throws(SystemError) { return try System.wallClock() / 1_000_000_000 } catch { return 0 }
     }
 
     static func error(_ status: Int) -> Response {
@@ -34,10 +49,12 @@ struct Response {
         case 200: "OK"
         case 206: "Partial Content"
         case 301: "Moved Permanently"
+        case 304: "Not Modified"
         case 400: "Bad Request"
         case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
+        case 412: "Precondition Failed"
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 416: "Range Not Satisfiable"
@@ -50,7 +67,7 @@ struct Response {
 
     static func to(_ request: HTTPRequest) -> Response {
         guard request.method != .other else { return error(405) }
-        if request.path == ("/status" as Text).bytes { return page(Page.status()) }
+        if request.path == ("/status" as Text).bytes { return page(StatusPage.make()) }
         // The path, from the directory that is served on.
         let relative = [UInt8](request.path.drop { $0 == UInt8(ascii: "/") })
         let path = Path(relative.isEmpty ? [UInt8(ascii: ".")] : relative)
@@ -60,7 +77,7 @@ struct Response {
                 let status = try System.status(file)
                 switch FileType(rawValue: status.type) {
                 case .directory: return try directory(file, request)
-                case .file: return part(of: file, Int(clamping: status.size), request)
+                case .file: return part(of: file, status, request)
                 default:
                     try System.close(file)
                     return error(403)
@@ -81,13 +98,23 @@ struct Response {
         return response
     }
 
-    private static func part(of file: FileDescriptor, _ count: Int, _ request: HTTPRequest) -> Response {
+    private static func part(of file: FileDescriptor, _ status: FileStatus, _ request: HTTPRequest) -> Response {
+        let count = Int(clamping: status.size), modified = UInt64(status.modified)
         var response = Response()
+        let time: Text = modified == 0 ? "" : "Last-Modified: \(text(HTTPDate.text(modified)))\r\n"
+        let verdict = request.conditions.verdict(modified: modified, now: now)
+        if verdict == .notModified || verdict == .failed {
+            try? System.close(file)
+            guard verdict == .notModified else { return error(412) }
+            response.status = 304
+            response.fields = time
+            return response
+        }
         response.type = type(request.path)
         response.file = file
         response.fileCount = count
-        response.fields = "Accept-Ranges: bytes\r\n"
-        guard let range = request.range else { return response }
+        response.fields = "\(time)Accept-Ranges: bytes\r\n"
+        guard let range = request.range, verdict == .part else { return response }
         guard let (first, length) = range.resolved(count), skip(file, first) else {
             try? System.close(file)
             var refusal = error(416)
@@ -96,7 +123,7 @@ struct Response {
         }
         response.status = 206
         response.fileCount = length
-        response.fields = "Accept-Ranges: bytes\r\nContent-Range: bytes \(first)-\(first + length - 1)/\(count)\r\n"
+        response.fields = "\(response.fields)Content-Range: bytes \(first)-\(first + length - 1)/\(count)\r\n"
         return response
     }
 
@@ -124,11 +151,11 @@ struct Response {
             let status = try System.status(index)
             var named = request
             named.path += ("index.html" as Text).bytes
-            return part(of: index, Int(clamping: status.size), named)
+            return part(of: index, status, named)
         }
         if relative.isEmpty, request.path.count == 1 {
             try System.close(file)
-            return page(Page.status())
+            return page(StatusPage.make())
         }
         var names = DirectoryReader(file)
         let all = try names.all()

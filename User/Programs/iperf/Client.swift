@@ -27,7 +27,7 @@ struct Client {
         print("Sending \(settings.length) byte datagrams, \(decimal(settings.rate / 10_000, of: 100)) Mbits/sec wanted")
         print(Report.head)
         var payload = [UInt8](repeating: 0x36, count: settings.length)
-        for i in 16..<Datagram.leastCount { payload[i] = 0 }
+        Request(settings, isDatagram: true).write(to: &payload, at: Datagram.flags, flags: Datagram.longNumbers)
         let sent = try send(&payload, socket)
         sent.show(asServer: false)
         print("[  1] Sent \(sent.datagrams) datagrams")
@@ -49,7 +49,7 @@ struct Client {
         var report = Report()
         while true {
             let now = System.clock
-            guard now - start < settings.time else { break }
+            guard now - start < settings.time, report.bytes < settings.amount else { break }
             let due = start + (report.datagrams * pause) >> 10
             if now < due {
                 try System.sleep(nanoseconds: min(due, start + settings.time) - now)

@@ -10,9 +10,9 @@ enum Datagram {
     private static var seconds: Int { 4 }
     private static var microseconds: Int { 8 }
     private static var numberHigh: Int { 12 }
-    private static var flags: Int { 16 }
+    static var flags: Int { 16 }
     /// The number has 64 bits; without it the high half means nothing.
-    private static var longNumbers: UInt32 { 0x0800_0000 }
+    static var longNumbers: UInt32 { 0x0800_0000 }
     /// There is a report.
     private static var hasReport: UInt32 { 0x8000_0000 }
 
@@ -24,13 +24,12 @@ enum Datagram {
         for i in 0..<4 { bytes[offset + i] = UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * i)) }
     }
 
-    /// Writes number and time (nanoseconds) into a datagram to be sent.
+    /// Writes number and time (nanoseconds) into a datagram to be sent, whose request is there.
     static func stamp(_ bytes: inout [UInt8], number: Int64, time: UInt64) {
         set(&bytes, numberLow, UInt32(truncatingIfNeeded: number))
         set(&bytes, numberHigh, UInt32(truncatingIfNeeded: number >> 32))
         set(&bytes, seconds, UInt32(truncatingIfNeeded: time / 1_000_000_000))
         set(&bytes, microseconds, UInt32(time % 1_000_000_000 / 1000))
-        set(&bytes, flags, longNumbers)
     }
 
     /// Reads them from one that arrived: at least 16 bytes. Time in microseconds of the sender's clock.

@@ -14,16 +14,29 @@ struct Server {
     /// The last client's last datagram and what was answered: it may be sent again.
     private var answered: SocketAddress?
     private var answer = [UInt8](repeating: 0, count: Datagram.reportCount)
+    /// This is the client's end of a transfer both ways: what comes asks for nothing, and has to come.
+    private let isReturn: Bool
+    private var helpers = Helpers()
     /// A client that fell silent is given up after so many milliseconds.
     private static var silence: Int32 { 10_000 }
+    /// Nanoseconds of what is sent back at most: ten minutes.
+    private static var longestReturn: UInt64 { 600 * 1_000_000_000 }
 
-    init(_ settings: IPerf.Settings) { self.settings = settings }
+    init(_ settings: IPerf.Settings, isReturn: Bool = false) {
+        self.settings = settings
+        self.isReturn = isReturn
+    }
 
-    mutating func run() throws(SystemError) -> Int32 {
+    /// The socket that `run` receives from.
+    static func socket(at port: UInt16) throws(SystemError) -> FileDescriptor {
         let socket = try System.socket()
-        try System.bind(socket, to: SocketAddress(.none, port: settings.port))
+        try System.bind(socket, to: SocketAddress(.none, port: port))
+        print("Server listening on UDP port \(port)")
+        return socket
+    }
+
+    mutating func run(_ socket: FileDescriptor) throws(SystemError) -> Int32 {
         try System.set(.receiveTimeout, of: socket, to: Self.silence)
-        print("Server listening on UDP port \(settings.port)")
         var buffer = [UInt8](repeating: 0, count: 65536)
         var isFinishing = false
         while true {
@@ -31,7 +44,14 @@ struct Server {
             do throws(SystemError) {
                 received = try System.receive(socket, into: &buffer)
             } catch .timedOut {
-                if isFinishing { return 0 }
+                if isFinishing {
+                    helpers.reap(waits: true)
+                    return 0
+                }
+                if isReturn {
+                    complain("nothing came back")
+                    return 1
+                }
                 finishSilent()
                 continue
             } catch .connectionRefused {
@@ -40,7 +60,9 @@ struct Server {
             let (count, source) = received
             guard count >= 16 else { continue }
             let isLast = Datagram.read(buffer, count: count).number < 0
+            let previous = client
             take(buffer, count: count, from: source)
+            if client != previous, !isReturn { answerRequest(buffer, count: count, of: source, atEnd: isLast, socket) }
             guard isLast, source == answered else { continue }
             send(socket, to: source)
             // For a while the report is sent again to a client that did not get it.
@@ -48,6 +70,22 @@ struct Server {
                 isFinishing = true
                 try System.set(.receiveTimeout, of: socket, to: 600)
             }
+        }
+    }
+
+    /// Sends back what a client has asked for that begins now, or has ended.
+    private mutating func answerRequest(
+        _ bytes: [UInt8], count: Int, of client: SocketAddress, atEnd: Bool, _ socket: FileDescriptor
+    ) {
+        guard let request = Request(bytes, at: Datagram.flags, count: count),
+            request.direction == (atEnd ? .outThenBack : .both)
+        else { return }
+        var settings = request.settings(settings)
+        // Where a datagram came from may be forged: what is sent there has an end.
+        settings.time = min(settings.time, Self.longestReturn)
+        helpers.start { () throws(SystemError) in
+            try System.close(socket)
+            return try Client(settings, to: client.address).run()
         }
     }
 

@@ -13,6 +13,8 @@ struct Style {
     var isVerbose = false
     /// Checksums are complete: not those that a card has yet to make.
     var verifies = true
+    /// By which numbers of TCP are counted from the start of their connections; nil: as they are.
+    var conversations: Conversations? = Conversations()
 }
 
 func describe(_ frame: RawSpan, _ style: Style) -> Text {
@@ -86,7 +88,9 @@ private func describeIPv4(_ bytes: RawSpan, _ style: Style) -> Text {
         guard payload.byteCount >= (isUDP ? 8 : 20) else { return "\(start)\(source) > \(destination): cut off" }
         let from: Text = "\(source).\(payload.be16(0))", to: Text = "\(destination).\(payload.be16(2))"
         let bad = style.verifies ? badChecksum(payload, header) : Text()
-        return "\(start)\(from) > \(to): \(isUDP ? describeUDP(payload) : describeTCP(payload))\(bad)"
+        guard !isUDP else { return "\(start)\(from) > \(to): \(describeUDP(payload))\(bad)" }
+        let base = style.conversations?.base(header, payload) ?? SequenceBase()
+        return "\(start)\(from) > \(to): \(describeTCP(payload, from: base))\(bad)"
     case IPProtocol.icmp: return "\(start)\(source) > \(destination): \(describeICMP(payload))"
     case IPProtocol.igmp: return "\(start)\(source) > \(destination): \(describeIGMP(payload))"
     default:

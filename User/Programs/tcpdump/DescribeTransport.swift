@@ -1,25 +1,10 @@
-// TCP, IGMP, and whether a checksum over a pseudo-header is right.
+// IGMP, and whether a checksum over a pseudo-header is right.
 
 import NetStack
 import SystemInterface
 import UserLibrary
 
 var protocolTCP: UInt8 { 6 }
-
-/// From the TCP header on, of which twenty bytes are there (RFC 9293, 3.1).
-func describeTCP(_ bytes: RawSpan) -> Text {
-    let headerLength = Int(bytes.byte(12) >> 4) * 4
-    guard headerLength >= 20, headerLength <= bytes.byteCount else { return "TCP, bad header length \(headerLength)" }
-    let flags = bytes.byte(13)
-    var letters = Text()
-    for (bit, letter) in [(2, 0x53), (1, 0x46), (4, 0x52), (8, 0x50), (16, 0x2e), (32, 0x55)] as [(UInt8, UInt8)]
-    where flags & bit != 0 {
-        letters.bytes.append(letter)
-    }
-    var text: Text = "Flags [\(letters)], seq \(bytes.be32(4))"
-    if flags & 16 != 0 { text = "\(text), ack \(bytes.be32(8))" }
-    return "\(text), win \(bytes.be16(14)), length \(bytes.byteCount - headerLength)"
-}
 
 /// RFC 2236, and the later types by number.
 func describeIGMP(_ bytes: RawSpan) -> Text {

@@ -7,7 +7,7 @@ import UserLibrary
 
 @main enum TCPDump: Program {
     static let usage: StaticString = """
-        usage: tcpdump [-enqvx] [-c count] [-i interface | -r file] [-w file] [filter]
+        usage: tcpdump [-enqSvx] [-c count] [-i interface | -r file] [-w file] [filter]
         Prints every packet that comes or goes, until ^C.
           -c count      end after so many packets
           -e            show the Ethernet header, too
@@ -15,6 +15,7 @@ import UserLibrary
           -n            does nothing: names are never looked up
           -q            say nothing at the end
           -r file       read a capture file (pcap) instead of the wire
+          -S            numbers of TCP as they are; without it, what was sent since the connection began
           -v            show the fields of the IP header, too
           -w file       write a capture file (pcap) that tcpdump and Wireshark read, instead of lines
           -x            show the bytes, too
@@ -23,7 +24,7 @@ import UserLibrary
         Lines begin with the time since the machine started, or that of the file. A wrong checksum of UDP, TCP, ICMP or IGMP is
         said, but for one that the card has yet to make (in a file such frames cannot be told from others).
         """
-    static let options: StaticString? = "c:ei:nqr:vw:x"
+    static let options: StaticString? = "c:ei:nqr:Svw:x"
 
     struct Settings {
         var count = Int.max
@@ -39,6 +40,7 @@ import UserLibrary
         settings.count = arguments.number("c", in: 1...Int.max) ?? Int.max
         settings.style.showsEthernet = arguments.has("e")
         settings.style.isVerbose = arguments.has("v")
+        if arguments.has("S") { settings.style.conversations = nil }
         settings.showsBytes = arguments.has("x")
         settings.isQuiet = arguments.has("q")
         settings.file = arguments.value("w").map { Path($0) }

@@ -34,7 +34,7 @@ struct Test {
         CallTests.all + ProcessTests.all + ControlTests.all + MemoryTests.all + PageTests.all + ExhaustionTests.all
             + ExecTests.all
             + ImageTests.all
-            + PipeTests.all + PollTests.all
+            + PipeTests.all + PollTests.all + StreamTests.all
             + FileTests.all + ContentTests.all + DirectoryTests.all + LinkTests.all + DiskTests.all
     }
 

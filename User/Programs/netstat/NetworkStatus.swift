@@ -6,9 +6,10 @@ import UserLibrary
 
 @main enum NetworkStatus: Program {
     static let usage: StaticString = """
-        usage: netstat [-an] [-i | -o | -r | -s | -t]
+        usage: netstat [-an] [-i | -m | -o | -r | -s | -t]
         Shows the open sockets: packets that wait to be read, datagrams dropped because too many waited, addresses.
           -i  show the interfaces instead: MTU, packets in and out, and those dropped
+          -m  show the memory of the network: packets, connections by state, the bytes that they keep, tables
           -n  does nothing: names are never looked up
           -o  show connections with their timers and windows: round trip, time-out, cwnd, retransmissions
           -r  show the route table instead
@@ -16,7 +17,7 @@ import UserLibrary
           -t  show connections (TCP) alone: bytes that wait to be read, bytes not acknowledged, addresses, state
           -a  with -s, counters that are zero, too
         """
-    static let options: StaticString? = "ainorst"
+    static let options: StaticString? = "aimnorst"
 
     static func run(_ arguments: UserLibrary.Arguments) -> Int32 {
         let (counters, all) = (arguments.has("s"), arguments.has("a"))
@@ -26,6 +27,8 @@ import UserLibrary
                 try showRoutes()
             } else if arguments.has("i") {
                 try showInterfaces()
+            } else if arguments.has("m") {
+                try NetworkMemoryReport.show()
             } else if arguments.has("o") {
                 try showConnections(withTimers: true)
             } else if arguments.has("t") {
@@ -87,7 +90,7 @@ import UserLibrary
     }
 
     /// The names that RFC 9293 and other systems' netstat have.
-    private static func state(_ state: StreamReport.State) -> Text {
+    static func state(_ state: StreamReport.State) -> Text {
         switch state {
         case .closed: "CLOSED"
         case .listen: "LISTEN"

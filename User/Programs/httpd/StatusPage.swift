@@ -77,7 +77,7 @@ enum StatusPage {
         }
         let rest: Text = more > 0 ? " \(more) more are established." : ""
         return
-            "\(table("Connections", rows))<p>Programs listen at \(ports.bytes.isEmpty ? "no port" : "ports \(ports)" as Text).\(rest) \(others) open or close.</p>\n"
+            "\(table("Connections", rows))<p>Ports with a listener: \(ports.bytes.isEmpty ? "none" : ports as Text).\(rest) Connections that are opening or closing: \(others).</p>\n"
     }
 
     private static func counters() -> Text {

@@ -48,9 +48,10 @@ public enum SocketOption: Int32, Sendable {
     // The following are of streams.
     /// Value 1: a peer that was silent for two hours is asked whether it is still there (SO_KEEPALIVE).
     case keepAlive = 11
-    /// What the last close of a connection does with what the peer has not acknowledged (SO_LINGER): -1: it goes on being
-    /// sent; 0: it is forgotten, and the connection reset; more: so many milliseconds close waits until the peer has
-    /// all, nonBlocking or not, and then as with -1. The end of a process waits for nothing.
+    /// What the last close of a connection does with what the peer has not acknowledged (SO_LINGER): -1, read as
+    /// 2,147,483,647: it goes on being sent; 0: it is forgotten, and the connection reset; more: so many milliseconds
+    /// close waits until the peer has all, nonBlocking or not, and then as with -1. The end of a process waits for
+    /// nothing.
     case linger = 12
     /// Value 1: small pieces are sent at once (TCP_NODELAY).
     case noDelay = 13

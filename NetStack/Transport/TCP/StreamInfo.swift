@@ -52,7 +52,7 @@ extension NetStack where Device: ~Copyable {
             setTimer(of: record)
         case .linger:
             guard value >= -1, value <= Int32.max else { return false }
-            connection.value.options.linger = Int32(value)
+            connection.value.options.linger = value == Int32.max ? -1 : Int32(value)
         case .reuseAddress: connection.value.options.reusesAddress = value != 0
         case .noDelay:
             connection.value.sender.sendsAtOnce = value != 0
@@ -84,7 +84,10 @@ extension NetStack where Device: ~Copyable {
         let connection = tcp[record]
         switch option {
         case .keepAlive: return connection.value.options.keepsAlive ? 1 : 0
-        case .linger: return Int(connection.value.options.linger)
+        case .linger:
+            // No option is read as -1, which is how a call fails.
+            let linger = connection.value.options.linger
+            return Int(linger < 0 ? .max : linger)
         case .reuseAddress: return connection.value.options.reusesAddress ? 1 : 0
         case .noDelay: return connection.value.sender.sendsAtOnce ? 1 : 0
         case .userTimeout:

@@ -59,6 +59,8 @@ import Testing
         let bench = TCPBench()
         try bench.establish()
         #expect(bench.host.stack.lingerTime(bench.socket) == 0)
+        #expect(bench.host.stack.streamOption(bench.socket, .linger) == Int(Int32.max))  // off
+        #expect(bench.set(.linger, Int(Int32.max)) && bench.host.stack.lingerTime(bench.socket) == 0)
         #expect(bench.set(.linger, 500) && !bench.set(.linger, -2))
         #expect(bench.host.stack.streamOption(bench.socket, .linger) == 500)
         _ = try bench.send([1, 2, 3])

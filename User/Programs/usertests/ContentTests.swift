@@ -136,11 +136,11 @@ enum ContentTests {
             child {
                 let bytes = memory(page)
                 for _ in 0..<3 {
-                    let file = FileTests.openNumbered(number, 0x602)
+                    let file = DescriptorTests.openNumbered(number, 0x602)
                     for index in 0..<500 { bytes[index] = UInt8(number + 48) }
                     for _ in 0..<24 { call(.write, file, at(bytes), 500).gives(500, "write") }
                     close(file)
-                    let reader = FileTests.openNumbered(number, 0)
+                    let reader = DescriptorTests.openNumbered(number, 0)
                     var total = 0
                     while true {
                         let count = call(.read, reader, at(bytes), 700).succeeds("read")
@@ -151,7 +151,7 @@ enum ContentTests {
                     expect(total, 12_000, "the file's size")
                     close(reader)
                 }
-                FileTests.unlinkNumbered(number)
+                DescriptorTests.unlinkNumbered(number)
             }
         }
         for _ in 0..<4 { expect(waitStatus(), 0, "a writing process") }

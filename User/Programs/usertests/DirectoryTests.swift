@@ -161,13 +161,13 @@ enum DirectoryTests {
         makeFile("file", 1)
         for number in 0..<500 {
             round = UInt(number)
-            FileTests.numbered(number) { call(.link, at("file"), $0) }.gives(0, "link")
+            DescriptorTests.numbered(number) { call(.link, at("file"), $0) }.gives(0, "link")
         }
         expect(stat("file").links, 501, "links")
         remove("file")
         for number in 0..<500 {
             round = UInt(number)
-            FileTests.unlinkNumbered(number)
+            DescriptorTests.unlinkNumbered(number)
         }
     }
 
@@ -190,12 +190,12 @@ enum DirectoryTests {
                 call(.chdir, at("root")).gives(0, "chdir")
                 for turn in 0..<5 {
                     round = UInt(turn)
-                    FileTests.numbered(process) { call(.mkdir, $0) }.gives(0, "mkdir")
-                    FileTests.numbered(process) { call(.chdir, $0) }.gives(0, "chdir")
-                    for index in 0..<5 { close(FileTests.openNumbered(index, 0x202)) }
-                    for index in 0..<5 { FileTests.unlinkNumbered(index) }
+                    DescriptorTests.numbered(process) { call(.mkdir, $0) }.gives(0, "mkdir")
+                    DescriptorTests.numbered(process) { call(.chdir, $0) }.gives(0, "chdir")
+                    for index in 0..<5 { close(DescriptorTests.openNumbered(index, 0x202)) }
+                    for index in 0..<5 { DescriptorTests.unlinkNumbered(index) }
                     call(.chdir, at("..")).gives(0, "chdir ..")
-                    FileTests.unlinkNumbered(process)
+                    DescriptorTests.unlinkNumbered(process)
                 }
             }
         }

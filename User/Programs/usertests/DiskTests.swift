@@ -13,7 +13,7 @@ enum DiskTests {
         var isFull = false
         while !isFull {
             round = UInt(files)
-            let file = FileTests.openNumbered(files, 0x202)
+            let file = DescriptorTests.openNumbered(files, 0x202)
             files += 1
             var blocks = 0
             while blocks < 256 {
@@ -35,16 +35,16 @@ enum DiskTests {
         expect(Int(resources().freeBlocks), 0, "free blocks of a full disk")
         call(.mkdir, at("directory")).fails(.noSpace, "mkdir on a full disk")
         call(.open, at("directory"), 0).fails(.noSuchFile, "the directory that could not be made")
-        let reader = FileTests.openNumbered(0, 0)
+        let reader = DescriptorTests.openNumbered(0, 0)
         call(.read, reader, at(bytes), 1024).gives(1024, "read from a full disk")
         close(reader)
-        let again = FileTests.openNumbered(0, 2)
+        let again = DescriptorTests.openNumbered(0, 2)
         call(.write, again, at(bytes), 1024).gives(1024, "overwriting on a full disk")
         close(again)
         remove("last")
         for number in 0..<files {
             round = UInt(number)
-            FileTests.unlinkNumbered(number)
+            DescriptorTests.unlinkNumbered(number)
         }
         round = nil
         let after = resources()
@@ -60,7 +60,7 @@ enum DiskTests {
         let count = Int(before.freeInodes)
         for number in 0..<count {
             round = UInt(number)
-            close(FileTests.openNumbered(number, 0x202))
+            close(DescriptorTests.openNumbered(number, 0x202))
         }
         round = nil
         call(.open, at("one-more"), 0x202).fails(.noSpace, "a file too many")
@@ -69,7 +69,7 @@ enum DiskTests {
         call(.open, at("one-more"), 0).fails(.noSuchFile, "what could not be made")
         for number in 0..<count {
             round = UInt(number)
-            FileTests.unlinkNumbered(number)
+            DescriptorTests.unlinkNumbered(number)
         }
         round = nil
         expect(Int(resources().freeInodes), count, "free inodes")

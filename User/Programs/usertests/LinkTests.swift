@@ -73,8 +73,8 @@ enum LinkTests {
         for process in 0..<4 {
             child {
                 for index in 0..<20 {
-                    close(FileTests.openNumbered(process * 100 + index, 0x202))
-                    if index > 0, index % 2 == 0 { FileTests.unlinkNumbered(process * 100 + index / 2) }
+                    close(DescriptorTests.openNumbered(process * 100 + index, 0x202))
+                    if index > 0, index % 2 == 0 { DescriptorTests.unlinkNumbered(process * 100 + index / 2) }
                 }
             }
         }
@@ -82,12 +82,12 @@ enum LinkTests {
         for process in 0..<4 {
             for index in 0..<20 {
                 round = UInt(process * 100 + index)
-                let outcome = FileTests.numbered(process * 100 + index) { call(.open, $0, 0) }
+                let outcome = DescriptorTests.numbered(process * 100 + index) { call(.open, $0, 0) }
                 if index >= 1 && index < 10 {
                     outcome.fails(.noSuchFile, "a file that was removed")
                 } else {
                     close(UInt(outcome.succeeds("a file that was not removed")))
-                    FileTests.unlinkNumbered(process * 100 + index)
+                    DescriptorTests.unlinkNumbered(process * 100 + index)
                 }
             }
         }
@@ -135,8 +135,8 @@ enum LinkTests {
         mkdir("a")
         call(.chdir, at("a")).gives(0, "chdir")
         for number in 0..<200 {
-            close(FileTests.openNumbered(number, 0x202))
-            FileTests.unlinkNumbered(number)
+            close(DescriptorTests.openNumbered(number, 0x202))
+            DescriptorTests.unlinkNumbered(number)
         }
         expect(stat(".").size, 48, "the directory's size")
         call(.chdir, at("..")).gives(0, "chdir ..")

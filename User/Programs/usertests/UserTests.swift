@@ -31,11 +31,13 @@ struct Test {
     private static var directory: Path { "/usertests.tmp" }
 
     private static func allTests() -> [Test] {
-        CallTests.all + ProcessTests.all + ControlTests.all + MemoryTests.all + PageTests.all + ExhaustionTests.all
+        CallTests.all + ProcessTests.all + KillTests.all + ControlTests.all + MemoryTests.all + PageTests.all
+            + ExhaustionTests.all
             + ExecTests.all
             + ImageTests.all
             + PipeTests.all + PollTests.all + StreamTests.all
-            + FileTests.all + ContentTests.all + DirectoryTests.all + LinkTests.all + DiskTests.all
+            + FileTests.all + DescriptorTests.all + ContentTests.all + DirectoryTests.all + LinkTests.all
+            + DiskTests.all
     }
 
     static func run(_ arguments: Arguments) -> Int32 {

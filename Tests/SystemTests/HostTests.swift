@@ -228,10 +228,11 @@ struct HostTests {
             "tshark", "-l", "-n", "-i", "br0", "-f", "icmp", "-T", "fields", "-e", "ip.src", "-e", "ip.dst",
             "-e", "icmp.type", "-e", "icmp.ident", "-e", "icmp.seq")
         try shark.wait(for: "Capturing on 'br0'")
+        // Both begin to look some time after they say so: pings go on until both have seen enough, tshark the first.
+        let pings = try network.start("ping", "-q", "-i", "0.2", "-w", "60", address)
+        try shark.wait(for: "\t8\t")
         guest.type("tcpdump -q -c 10 icmp\n")
         try guest.wait(for: "tcpdump -q -c 10 icmp\n")
-        // tcpdump begins to look a moment later: until then the wire has more to tell.
-        let pings = try network.start("ping", "-q", "-i", "0.2", "-w", "60", address)
         let console = try guest.wait(for: "\n$ ")
         try network.run("ping", "-q", "-c", "3", "-i", "0.2", "-w", "10", address)
         pings.stop()

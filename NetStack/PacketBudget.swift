@@ -22,7 +22,7 @@ public struct PacketBudget {
         own = max(1, count / 16)
         sending = max(1, count * 5 / 16)  // more than the ring of one card holds
         reassembly = max(2, count / 8)
-        cards = max(1, count / 4)
+        cards = max(1, count * 7 / 32)
         sockets = max(1, count - own - sending - reassembly - cards)
     }
 

@@ -42,6 +42,9 @@ struct DescriptorTable: ~Copyable {
     }
 
     /// Whether another file finds a descriptor.
+    /// Whether the process has so few that the last places of shared tables are for it too.
+    var isFew: Bool { count.load(ordering: .relaxed) < Limit.openFilesPerProcess }
+
     var hasRoom: Bool { count.load(ordering: .relaxed) < limit }
 
     /// Takes a file out; nil if there is none.

@@ -63,8 +63,7 @@ struct FilePlace: ~Copyable {
 
     /// - Throws: tooManyFilesInSystem.
     init(for files: borrowing DescriptorTable) throws(SystemError) {
-        let isFew = files.count.load(ordering: .relaxed) < Limit.openFilesPerProcess
-        guard let record = OpenFiles.take(mayTakeLast: isFew) else { throw .tooManyFilesInSystem }
+        guard let record = OpenFiles.take(mayTakeLast: files.isFew) else { throw .tooManyFilesInSystem }
         self.record = record
     }
 

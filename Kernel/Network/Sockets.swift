@@ -16,15 +16,17 @@ struct SocketFile: ~Copyable {
     private var place: Ref<SocketWaiters> { Sockets.places.ref(number) }
 
     /// Opens a socket.
+    /// - Parameter mayTakeLast: one of the last eighth, too.
     /// - Throws: tooManyFilesInSystem; networkDown; noBufferSpace.
-    init(_ kind: SocketKind) throws(SystemError) {
+    init(_ kind: SocketKind, mayTakeLast: Bool) throws(SystemError) {
         number = try Network.withStack { (stack) throws(SystemError) -> Int in
             try throwingSystemError { () throws(SocketError) in
+                guard mayTakeLast || !stack.hasFewSockets else { throw .tooManySockets }
                 switch kind {
-                case .datagram: try stack.openSocket()
-                case .stream: try stack.openStream()
-                case .capture: try stack.openCapture()
-                case .echo: try stack.openEcho()
+                case .datagram: return try stack.openSocket()
+                case .stream: return try stack.openStream()
+                case .capture: return try stack.openCapture()
+                case .echo: return try stack.openEcho()
                 }
             }
         }

@@ -24,9 +24,13 @@ extension SocketFile {
     }
 
     /// Waits for a connection; its socket.
-    func accept() throws(SystemError) -> SocketFile {
+    /// - Parameter mayTakeLast: one of the last eighth of the sockets, too; else the connection waits on.
+    func accept(mayTakeLast: Bool) throws(SystemError) -> SocketFile {
         let accepted = try wait(for: receiveDeadline) { () throws(SystemError) -> Int? in
-            try onStream { (stack) throws(SocketError) in try stack.accept(number) }
+            try onStream { (stack) throws(SocketError) in
+                guard mayTakeLast || !stack.hasFewSockets else { throw .tooManySockets }
+                return try stack.accept(number)
+            }
         }
         return SocketFile(accepted: accepted)
     }

@@ -19,8 +19,9 @@ enum SocketCalls {
     static func make(_ kind: Int32) throws(SystemError) -> Int {
         guard let kind = SocketKind(rawValue: kind) else { throw .invalidArgument }
         if kind == .capture { try current.requirePrivilege() }
+        let socket = try SocketFile(kind, mayTakeLast: current.value.files.isFew)
         return try FileCalls.add(
-            OpenFile(.socket(SocketFile(kind)), readable: true, writable: true, for: current.value.files))
+            OpenFile(.socket(socket), readable: true, writable: true, for: current.value.files))
     }
 
     static func bind(_ descriptor: Int32, to address: UserAddress) throws(SystemError) -> Int {
@@ -91,11 +92,16 @@ enum SocketCalls {
     static func accept(_ descriptor: Int32, peer address: UserAddress) throws(SystemError) -> Int {
         var file: OpenFile?
         var peer = SocketAddress.none
+        // A connection that was taken from the queue cannot be put back.
+        guard current.value.files.hasRoom else { throw .tooManyFiles }
+        let mayTakeLast = current.value.files.isFew
+        var place: FilePlace? = try FilePlace(for: current.value.files)
         try withStream(descriptor) { (socket) throws(SystemError) in
-            let accepted = try socket.accept()
+            let accepted = try socket.accept(mayTakeLast: mayTakeLast)
             // One that is reset already has no peer any more.
             do throws(SystemError) { peer = try accepted.peerAddress() } catch {}
-            file = try OpenFile(.socket(accepted), readable: true, writable: true, for: current.value.files)
+            guard let place = place.take() else { throw .invalidArgument }
+            file = OpenFile(.socket(accepted), readable: true, writable: true, at: place)
         }
         if address.rawValue != 0 { try address.store(peer) }
         guard let file = file.take() else { throw .invalidArgument }

@@ -76,6 +76,12 @@ struct CaptureQueue: ~Copyable {
         var bytes = copy.mutableBytes
         if linkHeader > 0 { EthernetHeader(destination: .zero, source: .zero, type: EtherType.ipv4).emit(to: &bytes) }
         copy.copyIn(frame)
+        // As the card will send it: the checksum, where that is left to the card.
+        if frame.hasOffload, copy.count == count, var request = frame.offload {
+            request.checksumStart += linkHeader
+            copy.offload = request
+            copy.completeChecksum()
+        }
         copy.prepend(CaptureHeader.byteCount)
         var header = copy.mutableBytes
         CaptureHeader(time: now, frameCount: count, interface: interface, isOutgoing: isOutgoing).emit(to: &header)

@@ -1,7 +1,8 @@
 // What a card is asked to do to a frame that it sends, and what it says about one that it received.
 //
 // Promise: the request travels with the packet, whatever headers are put in front of it meanwhile. A driver turns it
-// into its device's header; what a card lacks the stack does in software just above the driver.
+// into its device's header. For a card that makes no checksums the stack makes them just above the driver; one that does
+// not cut is given no large segments.
 
 /// Work on a frame that is left to the card.
 public struct OffloadRequest: Equatable, Sendable {

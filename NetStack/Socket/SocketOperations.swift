@@ -8,6 +8,9 @@ extension NetStack where Device: ~Copyable {
     /// Numbers of all sockets, the stack's own among them, as `socketReport` shows them.
     public var allSocketCount: Int { sockets.count }
 
+    /// Whether only the last eighth of the users' sockets is free: it is for processes that have few.
+    public var hasFewSockets: Bool { sockets.usedCount >= sockets.userCount - sockets.userCount / 8 }
+
     /// A new UDP socket's number.
     public mutating func openSocket() throws(SocketError) -> Int {
         guard let i = sockets.openUDP() else { throw .tooManySockets }

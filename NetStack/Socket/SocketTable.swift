@@ -21,6 +21,8 @@ struct SocketTable: ~Copyable {
 
     /// Numbers of the users' sockets: from 0 up to this. The stack's own come behind.
     let userCount: Int
+    /// Of those, the ones in use.
+    private(set) var usedCount = 0
     private let sockets: Table<Socket>
     var udp: UDPTable
     let captures: Table<CaptureSocket>
@@ -134,6 +136,7 @@ struct SocketTable: ~Copyable {
         guard firstClosed >= 0 else { return nil }
         let i = Int(firstClosed)
         firstClosed = nextClosed[i]
+        usedCount += 1
         return i
     }
 
@@ -152,6 +155,7 @@ struct SocketTable: ~Copyable {
         }
         sockets[i] = .closed
         guard !isOwn(i) else { return }
+        usedCount -= 1
         nextClosed[i] = firstClosed
         firstClosed = Int16(truncatingIfNeeded: i)
     }

@@ -9,16 +9,22 @@ extension TCPSender {
         65_535 - IPv4Header.leastByteCount - TCPHeader.greatestByteCount
     }
 
+    /// Packets of a large segment: each takes a descriptor of the card's, whose ring has more.
+    private static var mostParts: Int { 64 }
+
     /// The last packet of a large segment that begins with `first`, which may be sent now, for the first time: all but
     /// the last are full, both windows have room, and Nagle's rule holds for the last.
     func lastOfLargeSegment(from first: QueuedSegment) -> QueuedSegment {
-        guard first.count == segmentSize else { return first }
-        var last = first, count = first.count
+        guard first.count == segmentSize, first.isHome else { return first }
+        var last = first, count = first.count, parts = 1
         let limit = min(Self.greatestLarge, cwnd.size - pipe, unacknowledged + window - first.sequence)
-        while last.count == segmentSize, let next = last.next, count + next.count <= limit, next.count <= segmentSize {
+        while parts < Self.mostParts, last.count == segmentSize, let next = last.next, next.isHome,
+            count + next.count <= limit, next.count <= segmentSize
+        {
             if next.count < segmentSize, next.next == nil, !isShut, !sendsAtOnce { break }
             last = next
             count += next.count
+            parts += 1
         }
         return last
     }

@@ -5,9 +5,10 @@ import Storage
 
 extension NetStack where Device: ~Copyable {
     /// A segment for an address at which a program listens, of a connection that is not known.
+    /// - Parameter least: SND.NXT of a connection in TIME-WAIT that the segment ends.
     mutating func arriveAtListener(
         _ listener: Int, _ segment: TCPSegment, _ payload: consuming Packet, _ local: Endpoint, _ remote: Endpoint,
-        _ arrival: Arrival, now: Instant
+        above least: SequenceNumber?, _ arrival: Arrival, now: Instant
     ) {
         if segment.flags.contains(.ack) {
             guard let record = readCookie(listener, segment, local, remote, now: now) else {
@@ -29,6 +30,8 @@ extension NetStack where Device: ~Copyable {
         record.usesECN = segment.flags.isSuperset(of: [.ece, .cwr])
         record.began = now
         record.initialSend = initialSequence(local, remote, now: now)
+        // RFC 9293, 3.6.1: above all that the connection before it sent.
+        if let least, record.initialSend <= least { record.initialSend = least + 65_536 }
         guard tcp[listener].value.waitingCount < tcp[listener].value.backlog else {
             // The program is behind: the peer tries again.
             tcp.counters.backlogFull &+= 1

@@ -37,5 +37,8 @@ struct RoundTrip {
     mutating func synWasLost() { if smoothed == nil { timeout = TCPTime.cautiousTimeout } }
 
     /// With back-off.
-    var backedOff: Duration { min(timeout * (1 << UInt64(min(backOff, 10))), TCPTime.greatestTimeout) }
+    var backedOff: Duration { doubled(backOff) }
+
+    /// The time-out, doubled so often.
+    func doubled(_ times: Int) -> Duration { min(timeout * (1 << UInt64(min(times, 10))), TCPTime.greatestTimeout) }
 }

@@ -44,8 +44,10 @@ extension TCPConnection {
         if !receiver.isAcceptable(header.sequence, length: segment.length) {
             return arriveOutside(segment, payload, &context)
         }
+        // RFC 7323, 5.3 (R3), and 5.5: one of long ago says nothing any more.
         if let timestamp = segment.options.timestamp, usesTimestamps, header.sequence <= receiver.lastAcknowledged,
             Int32(bitPattern: timestamp.value &- receiver.recentTimestamp) >= 0
+                || context.now - receiver.recentSince >= TCPTime.timestampLife
         {
             receiver.recentTimestamp = timestamp.value
             receiver.recentSince = context.now
@@ -75,7 +77,16 @@ extension TCPConnection {
         if segment.count > 0 {
             receiver.duplicate = SACKBlock(segment.header.sequence, segment.header.sequence + segment.count)
         }
-        return .acknowledgment
+        return mayAnswer(segment, now: now) ? .acknowledgment : TCPReply.none
+    }
+
+    /// Whether a segment that changes nothing is answered: one without data twice a second, or two ends that disagree
+    /// would answer each other for ever (RFC 5961, 7).
+    private mutating func mayAnswer(_ segment: TCPSegment, now: Instant) -> Bool {
+        guard segment.length == 0 else { return true }
+        guard lastAnswered == .start || now - lastAnswered >= TCPTime.bareAnswerInterval else { return false }
+        lastAnswered = now
+        return true
     }
 
     /// A segment outside the window: an ACK says where this side stands. With a window of 0 what it acknowledges
@@ -94,13 +105,7 @@ extension TCPConnection {
             keepAliveProbes = 0
             if let reply = acknowledge(segment, context) { return reply }
         }
-        if segment.length == 0 {
-            guard lastAnswered == .start || context.now - lastAnswered >= TCPTime.bareAnswerInterval else {
-                return .none
-            }
-            lastAnswered = context.now
-        }
-        return .acknowledgment
+        return mayAnswer(segment, now: context.now) ? .acknowledgment : .none
     }
 
     /// RFC 5961, 3.2: only the very next number resets.
@@ -119,7 +124,7 @@ extension TCPConnection {
     /// Returns an answer when the segment is to be dropped.
     private mutating func acknowledge(_ segment: TCPSegment, _ context: ArrivalContext) -> TCPReply? {
         let number = segment.header.acknowledgment
-        if number > sender.next { return .acknowledgment }
+        if number > sender.next { return mayAnswer(segment, now: context.now) ? .acknowledgment : TCPReply.none }
         if number < sender.unacknowledged {
             // RFC 5961, 5.2: older than any that could be on its way.
             return number < sender.unacknowledged + -max(sender.greatestWindow, 1) ? .challenge : nil
@@ -151,7 +156,10 @@ extension TCPConnection {
             sender.windowSequence < sequence
                 || (sender.windowSequence == sequence && sender.windowAcknowledgment <= number)
         else { return }
-        if sender.window < window, sender.timerKind == .persist { sender.timer = .never }
+        if sender.window < window, sender.timerKind == .persist {
+            sender.timer = .never
+            sender.persistProbes = 0
+        }
         sender.window = window
         sender.greatestWindow = max(sender.greatestWindow, window)
         sender.windowSequence = sequence

@@ -12,7 +12,7 @@ extension TCPSender {
             }
             if timer == .never || timerKind != .persist {
                 timerKind = .persist
-                timer = now + roundTrip.backedOff
+                timer = now + roundTrip.doubled(persistProbes)
             }
             return
         }

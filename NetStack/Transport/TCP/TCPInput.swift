@@ -122,17 +122,19 @@ extension NetStack where Device: ~Copyable {
         _ segment: TCPSegment, _ payload: consuming Packet, _ local: Endpoint, _ remote: Endpoint, _ arrival: Arrival,
         now: Instant
     ) {
+        var least: SequenceNumber?
         if let place = tcp.timeWaits.find(local, remote) {
             guard reopens(tcp.timeWaits[place], segment) else {
                 return arriveInTimeWait(place, segment, now: now)
             }
+            least = tcp.timeWaits[place].sendNext
             tcp.timeWaits.remove(place, &timers)
         }
         if let place = tcp.halfOpen.find(local, remote) {
             return arriveHalfOpen(place, segment, payload, arrival, now: now)
         }
         if let listener = tcp.findListener(local), !segment.flags.contains(.rst) {
-            return arriveAtListener(listener, segment, payload, local, remote, arrival, now: now)
+            return arriveAtListener(listener, segment, payload, local, remote, above: least, arrival, now: now)
         }
         if !segment.flags.contains(.rst) { drop(.tcpNoConnection, at: arrival.interface) }
         sendReset(segment.refusal, from: local, to: remote, now: now)

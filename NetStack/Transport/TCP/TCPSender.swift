@@ -64,6 +64,8 @@ struct TCPSender: ~Copyable {
     /// When the retransmission timer is due, and what for.
     var timer = Instant.never
     var timerKind = RetransmissionTimer.timeout
+    /// Times that the window was asked for since it closed: they are answered, and say nothing of losses.
+    var persistProbes = 0
     /// When losses are looked for again (RFC 8985, 6.2, step 5).
     var reorderingTimer = Instant.never
 

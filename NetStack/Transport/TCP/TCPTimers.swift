@@ -98,15 +98,14 @@ extension NetStack where Device: ~Copyable {
     private mutating func persist(_ i: Int, now: Instant) {
         let connection = tcp[i]
         let limit = connection.value.isOrphan ? TCPLimit.orphanRetransmissions : Int.max
-        connection.value.attempts += 1
-        if connection.value.attempts > limit { return giveUp(i, now: now) }
+        connection.value.sender.persistProbes += 1
+        if connection.value.sender.persistProbes > limit { return giveUp(i, now: now) }
         if connection.value.unansweredSince == .never { connection.value.unansweredSince = now }
         if let segment = connection.value.sender.fitting(pool), let route = route(to: connection.value.remote.address) {
             send(segment, of: i, by: route, now: now)
         } else {
             sendProbe(i, now: now)
         }
-        connection.value.sender.roundTrip.backOff += 1
     }
 
     /// RFC 9293, 3.8.4.

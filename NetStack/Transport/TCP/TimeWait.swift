@@ -34,7 +34,6 @@ struct TimeWaitTable: ~Copyable {
         records = unsafe ConnectionRecords(&memory, limit: TCPLimit.timeWaits, key: key, page: page)
     }
 
-    /// A record's place; nil when there is none.
     /// Records in use, and bytes of the pages that the table has taken.
     var count: Int { records.count }
     var byteCount: Int { records.byteCount }

@@ -149,4 +149,47 @@ import Testing
             receiver.available = Bool.random(using: &random) ? 0 : min(receiver.bufferLimit, receiver.available + came)
         }
     }
+
+    /// Two ends that disagree about numbers, or about clocks, do not answer each other for ever.
+    @Test func acknowledgmentsOfNothingAreAnsweredTwiceASecond() throws {
+        let options: [UInt8] = [2, 4, 5, 180, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 1]
+        let bench = TCPBench()
+        try bench.establish(options: options)
+        func stamp(_ value: UInt8) -> [UInt8] { [1, 1, 8, 10, 0, 0, 0, value, 0, 0, 0, 0] }
+        bench.now = 1_000_000
+        var answers = 0
+        for _ in 0..<100 { answers += bench.deliver(Segment(.ack, bench.r, bench.una, options: stamp(8))).count }
+        #expect(answers == 1)
+        bench.now = 600_000_000
+        for _ in 0..<100 {
+            answers += bench.deliver(Segment(.ack, bench.r, bench.next &+ 50, options: stamp(9))).count
+        }
+        #expect(answers == 2)
+    }
+
+    /// A closed window that is asked about says nothing of losses: when it opens, time-outs begin anew.
+    @Test func probesOfAClosedWindowAreNoTimeOuts() throws {
+        let bench = TCPBench()
+        let options: [UInt8] = [2, 4, 5, 180]
+        try bench.establish(options: options, window: 0)
+        #expect(try bench.send([UInt8](repeating: 1, count: 3000)).isEmpty)
+        var tick: UInt64 = 0
+        var probes = 0
+        while probes < 6 {
+            tick += 10
+            for _ in bench.poll(at: Instant(nanoseconds: tick * 1_000_000)) {
+                probes += 1
+                bench.deliver(Segment(.ack, bench.r, bench.una, window: 0))
+            }
+        }
+        #expect(bench.deliver(Segment(.ack, bench.r, bench.una, window: 30_000)).count == 2)  // the rest waits (Nagle)
+        let start = tick
+        var again: [UInt64] = []
+        while again.count < 2 {
+            tick += 10
+            if !bench.poll(at: Instant(nanoseconds: tick * 1_000_000)).isEmpty { again.append(tick - start) }
+        }
+        #expect(again == [200, 600])
+        #expect(bench.info.segmentSize == 1460)
+    }
 }

@@ -15,8 +15,14 @@ import Testing
         guest.type("memhog 3 2\n")  // pid 2 is the first shell
         try guest.waitForShell()
         #expect(!guest.transcript.contains("panic"))
-        #expect(try guest.run("sleep 6; echo alive", seconds: 60).hasSuffix("alive"))
-        #expect(try guest.run("free").split(separator: " ").last == free.split(separator: " ").last)
+        // What held the memory ends after some seconds of the guest's, more of a busy host's.
+        let deadline = Date(timeIntervalSinceNow: 90)
+        func isBack() throws -> Bool {
+            try guest.run("free", seconds: 60).split(separator: " ").last == free.split(separator: " ").last
+        }
+        while try !isBack(), Date() < deadline { _ = try guest.run("sleep 1", seconds: 60) }
+        #expect(try isBack())
+        #expect(try guest.run("echo alive").hasSuffix("alive"))
         try guest.halt()
     }
 

@@ -8,7 +8,7 @@ import UserLibrary
     static let usage: StaticString = """
         usage: inetd
         Serves over TCP: echo (port 7) sends back what comes, discard (9) takes it, daytime (13) says what time it is, chargen
-        (19) sends lines of characters without end.
+        (19) sends lines of characters without end. A connection on which nothing moves for a minute is ended.
         """
 
     private enum Service: Int {
@@ -31,10 +31,14 @@ import UserLibrary
         var output: [UInt8] = []
         var hasEnded = false
         var line = 0
+        var lastActive: UInt64
     }
 
     /// Bytes that a connection of echo may have on its way back.
     private static var most: Int { 16 * 1024 }
+
+    /// Nanoseconds that a connection may be silent.
+    private static var patience: UInt64 { 60_000_000_000 }
 
     static func run(_ arguments: Arguments) -> Int32 {
         arguments.expectNone()
@@ -50,11 +54,17 @@ import UserLibrary
             }
         }
         var connections: [Connection] = []
-        while true { turn(listeners, &connections) }
+        var fullUntil: UInt64 = 0
+        while true { turn(listeners, &connections, &fullUntil) }
     }
 
-    private static func turn(_ listeners: [(FileDescriptor, Service)], _ connections: inout [Connection]) {
-        var entries = listeners.map { PollEntry(descriptor: $0.0.rawValue) }
+    /// - Parameter fullUntil: Not 0: there were no descriptors for those that wait, and until then they are not looked at.
+    private static func turn(
+        _ listeners: [(FileDescriptor, Service)], _ connections: inout [Connection], _ fullUntil: inout UInt64
+    ) {
+        if System.clock >= fullUntil { fullUntil = 0 }
+        let isFull = fullUntil > 0
+        var entries = listeners.map { PollEntry(descriptor: isFull ? -1 : $0.0.rawValue) }
         for connection in connections {
             let speaksFirst = connection.service == .chargen || connection.service == .daytime
             let wantsRoom = speaksFirst || !connection.output.isEmpty
@@ -63,21 +73,34 @@ import UserLibrary
             entries.append(PollEntry(descriptor: connection.socket.rawValue, events: events))
         }
         do throws(SystemError) {
-            _ = try System.poll(&entries, milliseconds: -1)
+            _ = try System.poll(&entries, milliseconds: isFull ? 1000 : connections.isEmpty ? -1 : 5000)
         } catch {
             fail("\(error)")
         }
+        let now = System.clock
         var index = 0
         for place in listeners.count..<max(listeners.count, entries.count) {
-            if entries[place].returned != 0, !proceed(&connections[index], entries[place].returned) {
+            let events = entries[place].returned
+            if events != 0 { connections[index].lastActive = now }
+            if events != 0 && !proceed(&connections[index], events)
+                || now > connections[index].lastActive &+ patience
+            {
                 try? System.close(connections.remove(at: index).socket)
+                fullUntil = 0
             } else {
                 index += 1
             }
         }
         for place in 0..<listeners.count where entries[place].returned != 0 {
-            while let (socket, _) = try? System.accept(listeners[place].0) {
-                connections.append(Connection(socket: socket, service: listeners[place].1))
+            let (listener, service) = listeners[place]
+            do throws(SystemError) {
+                while true {
+                    let (socket, _) = try System.accept(listener)
+                    connections.append(Connection(socket: socket, service: service, lastActive: now))
+                }
+            } catch .tryAgain {
+            } catch {
+                fullUntil = now &+ 1_000_000_000
             }
         }
     }

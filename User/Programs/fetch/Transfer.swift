@@ -35,7 +35,7 @@ struct Transfer {
         var request: Text = "GET "
         request.bytes += address.path
         request =
-            "\(request) HTTP/1.1\r\nHost: \(address.hostText)\r\nUser-Agent: Swiftlet-fetch\r\nConnection: close\r\n"
+            "\(request) HTTP/1.1\r\nHost: \(address.authority)\r\nUser-Agent: Swiftlet-fetch\r\nConnection: close\r\n"
         if start > 0 { request = "\(request)Range: bytes=\(start)-\r\n" }
         request = "\(request)\r\n"
         _ = try System.sendStream(socket, request.bytes.span)
@@ -49,15 +49,22 @@ struct Transfer {
             let count = try System.receiveStream(socket, into: &buffer)
             guard count > 0 else { return .failed("the server ended the connection before it answered") }
             bytes.append(contentsOf: buffer[0..<count])
-            let head: (response: HTTPResponse, count: Int)?
-            do throws(MalformedHTTP) { head = try HTTPResponse.read(bytes) } catch {
+            let response: HTTPResponse?
+            do throws(MalformedHTTP) { response = try Self.takeHead(&bytes) } catch {
                 return .failed("what came is not HTTP")
             }
-            guard let (response, length) = head else { continue }
-            bytes.removeFirst(length)
-            if response.status < 200 { continue }
-            return try take(response, bytes, socket)
+            if let response { return try take(response, bytes, socket) }
         }
+    }
+
+    /// Takes the head of the final response off the bytes, and interim ones (RFC 9110, 15.2) before it; nil while it is
+    /// not complete.
+    private static func takeHead(_ bytes: inout [UInt8]) throws(MalformedHTTP) -> HTTPResponse? {
+        while let (response, count) = try HTTPResponse.read(bytes) {
+            bytes.removeFirst(count)
+            if response.status >= 200 { return response }
+        }
+        return nil
     }
 
     private mutating func take(
@@ -104,7 +111,8 @@ struct Transfer {
             let taken = try System.receiveStream(socket, into: &buffer)
             if taken == 0 {
                 if response.isChunked || response.length != nil {
-                    return .failed("the connection ended after \(count) bytes (fetch -c goes on from there)")
+                    let advice: StaticString = name.isEmpty ? "" : " (fetch -c goes on from there)"
+                    return .failed("the connection ended after \(count) bytes\(advice)")
                 }
                 break
             }

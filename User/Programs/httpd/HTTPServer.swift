@@ -9,7 +9,7 @@ import UserLibrary
         usage: httpd [-p port] [directory]
         Serves the files of a directory (/ if none is named) over HTTP/1.1, at port 80 or the one named; a page about this
         machine at /status, and at / when the directory has no index.html. Takes GET and HEAD, keeps connections, and
-        sends parts of files. Files here have no times: If-Modified-Since is answered with the file.
+        sends parts of files. Last-Modified is when a file was written; If-Modified-Since and the like are heeded.
         """
     static let options: StaticString? = "p:"
     /// Seconds that a connection may be silent.
@@ -43,14 +43,17 @@ import UserLibrary
 
     private static func serve(_ listener: FileDescriptor) throws(SystemError) -> Never {
         var connections: [Connection] = []
-        var isFull = false
+        // Not 0: there were no descriptors for those that wait, and until then they are not looked at.
+        var fullUntil: UInt64 = 0
         while true {
-            var entries = [PollEntry(descriptor: isFull ? -1 : listener.rawValue)]
+            if System.clock >= fullUntil { fullUntil = 0 }
+            var entries = [PollEntry(descriptor: fullUntil > 0 ? -1 : listener.rawValue)]
             for connection in connections {
                 let events = connection.isSending ? PollEntry.writable : PollEntry.readable
                 entries.append(PollEntry(descriptor: connection.socket.rawValue, events: events))
             }
-            _ = try System.poll(&entries, milliseconds: connections.isEmpty ? -1 : 5000)
+            _ = try System.poll(
+                &entries, milliseconds: fullUntil > 0 ? 1000 : connections.isEmpty ? -1 : 5000)
             let now = System.clock
             var index = 0
             for place in 1..<max(1, entries.count) {
@@ -58,12 +61,14 @@ import UserLibrary
                 if connections[index].isOver || now > connections[index].lastActive &+ patience * 1_000_000_000 {
                     connections[index].end()
                     connections.remove(at: index)
-                    isFull = false
+                    fullUntil = 0
                 } else {
                     index += 1
                 }
             }
-            if entries[0].returned != 0 { isFull = !takeAll(listener, &connections, now: now) }
+            if entries[0].returned != 0, !takeAll(listener, &connections, now: now) {
+                fullUntil = now &+ 1_000_000_000
+            }
         }
     }
 
@@ -74,9 +79,9 @@ import UserLibrary
                 let (socket, _) = try System.accept(listener)
                 connections.append(Connection(socket, now: now))
             } catch .tooManyFiles {
-                return connections.isEmpty
+                return false
             } catch .tooManyFilesInSystem {
-                return connections.isEmpty
+                return false
             } catch {
                 return true
             }

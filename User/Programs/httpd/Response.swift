@@ -147,11 +147,18 @@ struct Response {
         }
         let relative = [UInt8](request.path.drop { $0 == UInt8(ascii: "/") })
         if let index = try? System.open(Path(relative + ("index.html" as Text).bytes)) {
-            try System.close(file)
-            let status = try System.status(index)
-            var named = request
-            named.path += ("index.html" as Text).bytes
-            return part(of: index, status, named)
+            let status: FileStatus
+            do throws(SystemError) { status = try System.status(index) } catch {
+                try? System.close(index)
+                throw error
+            }
+            if FileType(rawValue: status.type) == .file {
+                try? System.close(file)
+                var named = request
+                named.path += ("index.html" as Text).bytes
+                return part(of: index, status, named)
+            }
+            try? System.close(index)
         }
         if relative.isEmpty, request.path.count == 1 {
             try System.close(file)

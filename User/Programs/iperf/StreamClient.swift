@@ -9,7 +9,9 @@ struct StreamClient {
     private var sockets: [FileDescriptor] = []
     /// Bytes sent, or received, by connection.
     private var counts: [UInt64] = []
+    /// What the last lines of an interval were about: bytes by connection, and nanoseconds from the start to its end.
     private var shown: [UInt64] = []
+    private var shownTime: UInt64 = 0
     private var start: UInt64 = 0
     /// A server that sends nothing for so many milliseconds is given up.
     private static var silence: UInt64 { 10_000 }
@@ -77,7 +79,7 @@ struct StreamClient {
             let elapsed = System.clock - start
             if elapsed >= nextShown {
                 showInterval(to: elapsed)
-                nextShown += settings.interval
+                nextShown = (elapsed / settings.interval + 1) * settings.interval
             }
             guard elapsed < settings.time else { return }
             var isAllSent = settings.amount < .max
@@ -114,7 +116,7 @@ struct StreamClient {
             let elapsed = System.clock - start
             if elapsed >= nextShown {
                 showInterval(to: elapsed)
-                nextShown += settings.interval
+                nextShown = (elapsed / settings.interval + 1) * settings.interval
             }
             let wait = Int32(clamping: min(Self.silence, (nextShown - min(elapsed, nextShown)) / 1_000_000 + 1))
             if try System.poll(&entries, milliseconds: wait) == 0, UInt64(wait) == Self.silence {
@@ -150,9 +152,10 @@ struct StreamClient {
 
     private mutating func showInterval(to now: UInt64) {
         for index in 0..<sockets.count {
-            show(index, from: now - min(now, settings.interval), to: now, counts[index] - shown[index])
+            show(index, from: shownTime, to: now, counts[index] - shown[index])
             shown[index] = counts[index]
         }
+        shownTime = now
     }
 
     private func show(_ index: Int, from start: UInt64, to end: UInt64, _ bytes: UInt64) {

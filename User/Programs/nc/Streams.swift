@@ -19,12 +19,19 @@ enum Streams {
         if wish.limit >= 0 { try System.set(.receiveTimeout, of: listener, to: max(1, wish.limit)) }
         repeat {
             let connection: FileDescriptor
+            let peer: SocketAddress
             do throws(SystemError) {
-                (connection, _) = try System.accept(listener)
+                (connection, peer) = try System.accept(listener)
             } catch .timedOut {
                 return 0
             }
-            let status = try serve(connection, wish)
+            var status: Int32 = 1
+            do throws(SystemError) {
+                status = try serve(connection, wish)
+            } catch {
+                guard wish.keepsListening else { throw error }
+                complain("\(peer): \(error)")  // that connection ends, the next is served
+            }
             try System.close(connection)
             guard wish.keepsListening else { return status }
         } while true

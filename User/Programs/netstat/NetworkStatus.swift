@@ -74,8 +74,12 @@ import UserLibrary
             if withTimers {
                 let recovery: StaticString =
                     connection.phase == .open ? "" : connection.phase == .recovery ? " recovering" : " after a time-out"
+                let figures: Text =
+                    connection.state == .listen
+                    ? "-        -        -       -       "
+                    : "\(padded("\(connection.congestionWindow)", 9))\(padded("\(connection.sendWindow)", 9))\(padded(milliseconds(connection.roundTrip), 8))\(padded(milliseconds(connection.timeout), 8))"
                 print(
-                    "\(local)\(remote)\(padded(state(connection.state), 13))\(Int(waiting), width: 7)  \(padded("\(connection.congestionWindow)", 9))\(padded("\(connection.sendWindow)", 9))\(padded(milliseconds(connection.roundTrip), 8))\(padded(milliseconds(connection.timeout), 8))\(connection.retransmissions)\(recovery)"
+                    "\(local)\(remote)\(padded(state(connection.state), 13))\(Int(waiting), width: 7)  \(figures)\(connection.retransmissions)\(recovery)"
                 )
             } else {
                 print(

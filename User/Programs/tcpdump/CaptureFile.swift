@@ -8,6 +8,9 @@ struct CaptureFile {
     private let file: FileDescriptor
     /// What has to be added to the time since boot to get the time of day; 0 if the machine does not know that.
     private let boot: UInt64
+    /// Records that are yet to be written: a write for each packet is slower than packets come.
+    private var gathered: [UInt8] = []
+    private static var most: Int { 32 * 1024 }
     private static var magic: UInt32 { 0xa1b2_3c4d }
     private static var ethernet: UInt32 { 1 }
 
@@ -29,20 +32,25 @@ struct CaptureFile {
         try writePiece(file, head, count: head.count)
     }
 
-    /// Each packet is written at once: ^C ends the program without loss.
     mutating func write(_ frame: RawSpan, _ header: CaptureHeader) throws(SystemError) {
         try write(frame, time: boot + header.time.nanoseconds, frameCount: header.frameCount)
     }
 
     /// - Parameter time: nanoseconds since 1970.
     mutating func write(_ frame: RawSpan, time: UInt64, frameCount: Int) throws(SystemError) {
-        var record: [UInt8] = []
-        Self.append(UInt32(truncatingIfNeeded: time / 1_000_000_000), to: &record)
-        Self.append(UInt32(time % 1_000_000_000), to: &record)
-        Self.append(UInt32(frame.byteCount), to: &record)
-        Self.append(UInt32(truncatingIfNeeded: frameCount), to: &record)
-        for i in 0..<frame.byteCount { record.append(frame.byte(i)) }
-        try writePiece(file, record, count: record.count)
+        Self.append(UInt32(truncatingIfNeeded: time / 1_000_000_000), to: &gathered)
+        Self.append(UInt32(time % 1_000_000_000), to: &gathered)
+        Self.append(UInt32(frame.byteCount), to: &gathered)
+        Self.append(UInt32(truncatingIfNeeded: frameCount), to: &gathered)
+        unsafe frame.withUnsafeBytes { unsafe gathered.append(contentsOf: $0) }  // the span's own bytes
+        if gathered.count >= Self.most { try flush() }
+    }
+
+    /// Writes what was gathered.
+    mutating func flush() throws(SystemError) {
+        guard !gathered.isEmpty else { return }
+        try writePiece(file, gathered, count: gathered.count)
+        gathered.removeAll(keepingCapacity: true)
     }
 
     private static func append(_ value: UInt32, to bytes: inout [UInt8]) {

@@ -64,12 +64,17 @@ import UserLibrary
     private static func watch(_ given: Settings, _ filter: Filter) throws(SystemError) -> Int32 {
         var settings = given
         let socket = try System.socket(.capture)
+        try System.set(.nonBlocking, of: socket, to: 1)
+        Interrupts.handle(.tells)
         var file: CaptureFile?
         if let path = settings.file { file = try CaptureFile(path) }
         var buffer = [UInt8](repeating: 0, count: 2048)
-        var seen = 0
+        var (seen, taken) = (0, 0)
         while seen < settings.count {
-            let count = try readPiece(socket, into: &buffer)
+            // Where packets come without a pause nothing waits, and ^C is asked for now and then.
+            taken &+= 1
+            if taken & 63 == 0, Interrupts.came() { break }
+            guard let count = try next(socket, &buffer, &file) else { break }
             guard count >= CaptureHeader.byteCount else { continue }
             let bytes = buffer.span.rawBytes.extracting(0..<count)
             guard let header = CaptureHeader(parsing: bytes) else { continue }
@@ -81,8 +86,44 @@ import UserLibrary
             settings.style.verifies = !header.isOutgoing && !header.interface.isLoopback
             if file != nil { try file?.write(frame, header) } else { show(frame, header.time.nanoseconds, settings) }
         }
-        if !settings.isQuiet { complain("\(seen) packets") }
+        try file?.flush()
+        if !settings.isQuiet {
+            let loss: Text = dropped().map { ", \($0) dropped" } ?? ""
+            complain("\(seen) packets captured\(loss)")
+        }
         return 0
+    }
+
+    /// Takes the next frame and returns how many bytes it has; nil when a ^C came. Before it waits, what was gathered is
+    /// written.
+    private static func next(
+        _ socket: FileDescriptor, _ buffer: inout [UInt8], _ file: inout CaptureFile?
+    ) throws(SystemError) -> Int? {
+        while true {
+            do throws(SystemError) {
+                return try readPiece(socket, into: &buffer)
+            } catch .tryAgain {
+                try file?.flush()
+                standardOutput.flush()
+                var entries = [PollEntry(descriptor: socket.rawValue)]
+                do throws(SystemError) { _ = try System.poll(&entries, milliseconds: -1) } catch .interrupted {}
+            } catch .interrupted {}
+            if Interrupts.came() { return nil }
+        }
+    }
+
+    /// Frames that found the capture socket's queue full; nil when there are several such sockets: the kernel's table does
+    /// not say whose they are.
+    private static func dropped() -> UInt64? {
+        var (sockets, frames) = (0, UInt64(0))
+        do throws(SystemError) {
+            try System.forEach(.sockets, SocketStatus(kind: .datagram, queued: 0)) { socket in
+                guard socket.kind == .capture else { return }
+                sockets += 1
+                frames += socket.dropped
+            }
+        } catch { return nil }
+        return sockets == 1 ? frames : nil
     }
 
     private static func readFile(
@@ -107,6 +148,7 @@ import UserLibrary
                 show(frame, record.time, settings)
             }
         }
+        try file?.flush()
         if reader.isDamaged { fail("\(path): the file ends within a frame") }
         if !settings.isQuiet { complain("\(seen) packets") }
         return 0

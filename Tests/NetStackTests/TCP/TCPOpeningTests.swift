@@ -93,4 +93,32 @@ import Testing
         #expect(!deliver(Segment(.ack, 778, cookies[4] &+ 1, payload: [1, 2, 3]), 50_005).isEmpty)
         #expect(bench.counters.cookiesTaken == 5)
     }
+
+    /// RFC 9293, 3.6.1: what opens where a connection was in TIME-WAIT begins above all that the old one sent.
+    @Test func aConnectionAfterTimeWaitBeginsAboveTheOldNumbers() throws {
+        let bench = TCPBench()
+        try bench.establish()
+        try bench.shut()
+        bench.acknowledgeAll()
+        bench.finish()
+        #expect(bench.state == .timeWait)
+        let listener = try bench.host.stack.openStream()
+        check(bench.host.stack.setStream(listener, .reuseAddress, 1, now: bench.now))
+        try bench.host.stack.bindSocket(listener, to: Endpoint(.any, bench.port))
+        try bench.host.stack.listen(listener, backlog: 4)
+        let answer = try #require(bench.deliver(Segment(.syn, bench.r &+ 1000)).last)
+        #expect(answer.flags.isSuperset(of: [.syn, .ack]))
+        #expect(Int32(bitPattern: answer.sequence &- bench.next) > 0)
+    }
+
+    @Test func theLastEighthOfTheSocketsIsKnown() throws {
+        let host = TestHost()  // 64 sockets
+        var opened: [Int] = []
+        while !host.stack.hasFewSockets { opened.append(try host.stack.openSocket()) }
+        #expect(opened.count == 56)
+        host.stack.closeSocket(opened[0], now: 0)
+        check(!host.stack.hasFewSockets)
+        _ = try host.stack.openStream()
+        check(host.stack.hasFewSockets)
+    }
 }

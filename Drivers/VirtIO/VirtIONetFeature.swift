@@ -46,7 +46,7 @@ public enum VirtIONetFeature {
 }
 
 extension VirtIONetFeature {
-    /// What a device can do with whom these features were agreed on.
+    /// What a device can do when these features were agreed on.
     static func capabilities(of features: UInt64) -> NetworkCapabilities {
         var capabilities = NetworkCapabilities()
         if features & csum != 0 { capabilities.insert(.checksumOut) }

@@ -102,6 +102,7 @@ extension VirtIOTransport {
     /// - Parameters:
     ///   - wanted: what the driver can use; VERSION_1 is added here.
     ///   - required: what it cannot do without.
+    ///   - choose: leaves out of what both have that which cannot be accepted together.
     public func negotiate(
         _ type: UInt32, wanted: UInt64, required: UInt64 = 0, _ choose: (UInt64) -> UInt64 = { $0 }
     ) throws(VirtIOError) -> UInt64 {

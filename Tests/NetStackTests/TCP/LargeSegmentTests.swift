@@ -21,7 +21,7 @@ import Testing
         try bench.establish(options: Self.onlySegmentSize, window: 65_535)
         bench.host.wire.requests = []
         let sent = try bench.send(bytes(14_600 + 700))
-        #expect(bench.host.wire.requests.count == 1)  // the last, small one waits (Nagle)
+        #expect(bench.host.wire.requests.count == 1)  // as much as the congestion window takes
         #expect(
             bench.host.wire.requests.first
                 == OffloadRequest(
@@ -49,6 +49,14 @@ import Testing
         #expect(sent.map(\.payload.count) == [size, size, size, 100])
         #expect(sent.map { $0.flags.contains(.psh) } == [false, false, false, true])
         #expect(bench.host.wire.requests.filter { $0.segmentation != nil }.count == 1)
+    }
+
+    @Test func aSmallLastSegmentWaitsAsNagleHasIt() throws {
+        let bench = bench()
+        try bench.establish(options: Self.onlySegmentSize, window: 65_535)
+        #expect(try bench.send(bytes(3 * 1460 + 100)).map(\.payload.count) == [1460, 1460, 1460])
+        let last = bench.deliver(Segment(.ack, bench.r, bench.una &+ 3 * 1460, window: 65_535))
+        #expect(last.map(\.payload.count) == [100])
     }
 
     @Test func aFINGoesWithTheLastSegmentOnly() throws {

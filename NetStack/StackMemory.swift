@@ -50,9 +50,7 @@ extension NetStack where Device: ~Copyable {
         memory.timeWaits = StackShare(tcp.timeWaits.count, of: TCPLimit.timeWaits)
         memory.states[Int(TCPState.synReceived.rawValue)] += tcp.halfOpen.count
         memory.states[Int(TCPState.timeWait.rawValue)] += tcp.timeWaits.count
-        var open = 0
-        for i in 0..<sockets.userCount { if case .closed = sockets[i] { continue } else { open += 1 } }
-        memory.sockets = StackShare(open, of: sockets.userCount)
+        memory.sockets = StackShare(sockets.usedCount, of: sockets.userCount)
         var known = 0
         for i in 0..<neighbours.entries.count where neighbours.entries[i].isUsed { known += 1 }
         memory.neighbours = StackShare(known, of: StackLimit.neighbours)

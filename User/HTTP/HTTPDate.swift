@@ -61,6 +61,7 @@ public enum HTTPDate {
     }
 
     private static func fullYear(_ short: Int, _ now: UInt64) -> Int {
+        // Without a clock: the year that this was written in.
         let current = now == 0 ? 2026 : 1970 + Int(now / 31_556_952)
         let year = current / 100 * 100 + short
         return year > current + 50 ? year - 100 : year + 50 < current ? year + 100 : year

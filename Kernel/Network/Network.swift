@@ -20,8 +20,9 @@ enum Network {
     /// Frames that the thread takes before it lets others run.
     private static let budget = 64
 
-    /// Users' sockets: 1,024 at 128 MiB of memory, 64 at least.
-    private static var socketCount: Int { min(16_384, max(64, Pages.total / 32)) }
+    /// Users' sockets: 1,299 at 128 MiB of memory, so that one process can have a socket behind each of its descriptors
+    /// (`Limit.openFilesPerMarkedProcess`) and leave the last eighth; 64 at least.
+    private static var socketCount: Int { min(16_384, max(64, Pages.total / 25)) }
 
     private static let stack = ThreadLock<Stack>(.networkStack)
     private static let pool = BootValue<PacketPool>()

@@ -7,7 +7,7 @@ enum DescriptorTests {
     static var all: [Test] {
         [
             Test("dup", duplicate), Test("descriptors", descriptors), Test("openfiles", openFiles),
-            Test("closedbyexit", closedByExit),
+            Test("manysockets", manySockets), Test("closedbyexit", closedByExit),
         ]
     }
 
@@ -113,6 +113,30 @@ enum DescriptorTests {
         close(stop.write)
         for _ in 0..<children { expect(waitStatus(), 0, "a child with open files") }
         close(open("/init"))
+    }
+
+    /// Sockets until one process gets no more: a program with few descriptors still does, and with 128 MiB of memory the
+    /// process ran out of descriptors, not of sockets (a server with a thousand connections).
+    static func manySockets() {
+        let memory = Int(resources().pages)
+        inChild(0, "a process that opens sockets") {
+            var count = 0
+            while true {
+                let outcome = call(.socket, UInt(SocketKind.datagram.rawValue))
+                if outcome.error == nil {
+                    count += 1
+                    continue
+                }
+                let hasRoom = memory >= 120 << 8
+                outcome.fails(hasRoom ? .tooManyFiles : outcome.error ?? .tooManyFiles, "socket")
+                expect(count, hasRoom ? Limit.openFilesPerMarkedProcess - 3 : count, "sockets of one process")
+                break
+            }
+            inChild(0, "a process with few descriptors") {
+                for descriptor in 3..<UInt(3 + count) { close(descriptor) }
+                call(.socket, UInt(SocketKind.datagram.rawValue)).succeeds("a socket of the last eighth")
+            }
+        }
     }
 
     /// A file or directory called by a number: "n" and three digits.

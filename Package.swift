@@ -132,11 +132,15 @@ if freestanding {
         .testTarget(
             name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests",
             swiftSettings: fast + strict),
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: common + strict),
         .testTarget(
-            name: "FileSystemTests", dependencies: ["FileSystem", "DiskImage", "SystemInterface", "mkfs", "fsck"],
+            name: "FileSystemTests",
+            dependencies: ["FileSystem", "DiskImage", "SystemInterface", "TestSupport", "mkfs", "fsck"],
             path: "Tests/FileSystemTests",
             swiftSettings: common + strict),
-        .target(name: "QTest", dependencies: ["Drivers"], path: "Tests/QTest", swiftSettings: common + strict),
+        .target(
+            name: "QTest", dependencies: ["Drivers", "TestSupport"], path: "Tests/QTest", swiftSettings: common + strict
+        ),
         .testTarget(
             name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests",
             swiftSettings: common + strict),
@@ -145,7 +149,8 @@ if freestanding {
         .testTarget(
             name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common + strict),
         .testTarget(
-            name: "SystemTests", dependencies: ["QTest"], path: "Tests/SystemTests", swiftSettings: common + strict),
+            name: "SystemTests", dependencies: ["QTest", "TestSupport"], path: "Tests/SystemTests",
+            swiftSettings: common + strict),
     ]
     if fuzzing {
         targets.append(

@@ -2,6 +2,7 @@
 
 import DiskImage
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ImageLockTests {
@@ -25,17 +26,13 @@ import Testing
     }
 
     private func run(_ tool: String, _ arguments: [String]) throws -> (status: Int32, messages: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        let tool = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
             .appendingPathComponent(tool)
-        process.arguments = arguments
-        let messages = Pipe()
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = messages
-        try process.run()
-        let text = String(decoding: messages.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
+        let child = try Child([tool.path] + arguments, output: .nothing, errors: .pipe)
+        var messages: [UInt8] = []
+        while let bytes = Child.next(from: child.errors, seconds: 60), !bytes.isEmpty { messages += bytes }
+        let status = try #require(child.status(within: 60))
+        return (status, String(decoding: messages, as: UTF8.self))
     }
 
     /// Locks bytes of the image as QEMU does, for reading; the descriptor holds the locks.

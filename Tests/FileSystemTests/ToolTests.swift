@@ -1,6 +1,7 @@
 // mkfs and fsck as a user runs them.
 
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ToolTests {
@@ -22,20 +23,14 @@ import Testing
     }
 
     private func run(_ tool: String, _ arguments: [String]) throws -> (status: Int32, output: Data, messages: String) {
-        let process = Process()
         // The tools are built beside the tests.
-        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        let tool = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
             .appendingPathComponent(tool)
-        process.arguments = arguments
-        let output = Pipe()
-        let messages = Pipe()
-        process.standardOutput = output
-        process.standardError = messages
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        let text = String(decoding: messages.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, data, text)
+        let folder = try Folder()
+        let child = try Child([tool.path] + arguments, errors: .file(folder.path + "/messages"))
+        let (status, output) = try child.finish(seconds: 60)
+        let messages = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/messages"))
+        return (status, Data(output), String(decoding: messages, as: UTF8.self))
     }
 
     @Test func mkfsPutsFilesInAndTakesThemOut() throws {

@@ -7,6 +7,7 @@
 // nothing waits for ever.
 
 import Foundation
+import TestSupport
 
 public struct QTestError: Error, CustomStringConvertible {
     public let description: String
@@ -48,9 +49,8 @@ public final class QTestMachine {
     public let folder: URL
     /// Why the machine cannot be talked to any more.
     public private(set) var failure: String?
-    private let process = Process()
-    /// Held open as long as the machine is to live: it ends with this process, however that ends.
-    private let leash = Pipe()
+    /// The machine, behind a shell that reads: it ends with this process, however that ends.
+    private let machine: Child
     private var socket: Int32 = -1
     private var outgoing: [UInt8] = []
     private var incoming: [UInt8] = []
@@ -67,25 +67,21 @@ public final class QTestMachine {
         try Data(architecture.firmware).write(to: firmware)
         let listener = try UnixSocket.listen(folder.appendingPathComponent("qtest").path)
         defer { close(listener) }
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", "\"$@\" & machine=$!; read end; kill -9 $machine", "sh"]
-        process.arguments! += [
+        var command = ["/bin/sh", "-c", "\"$@\" & machine=$!; read end; kill -9 $machine", "sh"]
+        command += [
             architecture.program, "-nodefaults", "-display", "none", "-m", "64M", "-bios", firmware.path,
         ]
-        process.arguments! += architecture == .i386 ? ["-M", "pc"] : ["-M", "virt"]
-        process.arguments! += ["-qtest", "unix:\(folder.path)/qtest", "-qtest-log", "/dev/null"]
+        command += architecture == .i386 ? ["-M", "pc"] : ["-M", "virt"]
+        command += ["-qtest", "unix:\(folder.path)/qtest", "-qtest-log", "/dev/null"]
         for i in 0..<wires {
-            process.arguments! += [
+            command += [
                 "-netdev",
                 "dgram,id=n\(i),local.type=unix,local.path=\(folder.path)/qemu\(i),remote.type=unix,remote.path=\(folder.path)/test\(i)",
             ]
         }
-        process.arguments! += try arguments(folder)
+        command += try arguments(folder)
         let errors = folder.appendingPathComponent("errors")
-        _ = FileManager.default.createFile(atPath: errors.path, contents: nil)
-        process.standardError = try FileHandle(forWritingTo: errors)
-        process.standardInput = leash
-        try runUnblocked(process)
+        machine = try Child(command, input: .pipe, output: .nothing, errors: .file(errors.path))
         do { socket = try UnixSocket.accept(listener, seconds: Self.patience) } catch {
             throw QTestError(
                 description: "QEMU did not start: \((try? String(contentsOf: errors, encoding: .utf8)) ?? "")")
@@ -100,19 +96,9 @@ public final class QTestMachine {
 
     deinit {
         if socket >= 0 { close(socket) }
-        try? leash.fileHandleForWriting.close()
-        if process.isRunning { process.waitUntilExit() }
+        machine.closeInput()
+        _ = machine.status(within: Child.grace)
         try? FileManager.default.removeItem(at: folder)
-    }
-
-    /// Starts a process with no signal blocked: tests run on threads that block all of them, and a child inherits that.
-    private func runUnblocked(_ process: Process) throws {
-        var none = sigset_t()
-        var before = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try process.run()
     }
 
     // MARK: Commands

@@ -4,6 +4,7 @@
 // carries the whole console, and the folder with the disk image and the packet capture is kept.
 
 import Foundation
+import TestSupport
 import Testing
 
 /// The project's folder: this file is Tests/SystemTests/Guest.swift in it.
@@ -22,8 +23,7 @@ final class Guest: @unchecked Sendable {
     static let kernel = "build/checks/swiftlet.elf"
 
     let folder: URL
-    private let process = Process()
-    private let keyboard = Pipe()
+    private let machine: Child
     private let condition = NSCondition()
     private var console: [UInt8] = []
     private var read = 0
@@ -48,14 +48,12 @@ final class Guest: @unchecked Sendable {
         }
         let start = projectFolder.appendingPathComponent(script)
         let entry = network?.entry ?? entry
-        process.executableURL = entry.isEmpty ? start : URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = entry.isEmpty ? arguments : entry + [start.path] + arguments
         if network == nil, !entry.isEmpty {
             for (path, mode) in [(folder.path, 0o777), (disk.path, 0o666)] {
                 try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
             }
         }
-        process.environment = ProcessInfo.processInfo.environment
+        var environment = ProcessInfo.processInfo.environment
             .filter {
                 ![
                     "CPUS", "MEM", "DISK", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER",
@@ -69,33 +67,30 @@ final class Guest: @unchecked Sendable {
             .merging(script == "qemu/start" && options["NET"] != "tap" ? ["PCAP": "1"] : [:]) { $1 }
             .merging(["FOLDER": folder.path, "KERNEL": Self.kernel]) { $1 }
             .merging(options) { $1 }
-        if image != nil { process.environment?["FSIMG"] = disk.path }
+        if image != nil { environment["FSIMG"] = disk.path }
         if script == "qemu/start" {
-            process.environment?["QEMUFLAGS"] =
+            environment["QEMUFLAGS"] =
                 (options["QEMUFLAGS"] ?? "") + " -qmp unix:\(folder.path)/monitor,server=on,wait=off"
         }
-        let screen = Pipe()
-        process.standardInput = keyboard
-        process.standardOutput = screen
-        process.standardError = screen
-        screen.fileHandleForReading.readabilityHandler = { [weak self] handle in
-            let data = handle.availableData
-            guard let self else { return }
-            self.condition.lock()
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                self.isClosed = true
-            }
-            self.console += data.filter { $0 != 13 }
-            self.condition.broadcast()
-            self.condition.unlock()
+        machine = try Child(entry + [start.path] + arguments, environment: environment, input: .pipe)
+        let screen = machine.output
+        Thread.detachNewThread { [weak self] in
+            while let bytes = Child.next(from: screen, seconds: 86_400), let self, self.take(bytes) {}
         }
-        try process.runWithSignals()
+    }
+
+    /// What was printed; empty at the end. False then.
+    private func take(_ bytes: [UInt8]) -> Bool {
+        condition.withLock {
+            isClosed = bytes.isEmpty
+            console += bytes.filter { $0 != 13 }
+            condition.broadcast()
+        }
+        return !bytes.isEmpty
     }
 
     deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
+        machine.kill()
         if !failed { try? FileManager.default.removeItem(at: folder) }
     }
 
@@ -146,7 +141,7 @@ final class Guest: @unchecked Sendable {
     func waitForShell() throws { try wait(for: "\n$ ") }
 
     /// Types keys as they are.
-    func type(_ keys: String) { keyboard.fileHandleForWriting.write(Data(keys.utf8)) }
+    func type(_ keys: String) { machine.write(keys.utf8) }
 
     /// Types a command and returns what it printed, up to the next prompt.
     func run(_ command: String, seconds: TimeInterval = patience) throws -> String {
@@ -169,31 +164,18 @@ final class Guest: @unchecked Sendable {
     /// Lets the guest run on for so many seconds, then ends QEMU as a power failure would.
     func cutPower(after seconds: TimeInterval) {
         Thread.sleep(forTimeInterval: seconds)
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        machine.kill()
     }
 
     /// Waits until QEMU ends; returns its exit status.
     func exitStatus(seconds: TimeInterval = patience) throws -> Int32 {
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        condition.lock()
-        // The end of its output or of the process, whichever is noticed first.
-        while !isClosed, process.isRunning {
-            _ = condition.wait(until: min(deadline, Date(timeIntervalSinceNow: 0.5)))
-            guard Date() < deadline else {
-                failed = true
-                condition.unlock()
-                let state =
-                    (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8))
-                    ?? "gone"
-                throw GuestError(
-                    description: "the machine did not power off. QEMU's process:\n\(state)\nThe console:\n\(transcript)"
-                )
-            }
+        guard let status = machine.status(within: seconds) else {
+            failed = true
+            let state = (try? String(contentsOfFile: "/proc/\(machine.pid)/status", encoding: .utf8)) ?? "gone"
+            throw GuestError(
+                description: "the machine did not power off. QEMU's process:\n\(state)\nThe console:\n\(transcript)")
         }
-        condition.unlock()
-        process.waitUntilExit()
-        return process.terminationStatus
+        return status
     }
 
     /// Powers off from the shell.
@@ -203,33 +185,14 @@ final class Guest: @unchecked Sendable {
     }
 }
 
-extension Process {
-    /// Starts the process with no signal blocked. Tests run on threads that block all of them, a child inherits that,
-    /// and programs that live on SIGALRM (ping) or end on SIGTERM then do neither.
-    func runWithSignals() throws {
-        var none = sigset_t()
-        var before = sigset_t()
-        // The calls fill in, or read, the two sets.
-        _ = unsafe sigemptyset(&none)
-        _ = unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { _ = unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try run()
-    }
-}
+/// Seconds that a program of the host's may take; the longest of them, ab, takes a minute.
+let hostPatience: TimeInterval = 300
 
 /// Runs a program of the host's and returns its exit status and what it printed.
 func runOnHost(_ command: [String], environment: [String: String] = [:]) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = command
-    process.currentDirectoryURL = projectFolder
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    process.standardInput = FileHandle.nullDevice
-    try process.runWithSignals()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    let child = try Child(
+        command, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
+        folder: projectFolder.path)
+    let (status, output) = try child.finish(seconds: hostPatience)
+    return (status, String(decoding: output, as: UTF8.self))
 }

@@ -95,7 +95,7 @@ struct HostTests {
         // A rate at which Linux's buffer of 208 KB holds a second: a busy host does not run its iperf for that long.
         let received = try guest.run("iperf -u -c \(PrivateNetwork.host) -b 1m -t 3")
         #expect(received.contains("Server Report:") && received.contains("(0.0%)"), "\(received)")
-        let served = server.end()
+        let served = try server.end()
         #expect(served.contains("(0%)"))
         // The datagrams carry the time of day, as Linux's own do: against its clock they have no hours of jitter.
         let jitter = #"Mbits/sec +\d{1,3}\.\d+ ms"#
@@ -143,8 +143,8 @@ struct HostTests {
         // The server in the background prints too, perhaps in the middle of what is typed.
         guest.type("echo status $?\n")
         try guest.wait(for: "status 0\n")
-        _ = flood.end()
-        _ = fragments.end()
+        _ = try flood.end()
+        _ = try fragments.end()
         try guest.wait(for: "%)\n")
         #expect(
             try network.run("ping", "-q", "-c", "200", "-i", "0.002", "-w", "20", address).contains(" 0% packet loss"))
@@ -200,7 +200,7 @@ struct HostTests {
                 frame.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " "))
         }
         #expect(try guest.run("echo alive").contains("alive"))
-        for sender in senders { _ = sender.end() }
+        for sender in senders { _ = try sender.end() }
         // Linux has a queue of its own, that has to empty
         try network.run("ping", "-q", "-c", "1", "-w", "20", address)
         let (_, pings) = try runOnHost(network.entry + ["ping", "-q", "-c", "200", "-i", "0.002", "-w", "20", address])

@@ -2,6 +2,7 @@
 // servers and tools run. It ends with the object, and everything that was started in it ends before.
 
 import Foundation
+import TestSupport
 
 final class PrivateNetwork: @unchecked Sendable {
     /// This machine's address on br0; guests are on the same /24.
@@ -23,37 +24,28 @@ final class PrivateNetwork: @unchecked Sendable {
     private static let unshare = ["unshare", "--net"] + (isRoot ? [] : ["--user", "--map-root-user"])
 
     /// Keeps the namespace: reads from a pipe until that closes, however the test ends.
-    private let keeper = Process()
-    private let lifeline = Pipe()
-    private var servers: [Process] = []
+    private let keeper: Child
+    private var servers: [Child] = []
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-network-\(UUID().uuidString)")
 
     init() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let ready = Pipe()
-        keeper.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        keeper.arguments = Self.unshare + ["sh", "-c", "echo; exec cat"]
-        keeper.standardInput = lifeline
-        keeper.standardOutput = ready
-        try keeper.runWithSignals()
-        _ = try ready.fileHandleForReading.read(upToCount: 1)
+        keeper = try Child(Self.unshare + ["sh", "-c", "echo; exec cat"], input: .pipe)
+        _ = Child.next(from: keeper.output, seconds: 60)
         try run("ip", "link", "set", "lo", "up")
         try run("qemu/network", "up", environment: ["STATE": "/dev/null"])
     }
 
     deinit {
-        for server in servers where server.isRunning {
-            server.terminate()
-            server.waitUntilExit()
-        }
-        try? lifeline.fileHandleForWriting.close()
-        keeper.waitUntilExit()
+        for server in servers { server.end() }
+        keeper.closeInput()
+        _ = keeper.status(within: Child.grace)
         try? FileManager.default.removeItem(at: folder)
     }
 
     /// What stands before a command that is to run in the network.
     var entry: [String] {
-        ["nsenter", "--target", "\(keeper.processIdentifier)", "--net"]
+        ["nsenter", "--target", "\(keeper.pid)", "--net"]
             + (Self.isRoot ? [] : ["--user", "--preserve-credentials"])
     }
 
@@ -71,25 +63,15 @@ final class PrivateNetwork: @unchecked Sendable {
     /// place comes back.
     @discardableResult
     func start(_ command: String...) throws -> Server {
-        let process = Process()
         let log = folder.appendingPathComponent("log-\(servers.count)")
-        _ = FileManager.default.createFile(atPath: log.path, contents: nil)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        // A shell between: Foundation takes a child that closes the descriptors it does not know, as servers do, for
-        // one that ended.
-        process.arguments = entry + ["sh", "-c", "\"$@\" & trap 'kill $!' TERM; wait $!; wait $!", "server"] + command
-        process.currentDirectoryURL = projectFolder
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: log)
-        process.standardError = process.standardOutput
-        try process.runWithSignals()
-        servers.append(process)
-        return Server(process: process, log: log)
+        let child = try Child(entry + command, folder: projectFolder.path, output: .file(log.path))
+        servers.append(child)
+        return Server(child: child, log: log)
     }
 
     /// Something that runs in the network.
     struct Server {
-        let process: Process
+        let child: Child
         let log: URL
 
         var output: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
@@ -98,21 +80,24 @@ final class PrivateNetwork: @unchecked Sendable {
         func wait(for text: String, seconds: TimeInterval = 30) throws {
             let deadline = Date(timeIntervalSinceNow: seconds)
             while !output.contains(text) {
-                guard Date() < deadline, process.isRunning else {
-                    throw GuestError(description: "\(process.arguments ?? []) did not print \"\(text)\":\n\(output)")
+                guard Date() < deadline, child.isRunning else {
+                    throw GuestError(
+                        description: "\(child.command.joined(separator: " ")) did not print \"\(text)\":\n\(output)")
                 }
                 Thread.sleep(forTimeInterval: 0.02)
             }
         }
 
-        func stop() {
-            process.terminate()
-            process.waitUntilExit()
-        }
+        func stop() { child.end() }
 
         /// Waits until it ends by itself; returns what it printed.
-        func end() -> String {
-            process.waitUntilExit()
+        func end() throws -> String {
+            guard child.status(within: hostPatience) != nil else {
+                throw GuestError(
+                    description:
+                        "\(child.command.joined(separator: " ")): not ended within \(Int(hostPatience)) s; it printed:\n\(output)"
+                )
+            }
             return output
         }
     }

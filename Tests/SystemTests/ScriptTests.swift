@@ -1,6 +1,7 @@
 // The scripts around the machine: what they say of this computer, and the two guests' terminal.
 
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ScriptTests {
@@ -94,27 +95,26 @@ import Testing
 
     /// Keys of a terminal that no process controls: they reach the guests at once, and end nothing but by Ctrl-\\.
     @Test func pairHandsCtrlCToTheGuestTypedToLastAndEndsWithCtrlBackslash() throws {
-        let terminal = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)  // the string's own bytes
+        let terminal = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)  // the string's own bytes
         var number: CInt = 0
         // TIOCSPTLCK with 0 unlocks the other side, TIOCGPTN asks for its number; both take the place of an int.
         let unlocked = unsafe ioctl(terminal, UInt(0x4004_5431), &number)
         let named = unsafe ioctl(terminal, UInt(0x8004_5430), &number)
         try #require(terminal >= 0 && unlocked == 0 && named == 0)
         let name = "/dev/pts/\(number)"
-        let pair = Process()
-        pair.executableURL = projectFolder.appendingPathComponent("build/tools/release/pair")
+        // the string's own bytes
+        let other = unsafe open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)
+        defer { close(other) }
         // Each shows the keys that it gets, as octal numbers, as they come.
-        pair.arguments = ["1", "2"].map { "\($0)=sh -c 'echo ready; stdbuf -i0 -o0 od -An -v -w1 -to1'" }
-        let screen = Pipe()
-        pair.standardInput = FileHandle(forUpdatingAtPath: name)
-        pair.standardOutput = screen
-        try pair.runWithSignals()
+        let pair = try Child(
+            [projectFolder.appendingPathComponent("build/tools/release/pair").path]
+                + ["1", "2"].map { "\($0)=sh -c 'echo ready; stdbuf -i0 -o0 od -An -v -w1 -to1'" },
+            input: .descriptor(other))
         var output = ""
         func wait(for text: String) {
             while !output.contains(text) {
-                let data = screen.fileHandleForReading.availableData
-                guard !data.isEmpty else { break }
-                output += String(decoding: data, as: UTF8.self)
+                guard let bytes = Child.next(from: pair.output, seconds: Guest.patience), !bytes.isEmpty else { break }
+                output += String(decoding: bytes, as: UTF8.self)
             }
             #expect(output.contains(text), "\(output)")
         }
@@ -130,7 +130,6 @@ import Testing
         wait(for: "1|  003\n")
         #expect(pair.isRunning && !output.contains("1|  141"))
         type("\u{1c}")
-        pair.waitUntilExit()
-        #expect(pair.terminationStatus == 130)
+        #expect(pair.status(within: Guest.patience) == 130)
     }
 }

@@ -40,7 +40,7 @@ struct StreamServerTests {
                 "fetch -q -o - http://\(host):8000/file\(size) | nc \(host) 9000; echo status $?")
             #expect(answer.hasSuffix("status 0"), "\(size) bytes: \(answer)")
             let deadline = Date() + 60
-            while sink.process.isRunning, Date() < deadline { usleep(20_000) }
+            while sink.child.isRunning, Date() < deadline { usleep(20_000) }
             #expect(try Data(contentsOf: back) == all.prefix(size), "\(size) bytes")
         }
         #expect(try guest.run("fetch -q -o moved http://\(host):8000/moved/x; wc -c moved").contains("1448"))

@@ -99,8 +99,8 @@ struct StreamSystemTests {
         usleep(Self.cut * 1_000_000)
         try network.run("ip", "link", "set", "tap0", "up")
         let end = Date() + 120 + Double(Self.byteCount) / 500_000
-        while transfer.process.isRunning, Date() < end { usleep(50_000) }
-        #expect(!transfer.process.isRunning)
+        while transfer.child.isRunning, Date() < end { usleep(50_000) }
+        #expect(!transfer.child.isRunning)
         #expect(try Data(contentsOf: back) == Data(contentsOf: file))
         let counters = try guest.run("netstat -s")
         #expect(counters.contains("segments sent again"))

@@ -15,7 +15,7 @@ export CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY 
 
 # A misspelt variable would be silently without effect.
 KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG FSSIZE FORMAT \
-	GUEST_IMAGES IMAGE_FILES CHECKS KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL MAKEFLAGS \
+	GUEST_IMAGES IMAGE_FILES CHECKS FAST DEBUG KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL MAKEFLAGS \
 	SOURCE_DATE_EPOCH
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
@@ -39,15 +39,23 @@ endif
 NEW_IMAGE = $(if $(FORMAT),,--double-indirect) $(if $(FSSIZE),--size $(FSSIZE))
 # Those that this start needs: the second to ninth guest begin with a fresh one, not with a copy that the first may be writing.
 NEEDED_IMAGES = $(if $(FORMAT),build/fs-xv6.img,build/fs.img) $(patsubst %,build/fs-%.img,$(filter 2 3 4 5 6 7 8 9,$(GUEST)))
-FREESTANDING := build/freestanding
+FREESTANDING = $(LINKED)/freestanding
 TOOLS := build/tools
 # CHECKS=1: the kernel with run-time checks of the lock order, beside the other one. The system tests run it.
 CHECKED := build/checks
-export KERNEL ?= $(if $(CHECKS),$(CHECKED)/swiftlet.elf,build/swiftlet.elf)
+# DEBUG=1: the kernel for a debugger, beside the other one (Documentation/Debugging.md): LLVM optimises nothing, frames have pointers, and
+# stacks are larger. What Swift's own passes do stays: without them literals allocate, and the guard refuses the kernel.
+DEBUGGED := build/debug
+# FAST=1: kernel and programs without optimisation by the link, in half of the time; in a folder of their own.
+LINKED := build$(if $(FAST),/fast)
+export KERNEL ?= $(if $(CHECKS),$(CHECKED),$(if $(DEBUG),$(DEBUGGED),$(LINKED)))/swiftlet.elf
 # Documentation/Bench.md, "How the kernel stays small", says what the options here and in the toolset are for.
 # Without the manifest cache: Package.swift lists the programs' folder, which the cache does not look at.
 SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple riscv64-none-none-eabi \
-	--experimental-lto-mode=full --omit-frame-pointers --toolset Linker/toolset.json --manifest-cache none --scratch-path
+	--toolset Linker/toolset.json --manifest-cache none
+SWIFT_OPTIMISED := $(SWIFT_FREESTANDING) --omit-frame-pointers --experimental-lto-mode=full --scratch-path
+SWIFT_LINKED := $(if $(FAST),$(SWIFT_FREESTANDING) --omit-frame-pointers --scratch-path,$(SWIFT_OPTIMISED))
+SWIFT_DEBUGGED := $(SWIFT_FREESTANDING) -Xswiftc -Xfrontend -Xswiftc -disable-llvm-optzns -Xswiftc -gdwarf-types -Xcc -DLARGE_STACKS --product swiftlet --scratch-path
 SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
 SWIFT_FUZZ := SWIFTLET_FUZZ=1 swift build -c release --product fuzz --scratch-path build/fuzz
 # How long `make fuzz` takes, all targets together.
@@ -55,10 +63,10 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks programs tools image toolchain place
+.PHONY: streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks debug programs tools image toolchain place
 
 ##@ Build
-all: kernel image $(if $(CHECKS),checks) ## build/swiftlet.elf and build/fs.img (the default)
+all: kernel image $(if $(CHECKS),checks) $(if $(DEBUG),debug) ## build/swiftlet.elf and build/fs.img (the default)
 
 toolchain: place
 	@qemu/tools ensure swift
@@ -68,7 +76,7 @@ toolchain: place
 place:
 	@[ "$$(cat build/.place 2>/dev/null)" = "$(CURDIR)" ] || { \
 		[ ! -e build/.place ] || echo "this checkout was $$(cat build/.place): building everything anew" >&2; \
-		rm -rf $(FREESTANDING)/* $(TOOLS) $(CHECKED)/* build/host build/fuzz/*-* && mkdir -p build && echo "$(CURDIR)" >build/.place; }
+		rm -rf build/freestanding/* build/fast/freestanding/* $(TOOLS) $(CHECKED)/* $(DEBUGGED)/* build/host build/fuzz/*-* && mkdir -p build && echo "$(CURDIR)" >build/.place; }
 
 # SwiftPM does not see changes of the toolset and of linker scripts.
 $(FREESTANDING)/.linker: $(wildcard Linker/*)
@@ -78,17 +86,24 @@ tools: | toolchain
 	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS)
 
 programs: $(FREESTANDING)/.linker | toolchain
-	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_FREESTANDING) $(FREESTANDING)
+	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_LINKED) $(FREESTANDING)
 
 kernel: programs tools
-	$(Q)$(TOOLS)/release/kernel-image $(FREESTANDING)/release/swiftlet build/swiftlet.elf
+	$(Q)$(TOOLS)/release/kernel-image $(FREESTANDING)/release/swiftlet $(LINKED)/swiftlet.elf
 
 $(CHECKED)/.linker: $(wildcard Linker/*)
 	@rm -rf $(CHECKED) && mkdir -p $(CHECKED) && touch $@
 
 checks: $(CHECKED)/.linker tools | toolchain
-	$(Q)$(QUIETLY) "kernel with checks" env SWIFTLET_CHECKS=1 $(SWIFT_FREESTANDING) $(CHECKED)/freestanding --product swiftlet
+	$(Q)$(QUIETLY) "kernel with checks" env SWIFTLET_CHECKS=1 $(SWIFT_OPTIMISED) $(CHECKED)/freestanding --product swiftlet
 	$(Q)$(TOOLS)/release/kernel-image $(CHECKED)/freestanding/release/swiftlet $(CHECKED)/swiftlet.elf
+
+$(DEBUGGED)/.linker: $(wildcard Linker/*)
+	@rm -rf $(DEBUGGED) && mkdir -p $(DEBUGGED) && touch $@
+
+debug: $(DEBUGGED)/.linker tools | toolchain
+	$(Q)$(QUIETLY) "kernel for a debugger" $(SWIFT_DEBUGGED) $(DEBUGGED)/freestanding
+	$(Q)$(TOOLS)/release/kernel-image $(DEBUGGED)/freestanding/release/swiftlet $(DEBUGGED)/swiftlet.elf
 
 # Every guest's image keeps what the guest wrote; only the programs in it are renewed, and only while no guest runs on it (mkfs ends
 # with status 3 when one does).
@@ -112,7 +127,7 @@ fs-reset: tools ## forget what the guests wrote: the next start makes a fresh di
 	$(if $(GUEST_IMAGES),$(TOOLS)/release/mkfs --remove $(GUEST_IMAGES))
 
 ##@ Run
-qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio|ne2k|... PCAP=1 CHECKS=1 QEMUFLAGS=... V=1)
+qemu: all ## boot in QEMU (CPUS=1..8 MEM=128M NET=user|tap|socket NIC=virtio|ne2k|... PCAP=1 CHECKS=1 FAST=1 DEBUG=1 QEMUFLAGS=... V=1)
 	@qemu/start
 
 qemu-gdb: all ## boot stopped, waiting for gdb; prints the line to start gdb with

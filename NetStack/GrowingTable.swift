@@ -3,6 +3,25 @@
 
 import Storage
 
+/// Where tables that grow get their pages: a plain function and what it is called with, since a closure's context would
+/// be counted.
+@safe public struct TablePages {
+    public typealias Take = @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
+
+    private let take: Take
+    private let context: UnsafeMutableRawPointer?
+
+    /// - Parameters:
+    ///   - take: gives 4,096 bytes, aligned to 16, that live as long as the tables; nil when there are none.
+    ///   - context: what it is called with; lives as long as the tables.
+    public init(unsafe take: Take, context: UnsafeMutableRawPointer? = nil) {
+        unsafe self.take = unsafe take
+        unsafe self.context = context
+    }
+
+    func page() -> UnsafeMutableRawPointer? { unsafe take(context) }
+}
+
 @safe struct GrowingTable<Element: ~Copyable>: ~Copyable {
     /// Bytes of a page.
     static var pageSize: Int { 4096 }
@@ -16,18 +35,17 @@ import Storage
     let limit: Int
     private(set) var count = 0
     private let pages: Table<Table<Element>?>
-    private let page: () -> UnsafeMutableRawPointer?
+    private let source: TablePages
 
-    /// - Parameter page: `pageSize` bytes, aligned to 16, that live for ever; nil when there are none.
-    init(_ memory: inout TableMemory, limit: Int, page: @escaping () -> UnsafeMutableRawPointer?) {
+    init(_ memory: inout TableMemory, limit: Int, pages source: TablePages) {
         self.limit = limit
-        unsafe self.page = page
+        self.source = source
         pages = memory.table((limit + Self.perPage - 1) / Self.perPage) { nil }
     }
 
     /// Adds a page of elements, or as many as there may be; false without the memory.
     mutating func grow(_ make: () -> Element) -> Bool {
-        guard count < limit, let start = unsafe page() else { return false }
+        guard count < limit, let start = unsafe source.page() else { return false }
         let added = min(Self.perPage, limit - count)
         let elements = unsafe start.bindMemory(to: Element.self, capacity: added)
         // In bounds: `added` elements fit in a page, which is this table's alone.

@@ -70,12 +70,11 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
     ///   - pool: where packets come from; also the pool of the devices.
     ///   - memory: `memoryNeeded` bytes, aligned to 16, that live as long as the stack.
     ///   - socketCount: sockets for the users; the stack has its own beside them.
-    ///   - page: gives 4,096 bytes, aligned to 16, that live as long as the stack: tables grow by them; nil: there are
-    ///     none.
+    ///   - pages: what tables grow by.
     ///   - random: what identifiers, ports and keys are drawn from; a seed's in tests.
     public init(
         pool: PacketPool, memory: UnsafeMutableRawPointer, sockets socketCount: Int,
-        page: @escaping () -> UnsafeMutableRawPointer?, random: consuming RandomGenerator
+        pages: TablePages, random: consuming RandomGenerator
     ) {
         self.pool = pool
         budget = PacketBudget(pool: pool.count)
@@ -95,10 +94,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         reassembly = Reassembly(&memory, packetLimit: budget.reassembly)
         resolver = Resolver(&memory)
         echoes = EchoTable(&memory)
-        // Pages of the caller's, as `page` says.
-        sockets = unsafe SocketTable(&memory, count: socketCount, packetLimit: budget.sockets, page: page)
-        // Pages of the caller's, as `page` says.
-        tcp = unsafe TCPTable(&memory, sockets: socketCount, &random, page: page)
+        sockets = SocketTable(&memory, count: socketCount, packetLimit: budget.sockets, pages: pages)
+        tcp = TCPTable(&memory, sockets: socketCount, &random, pages: pages)
         timers = TimerQueue(&memory, connections: TCPTable.limit(sockets: socketCount))
         completions = CompletionList(&memory, sockets: socketCount + StackLimit.ownSockets)
         identifications = Identifications(&memory, &random)

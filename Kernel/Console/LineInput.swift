@@ -1,6 +1,8 @@
 // What was typed: a ring of bytes of which whole lines can be read, and the editing of the line being typed
 // (Documentation/ABI.md): ^H and DEL erase a character, ^U the line; ^D ends the file.
 
+import Storage
+
 /// The keys that are more than a character.
 enum Key {
     static let interrupt: UInt8 = 0x03  // ^C
@@ -17,7 +19,7 @@ struct LineInput {
     static let lineLimit = 128
     private static let size: UInt32 = 16384
 
-    private var buffer = [16384 of UInt8](repeating: 0)
+    private let buffer = BootMemory.makeTable(Int(size)) { _ in 0 as UInt8 }
     private var read: UInt32 = 0
     private var committed: UInt32 = 0
     private var edit: UInt32 = 0

@@ -9,7 +9,7 @@ import Synchronization
 struct LogRing {
     static let size = 16384
 
-    private var buffer = [16384 of UInt8](repeating: 0)
+    private let buffer = BootMemory.makeTable(size) { _ in 0 as UInt8 }
     /// Bytes logged since boot.
     fileprivate var end: UInt64 = 0
 

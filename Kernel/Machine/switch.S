@@ -34,5 +34,8 @@ context_switch:                         # a0 = struct context to save in, a1 = t
 
 .globl thread_start
 thread_start:                           # the first switch to a new thread returns here
+    .cfi_startproc
+    .cfi_undefined ra                   # nothing called it: backtraces end here
     call thread_main
+    .cfi_endproc
     unimp

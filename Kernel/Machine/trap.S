@@ -2,11 +2,12 @@
 #
 # In user mode sscratch holds the address of the thread's trap frame, which lies at the top of its kernel stack; in the kernel
 # it holds 0. In the kernel tp points at this hart's struct hart.
-# A kernel stack fills the upper half of a 32 KiB slot whose lower half is not mapped: bit 14 of a stack address is 1
+# A kernel stack fills the upper half of a slot whose lower half is not mapped: bit KERNEL_STACK_BIT of a stack address is 1
 # (Kernel/Memory/KernelStacks.swift). So an overflow is seen here before the frame is pushed.
 
+#include "machine.h"
+
 #define FRAME_SIZE 288
-#define STACK_BIT 14
 
 .macro SAVE_REGISTERS                   # all but sp
     sd ra, 0(sp)
@@ -84,6 +85,19 @@
     ld t6, 240(sp)
 .endm
 
+# For debuggers: the registers of what was interrupted lie in the frame at sp, and it goes on at sepc. Column 64 stands for that; no
+# register has it.
+.macro TRAPPED
+    .cfi_startproc
+    .cfi_return_column 64
+    .cfi_def_cfa x2, 0
+    .irp register, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .cfi_offset \register, 8 * (\register - 1)
+    .endr
+    .cfi_offset 64, 248
+.endm
+
+.cfi_sections .debug_frame
 .text
 .balign 4
 .globl trap_entry
@@ -99,9 +113,11 @@ trap_entry:
     sd t1, 248(sp)
     sd t2, 256(sp)
     ld tp, 264(sp)
+    TRAPPED
     mv a0, sp
     call user_trap
     mv a0, sp
+    .cfi_endproc
     # falls through
 
 .globl return_to_user
@@ -122,7 +138,7 @@ from_kernel:
     csrrw sp, sscratch, sp              # sp as it was, sscratch 0 again
     sd t0, 0(tp)                        # struct hart.scratch: one register to work with
     addi t0, sp, -FRAME_SIZE
-    srli t0, t0, STACK_BIT
+    srli t0, t0, KERNEL_STACK_BIT
     andi t0, t0, 1
     beqz t0, stack_overflow
     ld t0, 0(tp)
@@ -131,10 +147,12 @@ from_kernel:
     addi t0, sp, FRAME_SIZE
     sd t0, 8(sp)
     SAVE_CAUSE
+    TRAPPED
     mv a0, sp
     call kernel_trap
 .globl kernel_trap_return
 kernel_trap_return:                     # backtraces go on at the frame here (Kernel/Trap/Backtrace.swift)
+    .cfi_endproc
     ld t1, 248(sp)
     ld t2, 256(sp)
     csrw sepc, t1
@@ -151,7 +169,9 @@ stack_overflow:                         # never returns: report on a stack of th
     ld t0, 0(tp)
     SAVE_REGISTERS
     SAVE_CAUSE
+    TRAPPED
     mv a0, sp
     call kernel_stack_overflow
 1:  wfi
     j 1b
+    .cfi_endproc

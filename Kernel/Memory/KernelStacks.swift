@@ -1,5 +1,5 @@
 // Kernel stacks: one a thread, one an idle hart, one a hart for the report of an overflow. Each fills the upper half of
-// a 32 KiB slot; the lower half is a hole, so an overflow traps instead of writing over a neighbour. trap.S relies on
+// a slot of 32 KiB; the lower half is a hole, so an overflow traps instead of writing over a neighbour. trap.S relies on
 // the shape; Tools/kernel-image refuses a function whose frame could reach over the hole (`kernel_guard_hole` in
 // Linker/kernel.ld).
 
@@ -8,8 +8,9 @@ import Storage
 import Synchronization
 
 enum KernelStacks {
-    static let size: UInt = 16 << 10
-    private static let slotSize: UInt = 32 << 10
+    /// 16 KiB; 64 in a kernel whose code was not optimised (make DEBUG=1).
+    static let size: UInt = 1 << UInt(KERNEL_STACK_BIT)
+    private static let slotSize = 2 * size
     private static let slots = Atomic<UInt>(0)
 
     /// The top of a new stack, 16-byte aligned. Only during start-up; it stays for ever.
@@ -45,14 +46,14 @@ enum KernelStacks {
 
     /// Takes the pages away from a place whose stack is not in use.
     static func empty(_ top: UInt) {
-        var pages = [4 of PhysicalAddress?](repeating: nil)
+        var pages = [16 of PhysicalAddress?](repeating: nil)
         for page in 1...size / pageSize {
             let entry = entry(top, page)
             if entry.value.isValid { pages[Int(page) - 1] = entry.value.address }
             entry.value = PageTableEntry(rawValue: 0)
         }
         flush(top)
-        for page in 0..<4 { if let memory = pages[page] { Pages.release(memory) } }
+        for page in 0..<Int(size / pageSize) { if let memory = pages[page] { Pages.release(memory) } }
     }
 
     private static func flush(_ top: UInt) {

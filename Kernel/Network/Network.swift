@@ -50,7 +50,9 @@ enum Network {
         // Boot memory is never given back; pages of tables that grow are not either.
         let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
         stack.start(
-            unsafe Stack(pool: pool.value, memory: tables, sockets: socketCount, page: tablePage, random: random.fork())
+            unsafe Stack(
+                pool: pool.value, memory: tables, sockets: socketCount,
+                pages: TablePages(unsafe: { _ in unsafe Network.tablePage() }), random: random.fork())
         )
     }
 

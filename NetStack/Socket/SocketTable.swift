@@ -37,12 +37,12 @@ struct SocketTable: ~Copyable {
     var share: ReceiveShare
 
     init(
-        _ memory: inout TableMemory, count: Int, packetLimit: Int, page: @escaping () -> UnsafeMutableRawPointer?
+        _ memory: inout TableMemory, count: Int, packetLimit: Int, pages: TablePages
     ) {
         let all = count + StackLimit.ownSockets
         userCount = count
         sockets = memory.table(all) { .closed }
-        udp = unsafe UDPTable(&memory, users: count, page: page)  // as NetStack.init says
+        udp = UDPTable(&memory, users: count, pages: pages)
         nextClosed = memory.table(all) { -1 }
         captures = memory.table(StackLimit.captures) { CaptureSocket() }
         ports = PortMap(&memory, sockets: all)

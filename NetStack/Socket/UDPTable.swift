@@ -12,8 +12,8 @@ struct UDPTable: ~Copyable {
     private var users: GrowingTable<UDPSocket>
     private let own: Table<UDPSocket>
 
-    init(_ memory: inout TableMemory, users count: Int, page: @escaping () -> UnsafeMutableRawPointer?) {
-        users = unsafe GrowingTable(&memory, limit: count, page: page)  // pages as NetStack.init says
+    init(_ memory: inout TableMemory, users count: Int, pages: TablePages) {
+        users = GrowingTable(&memory, limit: count, pages: pages)
         own = memory.table(StackLimit.ownSockets) { UDPSocket() }
     }
 

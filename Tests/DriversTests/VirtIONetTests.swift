@@ -9,6 +9,9 @@ import Testing
 /// Which of the kinds of device that this driver meets.
 enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
 
+/// Pages that are never given back.
+private let testPages = unsafe TablePages(unsafe: { _ in .allocate(byteCount: 4096, alignment: 4096) })  // as long as the tests
+
 @Suite struct VirtIONetTests {
     let memory = TestMemory()
     let pool: PacketPool
@@ -89,7 +92,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         let tables = UnsafeMutableRawPointer.allocate(
             byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
         var stack = unsafe NetStack<TestNet>(
-            pool: pool, memory: tables, sockets: 64, page: { .allocate(byteCount: 4096, alignment: 4096) },
+            pool: pool, memory: tables, sockets: 64, pages: testPages,
             random: RandomGenerator(seed: 1))
         _ = stack.addInterface(try start(model))
         stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)
@@ -347,7 +350,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
         let tables = UnsafeMutableRawPointer.allocate(
             byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
         var stack = unsafe NetStack<TestNet>(
-            pool: pool, memory: tables, sockets: 64, page: { .allocate(byteCount: 4096, alignment: 4096) },
+            pool: pool, memory: tables, sockets: 64, pages: testPages,
             random: RandomGenerator(seed: 1))
         _ = stack.addInterface(try start(model, receiveBuffers: 4))
         var held = PacketQueue()
@@ -371,7 +374,7 @@ enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
             let tables = UnsafeMutableRawPointer.allocate(
                 byteCount: NetStack<TestNet>.memoryNeeded(sockets: 64), alignment: 16)
             var stack = unsafe NetStack<TestNet>(
-                pool: pool, memory: tables, sockets: 64, page: { .allocate(byteCount: 4096, alignment: 4096) },
+                pool: pool, memory: tables, sockets: 64, pages: testPages,
                 random: RandomGenerator(seed: 1))
             _ = stack.addInterface(try start(model))
             stack.configure(.card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: nil)

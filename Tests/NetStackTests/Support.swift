@@ -143,7 +143,8 @@ let guestHardware = EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66)
 let peerHardware = EthernetAddress(0x52, 0x55, 0x0a, 0, 2, 2)
 
 /// Memory of a table that grows; it is never given back.
-func testPage() -> UnsafeMutableRawPointer? { .allocate(byteCount: 4096, alignment: 4096) }
+/// Pages that are never given back.
+let testPages = unsafe TablePages(unsafe: { _ in .allocate(byteCount: 4096, alignment: 4096) })  // as long as the tests
 
 /// A stack with one card, and what is around it.
 @safe final class TestHost {
@@ -160,7 +161,7 @@ func testPage() -> UnsafeMutableRawPointer? { .allocate(byteCount: 4096, alignme
         self.pool = pool.map { TestPool($0) } ?? TestPool(packets)
         unsafe tables = .allocate(byteCount: TestStack.memoryNeeded(sockets: 64), alignment: 16)  // never given back
         stack = unsafe NetStack(
-            pool: self.pool.pool, memory: tables, sockets: 64, page: testPage, random: RandomGenerator(seed: seed))
+            pool: self.pool.pool, memory: tables, sockets: 64, pages: testPages, random: RandomGenerator(seed: seed))
         _ = stack.addInterface(TestCard(wire: wire, pool: self.pool, hardwareAddress: hardware))
         stack.configure(.card(0), address: address, prefixLength: 24, gateway: gateway)
         stack.timers.cancel(.claim(.card(0)))

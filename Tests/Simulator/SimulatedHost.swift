@@ -10,8 +10,15 @@ import Storage
 
     public init() {}
 
-    /// A page that lives as long as this does.
-    public func page() -> UnsafeMutableRawPointer? {
+    /// Gives pages that live as long as this does.
+    public var source: TablePages {
+        // Called with this object, which outlives the stack.
+        unsafe TablePages(
+            unsafe: { unsafe Unmanaged<PageSource>.fromOpaque($0!).takeUnretainedValue().page() },
+            context: Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private func page() -> UnsafeMutableRawPointer? {
         let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
         unsafe pages.append(page)
         return unsafe page
@@ -83,7 +90,8 @@ protocol Station: AnyObject {
         unsafe tables = .allocate(byteCount: Stack.memoryNeeded(sockets: 64), alignment: 16)
         unsafe place = .allocate(capacity: 1)
         unsafe place.initialize(
-            to: Stack(pool: pool, memory: tables, sockets: 64, page: pages.page, random: RandomGenerator(seed: seed)))
+            to: Stack(pool: pool, memory: tables, sockets: 64, pages: pages.source, random: RandomGenerator(seed: seed))
+        )
         stack = unsafe Ref(unsafe: place)
         _ = stack.value.addInterface(SimulatedCard(box: box, pool: pool, hardwareAddress: hardware))
     }

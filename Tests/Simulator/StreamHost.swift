@@ -67,7 +67,7 @@ public final class StreamProgram {
         unsafe place = .allocate(capacity: 1)
         unsafe place.initialize(
             to: Stack(
-                pool: pool, memory: tables, sockets: 64, page: pages.page, random: RandomGenerator(seed: seed)))
+                pool: pool, memory: tables, sockets: 64, pages: pages.source, random: RandomGenerator(seed: seed)))
         stack = unsafe Ref(unsafe: place)
         _ = stack.value.addInterface(
             SimulatedCard(box: box, pool: pool, hardwareAddress: hardware, capabilities: offloads))

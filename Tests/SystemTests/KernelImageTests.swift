@@ -78,13 +78,65 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
             [
                 debugger!, "-batch", Guest.kernel, "-ex", "set architecture riscv:rv64", "-ex",
                 "set tcp connect-timeout 60",
-                "-ex", "target remote localhost:1241", "-ex", "hbreak *(long)&kernel_trap", "-ex", "continue",
+                "-ex", "target remote localhost:\(port(8))", "-ex", "hbreak *(long)&kernel_trap", "-ex", "continue",
                 "-ex", "delete", "-ex", "set $pc=0", "-ex", "detach",
             ])
         try guest.wait(for: "panic: ")
         try guest.wait(for: "backtrace, innermost first:\n  0x0000000000000000\n  in a trap from:\n")
         try guest.wait(for: "thread_main")
         #expect(try guest.exitStatus() == 1)
+    }
+
+    /// Where qemu/start lets a debugger in.
+    private func port(_ guest: Int) -> Int { 25_000 + Int(getuid()) % 500 * 10 + guest }
+
+    private static func isBuilt(_ kernel: String) -> Bool {
+        FileManager.default.fileExists(atPath: projectFolder.appendingPathComponent(kernel).path)
+    }
+
+    /// Functions have the source's names, arguments have values, and the way back leads through the trap into the
+    /// program.
+    @Test(
+        .enabled(if: debugger != nil, "no gdb that knows RISC-V is installed (apt-get install gdb-multiarch)"),
+        .enabled(if: isBuilt("build/debug/swiftlet.elf"), "make DEBUG=1 builds the kernel for it"))
+    func debuggerShowsNamesArgumentsAndTheWayThroughATrap() throws {
+        let kernel = "build/debug/swiftlet.elf"
+        let guest = try Guest(["CPUS": "1", "GUEST": "7", "KERNEL": kernel], arguments: ["--gdb"])
+        try guest.wait(for: "Quit with")
+        let session = try runOnHost(
+            [
+                debugger!, "-batch", kernel, "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
+                "-ex", "target remote localhost:\(port(7))", "-ex", "hbreak Log.commit", "-ex", "continue", "-ex", "bt",
+                "-ex", "info args", "-ex", "delete", "-ex", "hbreak kernelTrap", "-ex", "continue", "-ex", "bt", "-ex",
+                "delete", "-ex", "detach",
+            ]
+        ).output
+        let parts = session.components(separatedBy: "\nBreakpoint ")
+        try #require(parts.count == 3, "\(session)")
+        for line in ["Log.commit (", "FileSystem.transaction", "userTrap", "trap_entry () at ", "count = {_value = "] {
+            #expect(parts[1].replacingOccurrences(of: "user_trap", with: "userTrap").contains(line), "\(session)")
+        }
+        // It interrupted a thread of the kernel's, an idle hart, or a system call.
+        let ends = ["thread_start ()", "start_idle ()", "trap_entry () at "]
+        #expect(
+            parts[2].contains("from_kernel () at ") && ends.contains { parts[2].contains($0) }, "\(session)")
+        try guest.waitForShell()
+        #expect(try guest.run("forktest 2; echo status $?").hasSuffix("status 0"))
+        try guest.halt()
+    }
+
+    private static let others = ["build/fast/swiftlet.elf", "build/debug/swiftlet.elf"]
+
+    /// The kernels that are built in another way do the same.
+    @Test(
+        .enabled(if: others.allSatisfy(isBuilt), "make FAST=1 and make DEBUG=1 build the kernels for it"),
+        arguments: others)
+    func otherBuildsWork(kernel: String) throws {
+        let guest = try Guest(["KERNEL": kernel])
+        try guest.waitForShell()
+        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("usertests -q pipe fork exec sharedoffset", seconds: 240).contains("ALL TESTS PASSED"))
+        try guest.halt()
     }
 
     @Test(arguments: ["Zba", "Zbb", "Zbs"]) func aHartThatLacksAnExtensionNamesIt(name: String) throws {
@@ -105,7 +157,7 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
             [
                 debugger!, "-batch", Guest.kernel, "-ex", "set architecture riscv:rv64", "-ex",
                 "set tcp connect-timeout 60",
-                "-ex", "target remote localhost:1242",
+                "-ex", "target remote localhost:\(port(9))",
             ] + entry + send + ["-ex", "continue"] + send + ["-ex", "continue"] + send
                 + ["-ex", "delete", "-ex", "detach"])
         #expect(session.output.components(separatedBy: "hit Breakpoint 1").count == 4, "\(session.output)")

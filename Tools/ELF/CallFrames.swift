@@ -39,11 +39,15 @@ extension ELFImage {
 
 private struct FrameReader {
     private static let (stackPointer, returnAddress) = (2, 1)
+    /// What Kernel/Machine/trap.S names as the place of the address to go on at.
+    private static let interrupted = 64
 
     private struct Common {
         var codeUnit = 1
         var dataUnit = 1
         var start = CallFrameRow(address: 0)
+        /// Where an interrupted program goes on is not in a register: a trap's way in, for debuggers.
+        var isTrap = false
     }
 
     let bytes: [UInt8]
@@ -67,6 +71,10 @@ private struct FrameReader {
             } else {
                 guard let common = commons[Int(common)] else {
                     throw ELFError(description: ".debug_frame names a CIE that is not there")
+                }
+                if common.isTrap {
+                    at = end
+                    continue
                 }
                 let (start, size) = (try number(8), try number(8))
                 var row = common.start
@@ -95,9 +103,12 @@ private struct FrameReader {
         var common = Common()
         common.codeUnit = try unsigned()
         common.dataUnit = try signed()
-        guard (version == 1 ? Int(try number(1)) : try unsigned()) == Self.returnAddress else {
+        let column = version == 1 ? Int(try number(1)) : try unsigned()
+        common.isTrap = column == Self.interrupted
+        guard column == Self.returnAddress || common.isTrap else {
             throw ELFError(description: ".debug_frame has return addresses elsewhere than in ra")
         }
+        if common.isTrap { return common }
         common.start = try run(common, from: CallFrameRow(address: 0), to: end).last!
         return common
     }
@@ -124,6 +135,7 @@ private struct FrameReader {
             case (0, 0x02): advance(try number(1))
             case (0, 0x03): advance(try number(2))
             case (0, 0x04): advance(try number(4))
+            case (0, 0x07): save(try unsigned(), nil)
             case (0, 0x0a): remembered.append(row)
             case (0, 0x0b):
                 guard let old = remembered.popLast() else {

@@ -94,6 +94,13 @@ public struct ELFImage {
 
     /// A section's bytes; nil when there is none of this name.
     public func contents(ofSection name: String) -> [UInt8]? {
+        section(name).map { [UInt8](data[$0.offset..<$0.offset + $0.size]) }
+    }
+
+    /// Where in the file a section begins.
+    public func fileOffset(ofSection name: String) -> Int? { section(name)?.offset }
+
+    private func section(_ name: String) -> Section? {
         guard nameSection < sections.count else { return nil }
         let wanted = Data(name.utf8 + [0])
         let section = sections.first { section in
@@ -101,7 +108,7 @@ public struct ELFImage {
             return start + wanted.count <= data.count && data[start..<start + wanted.count] == wanted
         }
         guard let section, section.offset + section.size <= data.count else { return nil }
-        return [UInt8](data[section.offset..<section.offset + section.size])
+        return section
     }
 
     /// Where in the file the byte at an address is.

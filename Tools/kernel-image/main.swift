@@ -7,6 +7,7 @@
 //    over a neighbour's stack instead of trapping.
 // 3. Writes the tables that backtraces are made with into the image: where each function's frame has which size, and
 //    the functions' names (Kernel/Trap/Backtrace.swift reads them and says how they are laid out).
+// 4. Gives functions their source's names in what debuggers read (DebuggerNames.swift).
 
 import ELF
 import Foundation
@@ -102,6 +103,7 @@ guard table.count <= Int(tableEnd - tableStart) else {
     )
 }
 image.replaceSubrange(fileOffset..<fileOffset + table.count, with: table)
+nameFunctionsForDebuggers(&image, elf)
 do {
     try image.write(to: URL(fileURLWithPath: output), options: .atomic)
 } catch {

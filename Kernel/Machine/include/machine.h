@@ -2,6 +2,15 @@
 // and Swift share. Everything here is an instruction or two; what is longer stands in the .S files beside it.
 #ifndef MACHINE_H
 #define MACHINE_H
+
+/// A kernel stack fills the upper half of a slot: this bit of its addresses is 1, and its size is 1 << the bit.
+#ifdef LARGE_STACKS
+#define KERNEL_STACK_BIT 16
+#else
+#define KERNEL_STACK_BIT 14
+#endif
+
+#ifndef __ASSEMBLER__
 #include <stdint.h>
 #include <stddef.h>
 
@@ -180,4 +189,5 @@ _Static_assert(sizeof(struct hart) == 88, "boot.S steps through the table by thi
 extern uint64_t kernel_satp;
 MACHINE_INLINE uint64_t read_kernel_satp(void) { return kernel_satp; }
 MACHINE_INLINE void set_kernel_satp(uint64_t v) { kernel_satp = v; }
+#endif
 #endif

@@ -27,11 +27,9 @@ struct ConnectionRecords<Record: ConnectionRecord>: ~Copyable {
     /// Records in use.
     private(set) var count = 0
 
-    /// - Parameters:
-    ///   - key: random; a peer that does not know it cannot make records share one chain.
-    ///   - page: as NetStack.init says.
-    init(_ memory: inout TableMemory, limit: Int, key: UInt64, page: @escaping () -> UnsafeMutableRawPointer?) {
-        records = unsafe GrowingTable(&memory, limit: limit, page: page)  // the caller's pages
+    /// - Parameter key: random; a peer that does not know it cannot make records share one chain.
+    init(_ memory: inout TableMemory, limit: Int, key: UInt64, pages: TablePages) {
+        records = GrowingTable(&memory, limit: limit, pages: pages)
         chains = memory.table(Self.chainCount) { -1 }
         self.key = key
     }

@@ -49,14 +49,13 @@ struct TCPTable: ~Copyable {
 
     init(
         _ memory: inout TableMemory, sockets: Int, _ random: inout RandomGenerator,
-        page: @escaping () -> UnsafeMutableRawPointer?
+        pages: TablePages
     ) {
-        // Pages of the caller's, as NetStack.init says.
-        connections = unsafe GrowingTable(&memory, limit: Self.limit(sockets: sockets), page: page)
+        connections = GrowingTable(&memory, limit: Self.limit(sockets: sockets), pages: pages)
         chains = memory.table(Self.chainCount) { -1 }
         listeners = memory.table(Self.listenerChainCount) { -1 }
-        halfOpen = unsafe ConnectionRecords(&memory, limit: TCPLimit.halfOpen, key: random.number(), page: page)
-        timeWaits = unsafe TimeWaitTable(&memory, key: random.number(), page: page)
+        halfOpen = ConnectionRecords(&memory, limit: TCPLimit.halfOpen, key: random.number(), pages: pages)
+        timeWaits = TimeWaitTable(&memory, key: random.number(), pages: pages)
         secret = KeyedHash(&random)
         cookies = SYNCookies(KeyedHash(&random))
     }

@@ -29,9 +29,8 @@ struct TimeWaitTable: ~Copyable {
     private var oldest: Int16 = -1
     private var newest: Int16 = -1
 
-    init(_ memory: inout TableMemory, key: UInt64, page: @escaping () -> UnsafeMutableRawPointer?) {
-        // Pages of the caller's, as NetStack.init says.
-        records = unsafe ConnectionRecords(&memory, limit: TCPLimit.timeWaits, key: key, page: page)
+    init(_ memory: inout TableMemory, key: UInt64, pages: TablePages) {
+        records = ConnectionRecords(&memory, limit: TCPLimit.timeWaits, key: key, pages: pages)
     }
 
     /// Records in use, and bytes of the pages that the table has taken.

@@ -10,7 +10,14 @@ import NetStack
 @safe final class FuzzPages {
     private var pages = unsafe [UnsafeMutableRawPointer]()
 
-    func page() -> UnsafeMutableRawPointer? {
+    var source: TablePages {
+        // Called with this object, which outlives the stack.
+        unsafe TablePages(
+            unsafe: { unsafe Unmanaged<FuzzPages>.fromOpaque($0!).takeUnretainedValue().page() },
+            context: Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private func page() -> UnsafeMutableRawPointer? {
         let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
         unsafe pages.append(page)
         return unsafe page
@@ -47,7 +54,7 @@ enum Connections {
     ) -> UInt64 {
         let cable = FuzzCable()
         var stack = unsafe Stack(
-            pool: pool, memory: tables, sockets: 16, page: pages.page, random: RandomGenerator(seed: 0x5eed))
+            pool: pool, memory: tables, sockets: 16, pages: pages.source, random: RandomGenerator(seed: 0x5eed))
         _ = stack.addInterface(FuzzCard(cable: cable, pool: pool))
         stack.configure(.card(0), address: own, prefixLength: 24, gateway: peer)
         var program = StreamFuzzProgram(&stack, peer, pool)

@@ -31,7 +31,7 @@ enum ReceivePath {
     ) -> UInt64 {
         let cables = [FuzzCable(), FuzzCable()]
         var stack = unsafe Stack(
-            pool: pool, memory: tables, sockets: 64, page: pages.page, random: RandomGenerator(seed: 0x5eed))
+            pool: pool, memory: tables, sockets: 64, pages: pages.source, random: RandomGenerator(seed: 0x5eed))
         for cable in cables { _ = stack.addInterface(FuzzCard(cable: cable, pool: pool)) }
         stack.configure(
             .card(0), address: IPv4Address(10, 0, 2, 15), prefixLength: 24, gateway: IPv4Address(10, 0, 2, 2))

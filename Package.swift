@@ -145,7 +145,8 @@ if freestanding {
             name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests",
             swiftSettings: common + strict),
         .testTarget(name: "ELFTests", dependencies: ["ELF"], path: "Tests/ELFTests", swiftSettings: common + strict),
-        .testTarget(name: "HouseTests", path: "Tests/HouseTests", swiftSettings: common + strict),
+        .testTarget(
+            name: "HouseTests", dependencies: ["TestSupport"], path: "Tests/HouseTests", swiftSettings: common + strict),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common + strict),
         .testTarget(

@@ -21,7 +21,7 @@ private func startUp() -> Never {
     KernelSpace.start(machine.memory, tree: machine.treeBytes)
     // in the tree, which stays
     BootArguments.start(machine.tree.bootArguments)
-    KernelLog.start(at: BootMemory.make(LogRing()))
+    KernelLog.start(at: BootMemory.make(LogRing(BootMemory.makeTable(LogRing.size) { _ in 0 })))
     startConsole(machine)
     let megabytes = machine.memoryByteCount >> 20
     let plural: StaticString = machine.hartCount == 1 ? "" : "s"

@@ -9,11 +9,12 @@ import Synchronization
 struct LogRing {
     static let size = 16384
 
-    private let buffer = BootMemory.makeTable(size) { _ in 0 as UInt8 }
+    private let buffer: Table<UInt8>
     /// Bytes logged since boot.
     fileprivate var end: UInt64 = 0
 
-    init() {}
+    /// - Parameter buffer: of `size` bytes.
+    init(_ buffer: Table<UInt8>) { self.buffer = buffer }
 
     fileprivate mutating func append(_ message: KernelMessage) {
         for index in 0..<message.count {

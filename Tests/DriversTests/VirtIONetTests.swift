@@ -10,7 +10,9 @@ import Testing
 enum Kind: CaseIterable { case modern, legacy, legacyWithoutLayout }
 
 /// Pages that are never given back.
-private let testPages = unsafe TablePages(unsafe: { _ in .allocate(byteCount: 4096, alignment: 4096) })  // as long as the tests
+private var testPages: TablePages {
+    unsafe TablePages(unsafe: { _ in .allocate(byteCount: 4096, alignment: 4096) })  // as long as the tests
+}
 
 @Suite struct VirtIONetTests {
     let memory = TestMemory()

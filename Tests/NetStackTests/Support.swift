@@ -144,7 +144,9 @@ let peerHardware = EthernetAddress(0x52, 0x55, 0x0a, 0, 2, 2)
 
 /// Memory of a table that grows; it is never given back.
 /// Pages that are never given back.
-let testPages = unsafe TablePages(unsafe: { _ in .allocate(byteCount: 4096, alignment: 4096) })  // as long as the tests
+var testPages: TablePages {
+    unsafe TablePages(unsafe: { _ in .allocate(byteCount: 4096, alignment: 4096) })  // as long as the tests
+}
 
 /// A stack with one card, and what is around it.
 @safe final class TestHost {

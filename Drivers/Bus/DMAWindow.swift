@@ -94,6 +94,7 @@ struct DMARing<Memory: DMA, Entry: RingEntry> {
     private func place(_ index: Int, _ field: Int) -> UnsafeMutableRawPointer {
         unsafe start + ((index & mask) &* Entry.byteCount &+ field)
     }
+    func load16(_ index: Int, _ field: Int) -> UInt16 { unsafe memory.load16(place(index, field)) }
     func load32(_ index: Int, _ field: Int) -> UInt32 { unsafe memory.load32(place(index, field)) }
     func store16(_ value: UInt16, _ index: Int, _ field: Int) {
         unsafe memory.store16(value, place(index, field))

@@ -5,6 +5,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public static var greatestSize: Int { 256 }
     /// Every device knows this format.
     public static var features: UInt64 { 0 }
+    public static var choices: UInt64 { 0 }
 
     private let memory: Memory
     public let number: UInt16
@@ -19,16 +20,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     private let tables: DMARing<Memory, VirtqueueDescriptor>
     private let indirectCapacity: UInt16
 
-    /// What the driver knows of a descriptor; the device never learns where it lies.
-    private struct Record {
-        /// Of a head: bytes that the device may write.
-        var writable: UInt32 = 0
-        /// The next of the free list, or of a chain that is out.
-        var next: UInt16 = 0
-        /// Of a head that the device holds: places of the chain; else 0.
-        var places: UInt16 = 0
-    }
-    private let records: RingTable<Record>
+    private let records: RingTable<VirtqueueRecord>
     private var freeHead: UInt16 = 0
     public private(set) var freeCount: UInt16
     private var availableIndex: UInt16 = 0
@@ -52,7 +44,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         guard size >= 2, size & (size - 1) == 0 else { throw transport.refuse(.queueTooSmall) }
         let layout = SplitLayout(entries: Int(size))
         guard let ring = DMABuffer(byteCount: layout.byteCount, in: memory),
-            let records = RingTable(entries: Int(size), in: memory, { Record() }),
+            let records = RingTable(entries: Int(size), in: memory, { VirtqueueRecord() }),
             let tables = options.indirectCapacity == 0
                 ? ring
                 : DMABuffer(byteCount: VirtqueueDescriptor.byteCount * options.indirectCapacity * Int(size), in: memory)
@@ -86,7 +78,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
 
     /// All descriptors free, in order.
     private func linkRecords() {
-        for i in 0..<size { records[i] = Record(next: (i + 1) & (size - 1)) }
+        for i in 0..<size { records[i] = VirtqueueRecord(next: (i + 1) & (size - 1)) }
     }
 
     public mutating func restart<Transport: VirtIOTransport>(of transport: Transport) throws(VirtIOError) {

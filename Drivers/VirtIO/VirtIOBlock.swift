@@ -130,11 +130,14 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
     private static var ownDescriptors: Int { 2 }
 
     /// Brings the device up.
-    public init(_ transport: Transport, in memory: Memory) throws(VirtIOError) {
+    /// - Parameter without: features that are not to be used although the device may offer them, `VirtIOFeature`.
+    public init(_ transport: Transport, in memory: Memory, without: UInt64 = 0) throws(VirtIOError) {
         let features = try transport.negotiate(
-            VirtIODeviceType.block, wanted: Feature.segMax | Feature.readOnly | Feature.flush | Queue.features,
+            VirtIODeviceType.block,
+            wanted: Queue.wanted(
+                (Feature.segMax | Feature.readOnly | Feature.flush | VirtIOFeature.ringPacked) & ~without),
             required: Queue.features)
-        let queue = try Queue(0, of: transport, in: memory, options: VirtqueueOptions())
+        let queue = try Queue(0, of: transport, in: memory, options: VirtqueueOptions(features))
         let size = Int(queue.size)
         let (capacity, most) = try Self.configuration(of: transport)
         guard let slots = DMABuffer(byteCount: Slot.byteCount * size, in: memory),

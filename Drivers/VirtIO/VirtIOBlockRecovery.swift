@@ -5,7 +5,8 @@ extension VirtIOBlock where Queue: ~Copyable {
     /// request takes long. False: it was given up (`isBroken`).
     @discardableResult
     public mutating func checkDevice() -> Bool {
-        if !isBroken, !transport.isLive { giveUp() }
+        queue.lookForFalsePlaces()
+        if !isBroken, queue.isBroken || !transport.isLive { giveUp() }
         return !isBroken
     }
 

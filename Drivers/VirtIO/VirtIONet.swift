@@ -118,18 +118,17 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         wanted features: UInt64 = VirtIONetFeature.all, random: UInt64
     ) throws(VirtIOError) {
         let features = try transport.negotiate(
-            VirtIODeviceType.network, wanted: features | Queue.features, required: Queue.features
+            VirtIODeviceType.network, wanted: Queue.wanted(features), required: Queue.features
         ) {
             VirtIONetFeature.consistent($0, receiveCapacity: Int(transport.queueCapacity(Self.receiveIndex)))
         }
-        var options = VirtqueueOptions()
-        options.usesEventIndex = features & VirtIOFeature.eventIndex != 0
+        var options = VirtqueueOptions(features)
         if features & VirtIOFeature.indirectDescriptors != 0 { options.indirectCapacity = 2 }  // header and frame
         let receiveQueue = try Queue(Self.receiveIndex, of: transport, in: memory, options: options)
         let transmitQueue = try Queue(Self.transmitIndex, of: transport, in: memory, options: options)
         let hasControl =
             features & (VirtIONetFeature.controlReceive | VirtIONetFeature.controlGuestOffloads) != 0
-        let control = hasControl ? try Self.makeControl(transport, memory, options) : nil
+        let control = hasControl ? try Self.makeControl(transport, memory, features) : nil
         guard let received = RingTable<Packet?>(entries: Int(receiveQueue.size), in: memory, { nil }),
             let sent = RingTable<LentPacket?>(entries: Int(transmitQueue.size), in: memory, { nil })
         else { throw transport.refuse(.noMemory) }
@@ -183,7 +182,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     }
 
     private static func makeControl(
-        _ transport: Transport, _ memory: Memory, _ options: VirtqueueOptions
+        _ transport: Transport, _ memory: Memory, _ features: UInt64
     ) throws(VirtIOError) -> Ref<VirtIONetControl<Queue>> {
         // Fresh memory of its size, initialised before its handle is made.
         guard let place = unsafe memory.allocate(byteCount: MemoryLayout<VirtIONetControl<Queue>>.stride) else {
@@ -192,7 +191,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         let pointer = unsafe place.bindMemory(to: VirtIONetControl<Queue>.self, capacity: 1)
         unsafe pointer.initialize(
             to: try VirtIONetControl(
-                Self.controlIndex, of: transport, in: memory, usesEventIndex: options.usesEventIndex))
+                Self.controlIndex, of: transport, in: memory, features: features))
         return unsafe Ref(unsafe: pointer)  // never given back: the memory was allocated for ever
     }
 
@@ -214,6 +213,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     @inline(never)
     private mutating func checkDevice(_ now: UInt64) {
         checkedAt = now
+        receiveQueue.lookForFalsePlaces()
+        transmitQueue.lookForFalsePlaces()
         if !transport.isLive || badUsedIDs > Self.badIDLimit || receiveQueue.isBroken || transmitQueue.isBroken {
             giveUp()
         }

@@ -43,14 +43,12 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
     private(set) var refused: UInt64 = 0
 
     init<Transport: VirtIOTransport>(
-        _ index: UInt16, of transport: Transport, in memory: Queue.Memory, usesEventIndex: Bool
+        _ index: UInt16, of transport: Transport, in memory: Queue.Memory, features: UInt64
     ) throws(VirtIOError) {
-        var options = VirtqueueOptions()
-        options.usesEventIndex = usesEventIndex
         guard let buffer = DMABuffer(byteCount: Self.commandCount * Slot.byteCount, in: memory) else {
             throw transport.refuse(.noMemory)
         }
-        let queue = try Queue(index, of: transport, in: memory, options: options)
+        let queue = try Queue(index, of: transport, in: memory, options: VirtqueueOptions(features))
         queue.maskInterrupts()
         self.buffer = buffer
         self.queue = queue

@@ -27,6 +27,7 @@ public enum VirtIONetFeature {
         csum | guestCsum | controlGuestOffloads | mtu | mac | guestTSO4 | hostTSO4 | mergedBuffers | status
             | controlQueue | controlReceive
             | VirtIOFeature.anyLayout | VirtIOFeature.indirectDescriptors | VirtIOFeature.eventIndex
+            | VirtIOFeature.ringPacked
     }
 
     /// Those of `features` that may be accepted together (section 5.1.3.1). Large segments are received into merged
@@ -55,6 +56,7 @@ extension VirtIONetFeature {
         if features & guestTSO4 != 0 { capabilities.insert(.largeReceive) }
         if features & mergedBuffers != 0 { capabilities.insert(.mergedBuffers) }
         if features & controlReceive != 0 { capabilities.insert(.receiveFilter) }
+        capabilities.insert(features & VirtIOFeature.ringPacked != 0 ? .packedRings : .splitRings)
         if features & VirtIOFeature.eventIndex != 0 { capabilities.insert(.eventIndex) }
         if features & VirtIOFeature.indirectDescriptors != 0 { capabilities.insert(.indirectDescriptors) }
         return capabilities
@@ -83,6 +85,7 @@ public enum VirtIOFeatureName {
         if name.isText("ctrl_vq") { return VirtIONetFeature.controlQueue }
         if name.isText("any_layout") { return VirtIOFeature.anyLayout }
         if name.isText("indirect_desc") { return VirtIOFeature.indirectDescriptors }
+        if name.isText("packed") { return VirtIOFeature.ringPacked }
         if name.isText("event_idx") { return VirtIOFeature.eventIndex }
         // Not on virtio-mmio, whose version is fixed: there the device is refused.
         if name.isText("version_1") { return VirtIOFeature.version1 }

@@ -58,6 +58,8 @@ public enum VirtIOFeature {
     /// Each side names the index at which it wants a notification or interrupt (section 2.7.10).
     public static let eventIndex: UInt64 = 1 << 29
     public static let version1: UInt64 = 1 << 32
+    /// The queues are packed (section 2.8); else split.
+    public static let ringPacked: UInt64 = 1 << 34
 }
 
 /// Why a device interrupted (section 4.2.2, InterruptStatus).

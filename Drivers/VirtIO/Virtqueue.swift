@@ -27,16 +27,36 @@ public struct VirtqueueChain {
     /// The descriptors lie in a table of the chain's own, and the next entry there; else in the ring.
     let isIndirect: Bool
     var tableEntry: UInt16 = 0
+    /// In a packed ring: length, id and flags of the chain's first descriptor, which give it to the device.
+    var headWord: UInt64 = 0
+}
+
+/// What a driver knows of a descriptor or buffer id; the device never learns where it lies.
+struct VirtqueueRecord {
+    /// Of a chain's name: bytes that the device may write.
+    var writable: UInt32 = 0
+    /// The next of the free list, or of a chain that is out.
+    var next: UInt16 = 0
+    /// Of a chain's name that the device holds: places of the chain; else 0.
+    var places: UInt16 = 0
 }
 
 /// What driver and device agreed on about their queues.
 public struct VirtqueueOptions {
+    /// VIRTIO_F_RING_PACKED.
+    public var isPacked = false
     /// VIRTIO_F_EVENT_IDX.
     public var usesEventIndex = false
     /// Descriptors of the longest chain in a table of its own (VIRTIO_F_INDIRECT_DESC), a power of two; 0: none.
     public var indirectCapacity = 0
 
     public init() {}
+
+    /// - Parameter features: what both agreed on, `VirtIOFeature`.
+    init(_ features: UInt64) {
+        isPacked = features & VirtIOFeature.ringPacked != 0
+        usesEventIndex = features & VirtIOFeature.eventIndex != 0
+    }
 }
 
 /// One virtqueue. One per queue of a device, owned by its driver.
@@ -45,6 +65,8 @@ public protocol Virtqueue: ~Copyable {
 
     /// Features that a device must have for this format.
     static var features: UInt64 { get }
+    /// Features that decide the format, as far as this queue may be of it.
+    static var choices: UInt64 { get }
 
     /// Allocates the ring and gives its address to the device. Between FEATURES_OK and DRIVER_OK.
     init<Transport: VirtIOTransport>(
@@ -100,6 +122,8 @@ public protocol Virtqueue: ~Copyable {
     /// was called.
     var isBroken: Bool { get }
     mutating func breakOff()
+    /// Looks for a device that gives back at another place than its next: once in a while, of a device that is quiet.
+    mutating func lookForFalsePlaces()
 
     // Interrupts.
 
@@ -116,11 +140,19 @@ public protocol Virtqueue: ~Copyable {
 }
 
 extension Virtqueue where Self: ~Copyable {
+    /// The features to ask for: of those a driver wants, the ones that this queue can have, and those it needs.
+    static func wanted(_ features: UInt64) -> UInt64 {
+        features & (~VirtIOFeature.ringPacked | choices) | self.features
+    }
+
     /// Notifies the device of what was submitted, unless the device said that it looks by itself.
     @inline(__always)  // with each packet
     mutating func kick<Transport: VirtIOTransport>(_ transport: Transport) {
         if needsKick() { transport.notify(number) }
     }
+
+    /// A used ring has an index, which cannot be at a false place.
+    public mutating func lookForFalsePlaces() {}
 }
 
 /// The word by which a driver asks a device not to interrupt for one queue: a hint, single stores, usable without a

@@ -21,6 +21,9 @@ public struct NetworkCapabilities: OptionSet, Sendable {
     public static let indirectDescriptors = NetworkCapabilities(rawValue: 64)
     /// Puts received TCP segments together.
     public static let largeReceive = NetworkCapabilities(rawValue: 128)
+    /// The card's rings are split virtqueues, or packed ones (VIRTIO_F_RING_PACKED).
+    public static let splitRings = NetworkCapabilities(rawValue: 256)
+    public static let packedRings = NetworkCapabilities(rawValue: 512)
 }
 
 /// A network card. One per card, owned by its `NetworkInterface`.

@@ -48,7 +48,7 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
         let wire = try QTestWire(machine)
         do {
             var exchange = Exchange(
-                try VirtIONet<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(
+                try VirtIONet<VirtIODevice<QTestMMIO>, AnyQueue<QTestDMA>>(
                     device, in: memory, pool: pool, receiveBuffers: 64, random: 0x1122_3344_5566), wire, pool)
             check(exchange.device.hardwareAddress == EthernetAddress(0x52, 0x54, 0, 0x73, 0x77, 0x66))
             exchange.everySize(step: 5)
@@ -74,7 +74,7 @@ enum Attachment: CaseIterable, CustomTestStringConvertible {
             ]
         }
         let memory = QTestDMA(QTestMemory(machine))
-        var disk = try VirtIOBlock<VirtIODevice<QTestMMIO>, SplitQueue<QTestDMA>>(
+        var disk = try VirtIOBlock<VirtIODevice<QTestMMIO>, AnyQueue<QTestDMA>>(
             try transport(machine, attachment), in: memory)
         check(disk.capacity == 2048)
         let buffer = unsafe memory.allocate(byteCount: 64 << 10)!

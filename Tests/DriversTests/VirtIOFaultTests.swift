@@ -6,7 +6,7 @@ import Testing
 
 @testable import NetStack
 
-@Suite struct VirtIOFaultTests {
+@Suite(.bothQueueFormats) struct VirtIOFaultTests {
     /// A network card worked as the kernel works it.
     final class NetRig {
         let model: NetModel
@@ -104,7 +104,10 @@ import Testing
         rig.run(for: 1_100_000_000)
         let isWell = rig.received.contains(probe) && model.sent.contains(probe)
         let isBroken = rig.card.isBroken
-        #expect(isWell != isBroken, "seed \(seed): well \(isWell), broken \(isBroken)")
+        // A packed ring that the device itself overwrote may have made it silent for good.
+        #expect(
+            isWell != isBroken || (!isWell && model.queues.contains { $0.isWrecked }),
+            "seed \(seed): well \(isWell), broken \(isBroken)")
         if isBroken { #expect(rig.pool.freeCount == 96, "seed \(seed)") }
         #expect(model.complaints + rig.complaints == [], "seed \(seed)")
         return rig.pool
@@ -112,7 +115,7 @@ import Testing
 
     func injectNet(_ rig: NetRig, _ random: inout SeededRandom) {
         let model = rig.model
-        switch Int.random(in: 0..<14, using: &random) {
+        switch Int.random(in: 0..<17, using: &random) {
         case 0, 1: model.faults.append(.usedID(.random(in: 0...300, using: &random)))
         case 2: model.faults.append(.usedID(.random(in: 0...UInt32.max, using: &random)))
         case 3, 4: model.faults.append(.usedLength(.random(in: 0...100, using: &random)))
@@ -121,6 +124,8 @@ import Testing
             if Int.random(in: 0..<8, using: &random) == 0 {
                 model.faults.append(.usedIndexJump(.random(in: 0...UInt16.max, using: &random)))
             }
+        case 14: model.faults.append(.usedTwice)
+        case 15: if Int.random(in: 0..<4, using: &random) == 0 { model.faults.append(.wrongWrap) }
         case 7, 8: model.losesInterrupts += Int.random(in: 1...4, using: &random)
         case 9: model.isPaused = true
         case 10, 11: model.changeConfiguration(6, .random(in: 0...1, using: &random))
@@ -176,6 +181,8 @@ import Testing
             case 6: model.failing.toggle()
             case 7: if seed % 7 == 0 { model.loseItself() }
             case 8: if seed % 11 == 0 { model.resetByOthers() }
+            case 9: if seed % 3 == 0 { model.faults.append(.usedTwice) }
+            case 10: if seed % 13 == 0 { model.faults.append(.wrongWrap) }
             default: break
             }
             for _ in 0..<Int.random(in: 0...2, using: &random) {
@@ -197,6 +204,7 @@ import Testing
         while let completion = disk.completed() { underWay.remove(completion.token.index) }
         // What the kernel does with a request that takes long.
         if !underWay.isEmpty { disk.checkDevice() }
+        if model.queues[0].isWrecked { disk.giveUp() }
         check(underWay.isEmpty || disk.isBroken, "seed \(seed): \(underWay.count) requests never end")
         if disk.isBroken { #expect(model.status == 0, "the device let go of the memory") }
         #expect(model.complaints == [], "seed \(seed)")

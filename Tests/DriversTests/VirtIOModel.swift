@@ -6,7 +6,9 @@ import Testing
 
 /// A false used element, once.
 enum Fault {
-    case usedID(UInt32), usedLength(UInt32), usedIndexJump(UInt16)
+    case usedID(UInt32), usedLength(UInt32), usedIndexJump(UInt16), usedTwice
+    /// Of a packed ring.
+    case wrongWrap
 }
 
 class VirtIOModel {
@@ -17,6 +19,12 @@ class VirtIOModel {
         var descriptors: UInt64 = 0, available: UInt64 = 0, used: UInt64 = 0
         var lastAvailable: UInt16 = 0
         var usedIndex: UInt16 = 0
+        /// Of a packed ring: the places of the next offered and the next used descriptor, and the laps' wrap counters.
+        var offered = PackedPlace()
+        var usedPlace = PackedPlace()
+        var idsOut: [UInt16: Int] = [:]
+        /// This device has overwritten what it was offered, and may not find it any more.
+        var isWrecked = false
         var notifications = 0
     }
     @safe
@@ -58,7 +66,7 @@ class VirtIOModel {
         self.memory = memory
         self.isLegacy = isLegacy
         deviceID = id
-        self.features = features | (isLegacy ? 0 : 1 << 32)
+        self.features = isLegacy ? features : features | 1 << 32 | (BothQueueFormats.offersPacked ? 1 << 34 : 0)
         queues = capacities.map { Queue(capacity: $0) }
         self.configuration = configuration
     }
@@ -174,7 +182,7 @@ class VirtIOModel {
 
     // MARK: Rings
 
-    private func at(_ address: UInt64, _ count: Int) -> UnsafeMutableRawPointer? {
+    func at(_ address: UInt64, _ count: Int) -> UnsafeMutableRawPointer? {
         guard let pointer = unsafe memory.deviceSide(address, count) else {
             complaints.append("address \(address) is not DMA memory")
             return nil
@@ -191,6 +199,7 @@ class VirtIOModel {
     }
 
     private func writeUsedFlags(_ i: Int) {
+        if isPacked { return writeDeviceEvent(i) }
         if queues[i].isReady, usesEventIndex { writeAvailEvent(i) }
         if queues[i].isReady {
             unsafe at(queues[i].used, 2)?.storeBytes(of: wantsNoNotifications ? 1 : 0, as: UInt16.self)
@@ -199,6 +208,7 @@ class VirtIOModel {
 
     /// Chains the driver offers that the device has not taken.
     func pending(_ i: Int) -> Int {
+        if isPacked { return pendingPacked(i) }
         guard queues[i].isReady, let index = unsafe at(queues[i].available + 2, 2) else { return 0 }
         return unsafe Int(index.load(as: UInt16.self) &- queues[i].lastAvailable)
     }
@@ -206,6 +216,10 @@ class VirtIOModel {
     /// Works on everything in the available ring of a queue.
     func run(_ i: Int) {
         guard status & 64 == 0 else { return }
+        if isPacked {
+            while runOnePacked(i) {}
+            return
+        }
         while pending(i) > 0 {
             if pending(i) > Int(queues[i].size) { complaints.append("avail.idx ran ahead of the ring"); return }
             guard runOne(i) else { return }
@@ -273,12 +287,15 @@ class VirtIOModel {
     }
 
     private func push(_ i: Int, _ head: UInt32, _ written: UInt32) {
+        if isPacked { return pushPacked(i, UInt16(truncatingIfNeeded: head), written) }
         var (id, length, step) = (head, written, UInt16(1))
         if !faults.isEmpty {
             switch faults.removeFirst() {
             case .usedID(let false_): id = false_
             case .usedLength(let false_): length = false_
             case .usedIndexJump(let jump): step = jump
+            case .usedTwice: push(i, head, written)
+            case .wrongWrap: break
             }
         }
         let slot = UInt64(queues[i].usedIndex) % UInt64(queues[i].size)
@@ -290,9 +307,13 @@ class VirtIOModel {
             let event = unsafe at(queues[i].available + 4 + 2 * UInt64(queues[i].size), 2)?.load(as: UInt16.self) ?? 0
             isWanted = queues[i].usedIndex &- event &- 1 < step
         }
-        if isWanted, losesInterrupts > 0 {
+        if isWanted { interrupt() }
+    }
+
+    func interrupt() {
+        if losesInterrupts > 0 {
             losesInterrupts -= 1
-        } else if isWanted {
+        } else {
             interruptStatus |= 1
             interrupts += 1
         }

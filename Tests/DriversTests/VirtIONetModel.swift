@@ -134,7 +134,7 @@ final class NetModel: VirtIOModel {
     }
 }
 
-typealias TestNet = VirtIONet<VirtIOMMIO<TestRegisters>, SplitQueue<TestDMA>>
+typealias TestNet = VirtIONet<VirtIOMMIO<TestRegisters>, AnyQueue<TestDMA>>
 
 func frame(_ count: Int, _ seed: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ seed) } }
 

@@ -24,7 +24,8 @@ private func startSlots(_ machine: borrowing MachineDescription, _ options: borr
         do throws(VirtIOError) {
             let transport = try VirtIOMMIO(registers)
             switch transport.deviceType {
-            case VirtIODeviceType.block where !Disk.isPresent: try startDisk(.mmio(transport), source: source)
+            case VirtIODeviceType.block where !Disk.isPresent:
+                try startDisk(.mmio(transport), source: source, options)
             case VirtIODeviceType.network:
                 let spot = CardSpot(bus: .mmio, unit: UInt32(truncatingIfNeeded: region.address), source: source)
                 _ = Network.add(.slot(registers), spot: spot, options: options)
@@ -38,8 +39,11 @@ private func startSlots(_ machine: borrowing MachineDescription, _ options: borr
     }
 }
 
-private func startDisk(_ device: VirtIODevice<MappedRegisters>, source: UInt32) throws(VirtIOError) {
-    Disk.start(try DiskDriver(device, in: KernelDMA()))
+private func startDisk(
+    _ device: VirtIODevice<MappedRegisters>, source: UInt32, _ options: borrowing BootOptions
+) throws(VirtIOError) {
+    Disk.start(
+        try DiskDriver(device, in: KernelDMA(), without: options.withoutFeatures & VirtIOFeature.ringPacked))
     InterruptController.route(source, to: .disk)
 }
 
@@ -53,7 +57,7 @@ private func startFunctions(_ options: borrowing BootOptions) {
             do throws(VirtIOError) {
                 let transport = try VirtIOPCI(
                     function, preferLegacy: options.withoutFeatures & VirtIOFeature.version1 != 0)
-                try startDisk(.pci(transport), source: record.interruptSource)
+                try startDisk(.pci(transport), source: record.interruptSource, options)
             } catch {
                 kprint("virtio disk on pci \(pci: record.address): \(error.message)\n")
             }

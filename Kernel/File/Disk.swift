@@ -7,7 +7,7 @@ import Storage
 import Synchronization
 import SystemInterface
 
-typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, SplitQueue<KernelDMA>>
+typealias DiskDriver = VirtIOBlock<VirtIODevice<MappedRegisters>, AnyQueue<KernelDMA>>
 
 /// What one caller waits for. Lies on its stack while its requests are under way; guarded by the disk's lock.
 private struct Transfer: ~Copyable {

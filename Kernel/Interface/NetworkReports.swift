@@ -108,6 +108,8 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
         public static let eventIndex = Capabilities(rawValue: 32)
         public static let indirectDescriptors = Capabilities(rawValue: 64)
         public static let largeReceive = Capabilities(rawValue: 128)
+        public static let splitRings = Capabilities(rawValue: 256)
+        public static let packedRings = Capabilities(rawValue: 512)
 
         /// Those that `NetworkChange.setOffloads` switches on and off.
         public static var switchable: Capabilities { Capabilities(rawValue: 1 | 2 | 4 | 128) }

@@ -9,7 +9,7 @@ import SystemInterface
 /// Every driver, in the order in which they look at a place: a new kind of card is one line here.
 typealias Card =
     CardTable<
-        KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, SplitQueue<KernelDMA>>,
+        KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, AnyQueue<KernelDMA>>,
         CardTable<
             KernelDMA, NE2000<MappedRegisters>,
             NoCard<MappedRegisters>

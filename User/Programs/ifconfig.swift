@@ -190,6 +190,8 @@ import UserLibrary
         name(.largeReceive, "LRO")
         name(.mergedBuffers, "MRG_RXBUF")
         name(.receiveFilter, "RXFILTER")
+        name(.splitRings, "SPLIT")
+        name(.packedRings, "PACKED")
         name(.eventIndex, "EVENT_IDX")
         name(.indirectDescriptors, "INDIRECT_DESC")
         return text

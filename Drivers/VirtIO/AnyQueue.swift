@@ -1,9 +1,10 @@
 // A virtqueue of either format, as device and driver agreed, so that one driver in the kernel serves both.
 
 public struct AnyQueue<Memory: DMA>: Virtqueue, ~Copyable {
-    // One of them is there.
-    private var split: SplitQueue<Memory>?
-    private var packed: PackedQueue<Memory>?
+    private let isPacked: Bool
+    // One of them is used. Optionals would cost a call each time that one is asked whether it is there (Swift 6.3.1).
+    private var split: SplitQueue<Memory>
+    private var packed: PackedQueue<Memory>
 
     public static var features: UInt64 { 0 }
     public static var choices: UInt64 { VirtIOFeature.ringPacked }
@@ -11,80 +12,78 @@ public struct AnyQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public init<Transport: VirtIOTransport>(
         _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions
     ) throws(VirtIOError) {
+        isPacked = options.isPacked
+        guard let idle = DMABuffer(byteCount: SplitQueue<Memory>.idleByteCount, in: memory) else {
+            throw transport.refuse(.noMemory)
+        }
         if options.isPacked {
             packed = try PackedQueue(index, of: transport, in: memory, options: options)
-            split = nil
+            split = SplitQueue(idle: idle, packed.records)
         } else {
             split = try SplitQueue(index, of: transport, in: memory, options: options)
-            packed = nil
+            packed = PackedQueue(idle: idle, split.records)
         }
     }
 
     public mutating func restart<Transport: VirtIOTransport>(of transport: Transport) throws(VirtIOError) {
-        if packed != nil { try packed!.restart(of: transport) } else { try split!.restart(of: transport) }
+        if isPacked { try packed.restart(of: transport) } else { try split.restart(of: transport) }
     }
 
-    public var size: UInt16 { packed != nil ? packed!.read { $0.size } : split!.read { $0.size } }
+    public var size: UInt16 { isPacked ? packed.size : split.size }
     @inline(__always)
-    public var freeCount: UInt16 { packed != nil ? packed!.read { $0.freeCount } : split!.read { $0.freeCount } }
+    public var freeCount: UInt16 { isPacked ? packed.freeCount : split.freeCount }
 
     @inline(__always)
     public func placesNeeded(_ count: UInt16) -> UInt16 {
-        packed != nil ? packed!.placesNeeded(count) : split!.placesNeeded(count)
+        isPacked ? packed.placesNeeded(count) : split.placesNeeded(count)
     }
     @inline(__always)
     public mutating func startChain(count: UInt16) -> VirtqueueChain? {
-        packed != nil ? packed!.startChain(count: count) : split!.startChain(count: count)
+        isPacked ? packed.startChain(count: count) : split.startChain(count: count)
     }
     @inline(__always) @discardableResult
     public mutating func append(
         _ address: UInt64, byteCount: UInt32, _ direction: DMADirection, to chain: inout VirtqueueChain
     ) -> UInt16 {
-        packed != nil
-            ? packed!.append(address, byteCount: byteCount, direction, to: &chain)
-            : split!.append(address, byteCount: byteCount, direction, to: &chain)
+        isPacked
+            ? packed.append(address, byteCount: byteCount, direction, to: &chain)
+            : split.append(address, byteCount: byteCount, direction, to: &chain)
     }
     @inline(__always)
     public mutating func submit(_ chain: VirtqueueChain) {
-        if packed != nil { packed!.submit(chain) } else { split!.submit(chain) }
+        if isPacked { packed.submit(chain) } else { split.submit(chain) }
     }
-    public var number: UInt16 { packed != nil ? packed!.read { $0.number } : split!.read { $0.number } }
+    public var number: UInt16 { isPacked ? packed.number : split.number }
     @inline(__always)
-    public mutating func needsKick() -> Bool { packed != nil ? packed!.needsKick() : split!.needsKick() }
+    public mutating func needsKick() -> Bool { isPacked ? packed.needsKick() : split.needsKick() }
 
     @inline(__always)
-    public var hasUsed: Bool { packed != nil ? packed!.read { $0.hasUsed } : split!.read { $0.hasUsed } }
+    public var hasUsed: Bool { isPacked ? packed.hasUsed : split.hasUsed }
     @inline(__always)
-    public mutating func popUsed() -> UsedChain? { packed != nil ? packed!.popUsed() : split!.popUsed() }
+    public mutating func popUsed() -> UsedChain? { isPacked ? packed.popUsed() : split.popUsed() }
     public func descriptor(after number: UInt16) -> UInt16 {
-        packed != nil ? packed!.descriptor(after: number) : split!.descriptor(after: number)
+        isPacked ? packed.descriptor(after: number) : split.descriptor(after: number)
     }
-    public var isAllBack: Bool { packed != nil ? packed!.read { $0.isAllBack } : split!.read { $0.isAllBack } }
+    public var isAllBack: Bool { isPacked ? packed.isAllBack : split.isAllBack }
 
-    public var badUsedIDs: Int { packed != nil ? packed!.read { $0.badUsedIDs } : split!.read { $0.badUsedIDs } }
+    public var badUsedIDs: Int { isPacked ? packed.badUsedIDs : split.badUsedIDs }
     public var badUsedLengths: Int {
-        packed != nil ? packed!.read { $0.badUsedLengths } : split!.read { $0.badUsedLengths }
+        isPacked ? packed.badUsedLengths : split.badUsedLengths
     }
     @inline(__always)
-    public var isBroken: Bool { packed != nil ? packed!.read { $0.isBroken } : split!.read { $0.isBroken } }
-    public mutating func breakOff() { if packed != nil { packed!.breakOff() } else { split!.breakOff() } }
+    public var isBroken: Bool { isPacked ? packed.isBroken : split.isBroken }
+    public mutating func breakOff() { if isPacked { packed.breakOff() } else { split.breakOff() } }
 
-    public mutating func lookForFalsePlaces() { if packed != nil { packed!.lookForFalsePlaces() } }
+    public mutating func lookForFalsePlaces() { if isPacked { packed.lookForFalsePlaces() } }
 
     public var interruptMask: VirtqueueInterruptMask<Memory> {
-        packed != nil ? packed!.read { $0.interruptMask } : split!.read { $0.interruptMask }
+        isPacked ? packed.interruptMask : split.interruptMask
     }
     @inline(__always)
-    public func maskInterrupts() { if packed != nil { packed!.maskInterrupts() } else { split!.maskInterrupts() } }
+    public func maskInterrupts() { if isPacked { packed.maskInterrupts() } else { split.maskInterrupts() } }
     @inline(__always)
     public func unmaskInterrupts(after chains: UInt16) -> Bool {
-        packed != nil ? packed!.unmaskInterrupts(after: chains) : split!.unmaskInterrupts(after: chains)
+        isPacked ? packed.unmaskInterrupts(after: chains) : split.unmaskInterrupts(after: chains)
     }
-    public var chainsOut: UInt16 { packed != nil ? packed!.read { $0.chainsOut } : split!.read { $0.chainsOut } }
-}
-
-extension Virtqueue where Self: ~Copyable {
-    /// A property's value: of an optional that cannot be copied only methods may be called (Swift 6.3.1).
-    @inline(__always)
-    fileprivate func read<Value>(_ property: (borrowing Self) -> Value) -> Value { property(self) }
+    public var chainsOut: UInt16 { isPacked ? packed.chainsOut : split.chainsOut }
 }

@@ -53,3 +53,17 @@ struct PackedLayout {
             available: base + UInt64(driverEvent), used: base + UInt64(deviceEvent))
     }
 }
+
+extension PackedQueue {
+    /// The wrap counter is 1 in the lap of this position.
+    @inline(__always)
+    func wraps(_ position: UInt16) -> Bool { position & size == 0 }
+
+    /// AVAIL and USED of a descriptor that is offered at a position (section 2.8.1).
+    @inline(__always)
+    func offered(_ position: UInt16) -> UInt16 { wraps(position) ? PackedFlags.available : PackedFlags.used }
+
+    /// AVAIL and USED of a descriptor that the device has used at a position.
+    @inline(__always)
+    func used(_ position: UInt16) -> UInt16 { wraps(position) ? PackedFlags.both : 0 }
+}

@@ -22,7 +22,7 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
     private let indirectCapacity: UInt16
 
     /// By buffer id.
-    private let records: RingTable<VirtqueueRecord>
+    let records: RingTable<VirtqueueRecord>
     private var freeHead: UInt16 = 0
     public private(set) var freeCount: UInt16
     /// Where the driver offers the next descriptor, and where the device writes the next used one.
@@ -74,6 +74,17 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
         linkRecords()
     }
 
+    /// A queue that is never used, in the place of one.
+    init(idle place: DMABuffer<Memory>, _ records: RingTable<VirtqueueRecord>) {
+        memory = place.memory
+        (number, size, freeCount, indirectCapacity, usesEventIndex) = (0, 0, 0, 0, false)
+        ring = DMARing(place, at: 0, entries: 1)
+        tables = ring
+        driverEvent = DMAWord(place, at: 0)
+        (driverFlags, deviceEvent, deviceFlags) = (driverEvent, driverEvent, driverEvent)
+        self.records = records
+    }
+
     /// All buffer ids free, in order.
     private func linkRecords() {
         for i in 0..<size { records[i] = VirtqueueRecord(next: (i + 1) & (size - 1)) }
@@ -91,18 +102,6 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
         }
         isBroken = false
     }
-
-    /// The wrap counter is 1 in the lap of this position.
-    @inline(__always)
-    private func wraps(_ position: UInt16) -> Bool { position & size == 0 }
-
-    /// AVAIL and USED of a descriptor that is offered at a position (section 2.8.1).
-    @inline(__always)
-    private func offered(_ position: UInt16) -> UInt16 { wraps(position) ? PackedFlags.available : PackedFlags.used }
-
-    /// AVAIL and USED of a descriptor that the device has used at a position.
-    @inline(__always)
-    private func used(_ position: UInt16) -> UInt16 { wraps(position) ? PackedFlags.both : 0 }
 
     @inline(__always)
     private func flags(_ position: UInt16) -> UInt16 {

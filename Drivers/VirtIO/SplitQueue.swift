@@ -20,7 +20,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     private let tables: DMARing<Memory, VirtqueueDescriptor>
     private let indirectCapacity: UInt16
 
-    private let records: RingTable<VirtqueueRecord>
+    let records: RingTable<VirtqueueRecord>
     private var freeHead: UInt16 = 0
     public private(set) var freeCount: UInt16
     private var availableIndex: UInt16 = 0
@@ -74,6 +74,23 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         self.records = records
         freeCount = UInt16(size)
         linkRecords()
+    }
+
+    /// Of ring memory for a queue without a device.
+    static var idleByteCount: Int { VirtqueueDescriptor.byteCount }
+
+    /// A queue that is never used, in the place of one.
+    init(idle place: DMABuffer<Memory>, _ records: RingTable<VirtqueueRecord>) {
+        memory = place.memory
+        (number, size, freeCount, indirectCapacity, usesEventIndex) = (0, 0, 0, 0, false)
+        descriptors = DMARing(place, at: 0, entries: 1)
+        tables = descriptors
+        availableFlags = DMAWord(place, at: 0)
+        (availableIndexWord, usedEvent, usedFlags) = (availableFlags, availableFlags, availableFlags)
+        (usedIndexWord, availableEvent) = (availableFlags, availableFlags)
+        availableRing = DMARing(place, at: 0, entries: 1)
+        usedRing = DMARing(place, at: 0, entries: 1)
+        self.records = records
     }
 
     /// All descriptors free, in order.

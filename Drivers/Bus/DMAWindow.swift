@@ -102,6 +102,10 @@ struct DMARing<Memory: DMA, Entry: RingEntry> {
     func store64(_ value: UInt64, _ index: Int, _ field: Int) {
         unsafe memory.store64(value, place(index, field))
     }
+    /// The first entry's bytes.
+    var firstEntry: DMABuffer<Memory> {
+        unsafe DMABuffer(unsafe: start, byteCount: Entry.byteCount, in: memory)  // in bounds: there is one at least
+    }
     /// Where the device finds an entry.
     func deviceAddress(_ index: Int) -> UInt64 { unsafe memory.deviceAddress(of: place(index, 0)) }
 }

@@ -13,15 +13,12 @@ public struct AnyQueue<Memory: DMA>: Virtqueue, ~Copyable {
         _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions
     ) throws(VirtIOError) {
         isPacked = options.isPacked
-        guard let idle = DMABuffer(byteCount: SplitQueue<Memory>.idleByteCount, in: memory) else {
-            throw transport.refuse(.noMemory)
-        }
         if options.isPacked {
             packed = try PackedQueue(index, of: transport, in: memory, options: options)
-            split = SplitQueue(idle: idle, packed.records)
+            split = SplitQueue(idle: packed.someMemory, packed.records)
         } else {
             split = try SplitQueue(index, of: transport, in: memory, options: options)
-            packed = PackedQueue(idle: idle, split.records)
+            packed = PackedQueue(idle: split.someMemory, split.records)
         }
     }
 

@@ -11,12 +11,15 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public static var features: UInt64 { VirtIOFeature.ringPacked }
     public static var choices: UInt64 { VirtIOFeature.ringPacked }
 
-    private let memory: Memory
+    let memory: Memory
     public let number: UInt16
     public let size: UInt16
     private let ring: DMARing<Memory, PackedDescriptor>
-    private let driverEvent, driverFlags, deviceEvent, deviceFlags: DMAWord<Memory>
-    private let usesEventIndex: Bool
+    let driverEvent, driverFlags, deviceEvent, deviceFlags: DMAWord<Memory>
+    let usesEventIndex: Bool
+    /// Buffer ids are then given out in the ring's order, so that a chain's id is the place of its first descriptor.
+    let isInOrder: Bool
+    private var batch = UsedBatch()
     /// By buffer id: a table of `indirectCapacity` descriptors.
     private let tables: DMARing<Memory, PackedDescriptor>
     private let indirectCapacity: UInt16
@@ -26,8 +29,8 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
     private var freeHead: UInt16 = 0
     public private(set) var freeCount: UInt16
     /// Where the driver offers the next descriptor, and where the device writes the next used one.
-    private var availablePosition: UInt16 = 0
-    private var usedPosition: UInt16 = 0
+    private(set) var availablePosition: UInt16 = 0
+    private(set) var usedPosition: UInt16 = 0
     /// `availablePosition` when the device was last notified, or found not to want to be.
     private var kickedPosition: UInt16 = 0
     /// Chains that are out, as far as the device has not given them back by whatever name.
@@ -67,6 +70,7 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
         deviceEvent = DMAWord(place, at: layout.deviceEvent + PackedEvent.offsetAndWrap)
         deviceFlags = DMAWord(place, at: layout.deviceEvent + PackedEvent.flags)
         usesEventIndex = options.usesEventIndex
+        isInOrder = options.isInOrder
         indirectCapacity = UInt16(options.indirectCapacity)
         self.tables = DMARing(tables, at: 0, entries: max(1, options.indirectCapacity) * size)
         self.records = records
@@ -74,10 +78,12 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
         linkRecords()
     }
 
-    /// A queue that is never used, in the place of one.
+    var someMemory: DMABuffer<Memory> { ring.firstEntry }
+
+    /// A queue that is never used, in the place of one; it only needs to have some memory.
     init(idle place: DMABuffer<Memory>, _ records: RingTable<VirtqueueRecord>) {
         memory = place.memory
-        (number, size, freeCount, indirectCapacity, usesEventIndex) = (0, 0, 0, 0, false)
+        (number, size, freeCount, indirectCapacity, usesEventIndex, isInOrder) = (0, 0, 0, 0, false, false)
         ring = DMARing(place, at: 0, entries: 1)
         tables = ring
         driverEvent = DMAWord(place, at: 0)
@@ -96,6 +102,7 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
         linkRecords()
         (freeHead, freeCount, chainsOut) = (0, size, 0)
         (availablePosition, usedPosition, kickedPosition) = (0, 0, 0)
+        batch = UsedBatch()
         guard transport.queueCapacity(number) >= UInt32(size) else { throw transport.refuse(.queueTooSmall) }
         guard PackedLayout(entries: Int(size)).enable(number, of: transport, at: ring.deviceAddress(0)) else {
             throw transport.refuse(.queueUnreachable)
@@ -104,7 +111,7 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
     }
 
     @inline(__always)
-    private func flags(_ position: UInt16) -> UInt16 {
+    func flags(_ position: UInt16) -> UInt16 {
         ring.load16(Int(position), PackedDescriptor.flags) & PackedFlags.both
     }
 
@@ -206,10 +213,11 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
     // MARK: Device to driver
 
     @inline(__always)
-    public var hasUsed: Bool { flags(usedPosition) == used(usedPosition) && !isBroken }
+    public var hasUsed: Bool { (batch.isOpen || flags(usedPosition) == used(usedPosition)) && !isBroken }
 
     @inline(__always)
     public mutating func popUsed() -> UsedChain? {
+        if batch.isOpen { return popBatch() }
         let flags = flags(usedPosition)
         guard flags == used(usedPosition), !isBroken else {
             if flags != offered(usedPosition), chainsOut != 0, !isBroken { lose() }
@@ -223,7 +231,20 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
             lose()
             return nil
         }
+        if isInOrder {
+            batch = UsedBatch(isOpen: true, last: id, length: length)
+            return popBatch()
+        }
         return release(id, places, length)
+    }
+
+    /// The next chain of a batch: its id is its place.
+    @inline(never)
+    private mutating func popBatch() -> UsedChain? {
+        guard !isBroken else { return nil }
+        let head = usedPosition & (size &- 1)
+        batch.isOpen = head != batch.last
+        return release(head, records[head].places, batch.isOpen ? records[head].writable : batch.length)
     }
 
     /// What the device wrote fits nothing that it was given. How many places it passed, and so where its next used one
@@ -247,14 +268,16 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
     private mutating func release(_ head: UInt16, _ places: UInt16, _ claimed: UInt32) -> UsedChain {
         let writable = records[head].writable
         records[head].places = 0
-        var last = head
-        var left = places
-        while left > 1 {
-            last = records[last].next
-            left &-= 1
+        if !isInOrder {
+            var last = head
+            var left = places
+            while left > 1 {
+                last = records[last].next
+                left &-= 1
+            }
+            records[last].next = freeHead
+            freeHead = head
         }
-        records[last].next = freeHead
-        freeHead = head
         freeCount &+= places
         usedPosition &+= places
         chainsOut &-= 1
@@ -267,32 +290,4 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public var isAllBack: Bool { chainsOut == 0 }
 
     public mutating func breakOff() { isBroken = true }
-
-    // MARK: Interrupts
-
-    /// ENABLE and DISABLE have the values of a split queue's flag.
-    public var interruptMask: VirtqueueInterruptMask<Memory> { VirtqueueInterruptMask(word: driverFlags) }
-
-    @inline(__always)
-    public func maskInterrupts() { interruptMask.set(masked: true) }
-
-    /// With the event index the device interrupts when it passes the place so many descriptors further: sooner than
-    /// wanted where chains take several.
-    @inline(__always)
-    public func unmaskInterrupts(after chains: UInt16) -> Bool {
-        guard usesEventIndex else {
-            interruptMask.set(masked: false)
-            memory.orderAll()  // the flag before the last look
-            return hasUsed
-        }
-        let position = usedPosition &+ chains
-        driverEvent.store(position & (size &- 1) | (wraps(position) ? PackedEvent.wrapBit : 0))
-        memory.orderStores()  // the place before the flags that speak of it
-        driverFlags.store(PackedEvent.descriptor)
-        memory.orderAll()  // the flags before the last look
-        // Where chains take several places, the used one that passed it may lie before it.
-        let isExact = availablePosition &- usedPosition == chainsOut
-        let looked = isExact ? position : usedPosition
-        return flags(looked) == used(looked) && !isBroken
-    }
 }

@@ -49,11 +49,16 @@ enum UsedFlags {
     static var noNotify: UInt16 { 1 }
 }
 
-/// Byte offsets in one contiguous piece of memory, the used ring on the next page, as a legacy device wants it and a
-/// modern one accepts.
+/// Byte offsets in one contiguous piece of memory.
 struct SplitLayout {
     let entries: Int
-    private static var page: Int { 4096 }
+    /// Where the used ring may begin: on a page of a legacy device's (section 2.7.2), else at a multiple of 4.
+    private let usedAlignment: Int
+
+    init(entries: Int, isLegacy: Bool) {
+        self.entries = entries
+        usedAlignment = isLegacy ? 4096 : 4
+    }
 
     var descriptors: Int { 0 }
     var available: Int { VirtqueueDescriptor.byteCount * entries }
@@ -61,10 +66,10 @@ struct SplitLayout {
     var availableIndex: Int { available + 2 }
     var availableRing: Int { available + 4 }
     var usedEvent: Int { availableRing + AvailableEntry.byteCount * entries }
-    var used: Int { (usedEvent + 2 + Self.page - 1) & ~(Self.page - 1) }
+    var used: Int { (usedEvent + 2 + usedAlignment - 1) & -usedAlignment }
     var usedFlags: Int { used }
     var usedIndex: Int { used + 2 }
     var usedRing: Int { used + 4 }
     var availableEvent: Int { usedRing + UsedEntry.byteCount * entries }
-    var byteCount: Int { (availableEvent + 2 + Self.page - 1) & ~(Self.page - 1) }
+    var byteCount: Int { availableEvent + 2 }
 }

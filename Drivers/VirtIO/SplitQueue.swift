@@ -7,15 +7,20 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public static var features: UInt64 { 0 }
     public static var choices: UInt64 { 0 }
 
-    private let memory: Memory
+    let memory: Memory
     public let number: UInt16
     public let size: UInt16
     private let descriptors: DMARing<Memory, VirtqueueDescriptor>
-    private let availableFlags, availableIndexWord, usedEvent: DMAWord<Memory>
+    let availableFlags, availableIndexWord, usedEvent: DMAWord<Memory>
     private let availableRing: DMARing<Memory, AvailableEntry>
-    private let usedFlags, usedIndexWord, availableEvent: DMAWord<Memory>
+    let usedFlags, usedIndexWord, availableEvent: DMAWord<Memory>
     private let usedRing: DMARing<Memory, UsedEntry>
-    private let usesEventIndex: Bool
+    let usesEventIndex: Bool
+    /// Descriptors are then given out in the table's order, as a device that keeps the order may expect.
+    private let isInOrder: Bool
+    private var batch = UsedBatch()
+    /// Of a device that keeps the order: the chain that it gives back next.
+    private var nextHead: UInt16 = 0
     /// By head: a table of `indirectCapacity` descriptors.
     private let tables: DMARing<Memory, VirtqueueDescriptor>
     private let indirectCapacity: UInt16
@@ -24,7 +29,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     private var freeHead: UInt16 = 0
     public private(set) var freeCount: UInt16
     private var availableIndex: UInt16 = 0
-    private var lastUsed: UInt16 = 0
+    private(set) var lastUsed: UInt16 = 0
     /// `availableIndex` when the device was last notified, or found not to want to be.
     private var kickedIndex: UInt16 = 0
 
@@ -42,7 +47,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         // greatest.
         let size = min(capacity, UInt32(Self.greatestSize))
         guard size >= 2, size & (size - 1) == 0 else { throw transport.refuse(.queueTooSmall) }
-        let layout = SplitLayout(entries: Int(size))
+        let layout = SplitLayout(entries: Int(size), isLegacy: transport.isLegacy)
         guard let ring = DMABuffer(byteCount: layout.byteCount, in: memory),
             let records = RingTable(entries: Int(size), in: memory, { VirtqueueRecord() }),
             let tables = options.indirectCapacity == 0
@@ -69,6 +74,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         usedRing = DMARing(ring, at: layout.usedRing, entries: Int(size))
         availableEvent = DMAWord(ring, at: layout.availableEvent)
         usesEventIndex = options.usesEventIndex
+        isInOrder = options.isInOrder
         indirectCapacity = UInt16(options.indirectCapacity)
         self.tables = DMARing(tables, at: 0, entries: max(1, options.indirectCapacity) * Int(size))
         self.records = records
@@ -76,13 +82,12 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         linkRecords()
     }
 
-    /// Of ring memory for a queue without a device.
-    static var idleByteCount: Int { VirtqueueDescriptor.byteCount }
+    var someMemory: DMABuffer<Memory> { descriptors.firstEntry }
 
-    /// A queue that is never used, in the place of one.
+    /// A queue that is never used, in the place of one; it only needs to have some memory.
     init(idle place: DMABuffer<Memory>, _ records: RingTable<VirtqueueRecord>) {
         memory = place.memory
-        (number, size, freeCount, indirectCapacity, usesEventIndex) = (0, 0, 0, 0, false)
+        (number, size, freeCount, indirectCapacity, usesEventIndex, isInOrder) = (0, 0, 0, 0, false, false)
         descriptors = DMARing(place, at: 0, entries: 1)
         tables = descriptors
         availableFlags = DMAWord(place, at: 0)
@@ -104,9 +109,10 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         }
         linkRecords()
         (freeHead, freeCount) = (0, size)
-        (availableIndex, lastUsed, kickedIndex) = (0, 0, 0)
+        (availableIndex, lastUsed, kickedIndex, nextHead) = (0, 0, 0, 0)
+        batch = UsedBatch()
         guard transport.queueCapacity(number) >= UInt32(size) else { throw transport.refuse(.queueTooSmall) }
-        let layout = SplitLayout(entries: Int(size))
+        let layout = SplitLayout(entries: Int(size), isLegacy: transport.isLegacy)
         let base = descriptors.deviceAddress(0)
         guard
             transport.enableQueue(
@@ -209,6 +215,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
 
     @inline(__always)
     public mutating func popUsed() -> UsedChain? {
+        if batch.isOpen { return popBatch() }
         while true {
             let published = usedIndexWord.load()
             guard published != lastUsed, !isBroken else { return nil }
@@ -219,13 +226,36 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
             memory.orderLoads()  // the index before the entry it publishes
             let id = usedRing.load32(Int(lastUsed), UsedEntry.id)
             let length = usedRing.load32(Int(lastUsed), UsedEntry.length)
-            lastUsed &+= 1
             guard id < UInt32(size), records[UInt16(truncatingIfNeeded: id)].places != 0 else {
                 badUsedIDs += 1
+                lastUsed &+= 1
+                // Which chains a batch had, only its true last one would say.
+                if isInOrder { isBroken = true }
                 continue
             }
+            if isInOrder {
+                batch = UsedBatch(isOpen: true, last: UInt16(truncatingIfNeeded: id), length: length)
+                return popBatch()
+            }
+            lastUsed &+= 1
             return release(UInt16(truncatingIfNeeded: id), length)
         }
+    }
+
+    /// The next chain of a batch. Each takes an entry of the used ring, the last one's lies where the first one's would.
+    @inline(never)
+    private mutating func popBatch() -> UsedChain? {
+        guard usedIndexWord.load() != lastUsed, !isBroken else {
+            // The batch has more chains than the index was moved by.
+            if !isBroken { badUsedIDs += 1 }
+            isBroken = true
+            return nil
+        }
+        let head = nextHead
+        batch.isOpen = head != batch.last
+        lastUsed &+= 1
+        nextHead = (head &+ records[head].places) & (size &- 1)
+        return release(head, batch.isOpen ? records[head].writable : batch.length)
     }
 
     @inline(__always)
@@ -233,14 +263,16 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         let places = records[head].places
         let writable = records[head].writable
         records[head].places = 0
-        var last = head
-        var left = places
-        while left > 1 {
-            last = records[last].next
-            left &-= 1
+        if !isInOrder {
+            var last = head
+            var left = places
+            while left > 1 {
+                last = records[last].next
+                left &-= 1
+            }
+            records[last].next = freeHead
+            freeHead = head
         }
-        records[last].next = freeHead
-        freeHead = head
         freeCount &+= places
         if claimed > writable { badUsedLengths += 1 }
         return UsedChain(head: head, length: min(claimed, writable), isLengthFalse: claimed > writable, count: places)
@@ -251,24 +283,6 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public var isAllBack: Bool { Int16(bitPattern: lastUsed &- availableIndex) >= 0 }
 
     public mutating func breakOff() { isBroken = true }
-
-    // MARK: Interrupts
-
-    public var interruptMask: VirtqueueInterruptMask<Memory> { VirtqueueInterruptMask(word: availableFlags) }
-
-    /// With the event index, silence is an index so far away that it is passed once in 32,768 chains.
-    @inline(__always)
-    public func maskInterrupts() {
-        if usesEventIndex { usedEvent.store(lastUsed &+ 0x8000) } else { interruptMask.set(masked: true) }
-    }
-
-    @inline(__always)
-    public func unmaskInterrupts(after chains: UInt16) -> Bool {
-        // used_event: the device interrupts when it has used this entry.
-        if usesEventIndex { usedEvent.store(lastUsed &+ chains) } else { interruptMask.set(masked: false) }
-        memory.orderAll()  // the flag before the last look
-        return usedIndexWord.load() &- lastUsed > (usesEventIndex ? chains : 0) && !isBroken
-    }
 
     public var chainsOut: UInt16 { availableIndex &- lastUsed }
 }

@@ -135,7 +135,8 @@ public struct VirtIOBlock<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyab
         let features = try transport.negotiate(
             VirtIODeviceType.block,
             wanted: Queue.wanted(
-                (Feature.segMax | Feature.readOnly | Feature.flush | VirtIOFeature.ringPacked) & ~without),
+                (Feature.segMax | Feature.readOnly | Feature.flush | VirtIOFeature.ringPacked
+                    | VirtIOFeature.inOrder) & ~without),
             required: Queue.features)
         let queue = try Queue(0, of: transport, in: memory, options: VirtqueueOptions(features))
         let size = Int(queue.size)

@@ -122,9 +122,12 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         ) {
             VirtIONetFeature.consistent($0, receiveCapacity: Int(transport.queueCapacity(Self.receiveIndex)))
         }
+        let needsOwnHeader = transport.isLegacy && features & VirtIOFeature.anyLayout == 0
+        let hasIndirect = features & VirtIOFeature.indirectDescriptors != 0
         var options = VirtqueueOptions(features)
-        if features & VirtIOFeature.indirectDescriptors != 0 { options.indirectCapacity = 2 }  // header and frame
+        if hasIndirect, needsOwnHeader { options.indirectCapacity = 2 }  // header and buffer
         let receiveQueue = try Queue(Self.receiveIndex, of: transport, in: memory, options: options)
+        if hasIndirect { options.indirectCapacity = 2 }  // header and frame, or a frame in two parts
         let transmitQueue = try Queue(Self.transmitIndex, of: transport, in: memory, options: options)
         let hasControl =
             features & (VirtIONetFeature.controlReceive | VirtIONetFeature.controlGuestOffloads) != 0
@@ -145,7 +148,6 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         }
         try transport.goLive()
 
-        let needsOwnHeader = transport.isLegacy && features & VirtIOFeature.anyLayout == 0
         // A local: an autoclosure over a half-made noncopyable self destroys its fields twice (Swift 6.3.1).
         let mergesBuffers = features & VirtIONetFeature.mergedBuffers != 0
         layout = VirtIONetLayout(

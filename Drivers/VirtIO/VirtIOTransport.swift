@@ -60,6 +60,10 @@ public enum VirtIOFeature {
     public static let version1: UInt64 = 1 << 32
     /// The queues are packed (section 2.8); else split.
     public static let ringPacked: UInt64 = 1 << 34
+    /// The device uses chains in the order in which it was given them, and may say so of several at once.
+    public static let inOrder: UInt64 = 1 << 35
+    /// Those that say how a queue is worked, whatever the device.
+    public static let queueForms = ringPacked | inOrder
 }
 
 /// Why a device interrupted (section 4.2.2, InterruptStatus).

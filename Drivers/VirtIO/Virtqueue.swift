@@ -41,12 +41,24 @@ struct VirtqueueRecord {
     var places: UInt16 = 0
 }
 
+/// Chains that a device which keeps the order gave back at once, by naming the last (VIRTIO_F_IN_ORDER, sections 2.7.9
+/// and 2.8.8): the others were used completely.
+struct UsedBatch {
+    /// Some of them were not taken yet.
+    var isOpen = false
+    /// The last one's name, and the length that the device gave for it.
+    var last: UInt16 = 0
+    var length: UInt32 = 0
+}
+
 /// What driver and device agreed on about their queues.
 public struct VirtqueueOptions {
     /// VIRTIO_F_RING_PACKED.
     public var isPacked = false
     /// VIRTIO_F_EVENT_IDX.
     public var usesEventIndex = false
+    /// VIRTIO_F_IN_ORDER.
+    public var isInOrder = false
     /// Descriptors of the longest chain in a table of its own (VIRTIO_F_INDIRECT_DESC), a power of two; 0: none.
     public var indirectCapacity = 0
 
@@ -56,6 +68,7 @@ public struct VirtqueueOptions {
     init(_ features: UInt64) {
         isPacked = features & VirtIOFeature.ringPacked != 0
         usesEventIndex = features & VirtIOFeature.eventIndex != 0
+        isInOrder = features & VirtIOFeature.inOrder != 0
     }
 }
 

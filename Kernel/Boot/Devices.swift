@@ -43,7 +43,7 @@ private func startDisk(
     _ device: VirtIODevice<MappedRegisters>, source: UInt32, _ options: borrowing BootOptions
 ) throws(VirtIOError) {
     Disk.start(
-        try DiskDriver(device, in: KernelDMA(), without: options.withoutFeatures & VirtIOFeature.ringPacked))
+        try DiskDriver(device, in: KernelDMA(), without: options.withoutFeatures & VirtIOFeature.queueForms))
     InterruptController.route(source, to: .disk)
 }
 

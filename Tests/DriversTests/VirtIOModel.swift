@@ -22,7 +22,10 @@ class VirtIOModel {
         /// Of a packed ring: the places of the next offered and the next used descriptor, and the laps' wrap counters.
         var offered = PackedPlace()
         var usedPlace = PackedPlace()
-        var idsOut: [UInt16: Int] = [:]
+        /// Used chains of a device that keeps the order, which are given back at once: the last one, and how many.
+        var batch: (head: UInt16, written: UInt32, chains: UInt16, places: Int)?
+        /// Of a split ring that is worked in order: the descriptor that the driver uses next.
+        var nextDescriptor: UInt16 = 0
         /// This device has overwritten what it was offered, and may not find it any more.
         var isWrecked = false
         var notifications = 0
@@ -55,6 +58,10 @@ class VirtIOModel {
     /// used.flags: ask the driver not to notify.
     var wantsNoNotifications = false { didSet { for i in queues.indices { writeUsedFlags(i) } } }
     var faults: [Fault] = []
+    /// A device that keeps the order tells of so many chains at once, where they were used completely.
+    var batchLimit: UInt16 = 3
+    /// Used elements that it wrote.
+    var elements = 0
     /// So many interrupts do not come.
     var losesInterrupts = 0
     var complaints: [String] = []
@@ -66,10 +73,17 @@ class VirtIOModel {
         self.memory = memory
         self.isLegacy = isLegacy
         deviceID = id
-        self.features = isLegacy ? features : features | 1 << 32 | (BothQueueFormats.offersPacked ? 1 << 34 : 0)
+        self.features = isLegacy ? features : features | 1 << 32 | BothQueueFormats.offered
         queues = capacities.map { Queue(capacity: $0) }
         self.configuration = configuration
     }
+
+    static var inOrder: UInt64 { 1 << 35 }
+    /// Which features decide the form of the queues.
+    static var queueForms: UInt64 { ringPacked | inOrder }
+    var keepsOrder: Bool { driverFeatures & Self.inOrder != 0 }
+    /// After one false id nothing that the device says of its queue can be believed.
+    var isStrict: Bool { driverFeatures & Self.queueForms != 0 }
 
     /// What the device does with a chain. Returns the bytes it wrote, or nil to leave the chain in the ring for now.
     func process(_ queue: Int, _ chain: [Segment]) -> UInt32? { 0 }
@@ -216,6 +230,7 @@ class VirtIOModel {
     /// Works on everything in the available ring of a queue.
     func run(_ i: Int) {
         guard status & 64 == 0 else { return }
+        defer { endBatch(i) }
         if isPacked {
             while runOnePacked(i) {}
             return
@@ -232,6 +247,7 @@ class VirtIOModel {
         guard let head = unsafe at(queue.available + 4 + 2 * slot, 2)?.load(as: UInt16.self) else { return false }
         var chain: [Segment] = []
         var number = head
+        var next = queue.nextDescriptor
         while true {
             guard chain.count < Int(queue.size), UInt32(number) < queue.size,
                 let entry = unsafe at(queue.descriptors + 16 * UInt64(number), 16)
@@ -239,6 +255,10 @@ class VirtIOModel {
             let address = unsafe entry.load(as: UInt64.self),
                 length = unsafe Int(entry.load(fromByteOffset: 8, as: UInt32.self))
             let flags = unsafe entry.load(fromByteOffset: 12, as: UInt16.self)
+            if keepsOrder {
+                if number != next { complaints.append("a descriptor out of the table's order") }
+                next = UInt16((UInt32(next) + 1) % queue.size)
+            }
             if flags & 4 != 0 {
                 guard readTable(address, length, flags, &chain) else { return false }
                 break
@@ -251,8 +271,9 @@ class VirtIOModel {
         }
         guard let written = process(i, chain) else { return false }
         queues[i].lastAvailable &+= 1
+        queues[i].nextDescriptor = next
         if usesEventIndex { writeAvailEvent(i) }
-        push(i, UInt32(head), written)
+        giveBack(i, head, written, chain)
         return true
     }
 
@@ -286,15 +307,33 @@ class VirtIOModel {
         unsafe at(queues[i].used + 4 + 8 * UInt64(queues[i].size), 2)?.storeBytes(of: event, as: UInt16.self)
     }
 
-    private func push(_ i: Int, _ head: UInt32, _ written: UInt32) {
-        if isPacked { return pushPacked(i, UInt16(truncatingIfNeeded: head), written) }
-        var (id, length, step) = (head, written, UInt16(1))
+    /// A chain is used: the driver is told at once, unless it may learn that from a later one of the same batch.
+    func giveBack(_ i: Int, _ head: UInt16, _ written: UInt32, _ chain: [Segment], places: Int = 1) {
+        let batch = queues[i].batch
+        queues[i].batch = (head, written, (batch?.chains ?? 0) + 1, (batch?.places ?? 0) + places)
+        let writable = chain.reduce(0) { unsafe $0 + ($1.isWritable ? $1.bytes.count : 0) }
+        if !keepsOrder || Int(written) != writable || queues[i].batch!.chains >= batchLimit { endBatch(i) }
+    }
+
+    private func endBatch(_ i: Int) {
+        guard let batch = queues[i].batch else { return }
+        queues[i].batch = nil
+        if isPacked {
+            pushPacked(i, batch.head, batch.written, places: batch.places)
+        } else {
+            push(i, UInt32(batch.head), batch.written, chains: batch.chains)
+        }
+    }
+
+    private func push(_ i: Int, _ head: UInt32, _ written: UInt32, chains: UInt16 = 1) {
+        var (id, length, step) = (head, written, chains)
+        elements += 1
         if !faults.isEmpty {
             switch faults.removeFirst() {
             case .usedID(let false_): id = false_
             case .usedLength(let false_): length = false_
             case .usedIndexJump(let jump): step = jump
-            case .usedTwice: push(i, head, written)
+            case .usedTwice: push(i, head, written, chains: chains)
             case .wrongWrap: break
             }
         }
@@ -320,7 +359,9 @@ class VirtIOModel {
     }
 
     /// Pushes an element for a chain that the driver did not give.
-    func pushStray(_ i: Int, id: UInt32, length: UInt32) { push(i, id, length) }
+    func pushStray(_ i: Int, id: UInt32, length: UInt32) {
+        if isPacked { pushPacked(i, UInt16(truncatingIfNeeded: id), length) } else { push(i, id, length) }
+    }
 }
 
 struct TestRegisters: Registers {

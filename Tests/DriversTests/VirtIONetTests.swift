@@ -256,7 +256,7 @@ private var testPages: TablePages {
             for fault: Fault in [
                 .usedLength(0xffff_ffff), .usedLength(0), .usedLength(25), .usedID(999), .usedID(0xffff_0001),
             ] {
-                if model.isPacked, case .usedID = fault { continue }
+                if model.isStrict, case .usedID = fault { continue }
                 model.faults = [fault]
                 model.deliver([frame(60, 1)])
                 let packet = net.receive()
@@ -264,7 +264,7 @@ private var testPages: TablePages {
                 net.reclaim(now: 0)
             }
             check(net.counters.badLengths == 3)
-            check(net.badUsedIDs == (model.isPacked ? 0 : 2))
+            check(net.badUsedIDs == (model.isStrict ? 0 : 2))
             model.deliver([frame(60, 2)])
             let packet = net.receive()
             check(copied(packet) == frame(60, 2))

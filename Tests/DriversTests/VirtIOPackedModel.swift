@@ -90,10 +90,9 @@ extension VirtIOModel {
         }
         guard entry.id < queues[i].size else { complaints.append("a buffer id beyond the queue"); return false }
         guard let written = process(i, chain) else { return false }
-        queues[i].idsOut[entry.id] = places
         queues[i].offered.advance(places, size: size)
         if usesEventIndex || wantsNoNotifications { writeDeviceEvent(i) }
-        pushPacked(i, entry.id, written)
+        giveBack(i, entry.id, written, chain, places: places)
         return true
     }
 
@@ -120,10 +119,12 @@ extension VirtIOModel {
         unsafe event.storeBytes(of: flags, toByteOffset: 2, as: UInt16.self)
     }
 
-    func pushPacked(_ i: Int, _ head: UInt16, _ written: UInt32) {
+    /// - Parameter places: those of the chain, or of its whole batch.
+    func pushPacked(_ i: Int, _ head: UInt16, _ written: UInt32, places: Int = 1) {
         let size = Int(queues[i].size)
         var (id, length, wrap) = (head, written, queues[i].usedPlace.wrap)
-        var places = queues[i].idsOut.removeValue(forKey: head) ?? 1
+        var places = places
+        elements += 1
         var isTwice = false
         if !faults.isEmpty {
             switch faults.removeFirst() {
@@ -141,7 +142,7 @@ extension VirtIOModel {
             unsafe entry.storeBytes(of: wrap ? 0x8080 : 0, toByteOffset: 14, as: UInt16.self)
         }
         queues[i].usedPlace.advance(places, size: size)
-        if isTwice { pushPacked(i, head, written) }
+        if isTwice { pushPacked(i, head, written, places: places) }
         guard let event = unsafe at(queues[i].available, 4) else { return }
         let wanted = unsafe event.load(as: UInt16.self)
         switch unsafe event.load(fromByteOffset: 2, as: UInt16.self) {
@@ -154,16 +155,17 @@ extension VirtIOModel {
     }
 }
 
-/// Runs each test of a suite twice: with modern devices that offer split rings alone, and that offer packed ones.
+/// Runs each test of a suite with modern devices of every form of queues: split and packed, and both in order.
 struct BothQueueFormats: SuiteTrait, TestTrait, TestScoping {
-    @TaskLocal static var offersPacked = false
+    /// Features that modern devices offer beside their own.
+    @TaskLocal static var offered: UInt64 = 0
     let isRecursive = true
 
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        for isPacked in [false, true] {
-            try await Self.$offersPacked.withValue(isPacked) { try await function() }
+        for form in [0, VirtIOModel.ringPacked, VirtIOModel.inOrder, VirtIOModel.queueForms] {
+            try await Self.$offered.withValue(form) { try await function() }
         }
     }
 }

@@ -3,7 +3,9 @@
 import Foundation
 import Testing
 
-private let kinds = ["virtio", "virtio-legacy", "virtio-pci", "ne2k", "ne2k-isa"]
+private let kinds = [
+    "virtio", "virtio packed", "virtio-legacy", "virtio-pci", "virtio-pci packed", "ne2k", "ne2k-isa",
+]
 /// 10 MB as datagrams of 1,470 bytes, at the 10 Mbit/s that the oldest card's wire had, or faster.
 private func rate(_ card: String) -> String { card.hasPrefix("ne2k") ? "10m" : "40m" }
 private func seconds(_ card: String) -> String { card.hasPrefix("ne2k") ? "8" : "2" }
@@ -61,7 +63,8 @@ struct CardTests {
     @Test(needsNetwork, needs("iperf"), arguments: kinds) func onATap(card: String) throws {
         let network = try PrivateNetwork()
         try network.serveAddresses()
-        let guest = try Guest(["NIC": card, "NET": "tap", "TAP": "tap0", "CPUS": "2"], network: network)
+        let guest = try Guest(
+            ["NET": "tap", "TAP": "tap0", "CPUS": "2"].merging(cardOptions(card)) { $1 }, network: network)
         try guest.waitForShell()
         #expect(try guest.run("dhcp | grep address") == "  address      192.168.76.11/24")
         #expect(try guest.run("ping -c 3 -i 0.1 \(PrivateNetwork.host)").contains("3 received"))
@@ -87,10 +90,13 @@ struct CardTests {
 
     /// 32,000 frames a second for ten seconds are more than any of these takes; it takes what it can, and answers at
     /// once afterwards.
-    @Test(needsNetwork, needs("iperf"), arguments: ["virtio", "ne2k"]) func overloadWedgesNoCard(card: String) throws {
+    @Test(needsNetwork, needs("iperf"), arguments: ["virtio", "virtio packed", "ne2k"]) func overloadWedgesNoCard(
+        card: String
+    ) throws {
         let network = try PrivateNetwork()
         try network.serveAddresses()
-        let guest = try Guest(["NIC": card, "NET": "tap", "TAP": "tap0", "CPUS": "1"], network: network)
+        let guest = try Guest(
+            ["NET": "tap", "TAP": "tap0", "CPUS": "1"].merging(cardOptions(card)) { $1 }, network: network)
         try guest.waitForShell()
         #expect(try guest.run("dhcp | grep address") == "  address      192.168.76.11/24")
         guest.type("iperf -u -s &\n")
@@ -106,7 +112,8 @@ struct CardTests {
 
     @Test(needsNetwork, needs("iperf"), arguments: kinds) func onQEMUsOwnNetwork(card: String) throws {
         let network = try PrivateNetwork()
-        let guest = try Guest(["NIC": card, "NET": "user", "FORWARD": "udp:127.0.0.1:5001-:5001"], network: network)
+        let guest = try Guest(
+            ["NET": "user", "FORWARD": "udp:127.0.0.1:5001-:5001"].merging(cardOptions(card)) { $1 }, network: network)
         try guest.waitForShell()
         #expect(try guest.run("dhcp | grep address") == "  address      10.0.2.15/24")
         #expect(try guest.run("ping -c 3 -i 0.1 10.0.2.2").contains("3 received"))
@@ -153,15 +160,20 @@ struct CardTests {
 
     /// What ifconfig says is what lspci and QEMU say.
     @Test(arguments: kinds) func ifconfigIsTrue(card: String) throws {
-        let guest = try Guest(["NIC": card])
+        let guest = try Guest(cardOptions(card))
         try guest.waitForShell()
         let shown = try guest.run("ifconfig")
         #expect(
             shown.hasPrefix(card.hasPrefix("ne2k") ? "ne0: " : "vt0: ") && shown.contains("ether 52:54:00:73:77:66"),
             "\(shown)")
+        // With QUEUE=packed for all tests, "virtio" has packed queues too.
+        let isPacked = card.hasSuffix("packed")
+        if isPacked || card == "virtio-legacy" {
+            #expect(shown.contains(isPacked ? "PACKED" : "SPLIT"), "\(shown)")
+        }
         let pci = try guest.monitor("info pci")
         let listed = try guest.run("lspci -v")
-        if card == "virtio" || card == "virtio-legacy" {
+        if !card.hasPrefix("virtio-pci"), card.hasPrefix("virtio") {
             let tree = try guest.monitor("info qtree")
             let slot = try #require(
                 tree.firstMatch(
@@ -203,12 +215,14 @@ struct CardTests {
         try guest.halt()
     }
 
-    @Test(needsNetwork, arguments: ["virtio", "virtio-pci"]) func linkIsNoticedAndTheLeaseAskedForAgain(card: String)
+    @Test(needsNetwork, arguments: ["virtio", "virtio-pci packed"]) func linkIsNoticedAndTheLeaseAskedForAgain(
+        card: String
+    )
         throws
     {
         let network = try PrivateNetwork()
         let server = try network.serveAddresses()
-        let guest = try Guest(["NIC": card, "NET": "tap", "TAP": "tap0"], network: network)
+        let guest = try Guest(["NET": "tap", "TAP": "tap0"].merging(cardOptions(card)) { $1 }, network: network)
         try guest.waitForShell()
         #expect(try guest.run("dhcp | grep address") == "  address      192.168.76.11/24")
         _ = try guest.monitor("set_link card0 off")

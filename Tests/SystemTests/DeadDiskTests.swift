@@ -5,8 +5,8 @@ import Testing
 
 @Suite struct DeadDiskTests {
     /// Requests fail, and what an operator needs still works; when the disk answers again, so does all else.
-    @Test func diskThatAnswersNothingIsGivenUpUntilItAnswers() throws {
-        let guest = try Guest(["CPUS": "2"])
+    @Test(arguments: ["split", "packed"]) func diskThatAnswersNothingIsGivenUpUntilItAnswers(queue: String) throws {
+        let guest = try Guest(["CPUS": "2", "QUEUE": queue])
         try guest.waitForShell()
         _ = try guest.monitor("block_set_io_throttle x0 1 0 0 0 0 0")
         guest.type("wc README\n")

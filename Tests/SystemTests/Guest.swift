@@ -15,6 +15,12 @@ struct GuestError: Error, CustomStringConvertible {
     let description: String
 }
 
+/// What qemu/start has to be told of a card: its kind, perhaps with `QUEUE=packed` behind it.
+func cardOptions(_ card: String) -> [String: String] {
+    let words = card.split(separator: " ").map(String.init)
+    return ["NIC": words[0]].merging(words.dropFirst().map { ("QUEUE", $0) }) { $1 }
+}
+
 final class Guest: @unchecked Sendable {
     /// Seconds that anything may take before the test gives up. Far more than it takes on a busy machine.
     static let patience: TimeInterval = 120

@@ -77,6 +77,28 @@ import Testing
         #expect(
             try runOnHost(["make", "-C", projectFolder.path, "-n", "qemu", "CPUS=1", "NAMESERVER=10.0.2.3"]).status == 0
         )
+        #expect(
+            try runOnHost(["make", "-C", projectFolder.path, "-n", "qemu", "QUEUE=packed", "DISK=virtio-pci"]).status
+                == 0)
+    }
+
+    /// The choice reaches every device that has queues of both formats, and no other.
+    @Test func startGivesPackedQueuesToModernDevices() throws {
+        let start = projectFolder.appendingPathComponent("qemu/start").path
+        func devices(_ words: [String: String]) throws -> [Substring] {
+            let environment = ["NIC": "virtio", "DISK": "virtio", "QUEUE": "split"].merging(words) { $1 }
+            let result = try runOnHost([start, "--print"], environment: environment)
+            return result.output.split(separator: " ").filter {
+                $0.hasPrefix("virtio-") && !$0.hasPrefix("virtio-mmio.")
+            }
+        }
+        for (disk, card) in [("virtio", "virtio"), ("virtio-pci", "virtio-pci")] {
+            let packed = try devices(["QUEUE": "packed", "DISK": disk, "NIC": card])
+            #expect(packed.count == 2 && packed.allSatisfy { $0.contains("packed=on") }, "\(packed)")
+            #expect(try !devices(["DISK": disk, "NIC": card]).contains { $0.contains("packed") })
+        }
+        #expect(try !devices(["QUEUE": "packed", "NIC": "virtio-legacy"]).contains { $0.contains("packed") })
+        #expect(try runOnHost([start, "--print"], environment: ["QUEUE": "round"]).status == 2)
     }
 
     @Test(arguments: [

@@ -78,13 +78,13 @@ struct StreamSystemTests {
     // `make streams` asks for every card, more bytes and a longer cut.
     private static func setting(_ name: String) -> String? { ProcessInfo.processInfo.environment[name] }
     private static let cards =
-        setting("STREAM_CARDS")?.split(separator: ",").map(String.init) ?? ["virtio", "ne2k-isa"]
+        setting("STREAM_CARDS")?.split(separator: ",").map(String.init) ?? ["virtio", "virtio packed", "ne2k-isa"]
     private static let byteCount = setting("STREAM_BYTES").flatMap { Int($0) } ?? 10 << 20
     private static let cut = setting("STREAM_CUT").flatMap { UInt32($0) } ?? 15
 
     @Test(needs("socat"), arguments: cards)
     func megabytesComeBackWholeThoughTheWireIsCut(card: String) throws {
-        let (network, guest) = try StreamGuest.start(["NIC": card])
+        let (network, guest) = try StreamGuest.start(cardOptions(card))
         guest.type("nc -l -k -e cat 7001 &\n")
         try guest.wait(for: "\n$ ")
         try StreamGuest.waitForListener(guest, 7001)
@@ -145,8 +145,9 @@ struct StreamSystemTests {
         try guest.halt()
     }
 
-    @Test(needs("iperf")) func iperfTalksWithLinuxBothWays() throws {
-        let (network, guest) = try StreamGuest.start()
+    @Test(needs("iperf"), arguments: ["virtio", "virtio packed", "virtio-pci packed"])
+    func iperfTalksWithLinuxBothWays(card: String) throws {
+        let (network, guest) = try StreamGuest.start(cardOptions(card))
         guest.type("iperf -s &\n")
         try guest.wait(for: "\n$ ")
         try StreamGuest.waitForListener(guest, 5001)

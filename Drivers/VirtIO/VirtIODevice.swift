@@ -76,6 +76,14 @@ public enum VirtIODevice<Window: RegisterSpace>: VirtIOTransport {
         }
     }
 
+    @inline(never)
+    public func startReset(of queue: UInt16) {
+        switch self {
+        case .mmio(let device): device.startReset(of: queue)
+        case .pci(let device): device.startReset(of: queue)
+        }
+    }
+
     @inline(__always)
     public func notify(_ queue: UInt16) {
         switch self {

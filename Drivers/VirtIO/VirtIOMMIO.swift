@@ -30,6 +30,7 @@ public struct VirtIOMMIO<Window: Registers>: VirtIOTransport {
         static var queueDescLow: Int { 0x080 }
         static var queueDriverLow: Int { 0x090 }
         static var queueDeviceLow: Int { 0x0a0 }
+        static var queueReset: Int { 0x0c0 }
         static var configGeneration: Int { 0x0fc }
         static var config: Int { 0x100 }
     }
@@ -103,6 +104,11 @@ public struct VirtIOMMIO<Window: Registers>: VirtIOTransport {
     private func store(_ address: UInt64, _ offset: Int) {
         registers.store32(UInt32(truncatingIfNeeded: address), offset)
         registers.store32(UInt32(truncatingIfNeeded: address >> 32), offset + 4)
+    }
+
+    public func startReset(of queue: UInt16) {
+        registers.store32(UInt32(queue), Offset.queueSel)
+        registers.store32(1, Offset.queueReset)
     }
 
     @inline(__always)

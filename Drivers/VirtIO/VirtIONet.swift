@@ -5,8 +5,8 @@
 // checked. Used under a lock, by threads only: the interrupt handler masks the source and wakes the thread that calls
 // `reclaim`.
 //
-// VirtIONetReceive, VirtIONetTransmit, VirtIONetHeader and VirtIONetControl have the parts; this file starts and ends
-// the device.
+// VirtIONetReceive, VirtIONetTransmit, VirtIONetHeader, VirtIONetControl and VirtIONetRecovery have the parts; this file
+// starts and ends the device.
 
 import Packets
 import Storage
@@ -19,6 +19,9 @@ public struct VirtIONetCounters {
     public var tooLarge: UInt64 = 0
     /// Frames with a segmentation that was not agreed on.
     public var badHeaders: UInt64 = 0
+    /// Queues that were reset alone, and times that the device was reset and brought back.
+    public var queueResets: UInt64 = 0
+    public var restarts: UInt64 = 0
     /// Times all buffers were found to be used: the device may have dropped frames for want of more.
     public var fullRings: UInt64 = 0
     /// Times the receive ring could not be filled because the pool was empty.
@@ -51,17 +54,9 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     public typealias Memory = Queue.Memory
 
     /// Queue numbers (section 5.1.2).
-    private static var receiveIndex: UInt16 { 0 }
-    private static var transmitIndex: UInt16 { 1 }
+    static var receiveIndex: UInt16 { 0 }
+    static var transmitIndex: UInt16 { 1 }
     private static var controlIndex: UInt16 { 2 }
-    /// Byte offsets of struct virtio_net_config (section 5.1.4).
-    private enum Configuration {
-        static var mac: Int { 0 }
-        static var status: Int { 6 }
-        static var mtu: Int { 10 }
-        /// VIRTIO_NET_S_LINK_UP, of `status`.
-        static var linkUp: UInt16 { 1 }
-    }
 
     let transport: Transport
     let memory: Memory
@@ -89,21 +84,19 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     var hasOrders = false
 
     public let hardwareAddress: EthernetAddress
-    public private(set) var isLinkUp: Bool
+    public internal(set) var isLinkUp: Bool
     public let mtu: Int
     public let capabilities: NetworkCapabilities
     let mergesBuffers: Bool
     /// What both sides agreed on, `VirtIONetFeature` and `VirtIOFeature`.
     public let features: UInt64
     public internal(set) var counters = VirtIONetCounters()
-    var hasReportedFault = false
-    /// The device was given up: it is silent, and takes and gives nothing.
-    public private(set) var isBroken = false
+    /// The device was given up: it is silent, and takes and gives nothing until it is brought back.
+    public internal(set) var isBroken = false
+    var recovery = VirtIONetRecovery()
     /// When it was last looked at whether the device works.
-    private var checkedAt: UInt64 = 0
+    var checkedAt: UInt64 = 0
     static var checkInterval: UInt64 { 1_000_000_000 }
-    /// Each false id is a buffer that the device has and never gives back.
-    private static var badIDLimit: Int { 16 }
     /// An IP datagram has no more bytes.
     static var greatestMTU: Int { 65_535 }
 
@@ -135,17 +128,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         guard let received = RingTable<Packet?>(entries: Int(receiveQueue.size), in: memory, { nil }),
             let sent = RingTable<LentPacket?>(entries: Int(transmitQueue.size), in: memory, { nil })
         else { throw transport.refuse(.noMemory) }
-        let configuration: (address: UInt64, status: UInt16, mtu: UInt16) = try transport.consistently { device in
-            // Byte fields are read as bytes (section 4.2.2.2).
-            var address: UInt64 = 0
-            for i in 0..<6 { address |= UInt64(device.configuration8(Configuration.mac + i)) << UInt64(8 * i) }
-            return (
-                address,
-                features & VirtIONetFeature.status != 0
-                    ? device.configuration16(Configuration.status) : Configuration.linkUp,
-                features & VirtIONetFeature.mtu != 0 ? device.configuration16(Configuration.mtu) : 1500
-            )
-        }
+        let configuration = try VirtIONetConfiguration(of: transport, features)
         try transport.goLive()
 
         // A local: an autoclosure over a half-made noncopyable self destroys its fields twice (Swift 6.3.1).
@@ -162,7 +145,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         let greatestMTU = mergesBuffers ? Self.greatestMTU : Packet.capacity - EthernetFrame.headerByteCount
         mtu = max(68, min(Int(configuration.mtu), greatestMTU))
         capabilities = VirtIONetFeature.capabilities(of: features)
-        isLinkUp = configuration.status & Configuration.linkUp != 0
+        isLinkUp = configuration.isLinkUp
         hardwareAddress =
             features & VirtIONetFeature.mac != 0 ? EthernetAddress(bits: configuration.address) : .random(random)
         self.received = received
@@ -203,38 +186,12 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         receiveQueue.maskInterrupts()
         if transport.acknowledgeInterrupt().contains(.configuration) {
             if features & VirtIONetFeature.status != 0 {
-                isLinkUp = transport.configuration16(Configuration.status) & Configuration.linkUp != 0
+                isLinkUp = VirtIONetConfiguration.isLinkUp(of: transport)
             }
             checkDevice(now)
         } else if now &- checkedAt >= Self.checkInterval {
             checkDevice(now)
         }
-    }
-
-    /// Gives the device up unless it still works and keeps the rules.
-    @inline(never)
-    private mutating func checkDevice(_ now: UInt64) {
-        checkedAt = now
-        receiveQueue.lookForFalsePlaces()
-        transmitQueue.lookForFalsePlaces()
-        if !transport.isLive || badUsedIDs > Self.badIDLimit || receiveQueue.isBroken || transmitQueue.isBroken {
-            giveUp()
-        }
-    }
-
-    /// Resets the device, for good, and takes back what it holds: unless it does not finish the reset, and might still
-    /// write there.
-    @inline(never)
-    mutating func giveUp() {
-        guard !isBroken else { return }
-        isBroken = true
-        isLinkUp = false
-        receiveQueue.breakOff()
-        transmitQueue.breakOff()
-        guard transport.reset() else { return }
-        for i in 0..<receiveQueue.size { received[i] = nil }
-        for i in 0..<transmitQueue.size { sent[i] = nil }
-        posted = 0
     }
 
     /// Used elements of a false id.
@@ -245,8 +202,9 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     public var ringsFull: UInt64 { counters.fullRings }
     public var framesDropped: UInt64 { counters.badLengths &+ counters.tooLarge &+ counters.badHeaders }
 
-    /// A device without buffers does not interrupt: look again in 10 ms. An interrupt that was lost costs a second.
-    public var patience: UInt64 { isBroken ? .max : posted == 0 ? 10_000_000 : Self.checkInterval }
+    /// A device without buffers does not interrupt: look again in 10 ms. An interrupt that was lost costs a second. Each
+    /// second it is looked at whether one that was given up may be brought back.
+    public var patience: UInt64 { isBroken ? Self.checkInterval : posted == 0 ? 10_000_000 : Self.checkInterval }
 
     @inline(__always)
     public mutating func transmit(_ frame: consuming LentPacket) -> LentPacket? { submit(frame) }
@@ -266,8 +224,8 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     @inline(never)
     public mutating func reclaim(now: UInt64) {
         if isArmed { silence(now) }
-        if isBroken { return }
-        if hasOrders { hasOrders = control?.value.work(transport) ?? false }
+        if isBroken, !bringBack(now) { return }
+        if hasOrders { workOnOrders() }
         if awaitsRoom {
             awaitsRoom = false
             transmitQueue.maskInterrupts()
@@ -283,16 +241,21 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     }
 
     public mutating func receive(with offloads: NetworkCapabilities) -> Bool {
-        guard !isBroken, features & VirtIONetFeature.controlGuestOffloads != 0, let control else { return false }
-        hasOrders = control.value.receive(with: VirtIONetFeature.receiveOffloads(offloads) & features, transport)
+        guard features & VirtIONetFeature.controlGuestOffloads != 0, let control else { return false }
+        control.value.note(VirtIONetFeature.receiveOffloads(offloads) & features)
+        workOnOrders()
         return true
     }
 
     /// Without the control queue the device lets everything through.
     public mutating func accept(_ filter: ReceiveFilter) {
-        guard !isBroken, features & VirtIONetFeature.controlReceive != 0 else { return }
-        hasOrders = control?.value.accept(filter, transport) ?? false
+        guard features & VirtIONetFeature.controlReceive != 0 else { return }
+        control?.value.note(filter)
+        workOnOrders()
     }
+
+    /// A device that was given up is told when it is back.
+    private mutating func workOnOrders() { if !isBroken { hasOrders = control?.value.work(transport) ?? false } }
 
     @inline(__always)
     public mutating func rearm() -> Bool {

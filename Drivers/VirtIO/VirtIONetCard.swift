@@ -45,8 +45,7 @@ extension VirtIONet: NetworkCard where Transport: PlacedTransport, Queue: ~Copya
     public var driver: CardDriver { CardDriver(letters: (0x76, 0x74), name: "virtio-net") }
 
     public mutating func takeFaultMessage() -> StaticString? {
-        guard isBroken, !hasReportedFault else { return nil }
-        hasReportedFault = true
-        return "the device broke the rules of its queues and is not used any more"
+        defer { recovery.message = nil }
+        return recovery.message
     }
 }

@@ -36,9 +36,11 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
     /// Commands that the device has, and the first slot of them.
     private var underWay = 0
     private var firstSlot = 0
-    private var wanted: ReceiveFilter?
-    /// The features that are to be on.
-    private var wantedOffloads: UInt64?
+    /// What is to be received, and whether the device was told; with which features on, and whether it was told.
+    private var filter: ReceiveFilter?
+    private var isFilterNew = false
+    private var offloads: UInt64?
+    private var areOffloadsNew = false
     /// Commands that the device refused.
     private(set) var refused: UInt64 = 0
 
@@ -54,17 +56,24 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
         self.queue = queue
     }
 
-    /// - Returns: whether `work` is to be called later.
-    mutating func accept<Transport: VirtIOTransport>(_ filter: ReceiveFilter, _ transport: Transport) -> Bool {
-        wanted = filter
-        return work(transport)
+    /// `work` tells the device.
+    mutating func note(_ filter: ReceiveFilter) {
+        self.filter = filter
+        isFilterNew = true
     }
 
     /// - Parameter offloads: the features of `VirtIONetFeature` that are to be on.
-    /// - Returns: whether `work` is to be called later.
-    mutating func receive<Transport: VirtIOTransport>(with offloads: UInt64, _ transport: Transport) -> Bool {
-        wantedOffloads = offloads
-        return work(transport)
+    mutating func note(_ offloads: UInt64) {
+        self.offloads = offloads
+        areOffloadsNew = true
+    }
+
+    /// Gives the queue to a device that was reset, which has forgotten what it was told. Between FEATURES_OK and
+    /// DRIVER_OK.
+    mutating func restart<Transport: VirtIOTransport>(of transport: Transport) throws(VirtIOError) {
+        try queue.restart(of: transport)
+        queue.maskInterrupts()
+        (underWay, isFilterNew, areOffloadsNew) = (0, filter != nil, offloads != nil)
     }
 
     /// Takes answers, and sends the newest wishes when there is none under way.
@@ -79,11 +88,11 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
             answer.takeFromDevice(.deviceWrites)
             if answer.load(0, as: UInt8.self) != Self.accepted { refused += 1 }
         }
-        if let filter = wanted, hasRoom(3) {
-            wanted = nil
+        if isFilterNew, let filter, hasRoom(3) {
+            isFilterNew = false
             send(filter)
-        } else if let offloads = wantedOffloads, hasRoom(1) {
-            wantedOffloads = nil
+        } else if areOffloadsNew, let offloads, hasRoom(1) {
+            areOffloadsNew = false
             firstSlot = 3
             send(3, Command.setOffloads, 8) { $0.store(offloads.littleEndian, 0) }
         } else {

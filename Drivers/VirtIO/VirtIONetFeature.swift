@@ -27,7 +27,7 @@ public enum VirtIONetFeature {
         csum | guestCsum | controlGuestOffloads | mtu | mac | guestTSO4 | hostTSO4 | mergedBuffers | status
             | controlQueue | controlReceive
             | VirtIOFeature.anyLayout | VirtIOFeature.indirectDescriptors | VirtIOFeature.eventIndex
-            | VirtIOFeature.ringPacked | VirtIOFeature.inOrder
+            | VirtIOFeature.ringPacked | VirtIOFeature.inOrder | VirtIOFeature.ringReset
     }
 
     /// Those of `features` that may be accepted together (section 5.1.3.1). Large segments are received into merged
@@ -86,6 +86,7 @@ public enum VirtIOFeatureName {
         if name.isText("any_layout") { return VirtIOFeature.anyLayout }
         if name.isText("indirect_desc") { return VirtIOFeature.indirectDescriptors }
         if name.isText("packed") { return VirtIOFeature.ringPacked }
+        if name.isText("queue_reset") { return VirtIOFeature.ringReset }
         if name.isText("in_order") { return VirtIOFeature.inOrder }
         if name.isText("event_idx") { return VirtIOFeature.eventIndex }
         // Not on virtio-mmio, whose version is fixed: there the device is refused.

@@ -83,7 +83,7 @@ extension VirtIONet where Queue: ~Copyable {
             if isLarge, !note(header, in: packet) { continue }
             return packet
         }
-        if receiveQueue.isBroken { giveUp() }
+        if receiveQueue.isBroken { checkDevice(checkedAt) }
         return nil
     }
 

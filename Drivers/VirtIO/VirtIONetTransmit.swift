@@ -88,6 +88,6 @@ extension VirtIONet where Queue: ~Copyable {
     @inline(never)
     public mutating func collectSent() {
         while let used = transmitQueue.popUsed() { sent[used.head] = nil }
-        if transmitQueue.isBroken { giveUp() }
+        if transmitQueue.isBroken { checkDevice(checkedAt) }
     }
 }

@@ -36,7 +36,10 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
         static var queueDesc: Int { 32 }
         static var queueDriver: Int { 40 }
         static var queueDevice: Int { 48 }
+        /// Beyond what every device has: there with VIRTIO_F_RING_RESET.
+        static var queueReset: Int { 58 }
         static var byteCount: UInt64 { 56 }
+        static var resetByteCount: UInt64 { 60 }
     }
     /// The I/O registers of a legacy device.
     enum Legacy {
@@ -70,6 +73,7 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     let device: Window
     let isr: Window
     let notification: Window
+    private var canReset = false
     /// By queue, bytes from `notification` on.
     private var notifyOffsets = InlineArray<4, Int>(repeating: 0)
 
@@ -86,6 +90,7 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
         {
             isLegacy = false
             self.common = common.window
+            canReset = common.byteCount >= Common.resetByteCount
             self.isr = isr.window
             notification = notify.window
             // A device without configuration of its own may lack this one; nothing is read from it then.
@@ -197,6 +202,12 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     private func store(_ address: UInt64, _ offset: Int) {
         common.store32(UInt32(truncatingIfNeeded: address), offset)
         common.store32(UInt32(truncatingIfNeeded: address >> 32), offset + 4)
+    }
+
+    public func startReset(of queue: UInt16) {
+        guard canReset else { return }
+        select(queue)
+        common.store16(1, Common.queueReset)
     }
 
     @inline(__always)

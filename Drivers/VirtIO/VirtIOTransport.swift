@@ -62,6 +62,8 @@ public enum VirtIOFeature {
     public static let ringPacked: UInt64 = 1 << 34
     /// The device uses chains in the order in which it was given them, and may say so of several at once.
     public static let inOrder: UInt64 = 1 << 35
+    /// A queue may be reset alone (section 2.6.1).
+    public static let ringReset: UInt64 = 1 << 40
     /// Those that say how a queue is worked, whatever the device.
     public static let queueForms = ringPacked | inOrder
 }
@@ -92,6 +94,9 @@ public protocol VirtIOTransport {
     func isQueueInUse(_ queue: UInt16) -> Bool
     /// Gives the device the addresses of a queue; false when it cannot take them (legacy: beyond 2^44).
     func enableQueue(_ queue: UInt16, size: UInt16, descriptors: UInt64, available: UInt64, used: UInt64) -> Bool
+    /// Asks a modern device to let go of one queue's memory, of a device with `ringReset`; done when `isQueueInUse` is
+    /// false.
+    func startReset(of queue: UInt16)
     func notify(_ queue: UInt16)
 
     /// Changes whenever the configuration does; constant 0 on a legacy device, which has no such thing.
@@ -135,6 +140,15 @@ extension VirtIOTransport {
         status = 0
         // section 4.2.3.1: the reset is done when the status reads 0
         for _ in 0..<100_000 where status == 0 { return true }
+        return false
+    }
+
+    /// Makes the device let go of one queue's memory. False when it does not.
+    @inline(never)
+    public func reset(_ queue: UInt16) -> Bool {
+        guard !isLegacy, isQueueInUse(queue) else { return false }
+        startReset(of: queue)
+        for _ in 0..<1000 where !isQueueInUse(queue) { return true }
         return false
     }
 

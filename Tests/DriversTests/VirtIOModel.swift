@@ -44,6 +44,8 @@ class VirtIOModel {
     var driverFeatures: UInt64 = 0
     var refusesFeatures = false
     var neverResets = false
+    /// As virtio-mmio of QEMU 7.2, which offers the feature.
+    var neverResetsQueues = false
     var status: UInt32 = 0
     var statusHistory: [UInt32] = []
     var queues: [Queue]
@@ -79,6 +81,7 @@ class VirtIOModel {
     }
 
     static var inOrder: UInt64 { 1 << 35 }
+    static var ringReset: UInt64 { 1 << 40 }
     /// Which features decide the form of the queues.
     static var queueForms: UInt64 { ringPacked | inOrder }
     var keepsOrder: Bool { driverFeatures & Self.inOrder != 0 }
@@ -102,6 +105,7 @@ class VirtIOModel {
         case 0x044: return !isLegacy && queues[queueSel].isReady ? 1 : 0
         case 0x060: return interruptStatus
         case 0x070: return status
+        case 0x0c0 where driverFeatures & Self.ringReset != 0: return 0
         case 0x0fc: return generation
         case 0x100...:
             return (0..<4).reduce(0) { $0 | UInt32(load8(offset + $1)) << UInt32(8 * $1) }
@@ -137,6 +141,8 @@ class VirtIOModel {
         case 0x040 where isLegacy: enableLegacy(value)
         case 0x044 where !isLegacy: queues[queueSel].isReady = value == 1
         case 0x050: notify(Int(value))
+        case 0x0c0 where driverFeatures & Self.ringReset != 0:
+            if !neverResetsQueues { queues[queueSel] = Queue(capacity: queues[queueSel].capacity) }
         case 0x064: interruptStatus &= ~value
         case 0x070: writeStatus(value)
         case 0x080 where !isLegacy: setLow(&queues[queueSel].descriptors, value)

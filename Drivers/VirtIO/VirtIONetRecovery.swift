@@ -1,0 +1,159 @@
+// A network device that failed, or broke the rules of its queues: one queue is reset alone where the device can that
+// (VIRTIO_F_RING_RESET), else the device; it is brought back as it was, and what it held is freed.
+//
+// Promise: a device that goes on failing is reset every ten seconds, with a message for the first time only.
+
+import Packets
+import Storage
+
+/// How often a device was brought back, and what was not said of that yet.
+struct VirtIONetRecovery {
+    /// Nanoseconds from one reset to the next.
+    static var pause: UInt64 { 10_000_000_000 }
+    /// After so long without a fault the next one is the first again.
+    private static var calm: UInt64 { 60_000_000_000 }
+    /// Each false id is a buffer that the device has and never gives back.
+    private static var badIDLimit: Int { 16 }
+
+    /// Faults in a row, and when there was the last one.
+    private var faults = 0
+    private var faultAt: UInt64 = 0
+    /// The earliest moment of the next reset.
+    private var mayResetAt: UInt64 = 0
+    /// Of both queues, when they were last reset.
+    private var badIDs = 0
+    /// It was said that the device could not be brought back.
+    private var isDown = false
+    /// What is to be said next.
+    var message: StaticString?
+
+    /// Whether queues with so many false ids are to be reset.
+    func isTooMuch(_ badIDs: Int) -> Bool { badIDs &- self.badIDs > Self.badIDLimit }
+
+    mutating func noteFault(at now: UInt64) {
+        faults = faults > 0 && now &- faultAt < Self.calm ? faults + 1 : 1
+        faultAt = now
+        if faults == 2 { message = "it failed again: from now on it is reset, every 10 s at most, and nothing is said" }
+    }
+
+    /// Whether something may be reset now.
+    func mayReset(at now: UInt64) -> Bool { now >= mayResetAt }
+
+    /// Something is reset: the next time comes later.
+    mutating func noteReset(at now: UInt64, badIDs: Int) {
+        mayResetAt = now &+ Self.pause
+        self.badIDs = badIDs
+    }
+
+    /// It works again.
+    mutating func noteEnd(_ text: StaticString) {
+        if faults == 1 || isDown { message = text }
+        isDown = false
+    }
+
+    /// It could not be brought back.
+    mutating func note(_ error: VirtIOError) {
+        if !isDown { message = error.message }
+        isDown = true
+    }
+}
+
+extension VirtIONet where Queue: ~Copyable {
+    /// Looks whether the device still works and keeps the rules.
+    @inline(never)
+    mutating func checkDevice(_ now: UInt64) {
+        checkedAt = now
+        receiveQueue.lookForFalsePlaces()
+        transmitQueue.lookForFalsePlaces()
+        guard transport.isLive else { return giveUp() }
+        guard receiveQueue.isBroken || transmitQueue.isBroken || recovery.isTooMuch(badUsedIDs) else { return }
+        if !resetQueues(now) { giveUp() }
+    }
+
+    /// Resets a queue alone that went wrong, or both where that is not known.
+    /// - Returns: false when the device cannot that, or did it a short while ago.
+    private mutating func resetQueues(_ now: UInt64) -> Bool {
+        guard features & VirtIOFeature.ringReset != 0, recovery.mayReset(at: now) else { return false }
+        let isReceiving = receiveQueue.isBroken || !transmitQueue.isBroken
+        let isSending = transmitQueue.isBroken || !receiveQueue.isBroken
+        do throws(VirtIOError) {
+            if isReceiving {
+                guard transport.reset(Self.receiveIndex) else { return false }
+                freeReceived()
+                try receiveQueue.restart(of: transport)
+                isArmed = true
+            }
+            if isSending {
+                guard transport.reset(Self.transmitIndex) else { return false }
+                freeSent()
+                try restartTransmitQueue()
+            }
+        } catch {
+            return false
+        }
+        recovery.noteFault(at: now)
+        recovery.noteReset(at: now, badIDs: badUsedIDs)
+        recovery.noteEnd("the device broke the rules of a queue, which was reset alone")
+        counters.queueResets &+= 1
+        return true
+    }
+
+    private mutating func restartTransmitQueue() throws(VirtIOError) {
+        try transmitQueue.restart(of: transport)
+        transmitQueue.maskInterrupts()
+        (awaitsRoom, hasUnkicked) = (false, false)
+    }
+
+    /// The device holds no packet any more.
+    private mutating func freeReceived() {
+        for i in 0..<receiveQueue.size { received[i] = nil }
+        posted = 0
+    }
+
+    private mutating func freeSent() { for i in 0..<transmitQueue.size { sent[i] = nil } }
+
+    /// Resets the device and takes back what it holds: unless it does not finish the reset, and might still write
+    /// there. The next `reclaim` brings it back.
+    @inline(never)
+    mutating func giveUp() {
+        guard !isBroken else { return }
+        isBroken = true
+        isLinkUp = false
+        receiveQueue.breakOff()
+        transmitQueue.breakOff()
+        recovery.noteFault(at: checkedAt)
+        guard transport.reset() else { return }
+        freeReceived()
+        freeSent()
+    }
+
+    /// Starts a device again that was given up; false when that has to wait, or fails.
+    @inline(never)
+    mutating func bringBack(_ now: UInt64) -> Bool {
+        guard recovery.mayReset(at: now) else { return false }
+        recovery.noteReset(at: now, badIDs: badUsedIDs)
+        do throws(VirtIOError) {
+            try restart()
+            recovery.noteEnd("the device failed or broke the rules of its queues: it was reset and works again")
+        } catch {
+            recovery.note(error)
+        }
+        return !isBroken
+    }
+
+    private mutating func restart() throws(VirtIOError) {
+        _ = try transport.negotiate(VirtIODeviceType.network, wanted: features, required: features)
+        freeReceived()
+        freeSent()
+        try receiveQueue.restart(of: transport)
+        try restartTransmitQueue()
+        if let control { try control.value.restart(of: transport) }
+        let configuration = try VirtIONetConfiguration(of: transport, features)
+        guard features & VirtIONetFeature.mac == 0 || EthernetAddress(bits: configuration.address) == hardwareAddress
+        else { throw transport.refuse(.badConfiguration) }
+        try transport.goLive()
+        (isBroken, isArmed, hasOrders) = (false, true, control != nil)
+        isLinkUp = configuration.isLinkUp
+        counters.restarts &+= 1
+    }
+}

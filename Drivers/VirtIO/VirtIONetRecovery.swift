@@ -12,7 +12,8 @@ struct VirtIONetRecovery {
     static var pause: UInt64 { 10_000_000_000 }
     /// After so long without a fault the next one is the first again.
     private static var calm: UInt64 { 60_000_000_000 }
-    /// Each false id is a buffer that the device has and never gives back.
+    /// Each false id is a buffer that the device has and never gives back: so many at most, and half of those that it
+    /// receives into.
     private static var badIDLimit: Int { 16 }
 
     /// Faults in a row, and when there was the last one.
@@ -28,7 +29,9 @@ struct VirtIONetRecovery {
     var message: StaticString?
 
     /// Whether queues with so many false ids are to be reset.
-    func isTooMuch(_ badIDs: Int) -> Bool { badIDs &- self.badIDs > Self.badIDLimit }
+    func isTooMuch(_ badIDs: Int, ofBuffers buffers: Int) -> Bool {
+        badIDs &- self.badIDs > min(Self.badIDLimit, buffers / 2)
+    }
 
     mutating func noteFault(at now: UInt64) {
         faults = faults > 0 && now &- faultAt < Self.calm ? faults + 1 : 1
@@ -66,7 +69,8 @@ extension VirtIONet where Queue: ~Copyable {
         receiveQueue.lookForFalsePlaces()
         transmitQueue.lookForFalsePlaces()
         guard transport.isLive else { return giveUp() }
-        guard receiveQueue.isBroken || transmitQueue.isBroken || recovery.isTooMuch(badUsedIDs) else { return }
+        guard receiveQueue.isBroken || transmitQueue.isBroken || recovery.isTooMuch(badUsedIDs, ofBuffers: wanted)
+        else { return }
         if !resetQueues(now) { giveUp() }
     }
 

@@ -102,6 +102,12 @@ import Testing
         let probe = frame(444, 4)
         model.deliver([probe])
         rig.run(for: 1_100_000_000)
+        // In a packed ring that is worked in order a false id of a later chain makes the driver pass what the device has
+        // yet to use: it sees nothing until the device has come as far.
+        for _ in 0..<16 where model.isPacked && model.keepsOrder && !rig.received.contains(probe) {
+            model.deliver([probe])
+            rig.run(for: 50_000_000)
+        }
         _ = rig.send(probe)
         rig.run(for: 1_100_000_000)
         let isWell = rig.received.contains(probe) && model.sent.contains(probe)

@@ -117,6 +117,14 @@ extension DeviceTree {
         first(skipping: index) { $0.isCompatible(with: "riscv,plic0") || $0.isCompatible(with: "sifive,plic-1.0.0") }
     }
 
+    /// The IMSIC that an APLIC sends its messages to; nil of one that interrupts harts itself.
+    public func messageController(of aplic: DeviceTreeNode) -> DeviceTreeNode? {
+        guard let phandle = aplic["msi-parent"]?.be32(0), let node = node(phandle: phandle),
+            node.isCompatible(with: "riscv,imsics")
+        else { return nil }
+        return node
+    }
+
     /// The PLIC context that raises a hart's supervisor external interrupt (9): its place in interrupts-extended.
     public func supervisorContext(ofHart id: UInt64, in plic: DeviceTreeNode) -> Int? {
         context(ofHart: id, in: plic, forSupervisor: true)

@@ -61,22 +61,51 @@ private func startInterrupts(_ machine: borrowing MachineDescription) {
     var index = 0
     while let node = machine.tree.plic(index) {
         index += 1
-        guard let region = node.region(), let phandle = node.phandle, let contexts = machine.contexts(of: node) else {
+        if !startController(node, isAPLIC: false, machine) {
             kprint("the PLIC \(index) of the device tree interrupts no hart: its devices stay silent\n")
-            continue
         }
-        // Only what is needed up to our contexts: the whole window may be 64 MiB.
-        var last = 0
-        for hart in 0..<maximumHarts { last = max(last, max(contexts.supervisor[hart], contexts.machine[hart])) }
-        let size = min(UInt(region.byteCount), UInt(PLIC<MappedRegisters>.windowSize(contexts: last)))
-        let registers = KernelSpace.mapDevice(PhysicalAddress(UInt(region.address)), bytes: size)
-        let sources = min(node["riscv,ndev"]?.be32(0) ?? 127, PLIC<MappedRegisters>.sourceLimit - 1) + 1
-        InterruptController.add(PLIC(registers), phandle: phandle, contexts, sources: sources)
     }
-    guard InterruptController.plicCount > 0 else { panic("the device tree names no PLIC that interrupts a hart") }
+    index = 0
+    while let node = machine.tree.node(compatible: "riscv,aplic", index) {
+        index += 1
+        // Without a hart of ours it is machine mode's.
+        _ = startController(node, isAPLIC: true, machine)
+    }
+    guard InterruptController.plicCount > 0 else {
+        panic("the device tree names no PLIC and no APLIC that interrupts a hart")
+    }
     if let line = machine.console?.interrupt() {
         InterruptController.route(InterruptController.source(line), to: .console)
     }
+}
+
+/// Takes an interrupt controller over; false when it interrupts no hart.
+private func startController(_ node: DeviceTreeNode, isAPLIC: Bool, _ machine: borrowing MachineDescription) -> Bool {
+    let messages = isAPLIC ? machine.tree.messageController(of: node) : nil
+    guard let region = node.region(), let phandle = node.phandle,
+        let contexts = machine.contexts(of: messages ?? node)
+    else { return false }
+    // Only what is needed up to our contexts: the whole window may be 64 MiB.
+    var last = 0
+    for hart in 0..<maximumHarts { last = max(last, max(contexts.supervisor[hart], contexts.machine[hart])) }
+    let needed =
+        isAPLIC
+        ? APLIC<MappedRegisters>.windowSize(contexts: last) : PLIC<MappedRegisters>.windowSize(contexts: last)
+    let registers = KernelSpace.mapDevice(
+        PhysicalAddress(UInt(region.address)), bytes: min(UInt(region.byteCount), UInt(needed)))
+    let count = node[isAPLIC ? "riscv,num-sources" : "riscv,ndev"]?.be32(0) ?? 127
+    var sources = min(count, PLIC<MappedRegisters>.sourceLimit - 1) + 1
+    guard isAPLIC else {
+        InterruptController.add(.plic(PLIC(registers)), phandle: phandle, contexts, sources: sources)
+        return true
+    }
+    // An interrupt file knows 63 identities at least, 2,047 at most.
+    let identities = messages.map { min(max($0["riscv,num-ids"]?.be32(0) ?? 63, 63), 2047) + 1 } ?? 0
+    if messages != nil { sources = min(sources, identities) }
+    InterruptController.add(
+        .aplic(APLIC(registers, sources: sources, sendsMessages: messages != nil)), phandle: phandle, contexts,
+        sources: sources, identities: identities)
+    return true
 }
 
 /// The clock of the board tells the time of day once; from then on the timebase counts.

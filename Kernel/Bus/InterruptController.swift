@@ -1,9 +1,9 @@
-// Device interrupts: the PLICs that they come through, and the devices that each source belongs to. Each source is served
-// by one hart: the boot hart at first, and when the others run the sources are spread over them. With several PLICs all
-// harts that a source reaches serve it, and the first to claim an interrupt has it: not each line reaches its hart on
-// QEMU 7.1 and 7.2, whose lines of machine mode reach some instead (`lookForLostLines`).
+// Device interrupts: the PLICs or the APLIC that they come through, and the devices that each source belongs to. Each
+// source is served by one hart: the boot hart at first, and when the others run the sources are spread over them. With
+// several PLICs all harts that a source reaches serve it, and the first to claim an interrupt has it: not each line
+// reaches its hart on QEMU 7.1 and 7.2, whose lines of machine mode reach some instead (`lookForLostLines`).
 //
-// A source is known by 1024 × the PLIC's place in the device tree's order + its number there.
+// A source is known by 1024 × its controller's place in the device tree's order + its number there.
 
 import Drivers
 import Machine
@@ -22,7 +22,7 @@ struct InterruptHandlers: OptionSet {
     var interfaces: UInt32 { UInt32(rawValue >> 4) }
 }
 
-/// The contexts as which harts can serve a PLIC, by hart; -1: none.
+/// The contexts as which harts can serve a PLIC or APLIC, by hart; -1: none.
 struct PLICContexts {
     var supervisor = [8 of Int](repeating: -1)
     var machine = [8 of Int](repeating: -1)
@@ -30,7 +30,7 @@ struct PLICContexts {
 
 enum InterruptController {
     private struct Controller {
-        let plic: PLIC<MappedRegisters>
+        let wires: WiredInterrupts<MappedRegisters>
         /// How other nodes of the device tree name it.
         let phandle: UInt32
         /// By hart: the context as which it serves this PLIC, or -1.
@@ -41,6 +41,9 @@ enum InterruptController {
         var usesMachineContexts = false
         /// Its sources are numbered from 1 to one less than this.
         let sources: UInt32
+        /// Where interrupts come as messages: the identities that each hart's interrupt file knows are below this; else
+        /// 0.
+        let identities: UInt32
         /// By source.
         var handlers = [1024 of InterruptHandlers](repeating: [])
         /// By source: the hart that serves it, or -1 for each that the PLIC interrupts.
@@ -55,20 +58,27 @@ enum InterruptController {
     private static let unexpected = Atomic<UInt64>(0)
     private static let served = Atomic<UInt64>(0)
 
-    /// PLICs that were taken over.
+    /// PLICs and APLICs that were taken over.
     static var plicCount: Int { added.load(ordering: .relaxed) }
 
-    /// Takes a PLIC over. Only during start-up.
-    static func add(_ plic: PLIC<MappedRegisters>, phandle: UInt32, _ contexts: PLICContexts, sources: UInt32) {
+    /// Takes a PLIC or APLIC over. Only during start-up.
+    /// - Parameter identities: of the harts' interrupt files, where the controller sends messages.
+    static func add(
+        _ wires: WiredInterrupts<MappedRegisters>, phandle: UInt32, _ contexts: PLICContexts, sources: UInt32,
+        identities: UInt32 = 0
+    ) {
         let index = plicCount
-        guard index < 8 else { return kprint("more than 8 PLICs: the devices of the others stay silent\n") }
-        for hart in 0..<8 where contexts.supervisor[hart] >= 0 {
-            plic.start(context: contexts.supervisor[hart], sources: sources)
+        guard index < 8 else {
+            return kprint("more than 8 interrupt controllers: the devices of the others stay silent\n")
         }
+        for hart in 0..<8 where contexts.supervisor[hart] >= 0 {
+            wires.start(context: contexts.supervisor[hart], sources: sources)
+        }
+        if identities > 0 { InterruptFile.start(identities: identities) }
         controllers[index].start(
             Controller(
-                plic: plic, phandle: phandle, contexts: contexts.supervisor, machineContexts: contexts.machine,
-                sources: sources))
+                wires: wires, phandle: phandle, contexts: contexts.supervisor, machineContexts: contexts.machine,
+                sources: sources, identities: identities))
         added.store(index + 1, ordering: .relaxed)
     }
 
@@ -105,7 +115,7 @@ enum InterruptController {
     private static func enable(_ number: UInt32, of controller: Ref<Controller>) {
         for hart in 0..<8 where controller.value.contexts[hart] >= 0 {
             if !isServed(number, of: controller, by: hart) {
-                controller.value.plic.disable(number, context: controller.value.contexts[hart])
+                controller.value.wires.disable(number, context: controller.value.contexts[hart])
             }
         }
         for hart in 0..<8 where controller.value.contexts[hart] >= 0 {
@@ -114,9 +124,9 @@ enum InterruptController {
     }
 
     private static func enable(_ number: UInt32, of controller: Ref<Controller>, for hart: Int) {
-        controller.value.plic.enable(number, context: controller.value.contexts[hart])
+        controller.value.wires.enable(number, context: controller.value.contexts[hart])
         guard controller.value.usesMachineContexts, controller.value.machineContexts[hart] >= 0 else { return }
-        controller.value.plic.enable(number, context: controller.value.machineContexts[hart])
+        controller.value.wires.enable(number, context: controller.value.machineContexts[hart])
     }
 
     /// Gives each source that one hart serves to one of these harts (bit i: hart i) in turn. They run.
@@ -140,16 +150,18 @@ enum InterruptController {
     /// Opens this hart's contexts again, which firmware closes when it starts a hart (OpenSBI does).
     static func reopen() {
         for index in 0..<plicCount {
-            if let controller = controllers[index].ref { open(controller, for: Int(thisHart.value.index)) }
+            guard let controller = controllers[index].ref else { continue }
+            if controller.value.identities > 0 { InterruptFile.start(identities: controller.value.identities) }
+            open(controller, for: Int(thisHart.value.index))
         }
     }
 
     /// Opens a hart's contexts, and lets the sources through that it serves.
     private static func open(_ controller: Ref<Controller>, for hart: Int) {
         guard controller.value.contexts[hart] >= 0 else { return }
-        controller.value.plic.start(context: controller.value.contexts[hart], sources: controller.value.sources)
+        controller.value.wires.start(context: controller.value.contexts[hart], sources: controller.value.sources)
         if controller.value.usesMachineContexts, controller.value.machineContexts[hart] >= 0 {
-            controller.value.plic.start(
+            controller.value.wires.start(
                 context: controller.value.machineContexts[hart], sources: controller.value.sources)
         }
         for number in 1..<controller.value.sources
@@ -184,7 +196,7 @@ enum InterruptController {
         }
         let start = Clock.ticks
         var stuck = routed
-        while stuck != 0, Clock.ticks &- start < Clock.frequency / 1000 { stuck &= controller.value.plic.pending }
+        while stuck != 0, Clock.ticks &- start < Clock.frequency / 1000 { stuck &= controller.value.wires.pending }
         return stuck != 0
     }
 
@@ -194,7 +206,9 @@ enum InterruptController {
         let hart = Int(thisHart.value.index)
         for index in 0..<plicCount {
             guard let controller = controllers[index].ref, controller.value.contexts[hart] >= 0 else { continue }
-            let number = controller.value.plic.claim(context: controller.value.contexts[hart])
+            let number =
+                controller.value.identities > 0
+                ? InterruptFile.claim() : controller.value.wires.claim(context: controller.value.contexts[hart])
             guard number != 0 else { continue }
             served.wrappingAdd(1, ordering: .relaxed)
             let handlers = number < 1024 ? controller.value.handlers[Int(number)] : []
@@ -210,7 +224,7 @@ enum InterruptController {
         // Through a context in which it is enabled.
         var hart = 0
         while hart < 7, !isServed(source & 1023, of: controller, by: hart) { hart += 1 }
-        controller.value.plic.complete(source & 1023, context: controller.value.contexts[hart])
+        controller.value.wires.complete(source & 1023, context: controller.value.contexts[hart])
     }
 
     private static func controller(of source: UInt32) -> Ref<Controller>? {
@@ -219,7 +233,7 @@ enum InterruptController {
 
     /// Which of the first 64 sources of PLIC number `plic` are pending, whether or not they are routed: bit i is source
     /// i.
-    static func pending(_ plic: Int) -> UInt64 { controllers[plic].ref?.value.plic.pending ?? 0 }
+    static func pending(_ plic: Int) -> UInt64 { controllers[plic].ref?.value.wires.pending ?? 0 }
 
     /// Interrupts that were served.
     static var count: UInt64 { served.load(ordering: .relaxed) }

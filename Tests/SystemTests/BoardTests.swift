@@ -59,6 +59,20 @@ import Testing
         try guest.halt()
     }
 
+    /// An APLIC in the PLIC's place, by wires or by messages to an IMSIC: every card on every hart.
+    @Test(arguments: ["aplic", "aplic-imsic"], ["virtio", "virtio-pci", "ne2k", "ne2k-isa"])
+    func devicesInterruptThroughAnAPLIC(kind: String, card: String) throws {
+        let guest = try Guest(["NIC": card, "DISK": "virtio-pci", "QEMUFLAGS": "-machine virt,aia=\(kind)"])
+        try guest.waitForShell()
+        // Looked at once a second, one reply a second would come.
+        let report = try guest.run("ping -c 300 -i 0.001 10.0.2.2 | grep received")
+        #expect(report.hasPrefix("300 packets transmitted, 300 received"), "\(report)")
+        let time = try #require(report.firstMatch(of: /time (\d+)ms/).flatMap { Int($0.1) }, "\(report)")
+        #expect(time < 60_000, "\(report)")
+        #expect(try guest.run("cat usertests usertests > f; cp f g; wc g").hasSuffix(" g"))
+        try guest.halt()
+    }
+
     /// A disk and a card on one interrupt line: when the network thread has to wait for its turn, the card's own pin is
     /// switched off, and not the line.
     @Test(arguments: ["virtio-pci", "ne2k"]) func theDisksLineIsNotHeldForACard(card: String) throws {

@@ -71,6 +71,14 @@ MACHINE_WRITE_CSR(scounteren)
 /// Sets the time (timebase ticks) of the next timer interrupt; only where the hart has Sstc (CSR 0x14d, stimecmp).
 MACHINE_INLINE void write_stimecmp(uint64_t v) { __asm__ volatile("csrw 0x14d, %0" :: "r"(v)); }
 
+/// Writes a register of this hart's file of message interrupts (Advanced Interrupt Architecture 1.0, section 3.8) through siselect
+/// (CSR 0x150) and sireg (0x151). With interrupts off.
+MACHINE_INLINE void write_interrupt_file(uint64_t number, uint64_t v) {
+    __asm__ volatile("csrw 0x150, %0\n\tcsrw 0x151, %1" :: "r"(number), "r"(v) : "memory");
+}
+/// Claims the message interrupt of highest priority (stopei, CSR 0x15c): its identity in bits 26 to 16; 0 if there is none.
+MACHINE_INLINE uint64_t claim_message(void) { uint64_t v; __asm__ volatile("csrrw %0, 0x15c, x0" : "=r"(v) :: "memory"); return v; }
+
 /// Clears the software interrupt that another hart sent (sip.SSIP).
 MACHINE_INLINE void clear_software_interrupt(void) { __asm__ volatile("csrci sip, 2" ::: "memory"); }
 

@@ -16,7 +16,7 @@ export CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY 
 # A misspelt variable would be silently without effect.
 KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG FSSIZE FORMAT \
 	GUEST_IMAGES IMAGE_FILES CHECKS KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL MAKEFLAGS \
-	SOURCE_DATE_EPOCH
+	SOURCE_DATE_EPOCH LAB STAGE TEST FAST
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
 $(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(KNOWN))
@@ -33,7 +33,7 @@ FORMAT ?=
 FSSIZE ?=
 ifeq ($(FORMAT),xv6)
 export FSIMG ?= build/fs-xv6.img
-else ifneq ($(FORMAT),)
+else ifneq ($(filter-out $(if $(filter grade,$(MAKECMDGOALS)),json),$(FORMAT)),)
 $(error FORMAT=$(FORMAT): there is FORMAT=xv6, and without FORMAT the usual image)
 endif
 NEW_IMAGE = $(if $(FORMAT),,--double-indirect) $(if $(FSSIZE),--size $(FSSIZE))
@@ -55,7 +55,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks programs tools image toolchain place
+.PHONY: lab lab-diff lab-reset lab-solution grade labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks programs tools image toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) ## build/swiftlet.elf and build/fs.img (the default)
@@ -142,6 +142,28 @@ streams: all checks ## TCP against Linux on every card: 100 MB there and back, t
 fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
 	$(Q)$(QUIETLY) "fuzzer" $(SWIFT_FUZZ)
 	@Tests/Fuzz/run $(SECONDS) $(TARGETS)
+
+##@ Labs
+laboratory: | toolchain
+	$(Q)$(QUIETLY) "lab tool" $(SWIFT_TOOLS) --product lab
+
+lab: laboratory ## a tree with the bodies of a lab taken out, beside this one (LAB=wire); Labs/README.md lists the labs
+	@$(TOOLS)/release/lab make $(LAB)
+
+lab-diff: laboratory ## in a lab's tree: what was written since the start
+	@$(TOOLS)/release/lab diff
+
+lab-reset: laboratory ## in a lab's tree: begin anew; what was there is kept on a branch
+	@$(TOOLS)/release/lab reset
+
+lab-solution: laboratory ## in a lab's tree: the solved bodies (STAGE=2: of the first stages only)
+	@$(TOOLS)/release/lab solution $(if $(STAGE),--stage $(STAGE))
+
+grade: laboratory ## what of a lab is done, and the first thing that is not (LAB=wire STAGE=2 TEST=name FORMAT=json)
+	@$(TOOLS)/release/lab grade $(LAB) $(if $(STAGE),--stage $(STAGE)) $(if $(TEST),--test '$(TEST)') $(if $(FORMAT),--format $(FORMAT))
+
+labs-check: laboratory ## whether labs keep what they promise: starters, stages, solutions, mistakes (LAB=wire)
+	@$(TOOLS)/release/lab check --starters $(LAB)
 
 ##@ Measure
 bench: all ## what operations cost, in instructions (NIC=virtio BASELINE=file OP="getpid echo-56")

@@ -4,7 +4,8 @@
 // SWIFTLET_FREESTANDING=1 selects the kernel and the user programs (riscv64-none-none-eabi, with Linker/toolset.json);
 // without it the same sources of NetStack, Drivers and FileSystem are built for the host, with the host tools and the
 // tests. SWIFTLET_FUZZ=1 adds the fuzzer and builds all host code for it (libFuzzer, address sanitizer); for `make
-// fuzz`. The Makefile sets both.
+// fuzz`. The Makefile sets both. SWIFTLET_TESTS="NetStackTests DriversTests" leaves all other tests out; Tools/lab sets
+// it.
 
 import Foundation
 import PackageDescription
@@ -103,6 +104,9 @@ if freestanding {
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common + strict),
         .executableTarget(
             name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common + strict),
+        .target(name: "Laboratory", path: "Tools/lab/Library", swiftSettings: common + strict),
+        .executableTarget(
+            name: "lab", dependencies: ["Laboratory"], path: "Tools/lab/Command", swiftSettings: common + strict),
         .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common + strict),
         .executableTarget(
             name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common + strict),
@@ -141,12 +145,17 @@ if freestanding {
             name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests",
             swiftSettings: common + strict),
         .testTarget(name: "ELFTests", dependencies: ["ELF"], path: "Tests/ELFTests", swiftSettings: common + strict),
+        .testTarget(
+            name: "LabsTests", dependencies: ["Laboratory"], path: "Tests/LabsTests", swiftSettings: common + strict),
         .testTarget(name: "HouseTests", path: "Tests/HouseTests", swiftSettings: common + strict),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common + strict),
         .testTarget(
             name: "SystemTests", dependencies: ["QTest"], path: "Tests/SystemTests", swiftSettings: common + strict),
     ]
+    if let wanted = Context.environment["SWIFTLET_TESTS"]?.split(separator: " ") {
+        targets.removeAll { $0.type == .test && !wanted.contains(Substring($0.name)) }
+    }
     if fuzzing {
         targets.append(
             .executableTarget(

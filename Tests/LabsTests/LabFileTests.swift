@@ -20,6 +20,13 @@ private func tests(of target: String) throws -> [String] {
     }
 }
 
+/// All tests of the targets that labs use, read once.
+private let testsByTarget: [String: [String]] = {
+    let labs = LabFileTests.folders.compactMap { try? project.lab(inFolder: $0) }
+    let targets = labs.reduce(into: Set<String>()) { $0.formUnion($1.targets) }
+    return Dictionary(uniqueKeysWithValues: targets.map { ($0, (try? tests(of: $0)) ?? []) })
+}()
+
 @Suite struct LabFileTests {
     static let folders = (try? project.labFolders()) ?? []
 
@@ -64,7 +71,7 @@ private func tests(of target: String) throws -> [String] {
 
     @Test(arguments: folders) func filtersMatchTests(folder: String) throws {
         let lab = try project.lab(inFolder: folder)
-        let all = try lab.targets.flatMap { try tests(of: $0) }
+        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] }
         for pattern in lab.stages.flatMap(\.tests) {
             #expect(!HostTests.matching(pattern, in: all).isEmpty, "\(pattern) matches no test")
         }

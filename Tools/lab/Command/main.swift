@@ -113,7 +113,6 @@ do {
         if kernel || starters {
             for (lab, folder) in labs { problems += try check.buildStarter(of: lab, folder: folder, kernel: kernel) }
         }
-        for problem in problems { print(problem) }
         print(problems.isEmpty ? "\(labs.count) labs: all is as they promise" : "\(problems.count) problems")
         exit(problems.isEmpty ? 0 : 1)
     case "list":

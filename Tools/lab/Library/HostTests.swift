@@ -23,6 +23,8 @@ public struct HostTests: Sendable {
     let scratch: String
     /// Test targets that are built.
     let targets: Set<String>
+    /// Seconds after which a test is ended.
+    var limit = 120.0
 
     public init(_ tree: Tree, scratch: String = "build/host", targets: Set<String>) {
         self.tree = tree
@@ -82,7 +84,7 @@ public struct HostTests: Sendable {
             var command = Command(
                 [program, "--testing-library", "swift-testing", "--filter", Self.exactly(test)], in: tree.root)
             command.environment = ["SWIFT_BACKTRACE": "enable=no", "LAB_VARIANT": variant, "NO_COLOR": "1"]
-            command.limit = 120
+            command.limit = limit
             do { return Self.outcome(of: try command.run()) } catch { problem = "\(error)" }
         }
         return .notRun(problem)

@@ -103,7 +103,8 @@ extension Tree {
             }
             try Data(text.utf8).write(to: file(Self.tasksFile(of: module)))
         }
-        try Data(Self.entry.utf8).write(to: file("Kernel/Machine/LabTask.S"))
+        try Data(Self.kernelEntry.utf8).write(to: file("Kernel/Machine/LabTask.S"))
+        try Data(Self.programEntry.utf8).write(to: file("Kernel/Machine/User/LabTask.S"))
     }
 
     private static let head = """
@@ -121,12 +122,38 @@ extension Tree {
 
         """
 
-    private static let entry = """
-        // The way from a task that is not written to the kernel's panic; `make lab` wrote it.
+    private static let kernelEntry = """
+        # The way from a task that is not written to the kernel's panic; `make lab` wrote it.
         .section .text
         .globl lab_task_missing
         lab_task_missing:
             tail report_panic
+
+        """
+
+    /// Programs use modules of the kernel's too: tcpdump reads headers. write is call 16, exit call 2.
+    private static let programEntry = """
+        # What a program does when it comes to a task that is not written: it says so and ends; `make lab` wrote it.
+        .section .text
+        .globl lab_task_missing
+        lab_task_missing:
+            mv a2, a1
+            mv a1, a0
+            li a0, 2
+            li a7, 16
+            ecall
+            li a0, 2
+            lla a1, end_of_line
+            li a2, 1
+            li a7, 16
+            ecall
+            li a0, 1
+            li a7, 2
+            ecall
+            unimp
+        .section .rodata
+        end_of_line:
+            .ascii "\\n"
 
         """
 }

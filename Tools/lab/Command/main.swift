@@ -52,8 +52,8 @@ if words.isEmpty || words.contains("--help") {
 
 let tree = Tree(URL(fileURLWithPath: FileManager.default.currentDirectoryPath))
 
-@MainActor func stageNumber(of lab: Lab) -> Int? {
-    guard let text = option("stage") else { return nil }
+func number(_ text: String?, ofStageIn lab: Lab) -> Int? {
+    guard let text else { return nil }
     guard let number = Int(text), (1...lab.stages.count).contains(number) else {
         fail("STAGE=\(text): lab \(lab.name) has stages 1 to \(lab.stages.count)")
     }
@@ -89,13 +89,13 @@ do {
         print("Lab \(here.name) begins anew.")
     case "solution":
         let here = try here(), lab = try tree.lab(named: here.name).lab
-        let stage = stageNumber(of: lab) ?? lab.stages.count
+        let stage = number(option("stage"), ofStageIn: lab) ?? lab.stages.count
         kept(try here.solve(lab, upTo: stage))
         print("The solved bodies of stages 1 to \(stage) are in.")
     case "grade":
         let format = option("format") ?? "text"
         guard format == "text" || format == "json" else { fail("FORMAT=\(format): there is FORMAT=json") }
-        let test = option("test")
+        let test = option("test"), stage = option("stage")
         let labTree = try LabTree(tree)
         guard let name = words.first(where: { !$0.hasPrefix("--") }) ?? labTree?.name else {
             fail("LAB=name is missing: \(try tree.labNames().joined(separator: ", "))")
@@ -103,7 +103,7 @@ do {
         let (lab, folder) = try tree.lab(named: name)
         let grading = Grading(tree: tree, lab: lab, folder: folder, isJSON: format == "json")
         if let labTree { try grading.refuseChangedTests(labTree) }
-        exit(try grading.run(stage: stageNumber(of: lab), test: test))
+        exit(try grading.run(stage: number(stage, ofStageIn: lab), test: test))
     case "check":
         let kernel = flag("kernel"), starters = flag("starters")
         let all = try tree.labNames()

@@ -40,10 +40,8 @@ public struct LabCheck {
         let woven = try copy(to: "build/labs/woven")
         let variants = Variants(of: labs.map(\.lab))
         try variants.weave(into: woven)
-        // A mistake may leave a value unused; that is not what is checked here.
-        let manifest = try woven.text("Package.swift")
-        try Data(manifest.replacing(", .treatAllWarnings(as: .error)", with: "").utf8)
-            .write(to: woven.file("Package.swift"))
+        // A mistake may leave a value unused: a lab's tree takes that for a warning.
+        try Data("{}".utf8).write(to: woven.file(".lab"))
         let tests = HostTests(woven, targets: labs.reduce(into: []) { $0.formUnion($1.lab.targets) })
         say("building the tests with all variants of \(labs.count) labs")
         let errors = try tests.build()
@@ -76,7 +74,7 @@ public struct LabCheck {
         let built = try tests.names()
         let named = signs.flatMap { HostTests.matching($0, in: built) }
         var quick = tests
-        quick.limit = 30  // some mistakes make a test run for ever
+        quick.limit = 90  // some mistakes make a test run for ever
         for mistake in lab.mistakes {
             let outcomes = quick.run(named, variant: variants.mistake(mistake.name, of: lab)).sorted { $0.key < $1.key }
                 .map { (test: $0.key, outcome: $0.value) }

@@ -59,7 +59,9 @@ public struct HostTests: Sendable {
 
     /// Tests of `all` that `pattern` means: one test, or a suite.
     public static func matching(_ pattern: String, in all: [String]) -> [String] {
-        all.filter { $0 == pattern || $0.hasPrefix(pattern + "/") || plain($0) == pattern }
+        all.filter {
+            $0 == pattern || $0.hasPrefix(pattern + "/") || plain($0) == pattern || plain($0) == pattern + "()"
+        }
     }
 
     /// A test's name without its argument labels.

@@ -42,7 +42,7 @@ extension Tree {
     }
 
     /// The file that a module's tasks are written to, in its folder and with its name.
-    static func tasksFile(of module: String) -> String {
+    public static func tasksFile(of module: String) -> String {
         "\(module)/\(module.split(separator: "/").last ?? "")Tasks.swift"
     }
 

@@ -16,7 +16,7 @@ export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V 
 # A misspelt variable would be silently without effect.
 KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
 	FSSIZE FORMAT GUEST_IMAGES IMAGE_FILES CHECKS FAST DEBUG KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL \
-	MAKEFLAGS SOURCE_DATE_EPOCH
+	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
 $(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(KNOWN))
@@ -33,7 +33,7 @@ FORMAT ?=
 FSSIZE ?=
 ifeq ($(FORMAT),xv6)
 export FSIMG ?= build/fs-xv6.img
-else ifneq ($(FORMAT),)
+else ifneq ($(filter-out $(if $(filter grade,$(MAKECMDGOALS)),json),$(FORMAT)),)
 $(error FORMAT=$(FORMAT): there is FORMAT=xv6, and without FORMAT the usual image)
 endif
 NEW_IMAGE = $(if $(FORMAT),,--double-indirect) $(if $(FSSIZE),--size $(FSSIZE))
@@ -41,12 +41,17 @@ NEW_IMAGE = $(if $(FORMAT),,--double-indirect) $(if $(FSSIZE),--size $(FSSIZE))
 NEEDED_IMAGES = $(if $(FORMAT),build/fs-xv6.img,build/fs.img) $(patsubst %,build/fs-%.img,$(filter 2 3 4 5 6 7 8 9,$(GUEST)))
 FREESTANDING = $(LINKED)/freestanding
 TOOLS := build/tools
+# In the tree of a lab that takes bodies out of the file system, mkfs is made of the commit that has them.
+LAB_HERE := $(shell sed -n 's/.*"lab":"\([a-z0-9]*\)".*/\1/p' .lab 2>/dev/null)
+MKFS := $(if $(and $(LAB_HERE),$(shell grep -l Kernel/FileSystem Labs/*-$(LAB_HERE)/lab.json)),build/solved/build/tools,$(TOOLS))/release/mkfs
 # CHECKS=1: the kernel with run-time checks of the lock order, beside the other one. The system tests run it.
 CHECKED := build/checks
 # DEBUG=1: the kernel for a debugger, beside the other one (Documentation/Debugging.md): LLVM optimises nothing, frames have pointers, and
 # stacks are larger. What Swift's own passes do stays: without them literals allocate, and the guard refuses the kernel.
 DEBUGGED := build/debug
-# FAST=1: kernel and programs without optimisation by the link, in half of the time; in a folder of their own.
+# FAST=1: kernel and programs without optimisation by the link, in half of the time; in a folder of their own. The usual thing in the tree
+# of a lab.
+FAST ?= $(if $(LAB_HERE),1)
 LINKED := build$(if $(FAST),/fast)
 export KERNEL ?= $(if $(CHECKS),$(CHECKED),$(if $(DEBUG),$(DEBUGGED),$(LINKED)))/swiftlet.elf
 # Documentation/Bench.md, "How the kernel stays small", says what the options here and in the toolset are for.
@@ -63,7 +68,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks debug programs tools image toolchain place
+.PHONY: lab lab-diff lab-reset lab-solution grade labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks debug programs tools image toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) $(if $(DEBUG),debug) ## build/swiftlet.elf and build/fs.img (the default)
@@ -107,11 +112,15 @@ debug: $(DEBUGGED)/.linker tools | toolchain
 
 # Every guest's image keeps what the guest wrote; only the programs in it are renewed, and only while no guest runs on it (mkfs ends
 # with status 3 when one does).
-image: programs tools
+build/solved/build/tools/release/mkfs:
+	@mkdir -p build/solved && git archive $$(sed -n 's/.*"solved":"\([0-9a-f]*\)".*/\1/p' .lab) | tar x -C build/solved
+	$(Q)cd build/solved && qemu/quietly "solved mkfs" swift build -c release --scratch-path build/tools --product mkfs
+
+image: programs tools $(filter build/solved/%,$(MKFS))
 	$(Q)$(TOOLS)/release/program-image build/programs $(addprefix $(FREESTANDING)/release/,$(PROGRAMS))
-	$(Q)for image in $(NEEDED_IMAGES); do [ -f $$image ] || $(TOOLS)/release/mkfs $(NEW_IMAGE) $$image $(IMAGE_FILES) || exit; done
+	$(Q)for image in $(NEEDED_IMAGES); do [ -f $$image ] || $(MKFS) $(NEW_IMAGE) $$image $(IMAGE_FILES) || exit; done
 	$(Q)for image in $(GUEST_IMAGES); do \
-		$(TOOLS)/release/mkfs --update $$image $(IMAGE_FILES); \
+		$(MKFS) --update $$image $(IMAGE_FILES); \
 		case $$? in 0) ;; 3) echo "$$image was left alone; the next make after that renews its programs" ;; *) exit 1 ;; esac; \
 	done
 
@@ -157,6 +166,28 @@ streams: all checks ## TCP against Linux on every card: 100 MB there and back, t
 fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
 	$(Q)$(QUIETLY) "fuzzer" $(SWIFT_FUZZ)
 	@Tests/Fuzz/run $(SECONDS) $(TARGETS)
+
+##@ Labs
+laboratory: | toolchain
+	$(Q)$(QUIETLY) "lab tool" $(SWIFT_TOOLS) --product lab
+
+lab: laboratory ## a tree with the bodies of a lab taken out, beside this one (LAB=wire); Labs/README.md lists the labs
+	@$(TOOLS)/release/lab make $(LAB)
+
+lab-diff: laboratory ## in a lab's tree: what was written since the start
+	@$(TOOLS)/release/lab diff
+
+lab-reset: laboratory ## in a lab's tree: begin anew; what was there is kept on a branch
+	@$(TOOLS)/release/lab reset
+
+lab-solution: laboratory ## in a lab's tree: the solved bodies (STAGE=2: of the first stages only)
+	@$(TOOLS)/release/lab solution $(if $(STAGE),--stage $(STAGE))
+
+grade: laboratory ## what of a lab is done, and the first thing that is not (LAB=wire STAGE=2 TEST=name FORMAT=json)
+	@$(TOOLS)/release/lab grade $(LAB) $(if $(STAGE),--stage $(STAGE)) $(if $(TEST),--test '$(TEST)') $(if $(FORMAT),--format $(FORMAT))
+
+labs-check: laboratory ## whether labs keep what they promise: starters, stages, solutions, mistakes (LAB=wire)
+	@$(TOOLS)/release/lab check --starters $(LAB)
 
 ##@ Measure
 bench: all ## what operations cost, in instructions (NIC=virtio BASELINE=file OP="getpid echo-56")

@@ -4,7 +4,8 @@
 // SWIFTLET_FREESTANDING=1 selects the kernel and the user programs (riscv64-none-none-eabi, with Linker/toolset.json);
 // without it the same sources of NetStack, Drivers and FileSystem are built for the host, with the host tools and the
 // tests. SWIFTLET_FUZZ=1 adds the fuzzer and builds all host code for it (libFuzzer, address sanitizer); for `make
-// fuzz`. The Makefile sets both.
+// fuzz`. The Makefile sets both. SWIFTLET_TESTS="NetStackTests DriversTests" leaves all other tests out; Tools/lab sets
+// it.
 
 import Foundation
 import PackageDescription
@@ -21,8 +22,13 @@ let common: [SwiftSetting] =
 let embedded: [SwiftSetting] = common + [.enableExperimentalFeature("Embedded")]
 let settings = freestanding ? embedded : common
 /// Strict memory safety, as an error: each use of what the compiler cannot check says `unsafe`, and why. With
-/// `.treatAllWarnings` an `unsafe` without need is an error too.
-let strict: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
+/// `.treatAllWarnings` an `unsafe` without need is an error too. In a lab's tree (Labs/README.md) other warnings stay
+/// warnings: what is half written has values that nothing uses yet.
+let isLab = FileManager.default.fileExists(atPath: "\(root)/.lab")
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    isLab ? .treatWarning("StrictMemorySafety", as: .error) : .treatAllWarnings(as: .error),
+]
 // Host code that tests run millions of times: optimised in debug builds too. Not for code with handles: 6.3.1 at -O
 // leaves the deinit of a generic noncopyable value out where an error is thrown past it.
 let fast: [SwiftSetting] = common + [.unsafeFlags(["-O", "-cross-module-optimization"])]
@@ -103,6 +109,9 @@ if freestanding {
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common + strict),
         .executableTarget(
             name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common + strict),
+        .target(name: "Laboratory", path: "Tools/lab/Library", swiftSettings: common + strict),
+        .executableTarget(
+            name: "lab", dependencies: ["Laboratory"], path: "Tools/lab/Command", swiftSettings: common + strict),
         .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common + strict),
         .executableTarget(
             name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common + strict),
@@ -146,6 +155,8 @@ if freestanding {
             swiftSettings: common + strict),
         .testTarget(name: "ELFTests", dependencies: ["ELF"], path: "Tests/ELFTests", swiftSettings: common + strict),
         .testTarget(
+            name: "LabsTests", dependencies: ["Laboratory"], path: "Tests/LabsTests", swiftSettings: common + strict),
+        .testTarget(
             name: "HouseTests", dependencies: ["TestSupport"], path: "Tests/HouseTests", swiftSettings: common + strict),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common + strict),
@@ -153,6 +164,9 @@ if freestanding {
             name: "SystemTests", dependencies: ["QTest", "TestSupport"], path: "Tests/SystemTests",
             swiftSettings: common + strict),
     ]
+    if let wanted = Context.environment["SWIFTLET_TESTS"]?.split(separator: " ") {
+        targets.removeAll { $0.type == .test && !wanted.contains(Substring($0.name)) }
+    }
     if fuzzing {
         targets.append(
             .executableTarget(

@@ -91,6 +91,15 @@ import Testing
         check(host.pool.pool.freeCount == 512)
     }
 
+    /// Flags and offset of each fragment, as RFC 791, 3.1 has them: MF but in the last, and units of eight bytes.
+    @Test func fragmentsSayTheirPlaceInEights() throws {
+        let host = roomyHost()
+        let socket = try host.stack.openSocket()
+        try send(host, pattern(3992), from: socket, to: Endpoint(peerAddress, 7))
+        let fields = host.wire.takeOutgoing().map { UInt16($0[20]) << 8 | UInt16($0[21]) }
+        #expect(fields == [0x2000, 0x2000 | 185, 370])
+    }
+
     @Test(arguments: [1473, 4000, 65_507]) func echoOfAnySizeIsAnswered(count: Int) throws {
         let (host, peer) = (roomyHost(), peer())
         let slot = try host.stack.startEcho(

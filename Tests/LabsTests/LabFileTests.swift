@@ -1,0 +1,98 @@
+// The labs' data files and texts keep to the tree: what they name is there, once.
+
+import Foundation
+import Laboratory
+import Testing
+
+/// The project: this file is Tests/LabsTests/LabFileTests.swift in it.
+private let project = Tree(
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent())
+
+/// Tests of a target as its sources have them, without argument labels: `Target.Suite/test()`.
+private func tests(of target: String) throws -> [String] {
+    let folder = project.file("Tests/\(target)")
+    let paths = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+    return try paths.filter { $0.hasSuffix(".swift") }.flatMap { path in
+        try project.declarations(in: "Tests/\(target)/\(path)").filter { $0.attributes.contains("custom_attr") }.map {
+            let name = $0.name.prefix { $0 != "(" }
+            return "\(target)." + name.split(separator: ".").joined(separator: "/") + "()"
+        }
+    }
+}
+
+/// All tests of the targets that labs use, read once.
+private let testsByTarget: [String: [String]] = {
+    let labs = LabFileTests.folders.compactMap { try? project.lab(inFolder: $0) }
+    let targets = labs.reduce(into: Set<String>()) { $0.formUnion($1.targets) }
+    return Dictionary(uniqueKeysWithValues: targets.map { ($0, (try? tests(of: $0)) ?? []) })
+}()
+
+@Suite struct LabFileTests {
+    static let folders = (try? project.labFolders()) ?? []
+
+    @Test func thereAreLabs() { #expect(!Self.folders.isEmpty) }
+
+    @Test(arguments: folders) func folderIsNumberAndName(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        #expect(folder.dropFirst(3) == lab.name && folder.prefix(2).allSatisfy(\.isNumber))
+    }
+
+    @Test(arguments: folders) func readmeHasItsSections(folder: String) throws {
+        let text = try project.text("Labs/\(folder)/README.md")
+        for section in [
+            "What you will understand", "Read", "What you touch", "Tasks", "What you see", "How it is graded",
+            "A question", "Going beyond",
+        ] {
+            let isThere = text.contains("\n## \(section)\n")
+            #expect(isThere, "Labs/\(folder)/README.md lacks the section \(section)")
+        }
+        let unfolds = text.contains("<details>")
+        #expect(unfolds, "Labs/\(folder)/README.md has no hints")
+    }
+
+    @Test(arguments: folders) func pointsAndStagesAddUp(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        #expect(lab.stages.reduce(0) { $0 + $1.points } == 100)
+        #expect(Set(lab.tasks.map(\.stage)) == Set(1...lab.stages.count), "each stage has a task")
+        for task in lab.tasks {
+            #expect(["easy", "moderate", "hard"].contains(task.level) && task.hours > 0, "\(task.title)")
+        }
+    }
+
+    /// Each declaration is there once, and taken out once.
+    @Test(arguments: folders) func declarationsAreThere(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        var seen: Set<String> = []
+        for hole in lab.holes {
+            _ = try project.declaration(hole.declaration, in: hole.file)
+            #expect(seen.insert("\(hole.file) \(hole.declaration)").inserted, "\(hole.declaration) twice")
+        }
+    }
+
+    @Test(arguments: folders) func filtersMatchTests(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] }
+        for pattern in lab.stages.flatMap(\.tests) {
+            #expect(!HostTests.matching(pattern, in: all).isEmpty, "\(pattern) matches no test")
+        }
+        let staged = lab.stages.flatMap(\.tests).flatMap { HostTests.matching($0, in: all) }
+        for mistake in lab.mistakes {
+            for test in mistake.fails + (mistake.passes ?? []) {
+                #expect(staged.contains(test), "mistake \(mistake.name): \(test) is in no stage")
+            }
+        }
+    }
+
+    /// What a mistake replaces stands once in its declaration.
+    @Test(arguments: folders) func mistakesCanBePlanted(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        #expect(lab.mistakes.count >= 3 && Set(lab.mistakes.map(\.name)).count == lab.mistakes.count)
+        for mistake in lab.mistakes {
+            let bytes = Array(try project.text(mistake.file).utf8)
+            let declaration = try project.declaration(mistake.declaration, in: mistake.file)
+            let body = String(decoding: bytes[declaration.body], as: UTF8.self)
+            #expect(body.ranges(of: mistake.find).count == 1, "mistake \(mistake.name)")
+            #expect(!mistake.fails.isEmpty && !mistake.says.isEmpty)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// `lab grade`: builds, runs, prints.
+
+import Foundation
+import Laboratory
+
+struct Grading {
+    let tree: Tree
+    let lab: Lab
+    let folder: String
+    let isJSON: Bool
+
+    /// Ends with status 2 when the tests of a lab's tree are not as they were.
+    func refuseChangedTests(_ labTree: LabTree) throws {
+        let changed = try labTree.changedTests()
+        guard !changed.isEmpty else { return }
+        fail(
+            """
+            nothing was graded: these are not as the lab has them, and points would mean nothing:
+                \(changed.joined(separator: "\n    "))
+            Changed ones: git checkout refs/labs/\(labTree.name) -- FILE puts one back. New ones: move them out of these folders.
+            """)
+    }
+
+    /// Returns the exit status.
+    func run(stage: Int?, test: String?) throws -> Int32 {
+        let tests = HostTests(tree, targets: lab.targets)
+        say("building the tests of lab \(lab.name) (the first time takes two minutes, an edit seconds)")
+        let errors = try tests.build()
+        guard errors.isEmpty else {
+            print("It does not compile yet:\n\n\(errors.prefix(5).joined(separator: "\n\n"))")
+            if errors.count > 5 { print("\nand \(errors.count - 5) more errors") }
+            return 1
+        }
+        if let test { return try one(test, tests) }
+        let isTerminal = isatty(2) == 1
+        let progress: @Sendable () -> Void = { if isTerminal { say(".", terminator: "") } }
+        let stages = stage.map { [$0] } ?? Array(1...lab.stages.count)
+        let grade = try lab.grade(tests, stages: stages, folder: folder, progress: progress) { done in
+            if isTerminal { say("\r\u{1b}[K", terminator: "") }
+            if !isJSON { print(done.line) }
+        }
+        print(isJSON ? grade.json : grade.summary)
+        return !grade.couldBeGraded ? 2 : grade.points == grade.of ? 0 : 1
+    }
+
+    /// Runs one test and prints all that came of it.
+    private func one(_ pattern: String, _ tests: HostTests) throws -> Int32 {
+        let found = HostTests.matching(pattern, in: try tests.names())
+        guard !found.isEmpty else { fail("TEST=\(pattern) matches no test") }
+        var status: Int32 = 0
+        let outcomes = tests.run(found)
+        for name in found {
+            let (kind, text) = (outcomes[name] ?? .notRun("")).words
+            print("\(name): \(kind)\(text.isEmpty ? "" : "\n\(text)")")
+            if kind != "passed" { status = 1 }
+        }
+        return status
+    }
+}

@@ -1,0 +1,93 @@
+// Grading: a lab's stages over the outcomes of their tests, and the mistakes that the outcomes look like.
+
+import Foundation
+
+/// What a tree has of one lab.
+public struct Grade: Sendable {
+    public struct Stage: Sendable {
+        public let number: Int
+        public let title: String
+        public let points: Int
+        public let of: Int
+        /// In the order of the lab's file.
+        public let outcomes: [(test: String, outcome: TestOutcome)]
+
+        public var passed: Int { outcomes.count { $0.outcome == .passed } }
+        public var couldBeGraded: Bool {
+            !outcomes.contains { if case .notRun = $0.outcome { true } else { false } }
+        }
+        public var isFull: Bool { points == of }
+    }
+
+    public let lab: Lab
+    public let folder: String
+    public let stages: [Stage]
+    public let mistakes: [Lab.Mistake]
+
+    public var points: Int { stages.reduce(0) { $0 + $1.points } }
+    public var of: Int { stages.reduce(0) { $0 + $1.of } }
+    public var couldBeGraded: Bool { stages.allSatisfy(\.couldBeGraded) }
+}
+
+extension Lab {
+    /// The test targets that its stages and mistakes need.
+    public var targets: Set<String> {
+        Set(stages.flatMap(\.tests).map { String($0.prefix { $0 != "." }) })
+    }
+
+    /// The tests of a stage, from 1, each once.
+    func tests(ofStage number: Int, in all: [String]) throws -> [String] {
+        var tests: [String] = []
+        for pattern in stages[number - 1].tests {
+            let found = HostTests.matching(pattern, in: all)
+            guard !found.isEmpty else { throw LabError("lab \(name), stage \(number): \(pattern) matches no test") }
+            tests += found.filter { !tests.contains($0) }
+        }
+        return tests
+    }
+
+    /// Runs the tests of some stages and counts their points; `report` hears of each stage that has ended, in order.
+    public func grade(
+        _ tests: HostTests, stages wanted: [Int], folder: String, variant: String = "",
+        progress: @Sendable @escaping () -> Void = {}, report: (Grade.Stage) -> Void = { _ in }
+    ) throws -> Grade {
+        let all = try tests.names()
+        var done: [Grade.Stage] = []
+        for number in wanted {
+            let names = try self.tests(ofStage: number, in: all)
+            let outcomes = tests.run(names, variant: variant, seen: progress)
+            let stage = stages[number - 1]
+            let isFull = names.allSatisfy { outcomes[$0] == .passed }
+            done.append(
+                Grade.Stage(
+                    number: number, title: stage.title, points: isFull ? stage.points : 0, of: stage.points,
+                    outcomes: names.map { ($0, outcomes[$0] ?? .notRun("it was not run")) }))
+            report(done[done.count - 1])
+        }
+        return Grade(lab: self, folder: folder, stages: done, mistakes: mistakes(in: done.flatMap(\.outcomes)))
+    }
+
+    /// Mistakes that the outcomes look like, the one with the most signs first.
+    func mistakes(in outcomes: [(test: String, outcome: TestOutcome)]) -> [Mistake] {
+        func outcome(_ pattern: String) -> TestOutcome? {
+            outcomes.first { $0.test == pattern || HostTests.plain($0.test) == pattern }?.outcome
+        }
+        let found = mistakes.filter { mistake in
+            let failed = mistake.fails.map { outcome($0) }
+            var said = ""
+            for result in failed {
+                switch result {
+                case .failed(let text), .trapped(let text): said += text + "\n"
+                default: return false  // a slow machine is no sign
+                }
+            }
+            guard (mistake.passes ?? []).allSatisfy({ outcome($0) == .passed }) else { return false }
+            guard let output = mistake.output else { return true }
+            return said.range(of: output, options: .regularExpression) != nil
+        }
+        func signs(_ mistake: Mistake) -> Int {
+            mistake.fails.count + (mistake.passes?.count ?? 0) + (mistake.output == nil ? 0 : 2)
+        }
+        return found.sorted { signs($0) > signs($1) }
+    }
+}

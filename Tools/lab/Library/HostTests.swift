@@ -1,0 +1,130 @@
+// The tests of a tree on this machine: built once, then run one process a test, so that a body that is not written
+// ends its own test and no other.
+
+import Foundation
+
+/// What came of one test.
+public enum TestOutcome: Sendable, Equatable {
+    case passed
+    /// What was expected and what came.
+    case failed(String)
+    /// A task that is not written yet: its message.
+    case missing(String)
+    /// A trap: what was printed last.
+    case trapped(String)
+    case outOfTime
+    /// The test could not be run: that says nothing of the code.
+    case notRun(String)
+}
+
+/// The built tests of a tree.
+public struct HostTests: Sendable {
+    let tree: Tree
+    let scratch: String
+    /// Test targets that are built.
+    let targets: Set<String>
+    /// Seconds after which a test is ended.
+    var limit = 120.0
+
+    public init(_ tree: Tree, scratch: String = "build/host", targets: Set<String>) {
+        self.tree = tree
+        self.scratch = scratch
+        self.targets = targets
+    }
+
+    private var program: String { tree.file("\(scratch)/debug/SwiftletPackageTests.xctest").path }
+
+    /// Builds them; returns the compiler's errors, each once, empty when all is well.
+    public func build() throws -> [String] {
+        var command = Command(["swift", "build", "--scratch-path", scratch, "--build-tests"], in: tree.root)
+        command.environment["SWIFTLET_TESTS"] = targets.sorted().joined(separator: " ")
+        let result = try command.run()
+        guard result.status != 0 || result.isSignal else { return [] }
+        let lines = (result.text + result.errors).split(separator: "\n", omittingEmptySubsequences: false)
+        var errors: [String] = []
+        for (index, line) in lines.enumerated() where line.contains(#/:\d+:\d+: error:/#) {
+            let text = String(line.replacing(tree.root.path + "/", with: ""))
+            let marks = lines[(index + 1)...].prefix { $0.contains(#/^ *\d* *\|/#) }
+            let whole = ([text] + marks.map(String.init)).joined(separator: "\n")
+            if !errors.contains(where: { $0.hasPrefix(text) }) { errors.append(whole) }
+        }
+        return errors.isEmpty ? [result.text + result.errors] : errors
+    }
+
+    /// The names of all built tests.
+    public func names() throws -> [String] {
+        try Command([program, "--testing-library", "swift-testing", "--list-tests"], in: tree.root).output()
+            .split(separator: "\n").map(String.init)
+    }
+
+    /// Tests of `all` that `pattern` means: one test, or a suite.
+    public static func matching(_ pattern: String, in all: [String]) -> [String] {
+        all.filter {
+            $0 == pattern || $0.hasPrefix(pattern + "/") || plain($0) == pattern || plain($0) == pattern + "()"
+        }
+    }
+
+    /// A test's name without its argument labels.
+    static func plain(_ test: String) -> String { String(test.prefix { $0 != "(" }) + "()" }
+
+    /// Runs tests, a few at a time; `seen` hears of each when it has ended.
+    public func run(_ tests: [String], variant: String = "", seen: @Sendable @escaping () -> Void = {})
+        -> [String: TestOutcome]
+    {
+        let results = Results()
+        DispatchQueue.concurrentPerform(iterations: tests.count) { i in
+            results.add(tests[i], run(tests[i], variant: variant))
+            seen()
+        }
+        return results.all
+    }
+
+    private func run(_ test: String, variant: String) -> TestOutcome {
+        // Rarely, a busy machine refuses a process: that is tried again and never counted against the code.
+        var problem = ""
+        for _ in 0..<3 {
+            var command = Command(
+                [program, "--testing-library", "swift-testing", "--filter", Self.exactly(test)], in: tree.root)
+            command.environment = ["SWIFT_BACKTRACE": "enable=no", "LAB_VARIANT": variant, "NO_COLOR": "1"]
+            command.limit = limit
+            do { return Self.outcome(of: try command.run()) } catch { problem = "\(error)" }
+        }
+        return .notRun(problem)
+    }
+
+    /// A filter for one test; what it is compared with has the place in the source behind the name.
+    static func exactly(_ test: String) -> String { "^" + NSRegularExpression.escapedPattern(for: test) + "(/|$)" }
+
+    private static func outcome(of result: Command.Result) -> TestOutcome {
+        if result.isOutOfTime { return .outOfTime }
+        let all = result.text + result.errors
+        if let match = all.firstMatch(of: #/LAB [\w-]+: `.*` is not written yet \([\w\/]+\.swift\)/#) {
+            return .missing(String(match.0))
+        }
+        if result.isSignal {
+            let last = result.errors.split(separator: "\n").last { $0.contains("atal error: ") }
+            return .trapped(
+                last.map(String.init)
+                    ?? "signal \(result.status): an index, a range or a sum that does not fit, or a precondition")
+        }
+        guard all.contains(#/Test run with [1-9]/#) else { return .notRun("no test of this name was run") }
+        if result.status == 0 { return .passed }
+        let lines = all.split(separator: "\n").map(String.init)
+        var said: [String] = []
+        for (index, line) in lines.enumerated() where line.contains(" recorded an issue ") {
+            let rest = line.replacing(#/^.*recorded an issue (at )?/#, with: "")
+            let more = lines[(index + 1)...].prefix { $0.hasPrefix("↳") || $0.hasPrefix("  ") }
+            said.append(([rest] + more).joined(separator: "\n    "))
+        }
+        return .failed(said.isEmpty ? all : said.prefix(3).joined(separator: "\n"))
+    }
+}
+
+/// Outcomes that several threads add to.
+private final class Results: @unchecked Sendable {
+    private let lock = NSLock()
+    private var outcomes: [String: TestOutcome] = [:]
+
+    func add(_ test: String, _ outcome: TestOutcome) { lock.withLock { outcomes[test] = outcome } }
+    var all: [String: TestOutcome] { lock.withLock { outcomes } }
+}

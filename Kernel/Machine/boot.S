@@ -1,6 +1,8 @@
 # The first instructions of a hart. Firmware enters with paging and interrupts off, a0 = hart number.
 # A boot page table of two gigapages (identity for the jump, upper half to stay) carries us until Swift has built the real one.
 
+#include "machine.h"
+
 #define KBASE_SHIFT_ENTRY 256           // root entry of KBASE = 0xffffffc000000000
 #define PTE_BOOT 0xcf                   // D A X W R V: everything, for the boot only
 
@@ -153,7 +155,7 @@ boot_hart_chosen:
 .balign 4096
 boot_root:
     .space 4096
-    .space 16384
+    .space 1 << KERNEL_STACK_BIT
 .globl boot_stack_top
 boot_stack_top:
 .globl boot_hart

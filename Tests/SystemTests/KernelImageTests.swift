@@ -106,20 +106,28 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
         let session = try runOnHost(
             [
                 debugger!, "-batch", kernel, "-ex", "set architecture riscv:rv64", "-ex", "set tcp connect-timeout 60",
-                "-ex", "target remote localhost:\(port(7))", "-ex", "hbreak Log.commit", "-ex", "continue", "-ex", "bt",
-                "-ex", "info args", "-ex", "delete", "-ex", "hbreak kernelTrap", "-ex", "continue", "-ex", "bt", "-ex",
-                "delete", "-ex", "detach",
+                "-ex", "target remote localhost:\(port(7))",
+                // The file system is mounted; init opens the console; a timer or a device interrupts.
+                "-ex", "hbreak Disk.perform", "-ex", "continue", "-ex", "bt", "-ex", "up", "-ex", "info args",
+                "-ex", "delete", "-ex", "hbreak FileCalls.open", "-ex", "continue", "-ex", "bt",
+                "-ex", "delete", "-ex", "hbreak kernelTrap", "-ex", "continue", "-ex", "bt",
+                "-ex", "delete", "-ex", "detach",
             ]
         ).output
         let parts = session.components(separatedBy: "\nBreakpoint ")
-        try #require(parts.count == 3, "\(session)")
-        for line in ["Log.commit (", "FileSystem.transaction", "userTrap", "trap_entry () at ", "count = {_value = "] {
-            #expect(parts[1].replacingOccurrences(of: "user_trap", with: "userTrap").contains(line), "\(session)")
+        try #require(parts.count == 4, "\(session)")
+        for line in [
+            "Disk.perform (", "Disk.move (", "FileSystem.mount (", "thread_start () at ", "\ncount = {_value = 1}",
+        ] {
+            #expect(parts[1].contains(line), "\(line): \(session)")
+        }
+        for line in ["FileCalls.open (", "SystemCall.dispatch (", "user_trap (", "trap_entry () at "] {
+            #expect(parts[2].contains(line), "\(line): \(session)")
         }
         // It interrupted a thread of the kernel's, an idle hart, or a system call.
-        let ends = ["thread_start ()", "start_idle ()", "trap_entry () at "]
+        let ends = ["thread_start () at ", "start_idle () at ", "trap_entry () at "]
         #expect(
-            parts[2].contains("from_kernel () at ") && ends.contains { parts[2].contains($0) }, "\(session)")
+            parts[3].contains("from_kernel () at ") && ends.contains { parts[3].contains($0) }, "\(session)")
         try guest.waitForShell()
         #expect(try guest.run("forktest 2; echo status $?").hasSuffix("status 0"))
         try guest.halt()

@@ -3,8 +3,7 @@
 // Foundation's Process has none, and gives a child what another thread opens at that moment: a pipe that such a child
 // holds open stays without its end, and whatever reads from it waits for ever. Descriptors made here are closed by exec.
 
-// For `stdout`, a variable of C's that nothing here changes.
-@unsafe @preconcurrency import Foundation
+import Foundation
 
 /// What went wrong with a child, for a test's report.
 public struct ChildError: Error, CustomStringConvertible {
@@ -38,10 +37,9 @@ public final class Child: @unchecked Sendable {
     nonisolated(unsafe) private static var groups: Set<pid_t> = []  // under `starting`
     /// Minutes that the tests of a process may take together.
     private static let limit = 60
-    /// Every wait of a test has an end. Should the whole have none all the same, it ends here; the report goes out line
-    /// by line, so that the log names what was under way.
+    /// Every wait of a test has an end. Should the whole have none all the same, it ends here; what the tests reported so
+    /// far goes out, so that the log names what was under way.
     private static let watch: Void = {
-        _ = unsafe setvbuf(stdout, nil, _IOLBF, 0)  // this process's own stream
         Thread.detachNewThread {
             sleep(UInt32(limit * 60))
             print("The tests have not ended within \(limit) minutes: what started above and has no end hangs")

@@ -46,8 +46,8 @@ LAB_HERE := $(shell sed -n 's/.*"lab":"\([a-z0-9]*\)".*/\1/p' .lab 2>/dev/null)
 MKFS := $(if $(and $(LAB_HERE),$(shell grep -l Kernel/FileSystem Labs/*-$(LAB_HERE)/lab.json)),build/solved/build/tools,$(TOOLS))/release/mkfs
 # CHECKS=1: the kernel with run-time checks of the lock order, beside the other one. The system tests run it.
 CHECKED := build/checks
-# DEBUG=1: the kernel for a debugger, beside the other one (Documentation/Debugging.md): LLVM optimises nothing, frames have pointers, and
-# stacks are larger. What Swift's own passes do stays: without them literals allocate, and the guard refuses the kernel.
+# DEBUG=1: the kernel for a debugger, beside the other one (Documentation/Debugging.md): LLVM optimises nothing, and stacks are
+# larger. What Swift's own passes do stays: without them literals allocate, and the guard refuses the kernel.
 DEBUGGED := build/debug
 # FAST=1: kernel and programs without optimisation by the link, in half of the time; in a folder of their own. The usual thing in the tree
 # of a lab.

@@ -37,9 +37,6 @@ public struct APLIC<Window: Registers> {
     private static var priority: UInt32 { 1 }
     private static var hartShift: UInt32 { 18 }
 
-    /// Interrupt sources the specification allows, 0 meaning none.
-    public static var sourceLimit: UInt32 { 1024 }
-
     /// Bytes of the register window that contexts up to this one need.
     public static func windowSize(contexts: Int) -> Int { Offset.idc(contexts) + 32 }
 

@@ -94,6 +94,7 @@ private func startController(_ node: DeviceTreeNode, isAPLIC: Bool, _ machine: b
     let registers = KernelSpace.mapDevice(
         PhysicalAddress(UInt(region.address)), bytes: min(UInt(region.byteCount), UInt(needed)))
     let count = node[isAPLIC ? "riscv,num-sources" : "riscv,ndev"]?.be32(0) ?? 127
+    // An APLIC has 1,023 at most, as a PLIC has.
     var sources = min(count, PLIC<MappedRegisters>.sourceLimit - 1) + 1
     guard isAPLIC else {
         InterruptController.add(.plic(PLIC(registers)), phandle: phandle, contexts, sources: sources)

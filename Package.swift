@@ -107,11 +107,15 @@ if freestanding {
         ),
         .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common + strict),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common + strict),
+        .executableTarget(name: "compile-commands", path: "Tools/compile-commands", swiftSettings: common + strict),
         .executableTarget(
             name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common + strict),
         .target(name: "Laboratory", path: "Tools/lab/Library", swiftSettings: common + strict),
         .executableTarget(
             name: "lab", dependencies: ["Laboratory"], path: "Tools/lab/Command", swiftSettings: common + strict),
+        .target(name: "SiteBuilder", path: "Tools/site/Library", swiftSettings: common + strict),
+        .executableTarget(
+            name: "site", dependencies: ["SiteBuilder"], path: "Tools/site/Command", swiftSettings: common + strict),
         .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common + strict),
         .executableTarget(
             name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common + strict),
@@ -156,6 +160,8 @@ if freestanding {
         .testTarget(name: "ELFTests", dependencies: ["ELF"], path: "Tests/ELFTests", swiftSettings: common + strict),
         .testTarget(
             name: "LabsTests", dependencies: ["Laboratory"], path: "Tests/LabsTests", swiftSettings: common + strict),
+        .testTarget(
+            name: "SiteTests", dependencies: ["SiteBuilder"], path: "Tests/SiteTests", swiftSettings: common + strict),
         .testTarget(
             name: "HouseTests", dependencies: ["TestSupport"], path: "Tests/HouseTests", swiftSettings: common + strict),
         .testTarget(

@@ -3,7 +3,7 @@
 //
 // An interrupt only wakes the thread (CardInterrupts.swift), which silences the card, completes the interrupt, takes
 // frames until there are no more, lets the card interrupt again and looks once more: one interrupt serves a burst
-// (Documentation/Design.md, journey 1).
+// (Documentation/Journeys.md).
 
 import Drivers
 import Machine

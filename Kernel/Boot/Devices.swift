@@ -63,7 +63,9 @@ private func startFunctions(_ options: borrowing BootOptions) {
             }
             continue
         }
-        guard record.classCode >> 16 == 2 || VirtIOPCIIdentity.type(of: record) != nil else { continue }
+        guard
+            record.classCode >> 16 == 2 || VirtIOPCIIdentity.type(of: record) != nil || SharedMemoryPCI.isOne(record)
+        else { continue }
         let base = record.baseAddresses[0]
         let port = base.kind == .io ? UInt16(truncatingIfNeeded: base.address) : 0
         let spot = CardSpot(

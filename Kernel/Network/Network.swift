@@ -77,7 +77,7 @@ enum Network {
         seed.store(random, ordering: .relaxed)
         let site = CardSite(
             place, pool: pool.value, receiveBuffers: fewestBuffers, random: random,
-            withoutFeatures: options.withoutFeatures)
+            withoutFeatures: options.withoutFeatures, sharedSide: options.sharedSide)
         do throws(CardError) {
             guard var card = try Card.attach(site) else { return false }
             var spot = spot
@@ -118,7 +118,7 @@ enum Network {
         CardInterrupts.add(index, place, source: spot.source)
         if spot.source != 0 {
             InterruptController.route(spot.source, to: .network(index))
-        } else {
+        } else if driver.hasInterrupt {
             kprint("\(interface: id): where its interrupt leads is unknown: it is looked at once a second\n")
         }
         kprint("\(interface: id): \(driver.name) on \(spot), \(ethernet: hardware)\n")

@@ -36,7 +36,7 @@ extension Lab {
     }
 
     /// Whether it has an answers file.
-    var hasQuestions: Bool { stages.contains { $0.questions != nil } }
+    public var hasQuestions: Bool { stages.contains { $0.questions != nil } }
 
     /// Its guest checks, of all stages.
     public var guestChecks: [GuestCheck] { stages.flatMap { $0.guest ?? [] } }

@@ -22,7 +22,7 @@ export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V 
 # A misspelt variable would be silently without effect.
 KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
 	FSSIZE FORMAT GUEST_IMAGES IMAGE_FILES CHECKS FAST DEBUG KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL \
-	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST BASE PLACE
+	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST BASE PLACE DIR HELDOUT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
 $(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(KNOWN))
@@ -75,7 +75,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: lab lab-diff lab-reset lab-solution grade labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc docs pictures kernel checks debug programs tools image swift toolchain place
+.PHONY: lab lab-diff lab-reset lab-solution grade grade-all labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc docs pictures kernel checks debug programs tools image swift toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) $(if $(DEBUG),debug) ## build/swiftlet.elf and build/fs.img (the default)
@@ -202,6 +202,9 @@ lab-solution: laboratory ## in a lab's tree: the solved bodies (STAGE=2: of the 
 
 grade: laboratory ## what of a lab is done, and the first thing that is not (LAB=wire STAGE=2 TEST=name FORMAT=json)
 	@$(TOOLS)/release/lab grade $(LAB) $(if $(STAGE),--stage $(STAGE)) $(if $(TEST),--test '$(TEST)') $(if $(FORMAT),--format $(FORMAT))
+
+grade-all: laboratory ## for teachers: every NAME.diff of a folder, a table, JSON, CSV and what is alike (LAB=wire DIR=submissions HELDOUT=folder)
+	@$(TOOLS)/release/lab grade-all $(LAB) --submissions $(or $(DIR),submissions) $(if $(HELDOUT),--heldout $(HELDOUT))
 
 docs: debug ## the documentation as a site, in build/docs/site (BASE=NAME: for https://HOST/NAME/)
 	$(Q)$(QUIETLY) "the library of programs" $(SWIFT_DEBUGGED) --target UserLibrary

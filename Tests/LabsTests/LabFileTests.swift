@@ -75,7 +75,9 @@ private let testsByTarget: [String: [String]] = {
         for pattern in lab.stages.flatMap(\.tests) {
             #expect(!HostTests.matching(pattern, in: all).isEmpty, "\(pattern) matches no test")
         }
-        let staged = lab.stages.flatMap(\.tests).flatMap { HostTests.matching($0, in: all) }
+        let checks = lab.guestChecks.map { "guest/\($0.name)" }
+        #expect(Set(checks).count == checks.count, "a guest check's name stands twice")
+        let staged = lab.stages.flatMap(\.tests).flatMap { HostTests.matching($0, in: all) } + checks
         for mistake in lab.mistakes {
             for test in mistake.fails + (mistake.passes ?? []) {
                 #expect(staged.contains(test), "mistake \(mistake.name): \(test) is in no stage")
@@ -83,10 +85,75 @@ private let testsByTarget: [String: [String]] = {
         }
     }
 
+    /// A guest check asks for something, and a guest on the grader's wire for nothing that only QEMU's network has.
+    @Test(arguments: folders) func guestChecksAskForSomething(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        for check in lab.guestChecks {
+            let asks = [check.console, check.expect, check.hostExpect, check.ping.map { "\($0)" }].contains {
+                $0 != nil
+            }
+            #expect(asks, "\(check.name)")
+            #expect(check.ping == nil || lab.guest?.network == "wire", "\(check.name)")
+            #expect(check.host == nil || lab.guest?.forward != nil, "\(check.name)")
+            for text in [check.console, check.expect, check.hostExpect].compactMap({ $0 }) {
+                #expect(throws: Never.self) { try NSRegularExpression(pattern: text) }
+            }
+        }
+    }
+
+    /// The answers that a lab's folder has are those of its marks.
+    @Test(arguments: folders) func answersHaveTheirMarks(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        guard lab.hasQuestions else { return }
+        let lines = try project.solvedAnswers(of: "Labs/\(folder)").split(separator: "\n")
+        let questions = lab.stages.flatMap { $0.questions ?? [] }
+        #expect(lines.count == questions.count && Set(questions.map(\.name)).count == questions.count)
+        for (line, question) in zip(lines, questions) {
+            let answer = line.dropFirst(question.name.count + 1)
+            #expect(line.hasPrefix(question.name + ":"), "\(question.name)")
+            #expect(question.marks.contains(lab.mark(of: String(answer), to: question.name)), "\(question.name)")
+        }
+    }
+
+    /// Each lab has a figure that its text shows.
+    @Test(arguments: folders) func figuresAreShown(folder: String) throws {
+        let text = try project.text("Labs/\(folder)/README.md")
+        let shown = text.matches(of: #/!\[[^\]]+\]\(([\w-]+\.svg)\)/#).map { String($0.1) }
+        #expect(!shown.isEmpty)
+        for figure in shown {
+            let svg = try project.text("Labs/\(folder)/\(figure)")
+            #expect(svg.hasPrefix("<svg ") && svg.hasSuffix("</svg>\n"), "\(figure)")
+        }
+    }
+
+    /// A lab that adds to the tree has a solution for each stage, which applies.
+    @Test(arguments: folders) func patchesApply(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        guard let patches = lab.patches else { return }
+        #expect(patches.count == lab.stages.count)
+        let place = try patched(lab, folder)
+        try FileManager.default.removeItem(at: place.root)
+    }
+
+    /// A copy of the kernel and programs with all patches of a lab.
+    private func patched(_ lab: Lab, _ folder: String) throws -> Tree {
+        let place = FileManager.default.temporaryDirectory.appendingPathComponent("labs-tests-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        for part in ["Kernel", "User", "Labs"] {
+            try FileManager.default.copyItem(at: project.file(part), to: place.appendingPathComponent(part))
+        }
+        let tree = Tree(place)
+        try tree.apply(lab.patches ?? [], of: "Labs/\(folder)")
+        return tree
+    }
+
     /// What a mistake replaces stands once in its declaration.
     @Test(arguments: folders) func mistakesCanBePlanted(folder: String) throws {
         let lab = try project.lab(inFolder: folder)
-        #expect(lab.mistakes.count >= 3 && Set(lab.mistakes.map(\.name)).count == lab.mistakes.count)
+        let project = lab.patches == nil ? project : try patched(lab, folder)
+        defer { if lab.patches != nil { try? FileManager.default.removeItem(at: project.root) } }
+        #expect(lab.mistakes.count >= 3 || lab.hasQuestions)
+        #expect(Set(lab.mistakes.map(\.name)).count == lab.mistakes.count)
         for mistake in lab.mistakes {
             let bytes = Array(try project.text(mistake.file).utf8)
             let declaration = try project.declaration(mistake.declaration, in: mistake.file)

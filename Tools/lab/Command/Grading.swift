@@ -11,7 +11,7 @@ struct Grading {
 
     /// Ends with status 2 when the tests of a lab's tree are not as they were.
     func refuseChangedTests(_ labTree: LabTree) throws {
-        let changed = try labTree.changedTests()
+        let changed = try labTree.changedTests(folder: folder)
         guard !changed.isEmpty else { return }
         fail(
             """
@@ -23,19 +23,30 @@ struct Grading {
 
     /// Returns the exit status.
     func run(stage: Int?, test: String?) throws -> Int32 {
-        let tests = HostTests(tree, targets: lab.targets)
-        say("building the tests of lab \(lab.name) (the first time takes two minutes, an edit seconds)")
-        let errors = try tests.build()
-        guard errors.isEmpty else {
-            print("It does not compile yet:\n\n\(errors.prefix(5).joined(separator: "\n\n"))")
-            if errors.count > 5 { print("\nand \(errors.count - 5) more errors") }
+        do { return try graded(stage: stage, test: test) } catch let problem as CompileErrors {
+            print("It does not compile yet:\n\n\(problem.errors.prefix(5).joined(separator: "\n\n"))")
+            if problem.errors.count > 5 { print("\nand \(problem.errors.count - 5) more errors") }
             return 1
         }
-        if let test { return try one(test, tests) }
+    }
+
+    private func graded(stage: Int?, test: String?) throws -> Int32 {
+        let tests = HostTests(tree, targets: lab.targets), guest = GuestTests(tree, lab)
+        defer { guest.end() }
+        if let name = test, name.hasPrefix("guest/") { return try one(guestCheck: String(name.dropFirst(6)), guest) }
+        if !lab.targets.isEmpty {
+            say("building the tests of lab \(lab.name) (the first time takes two minutes, an edit seconds)")
+            let errors = try tests.build()
+            guard errors.isEmpty else { throw CompileErrors(errors: errors) }
+        }
+        if let test, !test.hasPrefix("answer/") { return try one(test, tests) }
+        if !lab.guestChecks.isEmpty {
+            say("a guest runs your kernel when the tests before it pass: building it takes a minute")
+        }
         let isTerminal = isatty(2) == 1
         let progress: @Sendable () -> Void = { if isTerminal { say(".", terminator: "") } }
         let stages = stage.map { [$0] } ?? Array(1...lab.stages.count)
-        let grade = try lab.grade(tests, stages: stages, folder: folder, progress: progress) { done in
+        let grade = try lab.grade(tests, guest, stages: stages, folder: folder, progress: progress) { done in
             if isTerminal { say("\r\u{1b}[K", terminator: "") }
             if !isJSON { print(done.line) }
         }
@@ -55,5 +66,16 @@ struct Grading {
             if kind != "passed" { status = 1 }
         }
         return status
+    }
+
+    /// Runs one guest check and prints all that the guest printed.
+    private func one(guestCheck name: String, _ guest: GuestTests) throws -> Int32 {
+        guard let check = lab.guestChecks.first(where: { $0.name == name }) else {
+            fail("TEST=guest/\(name): there are \(lab.guestChecks.map { "guest/\($0.name)" }.joined(separator: ", "))")
+        }
+        say("building kernel and disk image")
+        let outcome = try guest.run(check), (kind, text) = outcome.words
+        print("\(guest.transcript)\nguest/\(name): \(kind)\(text.isEmpty ? "" : "\n\(text)")")
+        return outcome == .passed ? 0 : 1
     }
 }

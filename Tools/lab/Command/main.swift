@@ -13,9 +13,14 @@ let usage = """
     In a lab's tree: puts the solved bodies in, of the stages up to N; what was there is kept on a branch.
            lab grade [LAB] [--stage N | --test TEST] [--format json]
     Builds the host tests and grades them. Exit status 0: full; 1: not yet; 2: it could not be graded.
+           lab grade-all LAB --submissions FOLDER [--heldout FOLDER]
+    Grades each NAME.diff of a folder: a table; grades.json, grades.csv and similarity.txt in the folder. Exit status 0 when all
+    could be graded, else 2.
            lab check [--kernel] [--starters] [LAB...]
     Tries each lab: its starter scores 0, its stages fill up one by one, the solved tree scores full, each planted mistake
     is named. --starters builds each real starter too, --kernel its kernel.
+           lab mark LAB QUESTION ANSWER
+    Prints what stands for an answer in lab.json.
            lab list
     Names the labs.
     """
@@ -88,9 +93,9 @@ do {
         kept(try here.reset())
         print("Lab \(here.name) begins anew.")
     case "solution":
-        let here = try here(), lab = try tree.lab(named: here.name).lab
+        let here = try here(), (lab, folder) = try tree.lab(named: here.name)
         let stage = number(option("stage"), ofStageIn: lab) ?? lab.stages.count
-        kept(try here.solve(lab, upTo: stage))
+        kept(try here.solve(lab, folder: folder, upTo: stage))
         print("The solved bodies of stages 1 to \(stage) are in.")
     case "grade":
         let format = option("format") ?? "text"
@@ -104,6 +109,14 @@ do {
         let grading = Grading(tree: tree, lab: lab, folder: folder, isJSON: format == "json")
         if let labTree { try grading.refuseChangedTests(labTree) }
         exit(try grading.run(stage: number(stage, ofStageIn: lab), test: test))
+    case "grade-all":
+        let submissions = option("submissions"), heldOut = option("heldout")
+        guard let name = words.first else {
+            fail("LAB=name is missing: \(try tree.labNames().joined(separator: ", "))")
+        }
+        guard let submissions else { fail("DIR=folder is missing: the folder with the submissions, a NAME.diff each") }
+        let (lab, folder) = try tree.lab(named: name)
+        exit(try gradeAll(lab, folder, URL(fileURLWithPath: submissions), heldOut.map { URL(fileURLWithPath: $0) }))
     case "check":
         let kernel = flag("kernel"), starters = flag("starters")
         let all = try tree.labNames()
@@ -115,6 +128,9 @@ do {
         }
         print(problems.isEmpty ? "\(labs.count) labs: all is as they promise" : "\(problems.count) problems")
         exit(problems.isEmpty ? 0 : 1)
+    case "mark":
+        guard words.count == 3 else { fail("a lab, a question and an answer are wanted\n\(usage)") }
+        print(try tree.lab(named: words[0]).lab.mark(of: words[2], to: words[1]))
     case "list":
         for name in try tree.labNames() { print(name, try tree.lab(named: name).lab.title, separator: "\t") }
     default: fail("there is no such command\n\(usage)")

@@ -27,6 +27,8 @@ public struct LabCheck {
             try manager.createDirectory(
                 at: copy.file(path).deletingLastPathComponent(), withIntermediateDirectories: true)
             try data.write(to: copy.file(path))
+            let mode = try manager.attributesOfItem(atPath: tree.file(path).path)[.posixPermissions]
+            try manager.setAttributes([.posixPermissions: mode ?? 0o644], ofItemAtPath: copy.file(path).path)
         }
         for case let path as String in manager.enumerator(atPath: copy.root.path) ?? .init()
         where !path.hasPrefix("build") && path.hasSuffix(".swift") && !wanted.contains(path) {
@@ -37,57 +39,148 @@ public struct LabCheck {
 
     /// Runs all checks; returns the problems.
     public func run(_ labs: [(lab: Lab, folder: String)]) throws -> [String] {
-        let woven = try copy(to: "build/labs/woven")
-        let variants = Variants(of: labs.map(\.lab))
-        try variants.weave(into: woven)
-        // A mistake may leave a value unused: a lab's tree takes that for a warning.
-        try Data("{}".utf8).write(to: woven.file(".lab"))
-        let tests = HostTests(woven, targets: labs.reduce(into: []) { $0.formUnion($1.lab.targets) })
-        say("building the tests with all variants of \(labs.count) labs")
-        let errors = try tests.build()
-        guard errors.isEmpty else { return ["the woven tree does not build:"] + errors }
         var problems: [String] = []
-        for (lab, folder) in labs {
-            let found = try check(lab, folder, tests, variants)
-            for problem in found { say(problem) }
-            problems += found
+        let woven = labs.filter { $0.lab.patches == nil && !$0.lab.hasQuestions }
+        if !woven.isEmpty { problems += try runWoven(woven) }
+        for (lab, folder) in labs where lab.patches != nil { problems += try runPatched(lab, folder) }
+        for (lab, folder) in labs where lab.hasQuestions { problems += try runAnswered(lab, folder) }
+        return problems
+    }
+
+    /// A lab of questions: its right answers, stage by stage.
+    private func runAnswered(_ lab: Lab, _ folder: String) throws -> [String] {
+        let copy = try copy(to: "build/labs/\(lab.name)")
+        let tests = HostTests(copy, targets: lab.targets)
+        if !lab.guestChecks.isEmpty {
+            let found = try build(tests, kernel: true, "lab \(lab.name)")
+            guard found.isEmpty else { return found }
+        }
+        try copy.makeStarter(of: lab, folder: folder)
+        var problems = try checkStages(lab, folder, tests, variant: nil, solved: 0)
+        for solved in 1...lab.stages.count {
+            try copy.answer(lab, folder: folder, upTo: solved)
+            problems += try checkStages(lab, folder, tests, variant: nil, solved: solved)
         }
         return problems
     }
 
-    private func check(_ lab: Lab, _ folder: String, _ tests: HostTests, _ variants: Variants) throws -> [String] {
-        var problems: [String] = []
-        let all = Array(1...lab.stages.count)
-        for solved in 0...lab.stages.count {
-            let variant = variants.starter(of: lab, solvedTo: solved)
-            let grade = try lab.grade(tests, stages: all, folder: folder, variant: variant)
-            say("lab \(lab.name), \(solved) of \(all.count) stages solved: \(grade.points) of \(grade.of) points")
-            for stage in grade.stages where stage.isFull != (stage.number <= solved) {
-                let failed = stage.outcomes.filter { $0.outcome != .passed }
-                    .map { "\($0.test): \($0.outcome.words.kind) \($0.outcome.words.text.prefix(400))" }
-                problems.append(
-                    "lab \(lab.name): with \(solved) stages solved, stage \(stage.number) has \(stage.points) of "
-                        + "\(stage.of) points\n    \(failed.joined(separator: "\n    "))")
+    /// Labs that take bodies out: one tree with all their variants in it.
+    private func runWoven(_ labs: [(lab: Lab, folder: String)]) throws -> [String] {
+        let woven = try copy(to: "build/labs/woven")
+        let variants = Variants(of: labs.map(\.lab))
+        try variants.weave(into: woven)
+        for (_, folder) in labs { try woven.addStarterFiles(of: folder) }
+        let tests = HostTests(woven, targets: labs.reduce(into: []) { $0.formUnion($1.lab.targets) })
+        let problems = try build(
+            tests, kernel: labs.contains { !$0.lab.guestChecks.isEmpty }, "all variants of \(labs.count) labs")
+        guard problems.isEmpty else { return problems }
+        return try labs.flatMap { (lab, folder) in
+            var problems: [String] = []
+            for solved in 0...lab.stages.count {
+                let variant = variants.starter(of: lab, solvedTo: solved)
+                problems += try checkStages(lab, folder, tests, variant: variant, solved: solved)
             }
+            return try problems + checkMistakes(lab, tests, variants)
         }
+    }
+
+    /// A lab that adds to the tree: its starter, with its patches one by one, and then with its mistakes.
+    private func runPatched(_ lab: Lab, _ folder: String) throws -> [String] {
+        var problems: [String] = []
+        var copy = try copy(to: "build/labs/\(lab.name)")
+        let tests = HostTests(copy, targets: lab.targets)
+        for solved in 0...lab.stages.count {
+            copy = try self.copy(to: "build/labs/\(lab.name)")
+            try copy.addStarterFiles(of: folder)
+            try copy.apply((lab.patches ?? []).prefix(solved), of: folder)
+            let found = try build(tests, kernel: true, "lab \(lab.name), \(solved) stages solved")
+            guard found.isEmpty else { return found }
+            problems += try checkStages(lab, folder, tests, variant: nil, solved: solved)
+        }
+        let variants = Variants(of: [lab])
+        try variants.weave(into: copy)
+        let found = try build(tests, kernel: true, "lab \(lab.name) with its mistakes")
+        return found.isEmpty ? try problems + checkMistakes(lab, tests, variants) : found
+    }
+
+    /// Builds what checks run; returns what the compiler says.
+    private func build(_ tests: HostTests, kernel: Bool, _ what: String) throws -> [String] {
+        // A mistake may leave a value unused: a lab's tree takes that for a warning.
+        try Data("{}".utf8).write(to: tests.tree.file(".lab"))
+        var errors: [String] = []
+        if !tests.targets.isEmpty {
+            say("building the tests of \(what)")
+            errors = try tests.build()
+        }
+        if kernel, errors.isEmpty {
+            say("building the kernel of \(what)")
+            do { try GuestTests.build(tests.tree) } catch let problem as CompileErrors { errors = problem.errors }
+        }
+        return errors.isEmpty ? [] : report(["\(what): it does not build:"] + errors)
+    }
+
+    private func report(_ problems: [String]) -> [String] {
+        for problem in problems { say(problem) }
+        return problems
+    }
+
+    private static func describe(_ outcomes: [(test: String, outcome: TestOutcome)]) -> String {
+        outcomes.filter { $0.outcome != .passed }
+            .map { "\n    \($0.test): \($0.outcome.words.kind) \($0.outcome.words.text.prefix(400))" }.joined()
+    }
+
+    /// With so many stages solved these are full, and the others have nothing.
+    private func checkStages(
+        _ lab: Lab, _ folder: String, _ tests: HostTests, variant: String?, solved: Int
+    ) throws -> [String] {
+        let guest = try guest(of: lab, tests.tree, variant)
+        defer { guest.end() }
+        let grade = try lab.grade(
+            tests, guest, stages: Array(1...lab.stages.count), folder: folder, variant: variant ?? "")
+        say("lab \(lab.name), \(solved) of \(lab.stages.count) stages solved: \(grade.points) of \(grade.of) points")
+        return report(
+            grade.stages.filter { $0.isFull != ($0.number <= solved) }.map { stage in
+                "lab \(lab.name): with \(solved) stages solved, stage \(stage.number) has \(stage.points) of "
+                    + "\(stage.of) points" + Self.describe(stage.outcomes)
+            })
+    }
+
+    /// Each mistake in the solved tree is named.
+    private func checkMistakes(_ lab: Lab, _ tests: HostTests, _ variants: Variants) throws -> [String] {
         let signs = Set(lab.mistakes.flatMap { $0.fails + ($0.passes ?? []) }).sorted()
-        let built = try tests.names()
+        let built = lab.targets.isEmpty ? [] : try tests.names()
         let named = signs.flatMap { HostTests.matching($0, in: built) }
+        let checks = lab.guestChecks.filter { signs.contains("guest/\($0.name)") }
         var quick = tests
         quick.limit = 90  // some mistakes make a test run for ever
+        var problems: [String] = []
         for mistake in lab.mistakes {
-            let outcomes = quick.run(named, variant: variants.mistake(mistake.name, of: lab)).sorted { $0.key < $1.key }
+            let variant = variants.mistake(mistake.name, of: lab)
+            var outcomes = quick.run(named, variant: variant).sorted { $0.key < $1.key }
                 .map { (test: $0.key, outcome: $0.value) }
+            // A guest is booted only for a mistake that it is to show.
+            if (mistake.fails + (mistake.passes ?? [])).contains(where: { $0.hasPrefix("guest/") }) {
+                let guest = try guest(of: lab, tests.tree, variant)
+                defer { guest.end() }
+                for check in checks { outcomes.append(("guest/\(check.name)", try guest.run(check))) }
+            }
             let name = lab.mistakes(in: outcomes).first?.name
             say("lab \(lab.name), mistake \"\(mistake.name)\": \(name == mistake.name ? "named" : "NOT named")")
             guard name != mistake.name else { continue }
-            let failed = outcomes.filter { $0.outcome != .passed }
-                .map { "\($0.test): \($0.outcome.words.kind) \($0.outcome.words.text.prefix(400))" }
             problems.append(
                 "lab \(lab.name): the mistake \"\(mistake.name)\" is taken for \(name.map { "\"\($0)\"" } ?? "none"); failed:"
-                    + "\n    \(failed.joined(separator: "\n    "))")
+                    + Self.describe(outcomes))
         }
-        return problems
+        return report(problems)
+    }
+
+    /// A guest whose kernel is a built tree's, or a variant of it.
+    private func guest(of lab: Lab, _ tree: Tree, _ variant: String?) throws -> GuestTests {
+        let kernel = tree.file("build/fast/swiftlet.elf")
+        guard let variant, !lab.guestChecks.isEmpty else { return GuestTests(tree, lab, kernel: kernel) }
+        let copy = tree.file("build/fast/variant.elf")
+        try Variants.choose(variant, in: kernel, to: copy)
+        return GuestTests(tree, lab, kernel: copy)
     }
 
     /// Builds a lab's real starter: its host tests, and the kernel with its link guard where asked for.
@@ -96,11 +189,11 @@ public struct LabCheck {
         try starter.makeStarter(of: lab, folder: folder)
         say("lab \(lab.name): building the starter's tests")
         let errors = try HostTests(starter, targets: lab.targets).build()
-        guard errors.isEmpty else { return ["lab \(lab.name): the starter does not build:"] + errors }
+        guard errors.isEmpty else { return report(["lab \(lab.name): the starter does not build:"] + errors) }
         guard kernel else { return [] }
         say("lab \(lab.name): building the starter's kernel")
         let made = try Command(["make", "kernel"], in: starter.root).run()
         return made.status == 0
-            ? [] : ["lab \(lab.name): the starter's kernel does not build:", made.text + made.errors]
+            ? [] : report(["lab \(lab.name): the starter's kernel does not build:", made.text + made.errors])
     }
 }

@@ -35,6 +35,12 @@ extension Lab {
         Set(stages.flatMap(\.tests).map { String($0.prefix { $0 != "." }) })
     }
 
+    /// Whether it has an answers file.
+    public var hasQuestions: Bool { stages.contains { $0.questions != nil } }
+
+    /// Its guest checks, of all stages.
+    public var guestChecks: [GuestCheck] { stages.flatMap { $0.guest ?? [] } }
+
     /// The tests of a stage, from 1, each once.
     func tests(ofStage number: Int, in all: [String]) throws -> [String] {
         var tests: [String] = []
@@ -46,22 +52,33 @@ extension Lab {
         return tests
     }
 
-    /// Runs the tests of some stages and counts their points; `report` hears of each stage that has ended, in order.
+    /// Runs the tests of some stages, and then their guest checks, and counts their points; `report` hears of each stage
+    /// that has ended, in order.
+    /// - Throws: CompileErrors of a kernel that a guest check needs.
     public func grade(
-        _ tests: HostTests, stages wanted: [Int], folder: String, variant: String = "",
+        _ tests: HostTests, _ guest: GuestTests, stages wanted: [Int], folder: String, variant: String = "",
         progress: @Sendable @escaping () -> Void = {}, report: (Grade.Stage) -> Void = { _ in }
     ) throws -> Grade {
-        let all = try tests.names()
+        let all = targets.isEmpty ? [] : try tests.names()
         var done: [Grade.Stage] = []
         for number in wanted {
             let names = try self.tests(ofStage: number, in: all)
-            let outcomes = tests.run(names, variant: variant, seen: progress)
+            let found = tests.run(names, variant: variant, seen: progress)
             let stage = stages[number - 1]
-            let isFull = names.allSatisfy { outcomes[$0] == .passed }
+            var outcomes = names.map { (test: $0, outcome: found[$0] ?? .notRun("it was not run")) }
+            let answers = Answers(of: tests.tree)
+            outcomes += (stage.questions ?? []).map { ("answer/\($0.name)", answers.outcome(of: $0, in: self)) }
+            let comesToGuest = outcomes.allSatisfy { $0.outcome == .passed }
+            for check in stage.guest ?? [] {
+                let outcome = comesToGuest ? try guest.run(check) : .failed("not tried: first the tests above")
+                outcomes.append(("guest/\(check.name)", outcome))
+                progress()
+            }
+            let isFull = outcomes.allSatisfy { $0.outcome == .passed }
             done.append(
                 Grade.Stage(
                     number: number, title: stage.title, points: isFull ? stage.points : 0, of: stage.points,
-                    outcomes: names.map { ($0, outcomes[$0] ?? .notRun("it was not run")) }))
+                    outcomes: outcomes))
             report(done[done.count - 1])
         }
         return Grade(lab: self, folder: folder, stages: done, mistakes: mistakes(in: done.flatMap(\.outcomes)))

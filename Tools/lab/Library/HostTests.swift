@@ -17,6 +17,22 @@ public enum TestOutcome: Sendable, Equatable {
     case notRun(String)
 }
 
+extension Command.Result {
+    /// The compiler's errors in what a build printed, each once; all of it, if there are none.
+    func compileErrors(in tree: Tree) -> [String] {
+        let all = text + errors
+        let lines = all.split(separator: "\n", omittingEmptySubsequences: false)
+        var found: [String] = []
+        for (index, line) in lines.enumerated() where line.contains(#/:\d+:\d+: error:/#) {
+            let text = String(line.replacing(tree.root.path + "/", with: ""))
+            let marks = lines[(index + 1)...].prefix { $0.contains(#/^ *\d* *\|/#) }
+            let whole = ([text] + marks.map(String.init)).joined(separator: "\n")
+            if !found.contains(where: { $0.hasPrefix(text) }) { found.append(whole) }
+        }
+        return found.isEmpty ? [all] : found
+    }
+}
+
 /// The built tests of a tree.
 public struct HostTests: Sendable {
     let tree: Tree
@@ -40,15 +56,7 @@ public struct HostTests: Sendable {
         command.environment["SWIFTLET_TESTS"] = targets.sorted().joined(separator: " ")
         let result = try command.run()
         guard result.status != 0 || result.isSignal else { return [] }
-        let lines = (result.text + result.errors).split(separator: "\n", omittingEmptySubsequences: false)
-        var errors: [String] = []
-        for (index, line) in lines.enumerated() where line.contains(#/:\d+:\d+: error:/#) {
-            let text = String(line.replacing(tree.root.path + "/", with: ""))
-            let marks = lines[(index + 1)...].prefix { $0.contains(#/^ *\d* *\|/#) }
-            let whole = ([text] + marks.map(String.init)).joined(separator: "\n")
-            if !errors.contains(where: { $0.hasPrefix(text) }) { errors.append(whole) }
-        }
-        return errors.isEmpty ? [result.text + result.errors] : errors
+        return result.compileErrors(in: tree)
     }
 
     /// The names of all built tests.

@@ -10,6 +10,11 @@ public struct Lab: Decodable, Sendable {
     public let tasks: [Task]
     public let stages: [Stage]
     public let mistakes: [Mistake]
+    /// The machine that its guest checks run on; nil: three harts behind QEMU's own network.
+    public let guest: GuestSettings?
+    /// Of a lab that adds to the tree what is not in it: a solution for each stage, on top of those before it, as files of
+    /// the lab's folder that `git apply` takes. Its tasks then take nothing out.
+    public let patches: [String]?
 
     /// Declarations of one file whose bodies the student writes.
     public struct Task: Decodable, Sendable {
@@ -32,7 +37,61 @@ public struct Lab: Decodable, Sendable {
         public let points: Int
         /// Tests as `Target.Suite/test()`, or all of `Target.Suite`.
         public let tests: [String]
+        /// What is to be found out and written into the tree's answers.txt.
+        public let questions: [Question]?
+        /// What is looked at in a guest that runs the tree's kernel, when the tests have passed.
+        public let guest: [GuestCheck]?
         public let hint: String
+    }
+
+    /// A question with one right answer, which stands nowhere in plain text.
+    public struct Question: Decodable, Sendable {
+        /// Once in its lab: what stands before the colon in answers.txt. `answer/NAME` in `TEST=`.
+        public let name: String
+        public let asks: String
+        /// Marks of the answers that are right (`lab mark`): several ways to write it.
+        public let marks: [String]
+    }
+
+    /// How the guest of a lab's checks is started.
+    public struct GuestSettings: Decodable, Sendable {
+        /// `user`, or `wire`: a wire whose other end is the grader, at 10.9.0.1; the guest is 10.9.0.2.
+        public let network: String?
+        /// Ports of the guest that the host reaches on an unreserved one, as `udp:7`: PORT_7 of `host` commands.
+        public let forward: [String]?
+        /// Whether the host sends datagrams back that come to 10.0.2.2 at the port `$PORT_echo`.
+        public let echo: Bool?
+        /// More options of qemu/start: CPUS, ARGS, NIC, QEMUFLAGS.
+        public let options: [String: String]?
+    }
+
+    /// One look at the guest; all that it names must come about.
+    public struct GuestCheck: Decodable, Sendable {
+        /// Once in its lab; `guest/NAME` in `Mistake.fails` and `TEST=`.
+        public let name: String
+        /// A regular expression that the console matches when the boot ends: at the prompt, or with a panic. For tasks
+        /// without which there is no shell.
+        public let console: String?
+        /// A command for the guest's shell that ends at once and leaves a service behind; `run` is tried again until
+        /// what it prints matches.
+        public let before: String?
+        /// A command for the guest's shell.
+        public let run: String?
+        /// A regular expression that what the command prints must match.
+        public let expect: String?
+        /// A command for bash on the host, tried again until what it prints matches `hostExpect`; meanwhile `run` runs,
+        /// and ends by ^C after it.
+        public let host: String?
+        public let hostExpect: String?
+        /// A program of the host's without which the check cannot be made.
+        public let needs: String?
+        /// Bytes of payload of an echo request that the grader sends on its wire and that is to be answered.
+        public let ping: Int?
+        /// How many harts the guest has; without it as the lab's guest settings say. Another number than before is another
+        /// boot.
+        public let harts: Int?
+        /// Seconds that it may take; 60 without it.
+        public let seconds: Double?
     }
 
     /// A mistake that is often made: planted by `lab check`, recognised by `lab grade`.
@@ -45,7 +104,7 @@ public struct Lab: Decodable, Sendable {
         /// Stands once in the declaration's body.
         public let find: String
         public let replace: String
-        /// Tests that fail, as in `Stage.tests` but one each.
+        /// Tests that fail, as in `Stage.tests` but one each; `guest/NAME` of a guest check.
         public let fails: [String]
         /// Tests that pass all the same: what tells the mistake from others.
         public let passes: [String]?
@@ -91,6 +150,33 @@ public struct Tree: Sendable {
             }
         }
         throw LabError("LAB=\(name): there is no such lab; there are \(try labNames().joined(separator: ", "))")
+    }
+
+    /// Copies what a lab's folder has in `starter` to the same place of the tree: programs that the grader runs.
+    func addStarterFiles(of folder: String) throws {
+        for path in starterFiles(of: folder) {
+            let place = file(path)
+            try FileManager.default.createDirectory(
+                at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(contentsOf: file("\(folder)/starter/\(path)")).write(to: place)
+        }
+    }
+
+    /// Files that a lab brings into its tree.
+    func starterFiles(of folder: String) -> [String] {
+        let all =
+            FileManager.default.enumerator(atPath: file("\(folder)/starter").path)?.compactMap { $0 as? String } ?? []
+        return all.filter { !$0.hasSuffix("~") && (try? text("\(folder)/starter/\($0)")) != nil }.sorted()
+    }
+
+    /// Applies patches of a lab's folder.
+    public func apply(_ patches: some Sequence<String>, of folder: String) throws {
+        for patch in patches {
+            var command = Command(["git", "apply", file("\(folder)/\(patch)").path], in: root)
+            // A scratch copy lies within a repository, whose root is not meant.
+            command.environment["GIT_CEILING_DIRECTORIES"] = root.deletingLastPathComponent().path
+            try command.output()
+        }
     }
 
     /// The names of all labs, in order.

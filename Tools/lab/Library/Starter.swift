@@ -66,6 +66,9 @@ extension Tree {
 
     /// Takes the bodies of a lab out, and adds what the kernel and host need to say so when one is called.
     public func makeStarter(of lab: Lab, folder: String) throws {
+        try addStarterFiles(of: folder)
+        if lab.hasQuestions { try Data(lab.blankAnswers(folder: folder).utf8).write(to: file(Answers.file)) }
+        guard !lab.holes.isEmpty else { return }
         for (path, holes) in Dictionary(grouping: lab.holes, by: \.file) {
             let symbols = Dictionary(uniqueKeysWithValues: holes.map { ($0.declaration, $0) })
             let indentations = try Dictionary(
@@ -89,7 +92,7 @@ extension Tree {
 
     /// Writes the functions that stand for bodies which are not there, a file in each module, and their way to the
     /// kernel's panic.
-    func writeTasks(_ holes: [Hole], also more: String = "") throws {
+    func writeTasks(_ holes: [Hole], also more: String = "", assembly: String = "") throws {
         for (module, holes) in Dictionary(grouping: holes, by: { (try? Self.module(of: $0.file)) ?? "" }) {
             var text = Self.head + more
             for hole in holes {
@@ -103,8 +106,8 @@ extension Tree {
             }
             try Data(text.utf8).write(to: file(Self.tasksFile(of: module)))
         }
-        try Data(Self.kernelEntry.utf8).write(to: file("Kernel/Machine/LabTask.S"))
-        try Data(Self.programEntry.utf8).write(to: file("Kernel/Machine/User/LabTask.S"))
+        try Data((Self.kernelEntry + assembly).utf8).write(to: file("Kernel/Machine/LabTask.S"))
+        try Data((Self.programEntry + assembly).utf8).write(to: file("Kernel/Machine/User/LabTask.S"))
     }
 
     private static let head = """

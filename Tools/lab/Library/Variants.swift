@@ -1,6 +1,6 @@
 // One tree with every variant in it: each body that some lab takes out or plants a mistake in becomes a choice among the
-// solved body, the task and the mistakes, made by the environment's LAB_VARIANT when a test begins. So one build checks
-// all labs.
+// solved body, the task and the mistakes: on the host by the environment's LAB_VARIANT when a test begins, in a kernel
+// by a table that is written into its file before it is booted. So one build checks all labs.
 
 import Foundation
 
@@ -70,7 +70,7 @@ public struct Variants: Sendable {
             try? FileManager.default.removeItem(at: tree.file(path))
         }
         // A module that has mistakes only needs its choices too.
-        try tree.writeTasks(holes, also: Self.chooser)
+        try tree.writeTasks(holes, also: Self.chooser, assembly: Self.table)
         for module in Set(try places.map { try Tree.module(of: $0.file) }) {
             let path = tree.file(Tree.tasksFile(of: module))
             if !FileManager.default.fileExists(atPath: path.path) { try Data(Self.chooser.utf8).write(to: path) }
@@ -96,7 +96,42 @@ public struct Variants: Sendable {
         return text + "\(branch(body))\n}"
     }
 
+    /// Writes a variant's choices into a copy of a woven kernel.
+    public static func choose(_ variant: String, in kernel: URL, to copy: URL) throws {
+        var image = try Data(contentsOf: kernel)
+        guard let mark = image.range(of: Data("LAB CHOICES:".utf8)) else {
+            throw LabError("\(kernel.path) is no kernel with choices")
+        }
+        for pair in variant.split(separator: ",") {
+            let numbers = pair.split(separator: "=").compactMap { Int($0) }
+            guard numbers.count == 2, numbers[0] < 1024 else {
+                throw LabError("there are too many choices: \(variant)")
+            }
+            image[mark.upperBound + numbers[0]] = UInt8(numbers[1])
+        }
+        try image.write(to: copy)
+    }
+
+    /// The choices of a kernel, all 0 as it is linked.
+    private static let table = """
+        .section .text
+        .globl lab_choice
+        lab_choice:
+            lla t0, lab_choices
+            add t0, t0, a0
+            lbu a0, 0(t0)
+            ret
+        .section .data
+            .ascii "LAB CHOICES:"
+        lab_choices:
+            .space 1024
+
+        """
+
     private static let chooser = """
+        #if hasFeature(Embedded)
+        @_silgen_name("lab_choice") func lab_choice(_ place: Int) -> UInt8
+        #else
         #if canImport(Glibc)
         import Glibc
         #else
@@ -115,6 +150,7 @@ public struct Variants: Sendable {
             return all
         }()
         @inline(never) func lab_choice(_ place: Int) -> UInt8 { chosen[place] }
+        #endif
 
         """
 }

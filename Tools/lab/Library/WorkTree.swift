@@ -69,8 +69,9 @@ public struct LabTree {
     public func difference() throws -> String { try git("diff", starter, in: tree) }
 
     /// Files of tests, labs and tools that are not as they were.
-    public func changedTests() throws -> [String] {
-        let parts = ["Tests", "Labs", "Tools", "Package.swift", ".lab"]
+    /// - Parameter folder: the lab's.
+    public func changedTests(folder: String) throws -> [String] {
+        let parts = ["Tests", "Labs", "Tools", "Package.swift", ".lab"] + tree.starterFiles(of: folder)
         let run = { (arguments: [String]) in
             try Command(["git"] + arguments + ["--"] + parts, in: tree.root).output().split(separator: "\n").map(
                 String.init)
@@ -103,8 +104,15 @@ public struct LabTree {
     }
 
     /// Puts the solved bodies in, up to a stage; returns the branch with what was there, nil if there was nothing.
-    public func solve(_ lab: Lab, upTo stage: Int) throws -> String? {
+    /// - Parameter folder: the lab's.
+    public func solve(_ lab: Lab, folder: String, upTo stage: Int) throws -> String? {
         let saved = try save()
+        if let patches = lab.patches {
+            try git("reset", "--quiet", "--hard", starter, in: tree)
+            try tree.apply(patches.prefix(stage), of: folder)
+            return saved
+        }
+        if lab.hasQuestions { try tree.answer(lab, folder: folder, upTo: stage) }
         let place = FileManager.default.temporaryDirectory.appendingPathComponent("lab-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: place) }
         let original = Tree(place)

@@ -1,0 +1,174 @@
+// The other end of a guest's wire (NET=stream): a station at 10.9.0.1 that answers ARP and pings, and can ping the guest.
+// It shares no line with the stack that is graded.
+
+import Foundation
+
+final class WirePeer: @unchecked Sendable {
+    static let address: [UInt8] = [10, 9, 0, 1], guest: [UInt8] = [10, 9, 0, 2]
+    private static let hardware: [UInt8] = [2, 0, 0, 0, 0, 1]
+
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("lab-wire-\(UUID().uuidString.prefix(8))")
+        .path
+    private let listener: Int32
+    private let condition = NSCondition()
+    private var wire: Int32 = -1
+    private var guestHardware: [UInt8]?
+    /// ICMP messages that came and were no requests.
+    private var replies: [[UInt8]] = []
+
+    init() throws {
+        #if canImport(Glibc)
+            listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        #else
+            listener = socket(AF_UNIX, SOCK_STREAM, 0)
+        #endif
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let room = MemoryLayout.size(ofValue: address.sun_path)
+        guard path.utf8.count < room else { throw LabError("\(path): too long for a socket's name; set TMPDIR") }
+        // the path and its NUL fit, as was looked
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
+        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+        // bind reads the address while it is called, and no more of it than its size
+        let bound = unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(listener, $0, size) }
+        }
+        guard listener >= 0, bound == 0, listen(listener, 1) == 0 else {
+            throw LabError("\(path): no socket can be made")
+        }
+        Thread.detachNewThread { self.serve() }
+    }
+
+    /// Gives the wire up; a guest on it has ended.
+    func close() {
+        _ = shutdown(listener, Int32(SHUT_RDWR))
+        condition.withLock { if wire >= 0 { _ = shutdown(wire, Int32(SHUT_RDWR)) } }
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    private func serve() {
+        while true {
+            let next = accept(listener, nil, nil)  // the peer's address is not asked for
+            guard next >= 0 else { break }
+            condition.withLock { wire = next }
+            receive(from: next)
+            condition.withLock { wire = -1 }
+            _ = Foundation.close(next)
+        }
+        _ = Foundation.close(listener)
+    }
+
+    private func receive(from wire: Int32) {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = unsafe read(wire, &buffer, buffer.count)  // no more than the buffer holds
+            guard count > 0 else { return }
+            bytes += buffer[0..<count]
+            // Each frame comes behind its length, 32 bits, big-endian.
+            while bytes.count >= 4 {
+                let length = bytes[0..<4].reduce(0) { $0 << 8 | Int($1) }
+                guard bytes.count >= 4 + length else { break }
+                take(Array(bytes[4..<4 + length]))
+                bytes.removeFirst(4 + length)
+            }
+        }
+    }
+
+    private func take(_ frame: [UInt8]) {
+        if frame.count >= 42, frame[12..<14] == [8, 6], frame[28..<32] == ArraySlice(Self.guest) {
+            condition.withLock {
+                guestHardware = Array(frame[22..<28])
+                condition.broadcast()
+            }
+            if frame[21] == 1, frame[38..<42] == ArraySlice(Self.address) { send(arp(2, to: Array(frame[22..<28]))) }
+        }
+        guard frame.count >= 42, frame[12..<14] == [8, 0], frame[14] == 0x45, frame[23] == 1,
+            frame[30..<34] == ArraySlice(Self.address)
+        else { return }
+        let end = 14 + Int(frame[16]) << 8 + Int(frame[17])
+        guard end >= 42, end <= frame.count else { return }
+        var message = Array(frame[34..<end])
+        guard message[0] == 8 else {
+            condition.withLock {
+                replies.append(message)
+                condition.broadcast()
+            }
+            return
+        }
+        message[0] = 0
+        send(packet(icmp: message, to: Array(frame[6..<12])))
+    }
+
+    /// Sends an echo request with so many bytes, and waits for its reply.
+    /// - Returns: what is wrong; nil when the reply is right.
+    func ping(byteCount: Int, seconds: Double) -> String? {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        let request = [8, 0, 0, 0, 0x4c, 0x41, 0, 1] + (0..<byteCount).map { UInt8(truncatingIfNeeded: $0) }
+        while Date() < deadline {
+            guard let hardware = condition.withLock({ guestHardware }) else {
+                send(arp(1, to: [UInt8](repeating: 255, count: 6)))
+                _ = waitForFrame(until: min(deadline, Date(timeIntervalSinceNow: 1)))
+                continue
+            }
+            condition.withLock { replies = [] }
+            send(packet(icmp: request, to: hardware))
+            let next = min(deadline, Date(timeIntervalSinceNow: 2))
+            while waitForFrame(until: next) {
+                guard let reply = condition.withLock({ replies.popLast() }) else { continue }
+                if reply[0] != 0 { return "an ICMP message of type \(reply[0]) came for an echo request" }
+                if Array(reply[4...]) != Array(request[4...]) {
+                    return "the echo reply does not carry what the request carried:\n\(Self.hex(reply))"
+                }
+                return Self.sum(reply) == 0 ? nil : "the echo reply's checksum is wrong:\n\(Self.hex(reply))"
+            }
+        }
+        return condition.withLock { guestHardware } == nil
+            ? "the guest did not answer ARP's question for 10.9.0.2"
+            : "no reply to an echo request of \(byteCount) bytes"
+    }
+
+    private func waitForFrame(until deadline: Date) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        return !replies.isEmpty || condition.wait(until: deadline)
+    }
+
+    private func send(_ frame: [UInt8]) {
+        let padded = frame + [UInt8](repeating: 0, count: max(0, 60 - frame.count))
+        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: padded.count >> (24 - 8 * $0)) } + padded
+        condition.withLock {
+            _ = unsafe write(wire, bytes, bytes.count)  // the array's own bytes
+        }
+    }
+
+    private func arp(_ operation: UInt8, to hardware: [UInt8]) -> [UInt8] {
+        hardware + Self.hardware + [8, 6, 0, 1, 8, 0, 6, 4, 0, operation] + Self.hardware + Self.address
+            + (operation == 1 ? [UInt8](repeating: 0, count: 6) : hardware) + Self.guest
+    }
+
+    private func packet(icmp message: [UInt8], to hardware: [UInt8]) -> [UInt8] {
+        var message = message
+        message.replaceSubrange(2..<4, with: [0, 0])
+        let check = Self.sum(message)
+        message.replaceSubrange(2..<4, with: [UInt8(check >> 8), UInt8(check & 255)])
+        let length = 20 + message.count
+        var header =
+            [0x45, 0, UInt8(length >> 8), UInt8(length & 255), 0, 1, 0, 0, 64, 1, 0, 0] + Self.address + Self.guest
+        let headerCheck = Self.sum(header)
+        header.replaceSubrange(10..<12, with: [UInt8(headerCheck >> 8), UInt8(headerCheck & 255)])
+        return hardware + Self.hardware + [8, 0] + header + message
+    }
+
+    /// RFC 1071, over whole messages.
+    private static func sum(_ bytes: [UInt8]) -> Int {
+        var sum = 0
+        for (i, byte) in bytes.enumerated() { sum += Int(byte) << (i % 2 == 0 ? 8 : 0) }
+        while sum >> 16 != 0 { sum = sum & 0xffff + sum >> 16 }
+        return ~sum & 0xffff
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+    }
+}

@@ -42,7 +42,9 @@ var targets: [Target] = [
     .target(name: "Storage", path: "Kernel/Storage", swiftSettings: settings + strict),
     .target(name: "HTTP", path: "User/HTTP", swiftSettings: settings + strict),
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings + strict),
-    .target(name: "Packets", path: "NetStack/Packet", swiftSettings: (freestanding ? embedded : fast) + strict),
+    .target(
+        name: "Packets", dependencies: ["SystemInterface"], path: "NetStack/Packet",
+        swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(
         name: "NetStack", dependencies: ["Packets", "Storage"], path: "NetStack", exclude: ["Packet"],
         swiftSettings: (freestanding ? embedded : fast) + strict),
@@ -138,7 +140,8 @@ if freestanding {
             name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests",
             swiftSettings: common + strict),
         .testTarget(
-            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets", "Simulator", "Storage"],
+            name: "NetStackTests",
+            dependencies: ["NetStack", "FuzzTargets", "Simulator", "Storage", "SystemInterface"],
             path: "Tests/NetStackTests",
             exclude: ["fuzz"],
             swiftSettings: common + strict),

@@ -47,6 +47,7 @@ enum Network {
         Sockets.start(socketCount)
         Echoes.start()
         Names.start()
+        Rings.start()
         // Boot memory is never given back; pages of tables that grow are not either.
         let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
         stack.start(
@@ -214,7 +215,10 @@ enum Network {
             case .query(let query): Names.wake(query)
             case .lease: Leases.wake()
             case .link(let id): reportLink(id)
-            case .room: senders.wakeAll()
+            case .room(let id):
+                senders.wakeAll()
+                Rings.wake(id)
+            case .rings(let id): Rings.wake(id)
             case .socket(let socket): Sockets.wake(socket)
             }
         }

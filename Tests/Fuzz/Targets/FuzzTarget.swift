@@ -4,7 +4,7 @@
 
 /// A parser, or the whole receive path.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case receive, ethernet, arp, ipv4, icmp, udp, tcp, dhcp, dns, http, devicetree, disk
+    case receive, ethernet, arp, ipv4, icmp, udp, tcp, dhcp, dns, http, devicetree, disk, rings
     case bootArguments = "boot"
 
     /// - Returns: a number made of what was read, so that no compiler leaves the reading out.
@@ -23,6 +23,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .bootArguments: input.withBytes { Messages.bootArguments($0) }
         case .devicetree: Tree.run(input)
         case .disk: Disk.run(input)
+        case .rings: HostileRings.run(input)
         }
     }
 }

@@ -16,7 +16,7 @@ export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V 
 # A misspelt variable would be silently without effect.
 KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
 	FSSIZE FORMAT GUEST_IMAGES IMAGE_FILES CHECKS FAST DEBUG KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL \
-	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST DIR HELDOUT
+	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST DIR HELDOUT VARIANT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
 $(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(KNOWN))
@@ -171,8 +171,8 @@ fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 
 laboratory: | toolchain
 	$(Q)$(QUIETLY) "lab tool" $(SWIFT_TOOLS) --product lab
 
-lab: laboratory ## a tree with the bodies of a lab taken out, beside this one (LAB=wire); Labs/README.md lists the labs
-	@$(TOOLS)/release/lab make $(LAB)
+lab: laboratory ## a tree with the bodies of a lab taken out, beside this one (LAB=wire VARIANT=name); Labs/README.md lists the labs
+	@$(TOOLS)/release/lab make $(LAB) $(if $(VARIANT),--variant $(VARIANT))
 
 lab-diff: laboratory ## in a lab's tree: what was written since the start
 	@$(TOOLS)/release/lab diff
@@ -190,7 +190,7 @@ grade-all: laboratory ## for teachers: every NAME.diff of a folder, a table, JSO
 	@$(TOOLS)/release/lab grade-all $(LAB) --submissions $(or $(DIR),submissions) $(if $(HELDOUT),--heldout $(HELDOUT))
 
 labs-check: laboratory ## whether labs keep what they promise: starters, stages, solutions, mistakes (LAB=wire)
-	@$(TOOLS)/release/lab check --starters $(LAB)
+	@$(TOOLS)/release/lab check --starters $(if $(VARIANT),--variant $(VARIANT)) $(LAB)
 
 ##@ Measure
 bench: all ## what operations cost, in instructions (NIC=virtio BASELINE=file OP="getpid echo-56")

@@ -4,6 +4,9 @@
 import Foundation
 import Laboratory
 
+// A guest that ended does not read what is typed: that is an error of the write, not this program's end.
+signal(SIGPIPE, SIG_IGN)
+
 let usage = """
     usage: lab make LAB [--variant NAME]
     Makes a tree with the bodies of a lab taken out, beside this one, on the branch lab/LAB. A name gives it constants of its own.

@@ -22,7 +22,7 @@ export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V 
 # A misspelt variable would be silently without effect.
 KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
 	FSSIZE FORMAT GUEST_IMAGES IMAGE_FILES CHECKS FAST DEBUG KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL \
-	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST BASE PLACE DIR HELDOUT
+	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST BASE PLACE DIR HELDOUT VARIANT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
 $(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(KNOWN))
@@ -188,8 +188,8 @@ fuzz: | swift ## libFuzzer on the receive path and every parser (SECONDS=60 TARG
 laboratory: | swift
 	$(Q)$(QUIETLY) "lab tool" $(SWIFT_TOOLS) --product lab
 
-lab: laboratory ## a tree with the bodies of a lab taken out, beside this one (LAB=wire); Labs/README.md lists the labs
-	@$(TOOLS)/release/lab make $(LAB)
+lab: laboratory ## a tree with the bodies of a lab taken out, beside this one (LAB=wire VARIANT=name); Labs/README.md lists the labs
+	@$(TOOLS)/release/lab make $(LAB) $(if $(VARIANT),--variant $(VARIANT))
 
 lab-diff: laboratory ## in a lab's tree: what was written since the start
 	@$(TOOLS)/release/lab diff
@@ -221,7 +221,7 @@ pictures: all ## draws the pictures of Documentation anew
 	$(Q)$(TOOLS)/release/site session
 
 labs-check: laboratory ## whether labs keep what they promise: starters, stages, solutions, mistakes (LAB=wire)
-	@$(TOOLS)/release/lab check --starters $(LAB)
+	@$(TOOLS)/release/lab check --starters $(if $(VARIANT),--variant $(VARIANT)) $(LAB)
 
 ##@ Measure
 bench: all ## what operations cost, in instructions (NIC=virtio BASELINE=file OP="getpid echo-56")

@@ -126,6 +126,17 @@ private let testsByTarget: [String: [String]] = {
         }
     }
 
+    /// What a variant changes is there.
+    @Test(arguments: folders) func constantsAreThere(folder: String) throws {
+        for constant in try project.lab(inFolder: folder).constants ?? [] {
+            #expect(constant.values.count > 2 && Set(constant.values).count == constant.values.count)
+            for place in constant.places {
+                let text = place.find.replacing("{}", with: constant.values[0])
+                #expect(try project.text(place.file).contains(text), "\(place.file): \(text)")
+            }
+        }
+    }
+
     /// A lab that adds to the tree has a solution for each stage, which applies.
     @Test(arguments: folders) func patchesApply(folder: String) throws {
         let lab = try project.lab(inFolder: folder)

@@ -4,9 +4,12 @@
 import Foundation
 import Laboratory
 
+// A guest that ended does not read what is typed: that is an error of the write, not this program's end.
+signal(SIGPIPE, SIG_IGN)
+
 let usage = """
-    usage: lab make LAB
-    Makes a tree with the bodies of a lab taken out, beside this one, on the branch lab/LAB.
+    usage: lab make LAB [--variant NAME]
+    Makes a tree with the bodies of a lab taken out, beside this one, on the branch lab/LAB. A name gives it constants of its own.
            lab diff | reset
     In a lab's tree: shows what was written; begins anew, what was there is kept on a branch.
            lab solution [--stage N]
@@ -16,7 +19,7 @@ let usage = """
            lab grade-all LAB --submissions FOLDER [--heldout FOLDER]
     Grades each NAME.diff of a folder: a table; grades.json, grades.csv and similarity.txt in the folder. Exit status 0 when all
     could be graded, else 2.
-           lab check [--kernel] [--starters] [LAB...]
+           lab check [--kernel] [--starters] [--variant NAME] [LAB...]
     Tries each lab: its starter scores 0, its stages fill up one by one, the solved tree scores full, each planted mistake
     is named. --starters builds each real starter too, --kernel its kernel.
            lab mark LAB QUESTION ANSWER
@@ -79,11 +82,12 @@ func kept(_ branch: String?) {
 do {
     switch words.removeFirst() {
     case "make":
+        let variant = option("variant")
         guard let name = words.first else {
             fail("LAB=name is missing: \(try tree.labNames().joined(separator: ", "))")
         }
         let (lab, folder) = try tree.lab(named: name)
-        let place = try LabTree.make(lab, folder: folder, from: tree)
+        let place = try LabTree.make(lab, folder: folder, variant: variant, from: tree)
         print(
             "Lab \(lab.name), \(lab.title): \(place)\nRead \(folder)/README.md there; make grade there says what is done."
         )
@@ -118,10 +122,10 @@ do {
         let (lab, folder) = try tree.lab(named: name)
         exit(try gradeAll(lab, folder, URL(fileURLWithPath: submissions), heldOut.map { URL(fileURLWithPath: $0) }))
     case "check":
-        let kernel = flag("kernel"), starters = flag("starters")
+        let kernel = flag("kernel"), starters = flag("starters"), variant = option("variant")
         let all = try tree.labNames()
         let labs = try (words.isEmpty ? all : words).map { try tree.lab(named: $0) }
-        let check = LabCheck(tree) { say($0) }
+        let check = LabCheck(tree, variant: variant) { say($0) }
         var problems = try check.run(labs)
         if kernel || starters {
             for (lab, folder) in labs { problems += try check.buildStarter(of: lab, folder: folder, kernel: kernel) }

@@ -8,16 +8,33 @@ public struct LabCheck {
     let tree: Tree
     let say: (String) -> Void
 
-    public init(_ tree: Tree, say: @escaping (String) -> Void) {
+    /// Whose constants the labs get.
+    let variant: String?
+
+    public init(_ tree: Tree, variant: String? = nil, say: @escaping (String) -> Void) {
         self.tree = tree
+        self.variant = variant
         self.say = say
+    }
+
+    /// What git tracks, or would; of a scratch copy, which git ignores, all but what was built.
+    private func files() throws -> [String] {
+        if FileManager.default.fileExists(atPath: tree.file(".git").path) {
+            return try git("ls-files", "-co", "--exclude-standard", in: tree).split(separator: "\n").map(String.init)
+        }
+        let all = FileManager.default.enumerator(atPath: tree.root.path)?.compactMap { $0 as? String } ?? []
+        return all.filter { path in
+            let kind =
+                try? FileManager.default.attributesOfItem(atPath: tree.file(path).path)[.type] as? FileAttributeType
+            return kind == .typeRegular && !path.hasPrefix("build/")
+        }
     }
 
     /// Copies what git tracks, or would, into a folder that keeps its build; files whose text is the same are left
     /// alone.
     func copy(to folder: String) throws -> Tree {
         let copy = Tree(tree.file(folder))
-        let files = try git("ls-files", "-co", "--exclude-standard", in: tree).split(separator: "\n").map(String.init)
+        let files = try files()
         let manager = FileManager.default
         var wanted: Set<String> = []
         for path in files where manager.fileExists(atPath: tree.file(path).path) {
@@ -31,7 +48,7 @@ public struct LabCheck {
             try manager.setAttributes([.posixPermissions: mode ?? 0o644], ofItemAtPath: copy.file(path).path)
         }
         for case let path as String in manager.enumerator(atPath: copy.root.path) ?? .init()
-        where !path.hasPrefix("build") && path.hasSuffix(".swift") && !wanted.contains(path) {
+        where !path.hasPrefix("build") && (path.hasSuffix(".swift") || path.hasSuffix(".S")) && !wanted.contains(path) {
             try manager.removeItem(at: copy.file(path))
         }
         return copy
@@ -39,6 +56,19 @@ public struct LabCheck {
 
     /// Runs all checks; returns the problems.
     public func run(_ labs: [(lab: Lab, folder: String)]) throws -> [String] {
+        guard let variant else { return try runAll(labs) }
+        // With a variant the labs are those of a tree with its constants.
+        let varied = try copy(to: "build/labs/varied")
+        for (lab, _) in labs { try varied.vary(lab, variant) }
+        for (lab, _) in labs {
+            let chosen = (lab.constants ?? []).map { "\($0.name) \($0.value(for: variant))" }
+            say("lab \(lab.name), variant \(variant): \(chosen.joined(separator: ", "))")
+        }
+        let all = try labs.map { try varied.lab(named: $0.lab.name) }
+        return try LabCheck(varied, say: say).runAll(all)
+    }
+
+    private func runAll(_ labs: [(lab: Lab, folder: String)]) throws -> [String] {
         var problems: [String] = []
         let woven = labs.filter { $0.lab.patches == nil && !$0.lab.hasQuestions }
         if !woven.isEmpty { problems += try runWoven(woven) }
@@ -47,19 +77,19 @@ public struct LabCheck {
         return problems
     }
 
-    /// A lab of questions: its right answers, stage by stage.
+    /// A lab of questions: its right answers, stage by stage. Nothing of the tree changes: a guest runs its own kernel.
     private func runAnswered(_ lab: Lab, _ folder: String) throws -> [String] {
         let copy = try copy(to: "build/labs/\(lab.name)")
-        let tests = HostTests(copy, targets: lab.targets)
+        let answered = HostTests(copy, targets: lab.targets)
         if !lab.guestChecks.isEmpty {
-            let found = try build(tests, kernel: true, "lab \(lab.name)")
+            let found = try build(HostTests(tree, targets: []), kernel: true, "lab \(lab.name)")
             guard found.isEmpty else { return found }
         }
         try copy.makeStarter(of: lab, folder: folder)
-        var problems = try checkStages(lab, folder, tests, variant: nil, solved: 0)
-        for solved in 1...lab.stages.count {
-            try copy.answer(lab, folder: folder, upTo: solved)
-            problems += try checkStages(lab, folder, tests, variant: nil, solved: solved)
+        var problems: [String] = []
+        for solved in 0...lab.stages.count {
+            if solved > 0 { try copy.answer(lab, folder: folder, upTo: solved) }
+            problems += try checkStages(lab, folder, answered, kernelOf: tree, variant: nil, solved: solved)
         }
         return problems
     }
@@ -87,10 +117,11 @@ public struct LabCheck {
     /// A lab that adds to the tree: its starter, with its patches one by one, and then with its mistakes.
     private func runPatched(_ lab: Lab, _ folder: String) throws -> [String] {
         var problems: [String] = []
-        var copy = try copy(to: "build/labs/\(lab.name)")
+        // The same folder as of the woven tree: what is the same need not be built again.
+        var copy = try copy(to: "build/labs/woven")
         let tests = HostTests(copy, targets: lab.targets)
         for solved in 0...lab.stages.count {
-            copy = try self.copy(to: "build/labs/\(lab.name)")
+            copy = try self.copy(to: "build/labs/woven")
             try copy.addStarterFiles(of: folder)
             try copy.apply((lab.patches ?? []).prefix(solved), of: folder)
             let found = try build(tests, kernel: true, "lab \(lab.name), \(solved) stages solved")
@@ -106,7 +137,7 @@ public struct LabCheck {
     /// Builds what checks run; returns what the compiler says.
     private func build(_ tests: HostTests, kernel: Bool, _ what: String) throws -> [String] {
         // A mistake may leave a value unused: a lab's tree takes that for a warning.
-        try Data("{}".utf8).write(to: tests.tree.file(".lab"))
+        if tests.tree.root != tree.root { try Data("{}".utf8).write(to: tests.tree.file(".lab")) }
         var errors: [String] = []
         if !tests.targets.isEmpty {
             say("building the tests of \(what)")
@@ -131,9 +162,9 @@ public struct LabCheck {
 
     /// With so many stages solved these are full, and the others have nothing.
     private func checkStages(
-        _ lab: Lab, _ folder: String, _ tests: HostTests, variant: String?, solved: Int
+        _ lab: Lab, _ folder: String, _ tests: HostTests, kernelOf place: Tree? = nil, variant: String?, solved: Int
     ) throws -> [String] {
-        let guest = try guest(of: lab, tests.tree, variant)
+        let guest = try guest(of: lab, place ?? tests.tree, variant)
         defer { guest.end() }
         let grade = try lab.grade(
             tests, guest, stages: Array(1...lab.stages.count), folder: folder, variant: variant ?? "")
@@ -183,17 +214,17 @@ public struct LabCheck {
         return GuestTests(tree, lab, kernel: copy)
     }
 
-    /// Builds a lab's real starter: its host tests, and the kernel with its link guard where asked for.
+    /// Builds a lab's real starter: its host tests; and its kernel, where a guest is graded or it is asked for. Booted, it
+    /// has no points.
     public func buildStarter(of lab: Lab, folder: String, kernel: Bool) throws -> [String] {
-        let starter = try copy(to: "build/labs/starter")
+        // A lab that takes nothing out was tried with its starter already.
+        guard !lab.holes.isEmpty else { return [] }
+        let starter = try copy(to: "build/labs/woven")
         try starter.makeStarter(of: lab, folder: folder)
-        say("lab \(lab.name): building the starter's tests")
-        let errors = try HostTests(starter, targets: lab.targets).build()
-        guard errors.isEmpty else { return report(["lab \(lab.name): the starter does not build:"] + errors) }
-        guard kernel else { return [] }
-        say("lab \(lab.name): building the starter's kernel")
-        let made = try Command(["make", "kernel"], in: starter.root).run()
-        return made.status == 0
-            ? [] : report(["lab \(lab.name): the starter's kernel does not build:", made.text + made.errors])
+        let tests = HostTests(starter, targets: lab.targets)
+        let boots = !lab.guestChecks.isEmpty
+        let problems = try build(tests, kernel: kernel || boots, "the starter of lab \(lab.name)")
+        guard problems.isEmpty, boots else { return problems }
+        return try checkStages(lab, folder, tests, variant: nil, solved: 0)
     }
 }

@@ -6,7 +6,7 @@ extension Grade.Stage {
     /// One line: number, title, tests, points.
     public var line: String {
         let mark = isFull ? "ok  " : couldBeGraded ? "    " : "?   "
-        let name = "stage \(number): \(title)".padding(toLength: 52, withPad: " ", startingAt: 0)
+        let name = "stage \(number): \(title)".padding(toLength: 60, withPad: " ", startingAt: 0)
         return "\(mark)\(name) \(passed) of \(outcomes.count) tests   \(points) of \(of) points"
     }
 }

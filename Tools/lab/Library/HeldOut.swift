@@ -27,6 +27,6 @@ extension Lab {
     func adding(_ more: [Stage]) -> Lab {
         Lab(
             name: name, title: title, tasks: tasks, stages: stages + more, mistakes: mistakes, guest: guest,
-            patches: patches)
+            patches: patches, constants: constants)
     }
 }

@@ -15,6 +15,8 @@ public struct Lab: Decodable, Sendable {
     /// Of a lab that adds to the tree what is not in it: a solution for each stage, on top of those before it, as files of
     /// the lab's folder that `git apply` takes. Its tasks then take nothing out.
     public let patches: [String]?
+    /// What VARIANT= changes.
+    public let constants: [Constant]?
 
     /// Declarations of one file whose bodies the student writes.
     public struct Task: Decodable, Sendable {

@@ -9,10 +9,13 @@ public struct LabTree {
     public let name: String
     /// The commit with the solved bodies.
     let solved: String
+    /// Whose constants it has.
+    let variant: String?
 
     private struct Mark: Codable {
         var lab: String
         var solved: String
+        var variant: String?
     }
 
     /// The lab's tree that a folder is; nil for the main tree.
@@ -22,12 +25,16 @@ public struct LabTree {
         self.tree = tree
         name = mark.lab
         solved = mark.solved
+        variant = mark.variant
     }
 
     private var starter: String { "refs/labs/\(name)" }
 
     /// Makes the tree of a lab beside the main one; returns its folder. What is there already is left alone.
-    public static func make(_ lab: Lab, folder labFolder: String, from main: Tree) throws -> String {
+    /// - Parameter variant: whose constants it gets; nil: those of the main tree.
+    public static func make(
+        _ lab: Lab, folder labFolder: String, variant: String?, from main: Tree
+    ) throws -> String {
         guard try LabTree(main) == nil else {
             throw LabError("this is a lab's tree: make lab belongs into the main one")
         }
@@ -45,8 +52,9 @@ public struct LabTree {
         try git("worktree", "add", "-b", branch, folder, commit, in: main)
         let tree = Tree(URL(fileURLWithPath: folder))
         do {
+            if let variant { try tree.vary(lab, variant) }
             try tree.makeStarter(of: lab, folder: labFolder)
-            try JSONEncoder().encode(Mark(lab: lab.name, solved: commit)).write(to: tree.file(".lab"))
+            try JSONEncoder().encode(Mark(lab: lab.name, solved: commit, variant: variant)).write(to: tree.file(".lab"))
             try git("add", "--all", in: tree)
             try LabTree.commit("Lab \(lab.name): the starter", in: tree)
             try git("update-ref", "refs/labs/\(lab.name)", "HEAD", in: tree)
@@ -120,7 +128,8 @@ public struct LabTree {
             let file = original.file(path)
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            let text = try Command(["git", "show", "\(solved):\(path)"], in: tree.root).output()
+            let text = try lab.varied(
+                Command(["git", "show", "\(solved):\(path)"], in: tree.root).output(), of: path, variant)
             try Data(text.utf8).write(to: file)
             let bytes = Array(text.utf8)
             try tree.replaceBodies(in: path, holes.map(\.declaration)) { declaration, _ in

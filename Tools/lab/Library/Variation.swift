@@ -1,0 +1,60 @@
+// VARIANT=name: a lab with other constants, chosen by the name, so that a solution of last year's is not this year's.
+
+import Foundation
+
+extension Lab {
+    /// A constant of a lab that another value can stand for.
+    public struct Constant: Decodable, Sendable {
+        public let name: String
+        /// The first one is the tree's own.
+        public let values: [String]
+        /// Where it stands.
+        public let places: [Place]
+
+        public struct Place: Decodable, Sendable {
+            /// From the project's folder.
+            public let file: String
+            /// Text of the file with `{}` where the value stands; all of its places are changed.
+            public let find: String
+        }
+
+        /// The value that a name chooses.
+        public func value(for variant: String) -> String {
+            var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+            for byte in "\(name)/\(variant)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            return values[Int((hash ^ hash >> 32) % UInt64(values.count))]
+        }
+
+        /// A file's text with the value of a variant.
+        /// - Throws: LabError when the text does not stand in the file.
+        func replace(in text: String, of file: String, for variant: String) throws -> String {
+            var text = text
+            for place in places where place.file == file {
+                let old = place.find.replacing("{}", with: values[0])
+                guard text.contains(old) else {
+                    throw LabError("\(file) does not hold \"\(old)\", the constant \(name)")
+                }
+                text = text.replacing(old, with: place.find.replacing("{}", with: value(for: variant)))
+            }
+            return text
+        }
+    }
+
+    /// A file's text with the constants of a variant; as it is without one.
+    func varied(_ text: String, of file: String, _ variant: String?) throws -> String {
+        guard let variant else { return text }
+        return try (constants ?? []).reduce(text) { try $1.replace(in: $0, of: file, for: variant) }
+    }
+}
+
+extension Tree {
+    /// Gives a tree the constants of a variant. The lab's own data may be among them: read it again after this.
+    public func vary(_ lab: Lab, _ variant: String) throws {
+        guard let constants = lab.constants else {
+            throw LabError("VARIANT=\(variant): lab \(lab.name) has no constants that can be changed")
+        }
+        for path in Set(constants.flatMap(\.places).map(\.file)) {
+            try Data(lab.varied(try text(path), of: path, variant).utf8).write(to: file(path))
+        }
+    }
+}

@@ -146,7 +146,7 @@ if freestanding {
             exclude: ["fuzz"],
             swiftSettings: common + strict),
         .testTarget(
-            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests",
+            name: "DriversTests", dependencies: ["Drivers", "NetStack", "FuzzTargets"], path: "Tests/DriversTests",
             swiftSettings: fast + strict),
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: common + strict),
         .testTarget(

@@ -98,7 +98,9 @@ public struct BootOptions {
             return text.isAtEnd
         }
         if text.skip("shm=") {
-            guard sharedSide == 0, let side = text.number(base: 10, below: 3), side > 0, text.isAtEnd else { return false }
+            guard sharedSide == 0, let side = text.number(base: 10, below: 3), side > 0, text.isAtEnd else {
+                return false
+            }
             sharedSide = UInt8(side)
             return true
         }

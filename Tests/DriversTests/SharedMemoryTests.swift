@@ -1,5 +1,6 @@
 // The card of shared memory: two drivers on one region, and a neighbour that comes, goes, starts again and lies.
 
+import FuzzTargets
 import Testing
 
 @testable import Drivers

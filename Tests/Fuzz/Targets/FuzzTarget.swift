@@ -6,6 +6,7 @@
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case receive, ethernet, arp, ipv4, icmp, udp, tcp, dhcp, dns, http, devicetree, disk, rings
     case bootArguments = "boot"
+    case sharedMemory = "shm"
 
     /// - Returns: a number made of what was read, so that no compiler leaves the reading out.
     public func run(_ input: [UInt8]) -> UInt64 {
@@ -24,6 +25,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .devicetree: Tree.run(input)
         case .disk: Disk.run(input)
         case .rings: HostileRings.run(input)
+        case .sharedMemory: HostileNeighbour.run(input)
         }
     }
 }

@@ -77,12 +77,11 @@ import Testing
         try guest.waitForShell()
         let name = card == "ne2k" ? "ne0" : "vt0"
         guest.type("bridge \(name) host &\n")
-        try guest.wait(for: "\n[1] ")
-        let pid = try guest.wait(for: "\n")
         try guest.wait(for: "bridge between \(name) and this machine's stack")
         let output = try guest.run("ping -c 5 -i 0.1 10.0.2.2")
         #expect(output.contains("5 packets transmitted, 5 received"), "\(output)")
-        _ = try guest.run("kill \(pid)")
+        let line = try #require(try guest.run("ps").split(separator: "\n").last { $0.hasSuffix(" bridge") })
+        _ = try guest.run("kill \(try #require(line.split(separator: " ").first))")
         #expect(try guest.run("ping -c 2 -i 0.1 10.0.2.2").contains("2 received"))
         try guest.halt()
     }
@@ -108,6 +107,45 @@ import Testing
         let output = try guest.wait(for: "$ ")
         #expect(output.contains("passed on "), "\(output)")
         #expect(try guest.run("ping -c 1 \(Station.address)").contains("1 packets transmitted"))
+        try guest.halt()
+    }
+
+    /// ustack: a ping, a datagram, and the machine's own stack afterwards.
+    @Test func aStackInAProgramAnswersAtItsOwnAddress() throws {
+        let station = try Station()
+        let guest = try Guest(station.options)
+        try guest.waitForShell()
+        guest.type("ustack vt0 10.9.0.77/24\n")
+        try guest.wait(for: "10.9.0.77 answers ping")
+        // As if from the guest's port 7 to port 5555 here: what answers it goes there.
+        var seen = [UInt8](repeating: 0, count: 60)
+        seen.replaceSubrange(6..<12, with: [0x52, 0x54, 0, 0x73, 0x77, 0x66])
+        seen.replaceSubrange(26..<34, with: [10, 9, 0, 77, 10, 9, 0, 1])
+        seen.replaceSubrange(34..<38, with: [0, 7, 0x15, 0xb3])
+        let payload = [UInt8]("over the rings".utf8)
+        station.send(Station.datagram(payload, answering: Station.Packet(frame: seen)))
+        var request = Station.datagram([], answering: Station.Packet(frame: seen))
+        // ICMP in the place of UDP: 16 less in the header, 16 more in its checksum.
+        request[23] = 1
+        let sum = UInt32(request[24]) << 8 | UInt32(request[25]) + 16
+        let folded = sum & 0xffff + sum >> 16
+        (request[24], request[25]) = (UInt8(folded >> 8), UInt8(folded & 255))
+        request.replaceSubrange(34..<42, with: [8, 0, 0xf7, 0xfd, 0, 1, 0, 1])
+        station.send(request)
+        func answers(_ isAnswer: ([UInt8]) -> Bool) -> Bool {
+            station.frames.contains { $0.count >= 42 && $0[26..<30] == [10, 9, 0, 77] && isAnswer($0) }
+        }
+        let end = Date(timeIntervalSinceNow: 20)
+        var hasAll = false
+        while !hasAll, Date() < end {
+            Thread.sleep(forTimeInterval: 0.05)
+            hasAll =
+                answers { $0[23] == 1 && $0[34] == 0 && $0[38..<42] == [0, 1, 0, 1] }
+                && answers { $0[23] == 17 && $0[35] == 7 && $0.count >= 56 && Array($0[42..<56]) == payload }
+        }
+        #expect(hasAll, "\(station.frames.map { $0.prefix(60) })")
+        guest.type("\u{3}")
+        #expect(try guest.wait(for: "$ ").contains(" packets in, "))
         try guest.halt()
     }
 

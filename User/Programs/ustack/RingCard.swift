@@ -103,7 +103,9 @@ struct RingCard: NetworkDevice, ~Copyable {
         return stack
     }
 
+    /// Memory that a table grows by: aligned to a page, and never given back.
     private static func page() -> UnsafeMutableRawPointer? {
+        // as large as a table wants it
         do throws(SystemError) { return unsafe try pages(4096) } catch { return nil }
     }
 }

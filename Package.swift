@@ -60,7 +60,7 @@ let entries = try FileManager.default.contentsOfDirectory(atPath: "\(root)/User/
 /// What some programs use beside the user library.
 let parts: [String: [Target.Dependency]] = [
     "fsck": ["FileSystem"], "netstat": ["NetStack"], "host": ["NetStack"], "tcpdump": ["NetStack", "Storage"],
-    "httpd": ["HTTP"], "fetch": ["HTTP"],
+    "httpd": ["HTTP"], "fetch": ["HTTP"], "ustack": ["NetStack"],
 ]
 
 func module(of program: String) -> String {

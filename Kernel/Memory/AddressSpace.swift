@@ -264,6 +264,8 @@ struct AddressSpace: ~Copyable {
         try table.forEachValid(to: count) { (from, index) throws(SystemError) in
             let entry = from.value
             guard level == 0 else {
+                // What is looked at goes a little beyond `end`, where there may be regions that are not the child's.
+                guard UInt(index) * PageTable.span(level: level) < end else { return }
                 copies[index] = PageTableEntry(try PageReference.cleared(), PageTableEntry.valid)
                 return try share(
                     PageTable(address: entry.address), with: PageTable(address: copies[index].address),

@@ -15,10 +15,10 @@ extension NetStack where Device: ~Copyable {
         return false
     }
 
-    /// The most bytes of a frame on an interface's wire, its Ethernet header and a VLAN tag included; nil when there is
-    /// no such card.
+    /// The most bytes of a frame that a program sends, its Ethernet header and a VLAN tag included: what the wire takes,
+    /// and one packet; nil when there is no such card.
     public func frameLimit(at id: InterfaceID) -> Int? {
-        isCard(id) ? interfaces[id.place].greatestMTU + EthernetHeader.byteCount + 4 : nil
+        isCard(id) ? min(interfaces[id.place].greatestMTU + EthernetHeader.byteCount + 4, Packet.capacity) : nil
     }
 
     /// Gives a card to a program. All frames on its wire come in then, and none that the card changed: offloads are off
@@ -88,29 +88,32 @@ extension NetStack where Device: ~Copyable {
     private mutating func sendRing(of rings: Ref<PacketRings>, _ id: InterfaceID, now: Instant) {
         let interface = interfaces.ref(id.place)
         guard interface.value.isUsable else { return rings.value.dropTransmit() }
-        var bytes: UInt64 = 0
-        while true {
+        var frames: UInt64 = 0, bytes: UInt64 = 0
+        var hasRoom = true
+        while hasRoom {
             switch rings.value.take(from: pool, for: .sending) {
             case .nothing:
+                interface.value.counters.packetsOut &+= frames
                 interface.value.counters.bytesOut &+= bytes
                 return
-            case .noPacket:
-                interface.value.counters.bytesOut &+= bytes
-                return awaitPackets(now: now)
+            case .noPacket: hasRoom = false
             case .packet(let frame):
                 let count = frame.count
                 let shown = interface.value.capture.isOn ? frame.copied(from: pool) : nil
                 // A frame that the card has no room for stays in its slot.
                 guard devices[Int(id.rawValue)].transmit(LentPacket(frame)) == nil else {
-                    interface.value.counters.bytesOut &+= bytes
-                    return awaitPackets(now: now)
+                    hasRoom = false
+                    continue
                 }
                 if let shown { interface.value.capture.note(shown, isOutgoing: true, pool: pool, now: now) }
                 rings.value.pass()
-                interface.value.counters.packetsOut &+= 1
+                frames &+= 1
                 bytes &+= UInt64(count)
             }
         }
+        interface.value.counters.packetsOut &+= frames
+        interface.value.counters.bytesOut &+= bytes
+        awaitPackets(now: now)
     }
 
     /// Frames that the program passes on to this stack. Those for which there is no packet wait.
@@ -121,6 +124,8 @@ extension NetStack where Device: ~Copyable {
             case .noPacket: return awaitPackets(now: now)
             case .packet(let frame):
                 rings.value.passHost()
+                interfaces[id.place].counters.packetsIn &+= 1
+                interfaces[id.place].counters.bytesIn &+= UInt64(frame.count)
                 if interfaces[id.place].isDown {
                     drop(.frameToDownInterface, at: id)
                 } else {

@@ -110,6 +110,24 @@ public struct PacketBytes {
     /// Copies bytes to the buffer's start, as many as it has room for.
     public func fill(from bytes: [UInt8]) { for index in 0..<min(bytes.count, count) { self[index] = bytes[index] } }
 
+    /// Copies bytes to a place in the buffer, as far as it has room.
+    public func write(_ bytes: RawSpan, at offset: Int) {
+        let count = max(0, min(bytes.byteCount, self.count - offset))
+        unsafe bytes.withUnsafeBytes {
+            if let source = $0.baseAddress, offset >= 0 {
+                unsafe (start + offset).copyMemory(from: source, byteCount: count)
+            }
+        }
+    }
+
+    /// Fills bytes from the buffer's start on, no more than it has.
+    public func read(into bytes: inout MutableRawSpan) {
+        let count = min(bytes.byteCount, self.count)
+        unsafe bytes.withUnsafeMutableBytes {
+            if let place = $0.baseAddress { unsafe place.copyMemory(from: start, byteCount: count) }
+        }
+    }
+
     /// Copies another buffer's first bytes here.
     @inline(__always)
     public func copy(_ other: PacketBytes, _ byteCount: Int) {

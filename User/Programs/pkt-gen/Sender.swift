@@ -32,7 +32,7 @@ struct Sender {
             if settings.rate > 0 {
                 let due = allowed(at: System.clock - start) - sent
                 guard due > 0 else {
-                    if !sleep(until: start + UInt64(sent + 1) * 1_000_000_000 / settings.rate) { break }
+                    if !sleep(until: start + UInt64(sent) * 1_000_000_000 / settings.rate) { break }
                     continue
                 }
                 room = min(room, due)

@@ -54,7 +54,8 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     @Test func linksLeadToPagesOfTheSite() throws {
         let names = ["Documentation/ABI.md": "ABI", "Labs/README.md": "Course", "README.md": "Swiftlet"]
         func converted(_ text: String) throws -> String {
-            try Article(path: "Documentation/X.md", name: "X", text: text).converted(names: names)
+            try Article(path: "Documentation/X.md", name: "X", text: text)
+                .converted(names: names, isFile: { $0 == "Documentation/data.txt" })
         }
         #expect(try converted("a [b](ABI.md) c [d](../Labs/README.md#e)") == "a [b](doc:ABI) c [d](doc:Course)")
         #expect(try converted("[w](https://x.y/z.md), ![p](pictures/a.svg)") == "[w](https://x.y/z.md), ![p](a.svg)")
@@ -62,6 +63,7 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
             try converted("    [code](gone.md)\n```\n[code](gone.md)\n```")
                 == "    [code](gone.md)\n```\n[code](gone.md)\n```")
         #expect(try converted("## `a` b\n`c`") == "## a b\n`c`")
+        #expect(try converted("[data](data.txt)") == "data (`Documentation/data.txt`)")
         #expect(throws: SiteError.self) { try converted("[lost](Gone.md)") }
     }
 

@@ -27,9 +27,12 @@ struct Article {
     /// The text for DocC.
     /// - Parameters:
     ///   - names: of all articles, by their paths.
+    ///   - isFile: whether there is a file with this path.
     ///   - extra: lines for under the heading.
     /// - Throws: a link to a file that is no page of the site.
-    func converted(names: [String: String], extra: String = "") throws(SiteError) -> String {
+    func converted(
+        names: [String: String], extra: String = "", isFile: (String) -> Bool = { _ in false }
+    ) throws(SiteError) -> String {
         var result: [String] = []
         var isCode = false
         for line in lines {
@@ -40,13 +43,15 @@ struct Article {
             }
             // A heading is text only.
             let plain = line.hasPrefix("#") ? line.replacingOccurrences(of: "`", with: "") : line
-            result.append(try withLinks(plain, names: names))
+            result.append(try withLinks(plain, names: names, isFile))
             if line.hasPrefix("# "), !extra.isEmpty { result += ["", extra] }
         }
         return Self.withTabs(result.joined(separator: "\n"))
     }
 
-    private func withLinks(_ line: String, names: [String: String]) throws(SiteError) -> String {
+    private func withLinks(
+        _ line: String, names: [String: String], _ isFile: (String) -> Bool
+    ) throws(SiteError) -> String {
         var result = ""
         var rest = line[...]
         while let link = rest.firstMatch(of: /(!?)\[([^\]]*)\]\(([^)\s]+)\)/) {
@@ -62,6 +67,9 @@ struct Article {
                 result += "![\(link.2)](\(Self.pictureName(file)))"
             } else if let name = names[file] {
                 result += "[\(link.2)](doc:\(name))"
+            } else if isFile(file) {
+                // Of the repository, and no page: its place is what a reader needs.
+                result += link.2 == "`\(file)`" ? link.2 : "\(link.2) (`\(file)`)"
             } else {
                 throw SiteError("\(path): a link to \(target), which is no page of the site")
             }

@@ -42,11 +42,13 @@ public struct Catalog {
         let graphs = try SymbolGraphs(folder: symbols)
         let rooms = Room.all(in: tree, design: tree.text(of: "Documentation/Design.md"))
 
+        let isFile: (String) -> Bool = { FileManager.default.fileExists(atPath: "\(tree.root)/\($0)") }
         let root = "@Metadata {\n    @TechnologyRoot\n}"
         try save(
-            try readme.converted(names: names, extra: root) + "\n\n" + topics(rooms, graphs), "Swiftlet.md", in: folder)
+            try readme.converted(names: names, extra: root, isFile: isFile) + "\n\n" + topics(rooms, graphs),
+            "Swiftlet.md", in: folder)
         for article in articles {
-            try save(try article.converted(names: names), article.name + ".md", in: folder)
+            try save(try article.converted(names: names, isFile: isFile), article.name + ".md", in: folder)
         }
         for room in rooms {
             try save(room.page(tree, symbols: graphs.types), room.name + ".md", in: folder)

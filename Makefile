@@ -4,6 +4,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 Q := $(if $(V),,@)
 
+# What `make toolchain PLACE=checkout` fetched.
+FETCHED := $(CURDIR)/.toolchain/toolchains/$(shell cat .swift-version)/usr/bin
+ifneq ($(wildcard $(FETCHED)/swift),)
+export PATH := $(FETCHED):$(PATH)
+endif
+
 # Options of every target that starts a machine; qemu/start says what each means.
 CPUS ?= 3
 MEM ?= 128M
@@ -16,7 +22,7 @@ export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V 
 # A misspelt variable would be silently without effect.
 KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
 	FSSIZE FORMAT GUEST_IMAGES IMAGE_FILES CHECKS FAST DEBUG KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL \
-	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST DIR HELDOUT VARIANT
+	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST BASE PLACE DIR HELDOUT VARIANT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
 $(error $(filter-out $(KNOWN),$(GIVEN)): there is no such variable; known are $(KNOWN))
@@ -60,7 +66,8 @@ SWIFT_FREESTANDING := SWIFTLET_FREESTANDING=1 swift build -c release --triple ri
 	--toolset Linker/toolset.json --manifest-cache none
 SWIFT_OPTIMISED := $(SWIFT_FREESTANDING) --omit-frame-pointers --experimental-lto-mode=full --scratch-path
 SWIFT_LINKED := $(if $(FAST),$(SWIFT_FREESTANDING) --omit-frame-pointers --scratch-path,$(SWIFT_OPTIMISED))
-SWIFT_DEBUGGED := $(SWIFT_FREESTANDING) -Xswiftc -Xfrontend -Xswiftc -disable-llvm-optzns -Xswiftc -gdwarf-types -Xcc -DLARGE_STACKS --product swiftlet --scratch-path
+SWIFT_DEBUGGED = $(SWIFT_FREESTANDING) -Xswiftc -Xfrontend -Xswiftc -disable-llvm-optzns -Xswiftc -gdwarf-types -Xcc -DLARGE_STACKS \
+	$(SWIFT_SYMBOLS) --scratch-path $(DEBUGGED)/freestanding
 SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
 SWIFT_FUZZ := SWIFTLET_FUZZ=1 swift build -c release --product fuzz --scratch-path build/fuzz
 # How long `make fuzz` takes, all targets together.
@@ -68,13 +75,16 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: lab lab-diff lab-reset lab-solution grade grade-all labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc kernel checks debug programs tools image toolchain place
+.PHONY: lab lab-diff lab-reset lab-solution grade grade-all labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc docs pictures kernel checks debug programs tools image swift toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) $(if $(DEBUG),debug) ## build/swiftlet.elf and build/fs.img (the default)
 
-toolchain: place
+swift: place
 	@qemu/tools ensure swift
+
+toolchain: ## fetches Swift where there is none: into this checkout or the home, asked first (PLACE=checkout, PLACE=home)
+	@qemu/toolchain $(PLACE)
 
 # Module caches hold absolute paths: in a checkout that was moved, renamed or copied all but the disk images is built anew. The files
 # whose names begin with a dot stay, since make has looked at them.
@@ -87,27 +97,34 @@ place:
 $(FREESTANDING)/.linker: $(wildcard Linker/*)
 	@rm -rf $(FREESTANDING) && mkdir -p $(FREESTANDING) && touch $@
 
-tools: | toolchain
+tools: | swift
 	$(Q)$(QUIETLY) "host tools" $(SWIFT_TOOLS)
 
-programs: $(FREESTANDING)/.linker | toolchain
+programs: $(FREESTANDING)/.linker | swift
 	$(Q)$(QUIETLY) "kernel and programs" $(SWIFT_LINKED) $(FREESTANDING)
 
 kernel: programs tools
 	$(Q)$(TOOLS)/release/kernel-image $(FREESTANDING)/release/swiftlet $(LINKED)/swiftlet.elf
+	$(Q)$(TOOLS)/release/compile-commands build/compile_commands.json build/host/debug.yaml $(FREESTANDING)/release.yaml
 
 $(CHECKED)/.linker: $(wildcard Linker/*)
 	@rm -rf $(CHECKED) && mkdir -p $(CHECKED) && touch $@
 
-checks: $(CHECKED)/.linker tools | toolchain
+checks: $(CHECKED)/.linker tools | swift
 	$(Q)$(QUIETLY) "kernel with checks" env SWIFTLET_CHECKS=1 $(SWIFT_OPTIMISED) $(CHECKED)/freestanding --product swiftlet
 	$(Q)$(TOOLS)/release/kernel-image $(CHECKED)/freestanding/release/swiftlet $(CHECKED)/swiftlet.elf
 
 $(DEBUGGED)/.linker: $(wildcard Linker/*)
 	@rm -rf $(DEBUGGED) && mkdir -p $(DEBUGGED) && touch $@
 
-debug: $(DEBUGGED)/.linker tools | toolchain
-	$(Q)$(QUIETLY) "kernel for a debugger" $(SWIFT_DEBUGGED) $(DEBUGGED)/freestanding
+# The same kernel's symbol graphs are what the site says of declarations (`make docs`).
+SYMBOLS := $(DEBUGGED)/symbols
+SWIFT_SYMBOLS := -Xswiftc -emit-symbol-graph -Xswiftc -emit-symbol-graph-dir -Xswiftc $(SYMBOLS) \
+	$(foreach word,-symbol-graph-minimum-access-level internal,-Xswiftc -Xfrontend -Xswiftc $(word))
+
+debug: $(DEBUGGED)/.linker tools | swift
+	$(Q)mkdir -p $(SYMBOLS)
+	$(Q)$(QUIETLY) "kernel for a debugger" $(SWIFT_DEBUGGED) --product swiftlet
 	$(Q)$(TOOLS)/release/kernel-image $(DEBUGGED)/freestanding/release/swiftlet $(DEBUGGED)/swiftlet.elf
 
 # Every guest's image keeps what the guest wrote; only the programs in it are renewed, and only while no guest runs on it (mkfs ends
@@ -153,7 +170,7 @@ net-down: ## undo net-up
 	@qemu/network down
 
 ##@ Check
-lint: | toolchain ## the layout of the Swift files, as swift format and .swift-format have it
+lint: | swift ## the layout of the Swift files, as swift format and .swift-format have it
 	$(Q)swift format lint --strict --recursive Kernel Drivers NetStack User Tools Tests Package.swift
 
 test: lint all checks ## every test that can run on this machine; says which cannot, and why
@@ -163,12 +180,12 @@ streams: all checks ## TCP against Linux on every card: 100 MB there and back, t
 	@STREAM_CARDS="virtio,virtio packed,virtio-legacy,virtio-pci,virtio-pci packed,ne2k,ne2k-isa" STREAM_BYTES=104857600 STREAM_CUT=60 \
 		swift test --scratch-path build/host --filter StreamSystemTests/megabytes
 
-fuzz: | toolchain ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
+fuzz: | swift ## libFuzzer on the receive path and every parser (SECONDS=60 TARGETS="receive dhcp")
 	$(Q)$(QUIETLY) "fuzzer" $(SWIFT_FUZZ)
 	@Tests/Fuzz/run $(SECONDS) $(TARGETS)
 
 ##@ Labs
-laboratory: | toolchain
+laboratory: | swift
 	$(Q)$(QUIETLY) "lab tool" $(SWIFT_TOOLS) --product lab
 
 lab: laboratory ## a tree with the bodies of a lab taken out, beside this one (LAB=wire VARIANT=name); Labs/README.md lists the labs
@@ -188,6 +205,20 @@ grade: laboratory ## what of a lab is done, and the first thing that is not (LAB
 
 grade-all: laboratory ## for teachers: every NAME.diff of a folder, a table, JSON, CSV and what is alike (LAB=wire DIR=submissions HELDOUT=folder)
 	@$(TOOLS)/release/lab grade-all $(LAB) --submissions $(or $(DIR),submissions) $(if $(HELDOUT),--heldout $(HELDOUT))
+
+docs: debug ## the documentation as a site, in build/docs/site (BASE=NAME: for https://HOST/NAME/)
+	$(Q)$(QUIETLY) "the library of programs" $(SWIFT_DEBUGGED) --target UserLibrary
+	$(Q)rm -rf build/docs && mkdir -p build/docs
+	$(Q)$(TOOLS)/release/site catalog $(SYMBOLS) build/docs/Swiftlet.docc
+	$(Q)docc convert build/docs/Swiftlet.docc --output-path build/docs/site $(if $(BASE),--hosting-base-path $(BASE)) \
+		--fallback-bundle-identifier swiftlet --fallback-display-name Swiftlet --diagnostics-file build/docs/diagnostics.json \
+		>build/docs/docc.log 2>&1 || { cat build/docs/docc.log; exit 1; }
+	$(Q)$(TOOLS)/release/site check build/docs/site build/docs/diagnostics.json
+	@echo "build/docs/site: python3 -m http.server -d build/docs/site shows it at http://localhost:8000/"
+
+pictures: all ## draws the pictures of Documentation anew
+	$(Q)$(TOOLS)/release/site pictures
+	$(Q)$(TOOLS)/release/site session
 
 labs-check: laboratory ## whether labs keep what they promise: starters, stages, solutions, mistakes (LAB=wire)
 	@$(TOOLS)/release/lab check --starters $(if $(VARIANT),--variant $(VARIANT)) $(LAB)

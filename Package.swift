@@ -42,7 +42,9 @@ var targets: [Target] = [
     .target(name: "Storage", path: "Kernel/Storage", swiftSettings: settings + strict),
     .target(name: "HTTP", path: "User/HTTP", swiftSettings: settings + strict),
     .target(name: "SystemInterface", path: "Kernel/Interface", swiftSettings: settings + strict),
-    .target(name: "Packets", path: "NetStack/Packet", swiftSettings: (freestanding ? embedded : fast) + strict),
+    .target(
+        name: "Packets", dependencies: ["SystemInterface"], path: "NetStack/Packet",
+        swiftSettings: (freestanding ? embedded : fast) + strict),
     .target(
         name: "NetStack", dependencies: ["Packets", "Storage"], path: "NetStack", exclude: ["Packet"],
         swiftSettings: (freestanding ? embedded : fast) + strict),
@@ -58,7 +60,7 @@ let entries = try FileManager.default.contentsOfDirectory(atPath: "\(root)/User/
 /// What some programs use beside the user library.
 let parts: [String: [Target.Dependency]] = [
     "fsck": ["FileSystem"], "netstat": ["NetStack"], "host": ["NetStack"], "tcpdump": ["NetStack", "Storage"],
-    "httpd": ["HTTP"], "fetch": ["HTTP"],
+    "httpd": ["HTTP"], "fetch": ["HTTP"], "ustack": ["NetStack"],
 ]
 
 func module(of program: String) -> String {
@@ -107,11 +109,15 @@ if freestanding {
         ),
         .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common + strict),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common + strict),
+        .executableTarget(name: "compile-commands", path: "Tools/compile-commands", swiftSettings: common + strict),
         .executableTarget(
             name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common + strict),
         .target(name: "Laboratory", path: "Tools/lab/Library", swiftSettings: common + strict),
         .executableTarget(
             name: "lab", dependencies: ["Laboratory"], path: "Tools/lab/Command", swiftSettings: common + strict),
+        .target(name: "SiteBuilder", path: "Tools/site/Library", swiftSettings: common + strict),
+        .executableTarget(
+            name: "site", dependencies: ["SiteBuilder"], path: "Tools/site/Command", swiftSettings: common + strict),
         .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common + strict),
         .executableTarget(
             name: "program-image", dependencies: ["ELF"], path: "Tools/program-image", swiftSettings: common + strict),
@@ -134,12 +140,13 @@ if freestanding {
             name: "InterfaceTests", dependencies: ["SystemInterface"], path: "Tests/InterfaceTests",
             swiftSettings: common + strict),
         .testTarget(
-            name: "NetStackTests", dependencies: ["NetStack", "FuzzTargets", "Simulator", "Storage"],
+            name: "NetStackTests",
+            dependencies: ["NetStack", "FuzzTargets", "Simulator", "Storage", "SystemInterface"],
             path: "Tests/NetStackTests",
             exclude: ["fuzz"],
             swiftSettings: common + strict),
         .testTarget(
-            name: "DriversTests", dependencies: ["Drivers", "NetStack"], path: "Tests/DriversTests",
+            name: "DriversTests", dependencies: ["Drivers", "NetStack", "FuzzTargets"], path: "Tests/DriversTests",
             swiftSettings: fast + strict),
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: common + strict),
         .testTarget(
@@ -156,6 +163,8 @@ if freestanding {
         .testTarget(name: "ELFTests", dependencies: ["ELF"], path: "Tests/ELFTests", swiftSettings: common + strict),
         .testTarget(
             name: "LabsTests", dependencies: ["Laboratory"], path: "Tests/LabsTests", swiftSettings: common + strict),
+        .testTarget(
+            name: "SiteTests", dependencies: ["SiteBuilder"], path: "Tests/SiteTests", swiftSettings: common + strict),
         .testTarget(
             name: "HouseTests", dependencies: ["TestSupport"], path: "Tests/HouseTests", swiftSettings: common + strict),
         .testTarget(

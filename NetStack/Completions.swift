@@ -15,6 +15,8 @@ public enum Completion: Equatable, Sendable {
     case link(InterfaceID)
     /// The card of an interface has room for another datagram.
     case room(InterfaceID)
+    /// The rings of a program that holds the card of an interface have frames for it.
+    case rings(InterfaceID)
     /// A socket has become readable or writable, or an error is to be reported.
     case socket(Int)
 
@@ -22,7 +24,8 @@ public enum Completion: Equatable, Sendable {
     private static var leases: Int { queries + StackLimit.queries }
     private static var links: Int { leases + StackLimit.interfaces }
     private static var rooms: Int { links + StackLimit.interfaces }
-    private static var sockets: Int { rooms + StackLimit.interfaces }
+    private static var rings: Int { rooms + StackLimit.interfaces }
+    private static var sockets: Int { rings + StackLimit.interfaces }
 
     static func count(sockets count: Int) -> Int { sockets + count }
 
@@ -33,6 +36,7 @@ public enum Completion: Equatable, Sendable {
         case .lease(let id): Self.leases + id.place
         case .link(let id): Self.links + id.place
         case .room(let id): Self.rooms + id.place
+        case .rings(let id): Self.rings + id.place
         case .socket(let i): Self.sockets + i
         }
     }
@@ -40,6 +44,7 @@ public enum Completion: Equatable, Sendable {
     init(number: Int) {
         switch number {
         case Self.sockets...: self = .socket(number - Self.sockets)
+        case Self.rings...: self = .rings(InterfaceID(place: number - Self.rings))
         case Self.rooms...: self = .room(InterfaceID(place: number - Self.rooms))
         case Self.links...: self = .link(InterfaceID(place: number - Self.links))
         case Self.leases...: self = .lease(InterfaceID(place: number - Self.leases))

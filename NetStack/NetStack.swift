@@ -198,7 +198,14 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         interface.value.counters.packetsIn &+= 1
         interface.value.counters.bytesIn &+= UInt64(frame.totalCount)
         interface.value.capture.note(frame, isOutgoing: false, pool: pool, now: now)
-        guard !interface.value.isDown else { return drop(.frameToDownInterface, at: id) }
+        guard !interface.value.isAside else { return inputAside(frame, at: id) }
+        inputFromCard(frame, at: id, now: now)
+    }
+
+    /// Takes a frame that is counted, and meant for this stack.
+    @inline(__always)
+    mutating func inputFromCard(_ frame: consuming Packet, at id: InterfaceID, now: Instant) {
+        let interface = interfaces.ref(id.place)
         guard let header = EthernetHeader(parsing: frame.bytes) else { return drop(.frameTooShort, at: id) }
         guard header.destination == interface.value.hardware || header.destination.isMulticast else {
             return drop(.frameNotForUs, at: id)

@@ -8,6 +8,7 @@
 //   isa=00:05.0@0x300         the ports of PCI function 00:05.0 are placed at 0x300, and the function is left to the ISA
 //                             attachment
 //   vt-without=csum,mtu       features that virtio-net does not negotiate
+//   shm=1                     which of the two machines that share a memory this is, 1 or 2
 //   stack=2                   pages of the stack of programs that are not of this system, 1 to 9
 //   measure=card              the call loop_device works, which sends frames for a benchmark
 //   run=program,argument      for /init
@@ -36,6 +37,8 @@ public struct BootOptions {
     public private(set) var nameServerCount = 0
     public private(set) var plainStackPages: Int?
     public private(set) var allowsMeasuring = false
+    /// Which of the two machines that share a memory this is, 1 or 2; 0: not said.
+    public private(set) var sharedSide: UInt8 = 0
     public private(set) var placements = ISAPlacements()
     private var hints = InlineArray<4, UInt64>(repeating: 0)
     public private(set) var hintCount = 0
@@ -72,12 +75,13 @@ public struct BootOptions {
         if word.hasPrefix("ip=") { return "ip= takes the address of one host, such as 10.0.2.15/24" }
         if word.hasPrefix("gateway=") { return "gateway= takes another host's address on the network of ip=" }
         if word.hasPrefix("nameserver=") { return "nameserver= takes one to three addresses with commas between" }
+        if word.hasPrefix("shm=") { return "shm= takes 1 or 2" }
         if word.hasPrefix("stack=") { return "stack= takes a number of pages from 1 to 9" }
         if word.hasPrefix("measure=") { return "measure= takes card" }
         if word.hasPrefix("isa=") { return "isa= takes a function and a port, such as 00:05.0@0x300" }
         if word.hasPrefix("vt-without=") { return "vt-without= takes names of features with commas between" }
         if word.hasPrefix("ne") { return "ne0= takes a port, such as isa:0x300 or isa:0x300,33" }
-        return "known are ip= gateway= nameserver= ne0= isa= vt-without= stack= measure= run="
+        return "known are ip= gateway= nameserver= ne0= isa= vt-without= shm= stack= measure= run="
     }
 
     /// False for a word that has no effect.
@@ -92,6 +96,13 @@ public struct BootOptions {
         if text.skip("measure=card") {
             allowsMeasuring = true
             return text.isAtEnd
+        }
+        if text.skip("shm=") {
+            guard sharedSide == 0, let side = text.number(base: 10, below: 3), side > 0, text.isAtEnd else {
+                return false
+            }
+            sharedSide = UInt8(side)
+            return true
         }
         if text.skip("stack=") {
             guard let pages = text.number(base: 10, below: 10), pages > 0, text.isAtEnd else { return false }

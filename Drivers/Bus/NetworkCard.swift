@@ -24,27 +24,34 @@ public struct CardSite<Space: RegisterSpace> {
     public let random: UInt64
     /// Features that the boot arguments take away, for drivers that negotiate any.
     public let withoutFeatures: UInt64
+    /// Which side of a memory that two machines share is this one's, 1 or 2; 0: the boot arguments do not say.
+    public let sharedSide: UInt8
 
     public init(
-        _ place: CardPlace<Space>, pool: PacketPool, receiveBuffers: Int, random: UInt64, withoutFeatures: UInt64 = 0
+        _ place: CardPlace<Space>, pool: PacketPool, receiveBuffers: Int, random: UInt64, withoutFeatures: UInt64 = 0,
+        sharedSide: UInt8 = 0
     ) {
         self.place = place
         self.pool = pool
         self.receiveBuffers = receiveBuffers
         self.random = random
         self.withoutFeatures = withoutFeatures
+        self.sharedSide = sharedSide
     }
 }
 
 /// The driver's user-visible name.
 public struct CardDriver: Sendable {
-    /// Of the interface's name, "vt" in vt0.
-    public let letters: (UInt8, UInt8)
+    /// Of the interface's name, "vt" in vt0; ASCII, at most six characters.
+    public let prefix: StaticString
     public let name: StaticString
+    /// False for a card that is looked at without one.
+    public let hasInterrupt: Bool
 
-    public init(letters: (UInt8, UInt8), name: StaticString) {
-        self.letters = letters
+    public init(prefix: StaticString, name: StaticString, hasInterrupt: Bool = true) {
+        self.prefix = prefix
         self.name = name
+        self.hasInterrupt = hasInterrupt
     }
 }
 
@@ -174,7 +181,7 @@ where First.Space == Rest.Space {
 /// The end of the table: no card is of this kind.
 public struct NoCard<Space: RegisterSpace>: NetworkCard, ~Copyable {
     public static func attach(_ site: CardSite<Space>) throws(CardError) -> NoCard? { nil }
-    public var driver: CardDriver { CardDriver(letters: (0x6e, 0x6f), name: "none") }
+    public var driver: CardDriver { CardDriver(prefix: "no", name: "none") }
     public mutating func takeFaultMessage() -> StaticString? { nil }
     public var hardwareAddress: EthernetAddress { .zero }
     public var mtu: Int { 0 }

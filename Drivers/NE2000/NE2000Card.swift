@@ -26,7 +26,7 @@ extension NE2000: NetworkCard where Window: RegisterSpace {
         }
     }
 
-    public var driver: CardDriver { CardDriver(letters: (0x6e, 0x65), name: "ne2000") }
+    public var driver: CardDriver { CardDriver(prefix: "ne", name: "ne2000") }
 
     /// Raises the interrupt line by a short remote DMA, or lowers it again.
     public mutating func holdInterrupt(_ isRaised: Bool) {

@@ -104,7 +104,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     /// - Parameters:
     ///   - pool: in memory that `memory` can reach; enough for `receiveBuffers` and what is on its way out.
     ///   - receiveBuffers: how many packets may wait in the device.
-    ///   - wanted: features to be used where the device offers them, `VirtIONetFeature`.
+    ///   - features: those to be used where the device offers them, `VirtIONetFeature`.
     ///   - random: makes a hardware address where the device has none.
     public init(
         _ transport: Transport, in memory: Memory, pool: PacketPool, receiveBuffers: Int = 128,

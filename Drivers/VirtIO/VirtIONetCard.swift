@@ -42,7 +42,7 @@ extension VirtIONet: NetworkCard where Transport: PlacedTransport, Queue: ~Copya
         }
     }
 
-    public var driver: CardDriver { CardDriver(letters: (0x76, 0x74), name: "virtio-net") }
+    public var driver: CardDriver { CardDriver(prefix: "vt", name: "virtio-net") }
 
     public mutating func takeFaultMessage() -> StaticString? {
         defer { recovery.message = nil }

@@ -2,8 +2,8 @@
 // ones (4.1.4.8).
 //
 // Promise: what the capabilities say is checked against the base addresses they name; a device that offers both is used
-// as a modern one unless `preferLegacy` is set. Interrupts are INTx: the ISR register has the cause, and reading it
-// lowers the line.
+// as a modern one unless `preferLegacy` is set. Interrupts are INTx, whose cause the ISR register has, and reading it
+// lowers the line; or messages, if MSI-X is on: then all that interrupts is entry 0 of its table, and says no cause.
 
 /// PCI identifiers (section 4.1.2).
 public enum VirtIOPCIIdentity {
@@ -27,10 +27,12 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
         static var deviceFeature: Int { 4 }
         static var driverFeatureSelect: Int { 8 }
         static var driverFeature: Int { 12 }
+        static var configMSIXVector: Int { 16 }
         static var deviceStatus: Int { 20 }
         static var configGeneration: Int { 21 }
         static var queueSelect: Int { 22 }
         static var queueSize: Int { 24 }
+        static var queueMSIXVector: Int { 26 }
         static var queueEnable: Int { 28 }
         static var queueNotifyOff: Int { 30 }
         static var queueDesc: Int { 32 }
@@ -74,6 +76,8 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     let isr: Window
     let notification: Window
     private var canReset = false
+    /// Interrupts are messages.
+    private let usesMessages: Bool
     /// By queue, bytes from `notification` on.
     private var notifyOffsets = InlineArray<4, Int>(repeating: 0)
 
@@ -89,6 +93,7 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
             let notify = Self.find(CapabilityType.notify, in: function, needed: 2)
         {
             isLegacy = false
+            usesMessages = PCIMessageTable(function)?.isOn ?? false
             self.common = common.window
             canReset = common.byteCount >= Common.resetByteCount
             self.isr = isr.window
@@ -107,6 +112,7 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
                 0, needed: min(Legacy.byteCount, function.record.baseAddresses[0].byteCount))
         {
             isLegacy = true
+            usesMessages = false
             common = registers
             device = registers.window(at: Legacy.config)
             isr = registers.window(at: Legacy.isrStatus)
@@ -190,6 +196,12 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
             common.store32(page, Legacy.queueAddress)
         } else {
             common.store16(size, Common.queueSize)
+            if usesMessages {
+                // Read back: a device that has no room for them says 0xffff (section 4.1.5.1.2).
+                common.store16(0, Common.configMSIXVector)
+                common.store16(0, Common.queueMSIXVector)
+                guard common.load16(Common.queueMSIXVector) == 0 else { return false }
+            }
             store(descriptors, Common.queueDesc)
             store(available, Common.queueDriver)
             store(used, Common.queueDevice)
@@ -218,9 +230,15 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     public func configuration16(_ offset: Int) -> UInt16 { device.load16(offset) }
     public func configuration32(_ offset: Int) -> UInt32 { device.load32(offset) }
 
-    /// Reading the ISR register lowers the line.
+    /// Whether a function has the registers of a modern device.
+    public static func isModern(_ function: PCIFunction<Window>) -> Bool {
+        find(CapabilityType.common, in: function, needed: Common.byteCount) != nil
+    }
+
+    /// Reading the ISR register lowers the line. A message says no cause: either may be it.
     @inline(__always)
     public func acknowledgeInterrupt() -> VirtIOInterruptCause {
-        VirtIOInterruptCause(rawValue: UInt32(isr.load8(0)) & 3)
+        if usesMessages { return [.queue, .configuration] }
+        return VirtIOInterruptCause(rawValue: UInt32(isr.load8(0)) & 3)
     }
 }

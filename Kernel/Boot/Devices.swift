@@ -51,19 +51,26 @@ private func startFunctions(_ options: borrowing BootOptions) {
     var index = 0
     while let function = PCIBus.function(index) {
         index += 1
-        let record = function.record
-        guard !record.isForISA, !record.isBridge else { continue }
+        guard !function.record.isForISA, !function.record.isBridge else { continue }
+        let isLegacy = options.withoutFeatures & VirtIOFeature.version1 != 0
+        if !isLegacy, VirtIOPCIIdentity.type(of: function.record) != nil, VirtIOPCI.isModern(function),
+            let source = MessageInterrupts.turnOn(function)
+        {
+            PCIBus.setMessages(source, of: index - 1)
+        }
+        guard let record = PCIBus.record(index - 1) else { continue }
         if VirtIOPCIIdentity.type(of: record) == VirtIODeviceType.block, !Disk.isPresent {
             do throws(VirtIOError) {
-                let transport = try VirtIOPCI(
-                    function, preferLegacy: options.withoutFeatures & VirtIOFeature.version1 != 0)
+                let transport = try VirtIOPCI(function, preferLegacy: isLegacy)
                 try startDisk(.pci(transport), source: record.interruptSource, options)
             } catch {
                 kprint("virtio disk on pci \(pci: record.address): \(error.message)\n")
             }
             continue
         }
-        guard record.classCode >> 16 == 2 || VirtIOPCIIdentity.type(of: record) != nil else { continue }
+        guard
+            record.classCode >> 16 == 2 || VirtIOPCIIdentity.type(of: record) != nil || SharedMemoryPCI.isOne(record)
+        else { continue }
         let base = record.baseAddresses[0]
         let port = base.kind == .io ? UInt16(truncatingIfNeeded: base.address) : 0
         let spot = CardSpot(

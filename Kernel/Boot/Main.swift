@@ -102,7 +102,14 @@ private func startController(_ node: DeviceTreeNode, isAPLIC: Bool, _ machine: b
     }
     // An interrupt file knows 63 identities at least, 2,047 at most.
     let identities = messages.map { min(max($0["riscv,num-ids"]?.be32(0) ?? 63, 63), 2047) + 1 } ?? 0
-    if messages != nil { sources = min(sources, identities) }
+    if let messages {
+        sources = min(sources, identities)
+        // A page for each hart, and one for each of its guests (riscv,imsics.yaml).
+        let step = UInt64(4096) << UInt64(min(messages["riscv,guest-index-bits"]?.be32(0) ?? 0, 6))
+        if let files = messages.region(), files.byteCount / step > UInt64(last) {
+            MessageInterrupts.start(address: files.address, step: step)
+        }
+    }
     InterruptController.add(
         .aplic(APLIC(registers, sources: sources, sendsMessages: messages != nil)), phandle: phandle, contexts,
         sources: sources, identities: identities)

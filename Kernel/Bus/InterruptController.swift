@@ -44,6 +44,8 @@ enum InterruptController {
         /// Where interrupts come as messages: the identities that each hart's interrupt file knows are below this; else
         /// 0.
         let identities: UInt32
+        /// Messages of PCI functions: their numbers follow those of the wires, below `identities`.
+        var messages: UInt32 = 0
         /// By source.
         var handlers = [1024 of InterruptHandlers](repeating: [])
         /// By source: the hart that serves it, or -1 for each that the PLIC interrupts.
@@ -95,13 +97,25 @@ enum InterruptController {
     /// Sends a source's interrupts to a device's handler from now on, beside those it has. Only during start-up.
     static func route(_ source: UInt32, to handler: InterruptHandlers) {
         let number = source & 1023
-        guard let controller = controller(of: source), number > 0, number < controller.value.sources else {
+        guard let controller = controller(of: source), number > 0,
+            number < controller.value.sources + controller.value.messages
+        else {
             kprint("interrupt source \(source) does not exist: its device stays silent\n")
             return
         }
         controller.value.handlers[Int(number)].insert(handler)
         controller.value.owners[Int(number)] = plicCount == 1 && controller.value.contexts[0] >= 0 ? 0 : -1
-        enable(number, of: controller)
+        if number < controller.value.sources { enable(number, of: controller) }
+    }
+
+    /// A source for a function's messages, where harts have interrupt files: its number, which is the data to be
+    /// written too, and the boot hart's context. nil elsewhere, and when all are taken. Only during start-up.
+    static func addMessage() -> (number: UInt32, context: Int)? {
+        guard plicCount == 1, let controller = controllers[0].ref, controller.value.contexts[0] >= 0 else { return nil }
+        let number = controller.value.sources + controller.value.messages
+        guard number < min(controller.value.identities, 1024) else { return nil }
+        controller.value.messages += 1
+        return (number, controller.value.contexts[0])
     }
 
     // Not methods of the controller: each would copy its tables.
@@ -134,13 +148,18 @@ enum InterruptController {
         var next = 0
         for index in 0..<plicCount {
             guard let controller = controllers[index].ref else { continue }
-            for number in 1..<controller.value.sources where controller.value.owners[Int(number)] >= 0 {
+            let end = controller.value.sources + controller.value.messages
+            for number in 1..<end where controller.value.owners[Int(number)] >= 0 {
                 for _ in 0..<8 {
                     let hart = next & 7
                     next += 1
                     guard harts >> UInt32(hart) & 1 != 0, controller.value.contexts[hart] >= 0 else { continue }
                     controller.value.owners[Int(number)] = Int8(hart)
-                    enable(number, of: controller)
+                    if number < controller.value.sources {
+                        enable(number, of: controller)
+                    } else {
+                        MessageInterrupts.send(number, to: controller.value.contexts[hart])
+                    }
                     break
                 }
             }
@@ -220,7 +239,7 @@ enum InterruptController {
 
     /// Lets a source interrupt again.
     static func complete(_ source: UInt32) {
-        guard let controller = controller(of: source) else { return }
+        guard let controller = controller(of: source), source & 1023 < controller.value.sources else { return }
         // Through a context in which it is enabled.
         var hart = 0
         while hart < 7, !isServed(source & 1023, of: controller, by: hart) { hart += 1 }

@@ -12,6 +12,9 @@ enum PCIBus {
     private static let records = BootTable<PCIRecord?>()
     private static let host = BootValue<PCIHost<MappedRegisters>>()
     private static let found = Atomic<Int>(0)
+    /// Bit i: function i interrupts by messages.
+    private static let messengerBits = Atomic<UInt64>(0)
+    private static var messengers: UInt64 { messengerBits.load(ordering: .relaxed) }
     private static let ports = BootValue<MappedRegisters>()
 
     /// Scans the bus; to be called before `function` and `isaPorts`.
@@ -66,6 +69,12 @@ enum PCIBus {
     /// Function number `index`, 0 up to `count`.
     static func record(_ index: Int) -> PCIRecord? { index >= 0 && index < count ? records[index] : nil }
 
+    /// Notes that a function interrupts by messages, in place of its pin. Only during start-up.
+    static func setMessages(_ source: UInt32, of index: Int) {
+        records[index]?.interruptSource = source
+        messengerBits.bitwiseOr(1 << UInt64(index), ordering: .relaxed)
+    }
+
     static func function(_ index: Int) -> PCIFunction<MappedRegisters>? {
         guard let record = record(index), host.isSet else { return nil }
         return host.value.function(record)
@@ -79,7 +88,7 @@ enum PCIBus {
         var report = PCIReport(
             address: record.address.rawValue, vendor: record.vendorID, device: record.deviceID,
             classCode: record.classCode,
-            revision: record.revisionID, pin: record.interruptPin,
+            revision: record.revisionID, pin: messengers >> UInt64(index) & 1 != 0 ? 0 : record.interruptPin,
             source: UInt16(truncatingIfNeeded: record.interruptSource))
         report.subsystem =
             UInt64(record.subsystemVendorID) | UInt64(record.subsystemID) << 16 | (record.isForISA ? 1 << 32 : 0)

@@ -60,10 +60,20 @@ struct DescriptorTable: ~Copyable {
     mutating func copy(from other: borrowing DescriptorTable) throws(SystemError) {
         if other.end > Self.inlineCount { more = try Self.emptyPage() }
         limit = other.limit
-        for descriptor in 0..<other.end {
-            if let file = other.entry(descriptor) { set(descriptor, OpenFile.duplicate(file).intoTable()) }
-        }
         firstFree = other.firstFree
+        for descriptor in 0..<other.end {
+            guard let file = other.entry(descriptor) else { continue }
+            if file.isInherited {
+                set(descriptor, OpenFile.duplicate(file).intoTable())
+            } else {
+                firstFree = min(firstFree, descriptor)
+            }
+        }
+    }
+
+    /// Closes what another program of the process, and a child, do not have.
+    mutating func closePrivate() {
+        for descriptor in 0..<end where entry(descriptor)?.isInherited == false { _ = remove(Int32(descriptor)) }
     }
 
     /// Sets how many descriptors the program may have; more that are open stay.

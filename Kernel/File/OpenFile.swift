@@ -84,6 +84,7 @@ enum FileKind: ~Copyable {
     case inode(KernelInode)
     case device(DeviceFile)
     case socket(SocketFile)
+    case rings(RingsFile)
 }
 
 /// A device that was opened by its inode.
@@ -115,6 +116,14 @@ struct FileRecord: ~Copyable {
 }
 
 extension Ref where Value == FileRecord {
+    /// Whether fork and exec pass it on. Not what is mapped into the process that opened it.
+    var isInherited: Bool {
+        switch value.kind {
+        case .some(.rings): false
+        default: true
+        }
+    }
+
     /// Waits as SO_LINGER says when the next close is the last one.
     func lingerBeforeClose() {
         guard value.uses.load(ordering: .relaxed) == 1 else { return }

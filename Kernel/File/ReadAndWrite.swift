@@ -22,6 +22,7 @@ extension Ref where Value == FileRecord {
             return socket.isStream
                 ? try socket.receiveStream(to: destination, count: count, flags: [])
                 : try socket.receive(to: destination, count: count).count
+        case .rings: throw .invalidArgument  // frames go through the rings
         case .inode(let inode):
             return try value.offsetLock.withLock { () throws(SystemError) in
                 var sink = UserSink(address: destination)
@@ -52,6 +53,7 @@ extension Ref where Value == FileRecord {
             return socket.isStream
                 ? try socket.sendStream(from: source, count: Int(count), flags: [])
                 : try socket.send(from: source, count: Int(count), to: nil)
+        case .rings: throw .invalidArgument  // as `read`
         case .inode(let inode):
             guard count >= 0 else { throw .invalidArgument }
             return try value.offsetLock.withLock { () throws(SystemError) in
@@ -82,6 +84,7 @@ extension Ref where Value == FileRecord {
         case .pipe(let end): end.readiness
         case .device(let device) where device.major == Console.major: Console.readiness
         case .socket(let socket): socket.readiness
+        case .rings(let rings): rings.readiness
         default: PollEntry.readable | PollEntry.writable  // a file, which is always ready
         }
     }
@@ -92,6 +95,7 @@ extension Ref where Value == FileRecord {
         case .pipe(let end): end.withPollQueue(body)
         case .device(let device) where device.major == Console.major: Console.withPollQueue(body)
         case .socket(let socket): socket.withPollQueue(body)
+        case .rings(let rings): rings.withPollQueue(body)
         default: break
         }
     }

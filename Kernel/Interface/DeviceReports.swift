@@ -39,7 +39,7 @@ public struct PCIReport: Sendable, BitwiseCopyable {
         }
     }
 
-    /// Address in bits 0–15, interrupt source 16–31, pin 32–39 (INTA is 1).
+    /// Address in bits 0–15, interrupt source 16–31, pin 32–39 (INTA is 1; 0: messages, or none).
     private var place: UInt64
     /// Vendor in bits 0–15, device 16–31, class 32–55, revision 56–63.
     private var identity: UInt64

@@ -201,7 +201,7 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// socket, too), invalidArgument (a device), inputOutput.
     case fsync = 96
     /// restrict(): gives up, for the caller and all that it starts from now on, the right to call halt, networkChange,
-    /// disk_read, disk_write and loop_device and to make capture sockets: they fail with notPermitted. 0.
+    /// disk_read, disk_write, loop_device and rings_open and to make capture sockets: they fail with notPermitted. 0.
     case restrict = 97
     /// disk_write(block, buffer): overwrites a 1024-byte block of the disk, past the file system, for repairs. From the
     /// first such call on the file system itself writes nothing: its calls that would fail with inputOutput until the
@@ -228,4 +228,18 @@ public enum SystemCallNumber: UInt64, Sendable {
     /// is; 0: the peer sends no more. Or -1 with notConnected, connectionReset, timedOut, tryAgain, interrupted,
     /// badAddress.
     case receive = 103
+    /// rings_open(request*): takes an interface's card over, or one end of a pipe of packets between two processes, and
+    /// maps its rings and their buffers into the process, where no break reaches: PacketRingsRequest, PacketRingLayout.
+    /// While a program holds a card, what the machine's own stack sends and receives there goes over the host rings. The
+    /// descriptor is ready to be read when there are frames, and to be written when there is room; its close, exec and
+    /// the end of the process give all of it back, and fork leaves it out. The descriptor; or -1 with notPermitted (see
+    /// restrict), networkDown (no such interface), busy (another program holds it, or both ends of the pipe are taken),
+    /// invalidArgument (sizes), noBufferSpace (too much memory is in rings, or too many hold some), noMemory,
+    /// tooManyFiles, badAddress.
+    case ringsOpen = 104
+    /// rings_sync(fd, what): looks at the rings' heads, PacketRingSync: sends what was put into the transmit rings, and
+    /// receives into what was taken out of the receive rings; poll does both. 0, or -1 with badDescriptor,
+    /// invalidArgument (not rings; a head that is not between the last one and the tail: that ring waits for a better
+    /// one).
+    case ringsSync = 105
 }

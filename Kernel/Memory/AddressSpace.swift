@@ -25,6 +25,11 @@ struct AddressSpace: ~Copyable {
     /// No page was ever mapped from here on: what looks at all of the table stops here.
     private var mappedEnd: UInt = 0
 
+    /// Pages of regions that it shares with the kernel, which are neither its own nor a child's.
+    private var sharedPages = 0
+    /// It has, or had, such regions.
+    private var hasSharedTables = false
+
     /// An empty space.
     init() throws(SystemError) {
         root = try PageReference.cleared()
@@ -37,7 +42,8 @@ struct AddressSpace: ~Copyable {
     /// Gives every page and table back. The caller no longer runs on this table, and holds no lock.
     deinit {
         LoadedTable.evictOthers(from: table)
-        _ = Self.empty(table, level: 2, below: mappedEnd)
+        precondition(sharedPages == 0, "an address space ends before the regions that it shares")
+        _ = Self.empty(table, level: 2, below: hasSharedTables ? userLimit : mappedEnd)
     }
 
     /// Gives back the pages and tables that a table holds.
@@ -81,7 +87,7 @@ struct AddressSpace: ~Copyable {
     /// Moves the break up by `bytes` and maps the pages at once; on failure nothing has changed.
     mutating func growEagerly(by bytes: UInt) throws(SystemError) {
         let old = size
-        guard bytes <= userLimit, old + bytes <= userLimit else { throw .noMemory }
+        guard bytes <= userLimit, old + bytes <= heapLimit else { throw .noMemory }
         // More than there is cannot be had: do not try page by page.
         guard Pages.areAvailable(Int(bytes / pageSize)) else { throw .noMemory }
         var page = pageCeiling(old)
@@ -103,7 +109,7 @@ struct AddressSpace: ~Copyable {
 
     /// Moves the break up by `bytes`; pages come when they are touched.
     mutating func growLazily(by bytes: UInt) throws(SystemError) {
-        guard bytes <= userLimit, size + bytes <= userLimit else { throw .noMemory }
+        guard bytes <= userLimit, size + bytes <= heapLimit else { throw .noMemory }
         size += bytes
     }
 
@@ -159,6 +165,40 @@ struct AddressSpace: ~Copyable {
         }
     }
 
+    // MARK: Shared regions
+
+    /// The break stays below it.
+    private var heapLimit: UInt { sharedPages > 0 ? sharedRegionBase : userLimit }
+
+    /// Maps a region: a page table of up to 512 pages, all of which stay the caller's. Its address; `unmapShared` comes
+    /// before the table's end.
+    /// - Throws: noMemory, also when the heap reaches into the place for such regions, or all of that is taken.
+    mutating func mapShared(_ pages: PageTable, count: Int) throws(SystemError) -> UInt {
+        guard size <= sharedRegionBase else { throw .noMemory }
+        for number in 0..<sharedRegionCount {
+            let address = sharedRegionBase + UInt(number) * megapageSize
+            guard let entry = table.makeEntry(for: address, level: 1) else { throw .noMemory }
+            hasSharedTables = true
+            // A heap that was there has left its table.
+            if entry.value.isValid { continue }
+            entry.value = PageTableEntry(pages.address, PageTableEntry.valid)
+            sharedPages += count
+            flush_all_pages()
+            return address
+        }
+        throw .noMemory
+    }
+
+    /// Takes a region out again. The caller holds no lock.
+    mutating func unmapShared(_ address: UInt, count: Int) {
+        guard let entry = table.makeEntry(for: address, level: 1) else { return }
+        entry.value = PageTableEntry(rawValue: 0)
+        sharedPages -= count
+        flush_all_pages()
+        // A hart that borrows this table may have cached the way through the region's.
+        LoadedTable.evictOthers(from: table)
+    }
+
     // MARK: Faults
 
     /// Serves a fault at a user address: a lazy page is mapped, a shared one copied. Throws when the access is not
@@ -209,8 +249,8 @@ struct AddressSpace: ~Copyable {
         child.size = size
         child.guardPage = guardPage
         child.pageCount = pageCount
-        child.mappedEnd = mappedEnd
-        try Self.share(table, with: child.table, level: 2, below: mappedEnd)
+        child.mappedEnd = min(mappedEnd, heapLimit)
+        try Self.share(table, with: child.table, level: 2, below: child.mappedEnd)
         return child
     }
 
@@ -224,6 +264,8 @@ struct AddressSpace: ~Copyable {
         try table.forEachValid(to: count) { (from, index) throws(SystemError) in
             let entry = from.value
             guard level == 0 else {
+                // What is looked at goes a little beyond `end`, where there may be regions that are not the child's.
+                guard UInt(index) * PageTable.span(level: level) < end else { return }
                 copies[index] = PageTableEntry(try PageReference.cleared(), PageTableEntry.valid)
                 return try share(
                     PageTable(address: entry.address), with: PageTable(address: copies[index].address),

@@ -1,6 +1,6 @@
 // Where things are: addresses, page sizes, and the two halves of every address space.
 //
-//   0 … userLimit                           the user's
+//   0 … userLimit                           the user's; from sharedRegionBase on, what a program shares with the kernel
 //   kernelBase + physical address           all memory and devices, for the kernel (the direct map; the kernel image
 //     in it)
 //   stackRegion …                           kernel stacks, each with a hole below it
@@ -23,6 +23,11 @@ let directMapLimit: UInt = stackRegion - kernelBase
 
 /// User addresses and system-call arguments lie below it (Documentation/ABI.md).
 let userLimit: UInt = 0x3f_ffff_e000
+
+/// Where regions that the kernel shares with a program are: so many, of 2 MiB each. A process that has one has no heap
+/// there.
+let sharedRegionBase: UInt = 0x3f_8000_0000
+let sharedRegionCount = 16
 
 /// An address on the memory bus: RAM or a device register.
 struct PhysicalAddress: Equatable {

@@ -12,7 +12,10 @@ typealias Card =
         KernelDMA, VirtIONet<VirtIODevice<MappedRegisters>, AnyQueue<KernelDMA>>,
         CardTable<
             KernelDMA, NE2000<MappedRegisters>,
-            NoCard<MappedRegisters>
+            CardTable<
+                KernelDMA, SharedMemoryCard<MappedRegisters, KernelDMA>,
+                NoCard<MappedRegisters>
+            >
         >
     >
 
@@ -43,12 +46,15 @@ enum CardNames {
     /// Makes the table. Once, during start-up.
     static func start() { entries.start(StackLimit.cards) { _ in Entry() } }
 
-    /// Names an interface by its driver's letters and how many of them there were before.
+    /// Names an interface by its driver's prefix and how many with it there were before.
     static func add(_ index: Int, _ driver: CardDriver, _ spot: CardSpot) {
         var number: UInt64 = 0
-        let letters = UInt64(driver.letters.0) | UInt64(driver.letters.1) << 8
-        for other in 0..<index where entries[other].name & 0xffff == letters { number += 1 }
-        entries[index] = Entry(name: letters | (0x30 + number) << 16, spot: spot.word, driver: driver.name)
+        var prefix: UInt64 = 0
+        let count = min(6, driver.prefix.utf8CodeUnitCount)
+        for i in 0..<count { prefix |= UInt64(unsafe driver.prefix.utf8Start[i]) << UInt64(8 * i) }  // within its length
+        let shift = UInt64(8 * count)
+        for other in 0..<index where entries[other].name & (1 << shift - 1) == prefix { number += 1 }
+        entries[index] = Entry(name: prefix | (0x30 + number) << shift, spot: spot.word, driver: driver.name)
     }
 
     /// The name's bytes, the first one lowest.

@@ -3,7 +3,7 @@
 //
 // An interrupt only wakes the thread (CardInterrupts.swift), which silences the card, completes the interrupt, takes
 // frames until there are no more, lets the card interrupt again and looks once more: one interrupt serves a burst
-// (Documentation/Design.md, journey 1).
+// (Documentation/Journeys.md).
 
 import Drivers
 import Machine
@@ -47,6 +47,7 @@ enum Network {
         Sockets.start(socketCount)
         Echoes.start()
         Names.start()
+        Rings.start()
         // Boot memory is never given back; pages of tables that grow are not either.
         let tables = unsafe BootMemory.allocate(bytes: Stack.memoryNeeded(sockets: socketCount))
         stack.start(
@@ -77,7 +78,7 @@ enum Network {
         seed.store(random, ordering: .relaxed)
         let site = CardSite(
             place, pool: pool.value, receiveBuffers: fewestBuffers, random: random,
-            withoutFeatures: options.withoutFeatures)
+            withoutFeatures: options.withoutFeatures, sharedSide: options.sharedSide)
         do throws(CardError) {
             guard var card = try Card.attach(site) else { return false }
             var spot = spot
@@ -118,7 +119,7 @@ enum Network {
         CardInterrupts.add(index, place, source: spot.source)
         if spot.source != 0 {
             InterruptController.route(spot.source, to: .network(index))
-        } else {
+        } else if driver.hasInterrupt {
             kprint("\(interface: id): where its interrupt leads is unknown: it is looked at once a second\n")
         }
         kprint("\(interface: id): \(driver.name) on \(spot), \(ethernet: hardware)\n")
@@ -214,7 +215,10 @@ enum Network {
             case .query(let query): Names.wake(query)
             case .lease: Leases.wake()
             case .link(let id): reportLink(id)
-            case .room: senders.wakeAll()
+            case .room(let id):
+                senders.wakeAll()
+                Rings.wake(id)
+            case .rings(let id): Rings.wake(id)
             case .socket(let socket): Sockets.wake(socket)
             }
         }

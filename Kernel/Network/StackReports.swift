@@ -162,7 +162,7 @@ enum StackReports {
     }
 
     /// Six bytes, the first one lowest.
-    private static func bits(of address: EthernetAddress) -> UInt64 {
+    static func bits(of address: EthernetAddress) -> UInt64 {
         var bits: UInt64 = 0
         for i in 0..<6 { bits |= UInt64(address[i]) << UInt64(8 * i) }
         return bits

@@ -49,6 +49,7 @@ enum Exec {
         try pushArguments(&stack, &space)
         let stackPointer = try stack.pushPointers(to: &space)
 
+        process.value.files.closePrivate()
         process.value.thread.value.table = space.table
         LoadedTable.load(space.table)
         fence_instructions()

@@ -64,6 +64,12 @@ extension Ref where Value == Process {
     /// The place in the list of free slots.
     var freeNode: Ref<ListNode<Process>> { unsafe node(&value.freePlace) }  // a stored property of the process
 
+    /// The place of the process's memory, for what is mapped into it.
+    var space: Ref<AddressSpace?> {
+        // a stored property of the process
+        unsafe withUnsafeMutablePointer(to: &value.space) { unsafe Ref<AddressSpace?>(unsafe: $0) }
+    }
+
     var pid: Int32 { value.thread.value.pid.load(ordering: .relaxed) }
     /// The user registers.
     var frame: Ref<trap_frame> { value.thread.value.frame }

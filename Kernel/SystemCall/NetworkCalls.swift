@@ -29,6 +29,26 @@ enum NetworkCalls {
         return try Network.loopDevice(Int(interface), count: Int(count), byteCount: Int(byteCount))
     }
 
+    /// rings_open: SystemCallNumber.ringsOpen has the contract.
+    static func openRings(_ address: UserAddress) throws(SystemError) -> Int {
+        try current.requirePrivilege()
+        var request = try address.load(as: PacketRingsRequest.self)
+        guard current.value.files.hasRoom else { throw .tooManyFiles }
+        let place = try FilePlace(for: current.value.files)
+        let rings = try RingsFile(&request, in: current.space)
+        try address.store(request)
+        return try FileCalls.add(OpenFile(.rings(rings), readable: true, writable: true, at: place))
+    }
+
+    /// rings_sync: SystemCallNumber.ringsSync has the contract.
+    static func synchroniseRings(_ descriptor: Int32, _ what: Int32) throws(SystemError) -> Int {
+        switch try current.value.files.file(descriptor).value.kind {
+        case .rings(let rings): try rings.synchronise(PacketRingSync(rawValue: UInt32(bitPattern: what)))
+        default: throw .invalidArgument
+        }
+        return 0
+    }
+
     /// resolve: looks a name up (SystemCallNumber.resolve has the contract).
     static func resolve(_ name: UserAddress, milliseconds: Int32, report: UserAddress) throws(SystemError) -> Int {
         guard milliseconds > 0 else { throw .invalidArgument }

@@ -102,6 +102,8 @@ enum SystemCall {
         case .receive:
             try SocketCalls.receive(
                 arguments.int(0), to: arguments.address(1), count: arguments.int(2), flags: arguments.int(3))
+        case .ringsOpen: try NetworkCalls.openRings(arguments.address(0))
+        case .ringsSync: try NetworkCalls.synchroniseRings(arguments.int(0), arguments.int(1))
         case nil: try unknown(arguments.number)
         }
     }

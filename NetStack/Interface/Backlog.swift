@@ -48,6 +48,7 @@ extension NetStack where Device: ~Copyable {
     @inline(__always)
     mutating func hand(_ frame: consuming LentPacket, to id: InterfaceID, now: Instant) -> Bool {
         let card = Int(id.rawValue)
+        guard !interfaces[id.place].isAside else { return handAside(frame, to: id) }
         guard backlogs[card].isEmpty else { return queue(frame, id, now: now) }
         guard let refused = devices[card].transmit(frame) else { return true }
         return queue(refused, id, now: now)

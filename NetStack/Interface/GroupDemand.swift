@@ -78,7 +78,7 @@ extension NetStack where Device: ~Copyable {
     @inline(never)
     mutating func updateFilter() {
         noteGroups()
-        let wanted = sockets.groups.filter(isPromiscuous: isCapturing)
+        let wanted = sockets.groups.filter(isPromiscuous: isCapturing || isHeld)
         guard wanted != filter else { return }
         filter = wanted
         for i in 0..<devices.count { devices[i].accept(wanted) }

@@ -13,6 +13,13 @@ import Testing
         }
     }
 
+    @Test func sideOfASharedMemoryIsTaken() {
+        #expect(options("shm=2").sharedSide == 2)
+        #expect(options("shm=1 shm=2").sharedSide == 1)
+        #expect(options("shm=1 shm=2").refused == 2)
+        #expect(options("").sharedSide == 0)
+    }
+
     @Test func cardsPlacementsAndFeatures() {
         let options = options(
             "ip=10.0.2.15/24 ne0=isa:0x310,9 isa=00:05.0@0x300 ne1=isa:0x330 vt-without=csum,event_idx run=ls")
@@ -58,7 +65,7 @@ import Testing
         "gateway=10.0.2.2", "ip=10.0.2.15 gateway=foo", "ip=10.0.2.15 gateway=10.0.3.2",
         "ip=10.0.2.15 gateway=10.0.2.15",
         "nameserver=", "nameserver=1.1.1.1,", "nameserver=1.1.1.1,2", "nameserver=1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4",
-        "stack=0", "stack=10", "stack=2x", "run=", "quiet",
+        "stack=0", "stack=10", "stack=2x", "shm=0", "shm=3", "shm=", "shm=1x", "run=", "quiet",
     ]) func wrongValuesHaveNoEffect(text: String) { #expect(options(text).refused.nonzeroBitCount == 1) }
 
     @Test func thereIsRoomForFourOfEach() {

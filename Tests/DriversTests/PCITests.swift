@@ -1,5 +1,6 @@
 // Finding and placing what is on PCI: sizes, bridges, interrupts, capabilities, and impossible configuration spaces.
 
+import FuzzTargets
 import Testing
 
 @testable import Drivers
@@ -121,6 +122,40 @@ import Testing
         #expect(
             records[0].isForISA && records[0].baseAddresses[0].address == 0x300 && card.decoded.first?.base == 0x300)
         #expect(!records[1].isForISA && records[1].baseAddresses[0].address == 0x1000 && other.decoded.isEmpty)
+    }
+
+    /// MSI-X: the table is where the capability says, if that is within a base address.
+    @Test func messageTablesAreFoundAndWritten() throws {
+        let region = SharedRegionModel(byteCount: 4096)
+        func table(control: UInt16, place: UInt32) -> (PCIMessageTable<SharedRegionWindow>?, SharedRegionModel) {
+            // Configuration space, as plain memory: a capability at 0x50.
+            let space = SharedRegionModel(byteCount: 4096)
+            space.poke(0x0010 << 48, 0)
+            space.poke(0x50 << 32, 0x30)
+            space.poke(UInt64(place) << 32 | UInt64(control) << 16 | 0x11, 0x50)
+            var record = PCIRecord(reading: SharedRegionWindow(model: space), at: PCIAddress(rawValue: 8))
+            record.baseAddresses[1].kind = .memory32
+            record.baseAddresses[1].address = 0x1000
+            record.baseAddresses[1].byteCount = 4096
+            let window = PCIWindow(SharedRegionWindow(model: region), base: 0x1000, byteCount: 4096)
+            let function = PCIFunction(
+                record: record, configuration: SharedRegionWindow(model: space), ports: nil, memory: window)
+            return (PCIMessageTable(function), space)
+        }
+        let (found, space) = table(control: 2, place: 0x800 | 1)
+        let messages = try #require(found)
+        #expect(messages.count == 3 && !messages.isOn)
+        messages.set(1, address: 0x2800_1000, data: 97)
+        #expect(region.peek(0x810) == 0x2800_1000 && region.peek(0x818) == 97)
+        messages.set(3, address: 1, data: 1)
+        messages.set(-1, address: 1, data: 1)
+        #expect(region.peek(0x830) == 0 && region.peek(0x7f0) == 0)
+        messages.turnOn()
+        #expect(messages.isOn && space.peek(0x50) >> 16 & 0xc000 == 0x8000)
+        // Beyond its base address, in one that is not there, too long.
+        for (control, place) in [(2, 0xff0 | 1), (0, 0x800 | 3), (0, 0x800 | 7), (0x7ff, 1)] as [(UInt16, UInt32)] {
+            #expect(table(control: control, place: place).0 == nil)
+        }
     }
 
     @Test func capabilityListsThatRunInACircleEnd() {

@@ -50,6 +50,25 @@ import Testing
         #expect(self.bytes(of: long) == [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     }
 
+    @Test func packetRings() {
+        check(
+            PacketRingsRequest.self, size: 64,
+            [
+                at(\PacketRingsRequest.name0, "name0"), at(\PacketRingsRequest.name8, "name8"),
+                at(\PacketRingsRequest.transmitSlots, "transmitSlots"),
+                at(\PacketRingsRequest.receiveSlots, "receiveSlots"), at(\PacketRingsRequest.hostSlots, "hostSlots"),
+                at(\PacketRingsRequest.extraBuffers, "extraBuffers"), at(\PacketRingsRequest.address, "address"),
+                at(\PacketRingsRequest.byteCount, "byteCount"), at(\PacketRingsRequest.hardware, "hardware"),
+                at(\PacketRingsRequest.frameLimit, "frameLimit"), at(\PacketRingsRequest.interface, "interface"),
+            ])
+        let slot = PacketSlot(buffer: 0x1_0203, length: 1514)
+        #expect(slot.rawValue == 0x05ea_0001_0203 && slot.buffer == 0x1_0203 && slot.length == 1514)
+        var request = PacketRingsRequest()
+        #expect(request.isValid && request.bufferCount == 640 && request.pageCount == 325 && !request.isPipe)
+        (request.name0, request.receiveSlots) = (0x613a_6570_6970, 513)
+        #expect(!request.isValid && request.isPipe)
+    }
+
     @Test func streams() {
         check(
             StreamReport.self, size: 128,

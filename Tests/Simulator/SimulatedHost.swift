@@ -155,7 +155,7 @@ protocol Station: AnyObject {
             switch completion {
             case .lease: reportState()
             case .socket: readDatagrams()
-            case .echo, .query, .link, .room: break
+            case .echo, .query, .link, .room, .rings: break
             }
         }
         runPing(now: now)

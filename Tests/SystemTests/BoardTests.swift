@@ -70,6 +70,9 @@ import Testing
         let time = try #require(report.firstMatch(of: /time (\d+)ms/).flatMap { Int($0.1) }, "\(report)")
         #expect(time < 60_000, "\(report)")
         #expect(try guest.run("cat usertests usertests > f; cp f g; wc g").hasSuffix(" g"))
+        // The disk, and a virtio card.
+        let messengers = try guest.run("lspci -v | grep -c MSI-X")
+        #expect(messengers == (kind == "aplic" ? "0" : card == "virtio-pci" ? "2" : "1"))
         try guest.halt()
     }
 

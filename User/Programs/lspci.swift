@@ -43,6 +43,9 @@ import UserLibrary
             )
         }
         if function.isForISA { print("        Left to the ISA attachment (isa= in the boot arguments)") }
+        if function.pin == 0, function.source != 0 {
+            print("        Interrupt: messages (MSI-X), irq \(UInt64(function.source))")
+        }
         if function.pin != 0 {
             var pin = Text()
             pin.bytes.append(64 + function.pin)

@@ -4,8 +4,9 @@
 
 /// A parser, or the whole receive path.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case receive, ethernet, arp, ipv4, icmp, udp, tcp, dhcp, dns, http, devicetree, disk
+    case receive, ethernet, arp, ipv4, icmp, udp, tcp, dhcp, dns, http, devicetree, disk, rings
     case bootArguments = "boot"
+    case sharedMemory = "shm"
 
     /// - Returns: a number made of what was read, so that no compiler leaves the reading out.
     public func run(_ input: [UInt8]) -> UInt64 {
@@ -23,6 +24,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .bootArguments: input.withBytes { Messages.bootArguments($0) }
         case .devicetree: Tree.run(input)
         case .disk: Disk.run(input)
+        case .rings: HostileRings.run(input)
+        case .sharedMemory: HostileNeighbour.run(input)
         }
     }
 }

@@ -14,6 +14,7 @@ enum Setting {
     /// Operations of a network with a peer.
     static let network: Set = [
         "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst", "flood",
+        "rings-send", "rings-receive",
     ]
     /// Operations of streams to and from the host.
     static let streams: Set = ["tcp-send", "tcp-receive", "http-request"]

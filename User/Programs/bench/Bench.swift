@@ -30,6 +30,7 @@ struct Operation {
 
     private static var localOperations: [Operation] {
         processOperations + memoryOperations + pipeOperations + fileOperations + socketOperations + streamOperations
+            + ringOperations
     }
 
     static func run(_ arguments: Arguments) -> Int32 {
@@ -42,11 +43,13 @@ struct Operation {
             return timed { () throws(SystemError) in try showWork(kind) }
         }
         if arguments.has("l") {
-            for operation in localOperations + networkOperations + hostStreamOperations { print("\(operation.name)") }
+            for operation in localOperations + networkOperations + ringNetworkOperations + hostStreamOperations {
+                print("\(operation.name)")
+            }
             return 0
         }
         var operations = localOperations
-        if arguments.has("n") { operations += networkOperations }
+        if arguments.has("n") { operations += networkOperations + ringNetworkOperations }
         if arguments.has("s") { operations += hostStreamOperations }
         calibrate()
         hasPauses = arguments.has("p")

@@ -32,6 +32,15 @@ extension Bench {
         return socket
     }
 
+    /// The socket that the peer's commands go over, once the peer is known.
+    static func ringCommander() throws(SystemError) -> FileDescriptor {
+        let socket = try connected(7070)
+        var buffer = [UInt8](repeating: 0, count: 64)
+        try command(socket, "echo 56 1")
+        _ = try readPiece(socket, into: &buffer)
+        return socket
+    }
+
     private static func command(_ socket: FileDescriptor, _ text: Text) throws(SystemError) {
         try writePiece(socket, text.bytes, count: text.bytes.count)
     }

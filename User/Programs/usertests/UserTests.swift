@@ -9,11 +9,14 @@ struct Test {
     let name: StaticString
     /// Left out by -q.
     let isSlow: Bool
+    /// It runs with the right to do what concerns the whole machine; else without (restrict).
+    let keepsRights: Bool
     let body: () -> Void
 
-    init(_ name: StaticString, slow: Bool = false, _ body: @escaping () -> Void) {
+    init(_ name: StaticString, slow: Bool = false, keepsRights: Bool = false, _ body: @escaping () -> Void) {
         self.name = name
         isSlow = slow
+        self.keepsRights = keepsRights
         self.body = body
     }
 }
@@ -35,13 +38,12 @@ struct Test {
             + ExhaustionTests.all
             + ExecTests.all
             + ImageTests.all
-            + PipeTests.all + PollTests.all + StreamTests.all
+            + PipeTests.all + PollTests.all + RingTests.all + StreamTests.all
             + FileTests.all + DescriptorTests.all + ContentTests.all + DirectoryTests.all + LinkTests.all
             + DiskTests.all
     }
 
     static func run(_ arguments: Arguments) -> Int32 {
-        System.restrict()
         if arguments.count > 0, arguments[0] == "=exec" { return ExecTests.beExecuted(arguments) }
         let (quick, listing) = (arguments.has("q"), arguments.has("l"))
         var tests = allTests()
@@ -110,6 +112,7 @@ struct Test {
                 do throws(SystemError) { try System.changeDirectory(directory) } catch {
                     fail("\(directory): \(error)")
                 }
+                if !test.keepsRights { System.restrict() }
                 test.body()
                 end(0)
             }

@@ -16,7 +16,6 @@ import UserLibrary
     static var directory: Path { "/wild.tmp" }
 
     static func run(_ arguments: Arguments) -> Int32 {
-        System.restrict()
         do throws(SystemError) {
             let options = try LoadOptions(arguments, processes: 6)
             print("wildcalls: seed \(options.seed), \(options.processes) processes, \(options.seconds) s")

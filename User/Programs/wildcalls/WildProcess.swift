@@ -22,8 +22,18 @@ struct WildProcess {
     /// Where its own memory begins.
     private var memory: UInt = 0
     private var lastChild: UInt = 0
+    /// Its packet rings, if it got any, and where their region is.
+    private var rings: (descriptor: FileDescriptor, region: UInt)?
     /// Forks of forks of forks end at once.
     private var generation = 0
+
+    /// An end of a pipe of packets, for which it takes a right that it then gives up.
+    private mutating func openRings() {
+        var request = PacketRingsRequest()
+        request.name0 = 0x773a_6570_6970  // "pipe:w"
+        (request.transmitSlots, request.receiveSlots) = (UInt32(random.below(20)), UInt32(random.below(20)))
+        do throws(SystemError) { rings = (try System.openRings(&request), UInt(request.address)) } catch {}
+    }
 
     /// Makes calls until it is killed.
     static func live(_ seed: UInt64) -> Never {
@@ -36,6 +46,8 @@ struct WildProcess {
             try System.changeDirectory(WildCalls.directory)
             memory = try System.moveBreak(by: Int32(Self.memorySize))
             for descriptor: Int32 in 0...2 { try System.close(FileDescriptor(descriptor)) }
+            openRings()
+            System.restrict()
         } catch {
             System.exit(1)
         }
@@ -43,7 +55,7 @@ struct WildProcess {
     }
 
     private mutating func act() {
-        let number = SystemCallNumber(rawValue: UInt64(random.below(2) == 0 ? random.below(22) : 64 + random.below(30)))
+        let number = SystemCallNumber(rawValue: UInt64(random.below(2) == 0 ? random.below(22) : 64 + random.below(42)))
         guard let number, number != .halt else {
             // Seldom: each is a line on the console.
             if random.below(200) == 0 {
@@ -51,12 +63,14 @@ struct WildProcess {
             }
             return
         }
+        if let rings, random.below(3) == 0 { scribble(rings.region) }
         if number == .exit, random.below(30) > 0 { return }
         let (a, b, c, d) = arguments(of: number)
         let result = System.raw(number.rawValue, a, b, c, d)
         if number == .fork {
             if result.value == 0 {
                 generation += 1
+                rings = nil
                 random = Random(random.next() &+ 1)
                 if generation > 3 || random.below(3) == 0 { System.exit(Int32(truncatingIfNeeded: random.next())) }
             } else if result.value > 0 {
@@ -103,11 +117,28 @@ struct WildProcess {
                 descriptor(), random.below(2) == 0 ? argument() : pointer(), argument(),
                 random.below(2) == 0 ? 0 : pointer()
             )
+        case .ringsSync: (rings.map { UInt($0.descriptor.rawValue) } ?? descriptor(), UInt(random.below(5)), 0, 0)
+        case .ringsOpen: (random.below(2) == 0 ? argument() : pointer(), 0, 0, 0)
+        // its own directory; and the disk's blocks cannot be written without the right
+        case .rename: (path(), path(), 0, 0)
+        case .fsync: (descriptor(), 0, 0, 0)
+        case .accept: (descriptor(), random.below(2) == 0 ? 0 : pointer(), 0, 0)
+        case .waitChild: (target(), random.below(2) == 0 ? argument() : pointer(), UInt(random.below(2)), 0)
         case .setsockopt: (descriptor(), UInt(random.below(4)), UInt(random.below(30)), 0)
         case .getsockname, .getpeername: (descriptor(), random.below(2) == 0 ? argument() : pointer(), 0, 0)
         case .poll: (pointer(), random.below(2) == 0 ? argument() : UInt(random.below(17)), UInt(random.below(30)), 0)
         default: (argument(), argument(), argument(), argument())
         }
+    }
+
+    /// Heads and slots that are right, nearly so, or anything. The region may be gone: then the process ends here.
+    private mutating func scribble(_ region: UInt) {
+        let place = random.below(2) == 0 ? 64 * random.below(2) : 4096 * (1 + random.below(2)) + 8 * random.below(20)
+        guard let word = unsafe UnsafeMutablePointer<UInt32>(bitPattern: region + UInt(place)) else { return }
+        // in its own region, or nowhere
+        unsafe word.pointee =
+            random.below(4) == 0 ? UInt32(truncatingIfNeeded: random.next()) : UInt32(random.below(20))
+        unsafe word[1] = place < 4096 ? word[1] : UInt32(random.below(2100))
     }
 
     /// A record with an address of this machine, or of one that is not there: nothing goes beyond the machine's own

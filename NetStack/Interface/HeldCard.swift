@@ -1,0 +1,137 @@
+// A card in a program's hands: its frames go through packet rings, and those of this stack over the host rings beside
+// them.
+//
+// Promise: frames in both directions are copied between packets and the program's buffers, so that the card never has a
+// page of the program's; and when the program lets go, nothing is left of it here.
+
+import Packets
+import Storage
+import SystemInterface
+
+extension NetStack where Device: ~Copyable {
+    /// Some program holds a card.
+    var isHeld: Bool {
+        for place in 0..<interfaceCount where interfaces[place].rings != nil { return true }
+        return false
+    }
+
+    /// The most bytes of a frame that a program sends, its Ethernet header and a VLAN tag included: what the wire takes,
+    /// and one packet; nil when there is no such card.
+    public func frameLimit(at id: InterfaceID) -> Int? {
+        isCard(id) ? min(interfaces[id.place].greatestMTU + EthernetHeader.byteCount + 4, Packet.capacity) : nil
+    }
+
+    /// Gives a card to a program. All frames on its wire come in then, and none that the card changed: offloads are off
+    /// as far as the card can switch them.
+    /// - Parameter rings: the program's, until `letGo`.
+    /// - Returns: false when there is no such card, or another program holds it.
+    public mutating func hold(_ id: InterfaceID, _ rings: Ref<PacketRings>) -> Bool {
+        guard isCard(id), interfaces[id.place].rings == nil else { return false }
+        let interface = interfaces.ref(id.place)
+        interface.value.rings = rings
+        interface.value.isAside = true
+        interface.value.usedBefore = interface.value.capabilities
+        if use([], at: id) != true { interface.value.capabilities.subtract([.checksumOut, .segmentation]) }
+        updateFilter()
+        flush()
+        return true
+    }
+
+    /// Takes a card back from the program that holds it.
+    public mutating func letGo(_ id: InterfaceID) {
+        guard isCard(id), interfaces[id.place].rings != nil else { return }
+        let interface = interfaces.ref(id.place)
+        interface.value.rings = nil
+        interface.value.isAside = interface.value.isDown
+        if use(interface.value.usedBefore, at: id) != true {
+            interface.value.capabilities = interface.value.usedBefore
+        }
+        updateFilter()
+        flush()
+    }
+
+    /// A frame to an interface that is down, or whose card a program holds.
+    @inline(never)
+    mutating func inputAside(_ frame: consuming Packet, at id: InterfaceID) {
+        let interface = interfaces.ref(id.place)
+        guard !interface.value.isDown, let rings = interface.value.rings else {
+            return drop(.frameToDownInterface, at: id)
+        }
+        rings.value.put(frame)
+        completions.append(.rings(id))
+    }
+
+    /// A frame of this stack's to a card that a program holds. True: it has gone its way.
+    @inline(never)
+    mutating func handAside(_ frame: consuming LentPacket, to id: InterfaceID) -> Bool {
+        let interface = interfaces.ref(id.place)
+        guard !interface.value.isDown, let rings = interface.value.rings else { return false }
+        rings.value.putHost(frame)
+        completions.append(.rings(id))
+        return true
+    }
+
+    /// Looks at the rings of the program that holds a card: sends what is in them, and takes in what is for this stack.
+    /// - Returns: false when a head is where it may not be.
+    public mutating func synchronise(_ id: InterfaceID, _ sync: PacketRingSync, now: Instant) -> Bool {
+        guard isCard(id), let rings = interfaces[id.place].rings else { return false }
+        let areRight = rings.value.takeHeads(sync)
+        if sync.contains(.transmit) {
+            sendRing(of: rings, id, now: now)
+            takeHostRing(of: rings, id, now: now)
+            rings.value.publishRoom()
+            flush()
+        }
+        return areRight
+    }
+
+    private mutating func sendRing(of rings: Ref<PacketRings>, _ id: InterfaceID, now: Instant) {
+        let interface = interfaces.ref(id.place)
+        guard interface.value.isUsable else { return rings.value.dropTransmit() }
+        var frames: UInt64 = 0, bytes: UInt64 = 0
+        var hasRoom = true
+        while hasRoom {
+            switch rings.value.take(from: pool, for: .sending) {
+            case .nothing:
+                interface.value.counters.packetsOut &+= frames
+                interface.value.counters.bytesOut &+= bytes
+                return
+            case .noPacket: hasRoom = false
+            case .packet(let frame):
+                let count = frame.count
+                let shown = interface.value.capture.isOn ? frame.copied(from: pool) : nil
+                // A frame that the card has no room for stays in its slot.
+                guard devices[Int(id.rawValue)].transmit(LentPacket(frame)) == nil else {
+                    hasRoom = false
+                    continue
+                }
+                if let shown { interface.value.capture.note(shown, isOutgoing: true, pool: pool, now: now) }
+                rings.value.pass()
+                frames &+= 1
+                bytes &+= UInt64(count)
+            }
+        }
+        interface.value.counters.packetsOut &+= frames
+        interface.value.counters.bytesOut &+= bytes
+        awaitPackets(now: now)
+    }
+
+    /// Frames that the program passes on to this stack. Those for which there is no packet wait.
+    private mutating func takeHostRing(of rings: Ref<PacketRings>, _ id: InterfaceID, now: Instant) {
+        while true {
+            switch rings.value.takeHost(from: pool, for: .receiving) {
+            case .nothing: return
+            case .noPacket: return awaitPackets(now: now)
+            case .packet(let frame):
+                rings.value.passHost()
+                interfaces[id.place].counters.packetsIn &+= 1
+                interfaces[id.place].counters.bytesIn &+= UInt64(frame.count)
+                if interfaces[id.place].isDown {
+                    drop(.frameToDownInterface, at: id)
+                } else {
+                    inputFromCard(frame, at: id, now: now)
+                }
+            }
+        }
+    }
+}

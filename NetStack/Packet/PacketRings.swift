@@ -1,0 +1,156 @@
+// The rings that one program has, and how frames move between them and packets, or the rings of another program.
+
+public import SystemInterface
+
+/// The rings of one region. The caller holds the lock that guards them, and the region, as long as it uses this.
+public struct PacketRings {
+    public let region: RingRegion
+    /// Bytes of a frame at most, its Ethernet header included.
+    public let frameLimit: Int
+    public private(set) var transmit: PacketRing
+    public private(set) var receive: PacketRing
+    public private(set) var hostTransmit: PacketRing
+    public private(set) var hostReceive: PacketRing
+
+    /// Makes the rings in a region of cleared pages.
+    /// - Parameter request: valid, with no more pages than the region has.
+    public init(_ region: RingRegion, _ request: PacketRingsRequest, frameLimit: Int) {
+        self.region = region
+        self.frameLimit = min(frameLimit, PacketRingLayout.bufferSize)
+        let own = request.slots(.transmit) + request.slots(.receive)
+        let host = request.slots(.hostTransmit)
+        transmit = PacketRing(.transmit, of: region, count: request.slots(.transmit), buffer: 0)
+        receive = PacketRing(
+            .receive, of: region, count: request.slots(.receive), buffer: request.slots(.transmit))
+        hostTransmit = PacketRing(.hostTransmit, of: region, count: host, buffer: own)
+        hostReceive = PacketRing(.hostReceive, of: region, count: host, buffer: own + host)
+    }
+
+    /// Takes the heads of the rings over. False when one is where it may not be; the others are taken.
+    public mutating func takeHeads(_ sync: PacketRingSync) -> Bool {
+        var areRight = true
+        if sync.contains(.transmit) {
+            areRight = transmit.takeTransmitHead()
+            areRight = hostTransmit.takeTransmitHead() && areRight
+        }
+        if sync.contains(.receive) {
+            areRight = receive.takeReceiveHead() && areRight
+            areRight = hostReceive.takeReceiveHead() && areRight
+        }
+        return areRight
+    }
+
+    /// What became of the next frame of a transmit ring.
+    public enum Taken: ~Copyable {
+        case packet(Packet)
+        /// The pool has no packet for it: it stays where it is.
+        case noPacket
+        /// There is none.
+        case nothing
+    }
+
+    /// Copies the next frame of the transmit ring into a packet. `pass` says that it is gone.
+    @inline(__always)
+    public mutating func take(from pool: PacketPool, for share: PacketShare) -> Taken {
+        Self.take(&transmit, region, frameLimit, pool, share)
+    }
+
+    /// The same for the host's.
+    public mutating func takeHost(from pool: PacketPool, for share: PacketShare) -> Taken {
+        Self.take(&hostTransmit, region, frameLimit, pool, share)
+    }
+
+    @inline(__always)
+    private static func take(
+        _ ring: inout PacketRing, _ region: RingRegion, _ limit: Int, _ pool: PacketPool, _ share: PacketShare
+    ) -> Taken {
+        while let slot = ring.next {
+            guard let frame = region.frame(slot, limit: limit) else {
+                ring.pass(wasRefused: true)
+                continue
+            }
+            let count = frame.byteCount
+            guard var packet = pool.take(share) else { return .noPacket }
+            // Whole pieces of 64 bytes cost half of what the exact count does. What is behind the frame is the
+            // program's own, and no part of the packet.
+            let whole = min((count &+ 63) & ~63, packet.tailroom)
+            // In bounds: a buffer of the region has so many bytes, and so has the packet.
+            unsafe frame.withUnsafeBytes {
+                if let start = $0.baseAddress { unsafe packet.firstByte.copyMemory(from: start, byteCount: whole) }
+            }
+            guard packet.resize(to: count) else {
+                ring.pass(wasRefused: true)
+                continue
+            }
+            return .packet(packet)
+        }
+        return .nothing
+    }
+
+    /// The frame that `take` copied has left the transmit ring.
+    @inline(__always)
+    public mutating func pass() { transmit.pass(wasRefused: false) }
+    public mutating func passHost() { hostTransmit.pass(wasRefused: false) }
+
+    /// Drops what is in the transmit ring.
+    public mutating func dropTransmit() { transmit.drop() }
+
+    /// Gives the program the slots back that were passed.
+    public func publishRoom() {
+        transmit.publishRoom()
+        hostTransmit.publishRoom()
+    }
+
+    /// Copies a frame that came into the receive ring. Counted when there is no room for it.
+    @inline(__always)
+    public mutating func put(_ frame: borrowing Packet) {
+        guard let buffer = receive.nextBuffer() else { return }
+        guard !frame.hasRest else { return putTrain(frame, buffer) }
+        guard region.write(frame.bytes, to: buffer) else { return receive.refuse() }
+        receive.show(buffer, length: frame.count)
+    }
+
+    @inline(never)
+    private mutating func putTrain(_ frame: borrowing Packet, _ buffer: Int) {
+        var done = 0
+        var fits = true
+        frame.forEachPart { part in
+            fits = fits && region.write(part, to: buffer, at: done)
+            done += part.byteCount
+        }
+        if fits { receive.show(buffer, length: done) } else { receive.refuse() }
+    }
+
+    /// The same for a frame that the machine's own stack sends.
+    public mutating func putHost(_ frame: borrowing LentPacket) {
+        guard let buffer = hostReceive.nextBuffer() else { return }
+        var done = 0
+        var fits = true
+        frame.forEachPart { part in
+            fits = fits && region.write(part.bytes, to: buffer, at: done)
+            done += part.count
+        }
+        if fits { hostReceive.show(buffer, length: done) } else { hostReceive.refuse() }
+    }
+
+    /// Moves the frames of this transmit ring into another program's receive ring, as many as that has room for.
+    /// - Returns: whether any went.
+    public mutating func forward(to other: inout PacketRings) -> Bool {
+        let before = transmit.first
+        while let slot = transmit.next {
+            guard let frame = region.frame(slot, limit: frameLimit) else {
+                transmit.pass(wasRefused: true)
+                continue
+            }
+            guard other.receive.hasRoom, let buffer = other.receive.nextBuffer() else { break }
+            guard other.region.write(frame, to: buffer) else {
+                other.receive.refuse()
+                transmit.pass(wasRefused: false)
+                continue
+            }
+            other.receive.show(buffer, length: frame.byteCount)
+            transmit.pass(wasRefused: false)
+        }
+        return transmit.first != before
+    }
+}

@@ -1,0 +1,223 @@
+// Packet rings: what goes through, what a program can do wrong, and a card in its hands.
+
+import FuzzTargets
+import Simulator
+import Storage
+import SystemInterface
+import Testing
+
+@testable import NetStack
+
+@Suite struct PacketRingTests {
+    private let pool = TestPool(32)
+
+    private func region(_ transmit: UInt32 = 4, _ receive: UInt32 = 4, host: UInt32 = 2) -> TestRegion {
+        var request = PacketRingsRequest()
+        (request.transmitSlots, request.receiveSlots, request.hostSlots) = (transmit, receive, host)
+        return TestRegion(request)
+    }
+
+    private func taken(_ region: TestRegion) -> [UInt8]? {
+        switch region.rings.take(from: pool.pool, for: .sending) {
+        case .packet(let frame):
+            region.rings.pass()
+            return copy(frame)
+        default: return nil
+        }
+    }
+
+    @Test func framesLeaveTheTransmitRingInOrderRoundAndRound() {
+        let region = region()
+        #expect(region.tail(.transmit) == 3 && region.tail(.receive) == 0)
+        var head = 0
+        for number in 0..<50 {
+            let buffer = region.slot(.transmit, head).buffer
+            region[PacketRingLayout.buffers + 2048 * buffer] = UInt64(number)
+            region.set(.transmit, head, PacketSlot(buffer: buffer, length: 60))
+            head = (head + 1) % 4
+            region.setHead(.transmit, head)
+            check(region.rings.takeHeads(.transmit))
+            let frame = taken(region)
+            #expect(frame?.count == 60 && frame?[0] == UInt8(number))
+            #expect(taken(region) == nil)
+            region.rings.publishRoom()
+            #expect(region.tail(.transmit) == (head + 3) % 4)
+        }
+        #expect(region[PacketRingLayout.frames] == 50)
+    }
+
+    @Test func framesThatComeWaitUntilTheyAreRead() {
+        let region = region()
+        for number in 0..<6 { region.rings.put(pool.packet([UInt8](repeating: UInt8(number), count: 100))!) }
+        // One slot is always the kernel's: three of six have room.
+        #expect(region.tail(.receive) == 3)
+        for index in 0..<3 {
+            let slot = region.slot(.receive, index)
+            #expect(slot.length == 100)
+            #expect(region.bytes(slot.buffer, 100) == [UInt8](repeating: UInt8(index), count: 100))
+        }
+        region.setHead(.receive, 2)
+        check(region.rings.takeHeads(.receive))
+        #expect(region.rings.receive.dropped == 3)
+        region.rings.put(pool.packet([9, 9])!)
+        #expect(region.tail(.receive) == 0 && region.rings.receive.frames == 4)
+    }
+
+    @Test func aFrameInPiecesBecomesOneAndOneThatIsTooLongNone() {
+        let region = region()
+        var frame = pool.packet([UInt8](repeating: 1, count: 1000))!
+        frame.append(part: pool.packet([UInt8](repeating: 2, count: 500))!)
+        region.rings.put(frame)
+        let slot = region.slot(.receive, 0)
+        #expect(slot.length == 1500)
+        #expect(
+            region.bytes(slot.buffer, 1500) == [UInt8](repeating: 1, count: 1000) + [UInt8](repeating: 2, count: 500))
+        var long = pool.packet([UInt8](repeating: 1, count: 1500))!
+        long.append(part: pool.packet([UInt8](repeating: 2, count: 1500))!)
+        region.rings.put(long)
+        #expect(region.tail(.receive) == 1 && region.rings.receive.refused == 1)
+    }
+
+    /// A head beyond the ring, a receive head beyond the tail: refused, and nothing changes.
+    @Test func aHeadIsBelievedOnlyWhereItMayBe() {
+        let region = region()
+        for head in [4, 5, 1 << 20, 0xffff_ffff] {
+            region.setHead(.transmit, head)
+            check(!region.rings.takeHeads(.transmit))
+        }
+        region.setHead(.transmit, 0)
+        region.rings.put(pool.packet([1, 2])!)
+        region.setHead(.receive, 2)
+        check(!region.rings.takeHeads(.receive))
+        region.setHead(.receive, 1)
+        check(region.rings.takeHeads(.receive))
+        region.setHead(.receive, 0)  // back
+        check(!region.rings.takeHeads(.receive))
+        #expect(taken(region) == nil)
+    }
+
+    @Test func aSlotThatNamesNoBufferOrNoLengthIsLeftOut() {
+        let region = region()
+        region.set(.transmit, 0, PacketSlot(buffer: 0xffff_ffff, length: 60))
+        region.set(.transmit, 1, PacketSlot(buffer: 0, length: 13))
+        region.set(.transmit, 2, PacketSlot(buffer: 0, length: 2049))
+        region.setHead(.transmit, 3)
+        check(region.rings.takeHeads(.transmit))
+        #expect(taken(region) == nil)
+        #expect(region.rings.transmit.refused == 3 && region.rings.transmit.frames == 0)
+        region.set(.receive, 0, PacketSlot(buffer: 12, length: 0))
+        region.rings.put(pool.packet([1, 2])!)
+        #expect(region.rings.receive.refused == 1 && region.tail(.receive) == 0)
+        #expect(pool.pool.freeCount == 32)
+    }
+
+    @Test func aPipeMovesWhatTheOtherEndHasRoomFor() {
+        let one = region(8, 4), other = region(4, 4)
+        for index in 0..<7 { one.set(.transmit, index, PacketSlot(buffer: index, length: 60 + index)) }
+        one.setHead(.transmit, 7)
+        check(one.rings.takeHeads([.transmit, .receive]))
+        check(one.rings.forward(to: &other.rings))
+        one.rings.publishRoom()
+        #expect(other.tail(.receive) == 3 && one.tail(.transmit) == 2)
+        #expect((0..<3).map { other.slot(.receive, $0).length } == [60, 61, 62])
+        check(!one.rings.forward(to: &other.rings))
+        other.setHead(.receive, 2)
+        check(other.rings.takeHeads(.receive) && one.rings.forward(to: &other.rings))
+        #expect(other.rings.receive.frames == 5 && other.rings.receive.dropped == 0)
+    }
+
+    @Test func aThousandHostileProgramsLoseNothing() {
+        for seed in UInt64(1)...1000 {
+            var random = SeededRandom(seed: seed)
+            _ = FuzzTarget.rings.run((0..<2200).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+        }
+    }
+
+    // MARK: A card in a program's hands
+
+    private func holding(_ host: TestHost) -> TestRegion {
+        let region = region(16, 16, host: 4)
+        check(host.stack.hold(.card(0), region.ref))
+        return region
+    }
+
+    @Test func aHeldCardsFramesGoToTheProgramAndBackToTheStack() {
+        let host = TestHost()
+        host.learn()
+        let request = echoRequest([])
+        #expect(host.deliver(request).count == 1)
+        let region = holding(host)
+        check(!host.stack.hold(.card(0), region.ref))
+        #expect(host.wire.filters.last?.isPromiscuous == true)
+        _ = host.completions()
+        #expect(host.deliver(request).isEmpty)
+        #expect(host.completions() == [.rings(.card(0))])
+        #expect(region.bytes(region.slot(.receive, 0).buffer, request.count) == request)
+        // The program passes it on: the stack answers, over the host ring.
+        let buffer = region.slot(.hostTransmit, 0).buffer
+        let received = region.slot(.receive, 0)
+        region.set(.hostTransmit, 0, received)
+        region.set(.receive, 0, PacketSlot(buffer: buffer, length: 0))
+        region.setHead(.hostTransmit, 1)
+        region.setHead(.receive, 1)
+        check(host.stack.synchronise(.card(0), [.transmit, .receive], now: 0))
+        #expect(host.wire.takeOutgoing().isEmpty && region.tail(.hostReceive) == 1)
+        // And the program sends that.
+        region.set(.transmit, 0, region.slot(.hostReceive, 0))
+        region.setHead(.transmit, 1)
+        region.setHead(.hostReceive, 1)
+        check(host.stack.synchronise(.card(0), [.transmit, .receive], now: 0))
+        #expect(host.wire.takeOutgoing().count == 1)
+        host.stack.letGo(.card(0))
+        #expect(host.wire.filters.last?.isPromiscuous == false)
+        #expect(host.deliver(request).count == 1)
+        #expect(host.pool.pool.freeCount == host.pool.pool.count)
+    }
+
+    @Test func aCardWithoutRoomKeepsFramesInTheRing() {
+        let host = TestHost()
+        let region = holding(host)
+        host.wire.ringSize = 3
+        for index in 0..<10 { region.set(.transmit, index, PacketSlot(buffer: index, length: 60)) }
+        region.setHead(.transmit, 10)
+        var sent = 0
+        for _ in 0..<4 {
+            check(host.stack.synchronise(.card(0), .transmit, now: 0))
+            #expect(host.wire.roomRequests > 0 || sent == 9)
+            sent += host.wire.takeOutgoing().count
+            _ = host.stack.poll(now: 0, budget: 10)
+        }
+        #expect(sent == 10)
+        check(host.stack.withInterface(.card(0)) { $0.counters.packetsOut } == 10)
+        host.stack.letGo(.card(0))
+        #expect(host.pool.pool.freeCount == host.pool.pool.count)
+    }
+
+    /// Whatever it does meanwhile, the card is the stack's again afterwards.
+    @Test(arguments: UInt64(1)...200) func aHostileHolderGivesTheCardBack(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let host = TestHost()
+        host.learn()
+        let region = holding(host)
+        for _ in 0..<300 {
+            switch random.next() % 4 {
+            case 0: region[Int(random.next() & 0xffff)] = random.next() & random.next()
+            case 1: region.setHead(PacketRingNumber.allCases[Int(random.next() & 3)], Int(random.next() & 15))
+            case 2: _ = host.stack.synchronise(.card(0), [.transmit, .receive], now: 0)
+            default: _ = host.deliver(echoRequest([]))
+            }
+            _ = host.wire.takeOutgoing()
+        }
+        host.stack.letGo(.card(0))
+        #expect(host.deliver(echoRequest([])).count == 1)
+        #expect(host.pool.pool.freeCount == host.pool.pool.count)
+    }
+}
+
+extension TestRegion {
+    /// The test keeps the region as long as the stack uses it.
+    fileprivate var ref: Ref<PacketRings> {
+        // a stored property of an object that stays
+        unsafe withUnsafeMutablePointer(to: &rings) { unsafe Ref(unsafe: $0) }
+    }
+}

@@ -1,0 +1,116 @@
+// Packet rings: what a frame of 60 bytes costs through a card and through a pipe, in batches of 64.
+
+import SystemInterface
+import UserLibrary
+
+extension Bench {
+    private static var batch: Int { 64 }
+
+    static var ringOperations: [Operation] {
+        [Operation("rings-pipe") { () throws(SystemError) in try ringPipe() }]
+    }
+
+    static var ringNetworkOperations: [Operation] {
+        [
+            Operation("rings-send") { () throws(SystemError) in try ringSend() },
+            Operation("rings-receive") { () throws(SystemError) in try ringReceive() },
+        ]
+    }
+
+    /// Puts as many frames into the transmit ring as there is room for, and synchronises; how many.
+    private static func put(_ most: Int, into port: inout PacketPort) throws(SystemError) -> Int {
+        let count = min(port.transmit.available, most, batch)
+        guard count > 0 else {
+            _ = try port.wait(for: PollEntry.writable, milliseconds: 1000)
+            return 0
+        }
+        for _ in 0..<count {
+            port.transmit.slot = PacketSlot(buffer: port.transmit.slot.buffer, length: 60)
+            port.transmit.advance()
+        }
+        port.transmit.release()
+        try port.synchronise(.transmit)
+        return count
+    }
+
+    /// Takes what is in the receive ring, of so many frames; how many. Waits for a second.
+    private static func take(_ most: Int, from port: inout PacketPort) throws(SystemError) -> Int {
+        if port.receive.available == 0 { _ = try port.wait(for: PollEntry.readable, milliseconds: 1000) }
+        let count = min(port.receive.available, most)
+        for _ in 0..<count { port.receive.advance() }
+        port.receive.release()
+        return count
+    }
+
+    /// A frame of zeros to a station that is not there in each buffer of the transmit ring.
+    private static func prepare(_ port: PacketPort) {
+        for number in 0..<port.transmit.count {
+            let bytes = port.buffer(number)
+            for index in 0..<60 { bytes[index] = 0 }
+            bytes[0] = 2
+            for index in 0..<6 { bytes[6 + index] = UInt8(truncatingIfNeeded: port.hardware >> UInt64(8 * index)) }
+            bytes.set16(0x88b5, 12)
+        }
+    }
+
+    private static func ringSend() throws(SystemError) {
+        var port = try PacketPort("vt0")
+        prepare(port)
+        try showDifference("rings-send") { (count) throws(SystemError) in
+            var left = count
+            while left > 0 { left -= try put(left, into: &port) }
+        }
+        try port.close()
+    }
+
+    /// A thousand datagrams as fast as the host can send them. What the stack sends goes on its way meanwhile.
+    private static func ringReceive() throws(SystemError) {
+        let socket = try ringCommander()
+        var port = try PacketPort("vt0")
+        try writePiece(socket, ("send 64 1000 0" as Text).bytes, count: 14)
+        while port.hostReceive.available == 0 { _ = try port.wait(for: PollEntry.readable, milliseconds: 1000) }
+        while port.hostReceive.available > 0 {
+            let slot = port.hostReceive.slot
+            port.hostReceive.slot = PacketSlot(buffer: port.transmit.slot.buffer, length: 0)
+            port.transmit.slot = slot
+            port.hostReceive.advance()
+            port.transmit.advance()
+        }
+        port.hostReceive.release()
+        port.transmit.release()
+        var received = 0
+        let interval = try interval(1, warmUp: 0) { () throws(SystemError) in
+            while true {
+                let count = try take(batch, from: &port)
+                if count == 0 { return }
+                received += count
+            }
+        }
+        try port.close()
+        try System.close(socket)
+        guard received > 100 else { throw .timedOut }
+        show("rings-receive", interval.instructions, of: received)
+    }
+
+    private static func ringPipe() throws(SystemError) {
+        let count = 64 * 200
+        try child { () throws(SystemError) in
+            var port = try PacketPort("pipe:bench")
+            prepare(port)
+            var left = count + batch
+            while left > 0 { left -= try put(left, into: &port) }
+            while port.transmit.available < port.transmit.count - 1 {
+                _ = try port.wait(for: PollEntry.readable, milliseconds: 10)
+            }
+        }
+        var port = try PacketPort("pipe:bench")
+        var left = batch
+        while left > 0 { left -= try take(left, from: &port) }
+        try measure("rings-pipe", 1, times: count, warmUp: 0) { () throws(SystemError) in
+            var left = count
+            while left > 0 { left -= try take(min(left, batch), from: &port) }
+        }
+        try port.close()
+        _ = try System.wait()
+    }
+}

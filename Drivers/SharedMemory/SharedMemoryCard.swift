@@ -1,4 +1,4 @@
-// A network card that is memory: two machines on one host share a region (SharedRegion.swift), and a frame crosses from
+// A network card that is memory: two machines on one host share a region (SharedMemoryLayout.swift), and a frame crosses from
 // kernel to kernel without a hypervisor between. Nothing interrupts, so the driver looks: at once while frames come and
 // go, milliseconds apart when none do.
 //

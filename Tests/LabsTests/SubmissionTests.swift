@@ -69,6 +69,6 @@ private let lab = """
         #expect(try tree.text("a.json") == "\"udp:2049\" and udp:77")
         #expect(try tree.text("b.md") == "port 2049. port 70.")
         #expect(throws: LabError.self, "the constant is not there any more") { try tree.vary(lab, variant) }
-        #expect(Set((0..<50).map { constant.value(for: "name\($0)") }) == Set(constant.values))
+        #expect(Set((0..<50).map { constant.value(for: "name\($0)") }) == Set(constant.values.dropFirst()))
     }
 }

@@ -49,7 +49,7 @@ public final class GradeAll: @unchecked Sendable {
     /// two.
     public func run(workers: Int = max(1, ProcessInfo.processInfo.activeProcessorCount / 2)) throws -> [Submission] {
         let count = min(workers, waiting.count)
-        say("lab \(lab.name): \(waiting.count) submissions in \(count) trees")
+        say("lab \(lab.name): \(waiting.count) submissions; trees: \(count)")
         // One after the other: copying is quick, and all read the same tree.
         let trees = try (0..<count).map { try makeTree(number: $0) }
         DispatchQueue.concurrentPerform(iterations: count) { number in

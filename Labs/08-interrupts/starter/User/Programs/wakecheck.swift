@@ -26,14 +26,13 @@ import _Volatile
         return isRight ? 0 : 1
     }
 
-    /// A program that computes without end leaves others their turns.
+    /// Two programs that compute on one hart take turns: at the end of each turn the other one goes on.
     private static func turns() throws(SystemError) -> Int32 {
-        let pid = try System.fork()
-        if pid == 0 { while true { spin(1_000_000) } }
-        for _ in 0..<3 { try System.sleep(nanoseconds: 50_000_000) }
-        try System.kill(pid)
-        _ = try System.wait()
-        return verdict(true, "")
+        let (switches, timers) = try computeTwice()
+        return verdict(
+            switches * 2 >= timers,
+            "two programs computed, on one hart: expected switches at least half as often as the \(timers) timer interrupts, came \(switches)"
+        )
     }
 
     /// On one hart a byte that goes there and back costs two switches.
@@ -47,6 +46,15 @@ import _Volatile
 
     /// Two programs that compute have a hart each: they are not switched at the end of each turn.
     private static func spread() throws(SystemError) -> Int32 {
+        let (switches, timers) = try computeTwice()
+        return verdict(
+            switches * 2 < timers,
+            "two programs computed, on three harts: expected fewer switches than half of the \(timers) timer interrupts, came \(switches)"
+        )
+    }
+
+    /// Switches, and interrupts of timers, while two programs compute.
+    private static func computeTwice() throws(SystemError) -> (switches: UInt64, timers: UInt64) {
         let before = System.counters()
         for _ in 0..<2 where try System.fork() == 0 {
             spin(150_000_000)
@@ -54,11 +62,7 @@ import _Volatile
         }
         for _ in 0..<2 { _ = try System.wait() }
         let after = System.counters()
-        let (switches, timers) = (after.switches - before.switches, after.timerInterrupts - before.timerInterrupts)
-        return verdict(
-            switches * 2 < timers,
-            "two programs computed, on three harts: expected fewer switches than half of the \(timers) timer interrupts, came \(switches)"
-        )
+        return (after.switches - before.switches, after.timerInterrupts - before.timerInterrupts)
     }
 
     /// A wake-up sends for one idle hart at most.

@@ -95,6 +95,8 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
         public static let loopback = Flags(rawValue: 16)
         /// The address is from a DHCP lease.
         public static let dynamic = Flags(rawValue: 32)
+        /// A program holds the card (rings_open).
+        public static let held = Flags(rawValue: 64)
     }
 
     public struct Capabilities: OptionSet, Sendable {

@@ -33,6 +33,7 @@ enum StackReports {
             report.prefixLength = UInt8(truncatingIfNeeded: interface.prefixLength)
             if !interface.isDown { report.flags.insert(.up) }
             if interface.isLinkUp { report.flags.insert(.running) }
+            if interface.isHeld { report.flags.insert(.held) }
             if interface.dhcp.isActive { report.flags.insert(.dynamic) }
             count(interface.counters, &report)
             report.drops &+= dropped

@@ -26,6 +26,7 @@ public struct NetworkInterface: ~Copyable {
     public internal(set) var isDown = false
     /// The rings of a program that holds the card.
     var rings: Ref<PacketRings>?
+    public var isHeld: Bool { rings != nil }
     /// Frames go another way than usual: the interface is down, or a program holds the card.
     var isAside = false
     /// The routes that came with the address.

@@ -80,9 +80,11 @@ import Testing
         try guest.wait(for: "bridge between \(name) and this machine's stack")
         let output = try guest.run("ping -c 5 -i 0.1 10.0.2.2")
         #expect(output.contains("5 packets transmitted, 5 received"), "\(output)")
+        #expect(try guest.run("ifconfig \(name)").contains(",HELD>"))
         let line = try #require(try guest.run("ps").split(separator: "\n").last { $0.hasSuffix(" bridge") })
         _ = try guest.run("kill \(try #require(line.split(separator: " ").first))")
         #expect(try guest.run("ping -c 2 -i 0.1 10.0.2.2").contains("2 received"))
+        #expect(!(try guest.run("ifconfig \(name)").contains("HELD")))
         try guest.halt()
     }
 

@@ -156,6 +156,7 @@ import UserLibrary
         name(.running, "RUNNING")
         name(.multicast, "MULTICAST")
         name(.dynamic, "DYNAMIC")
+        name(.held, "HELD")
         print("\(interface.nameText): flags=\(hex: UInt64(flags.rawValue), digits: 4)<\(names)> mtu \(interface.mtu)")
         if !flags.contains(.loopback) { print("        ether \(interface.hardwareText)") }
         if let address = interface.address.ipv4 {

@@ -3,14 +3,14 @@
 import SystemInterface
 import UserLibrary
 
-/// Waits until any of these ports has frames, or has room if it is waited for; false after a ^C.
+/// Waits until any of these ports has frames, or has room if it is waited for; false after a ^C, which may have come
+/// while a line was printed.
 private func wait(_ entries: inout [PollEntry]) -> Bool {
-    do throws(SystemError) {
-        _ = try System.poll(&entries, milliseconds: 1000)
-        return true
-    } catch {
+    if Interrupts.came() { return false }
+    do throws(SystemError) { _ = try System.poll(&entries, milliseconds: 1000) } catch {
         return !Interrupts.came()
     }
+    return true
 }
 
 /// Moves frames from one ring to another of the same region: buffers change places. How many.

@@ -17,17 +17,19 @@ struct Receiver {
 
     mutating func run() throws(SystemError) {
         var received = 0
+        var turns = 0
         while received < settings.count {
             tally.showEachSecond()
+            turns += 1
+            // Also without a call that was interrupted: a ^C may have come while a line was printed.
+            if port.receive.available == 0 || turns % 16 == 0, Interrupts.came() { break }
             let available = min(port.receive.available, settings.batch, settings.count - received)
             guard available > 0 else {
                 do throws(SystemError) {
                     // The other end of a pipe has gone: nothing comes any more.
                     let events = try port.wait(for: PollEntry.readable, milliseconds: 1000)
                     if events & PollEntry.hangUp != 0, port.receive.available == 0 { break }
-                } catch .interrupted {
-                    if Interrupts.came() { break }
-                }
+                } catch .interrupted {}  // the next turn asks
                 continue
             }
             var bytes = 0

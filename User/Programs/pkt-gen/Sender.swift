@@ -76,7 +76,7 @@ struct Sender {
         do throws(SystemError) {
             _ = try port.wait(for: PollEntry.writable, milliseconds: 1000)
             tally.showEachSecond()
-            return true
+            return !Interrupts.came()
         } catch {
             return !Interrupts.came()
         }

@@ -105,6 +105,8 @@ import UserLibrary
             } catch .tryAgain {
                 try file?.flush()
                 standardOutput.flush()
+                // A ^C that came while a line was printed interrupts nothing any more.
+                if Interrupts.came() { return nil }
                 var entries = [PollEntry(descriptor: socket.rawValue)]
                 do throws(SystemError) { _ = try System.poll(&entries, milliseconds: -1) } catch .interrupted {}
             } catch .interrupted {}

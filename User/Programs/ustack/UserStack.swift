@@ -54,6 +54,8 @@ import UserLibrary
                 if case .socket(let socket) = completion { echo.serve(socket, of: &stack, now: now) }
             }
             if result.hasMore { continue }
+            // A ^C may have come while a line was printed.
+            if Interrupts.came() { break }
             let due = stack.nextDeadline.nanoseconds
             let clock = System.clock
             // At least each second: what a ^C interrupts is asked for here.

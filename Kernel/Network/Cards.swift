@@ -51,7 +51,8 @@ enum CardNames {
         var number: UInt64 = 0
         var prefix: UInt64 = 0
         let count = min(6, driver.prefix.utf8CodeUnitCount)
-        for i in 0..<count { prefix |= UInt64(unsafe driver.prefix.utf8Start[i]) << UInt64(8 * i) }  // within its length
+        // within its own length
+        for i in 0..<count { prefix |= UInt64(unsafe driver.prefix.utf8Start[i]) << UInt64(8 * i) }
         let shift = UInt64(8 * count)
         for other in 0..<index where entries[other].name & (1 << shift - 1) == prefix { number += 1 }
         entries[index] = Entry(name: prefix | (0x30 + number) << shift, spot: spot.word, driver: driver.name)

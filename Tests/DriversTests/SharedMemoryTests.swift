@@ -168,6 +168,44 @@ import Testing
         #expect(looks < 100_000_000 / 20_000 + 600)
     }
 
+    /// Each number that the neighbour writes, false by one: counted, and never followed.
+    @Test func falseNumbersAreCountedAndNotFollowed() throws {
+        let (one, two) = try pair()
+        var now: UInt64 = 10_000_000
+        // Lengths that no frame has are passed over; the frames around them arrive.
+        for (i, length) in ([0, 13, 1515, 2040, 0xffff_ffff] as [UInt64]).enumerated() {
+            for part in 0..<3 { check(two.send(frame(60, 3 * i + part))) }
+            region.poke(length, half + 0x1000 + (3 * i + 1) * 2048)
+            two.card.flush()
+            one.poll(now)
+            two.poll(now)
+            now += 100_000
+        }
+        #expect(one.received == (0..<15).filter { $0 % 3 != 1 }.map { frame(60, $0) })
+        check(one.card.counters.badLengths == 5)
+        // More frames than there are slots: none is taken, and what comes behind that index is.
+        let generation = UInt64(two.card.generation) << 32
+        region.poke(generation | 15 + 33, half + 0x40)
+        one.poll(now)
+        check(one.received.count == 10 && one.card.counters.badIndices == 1)
+        #expect(one.faults == ["the other machine wrote an index that cannot be"])
+        region.poke(generation | 15 + 32, half + 0x40)  // backwards
+        one.poll(now)
+        check(one.received.count == 10 && one.card.counters.badIndices == 2)
+        // What it says that it has taken: of another start, beyond what was sent, backwards.
+        for i in 0..<32 { check(one.send(frame(60, i))) }
+        one.card.flush()
+        let own = UInt64(one.card.generation) << 32
+        for word in [own ^ 1 << 33 | 32, own | 33, own | 0xffff_ffff] {
+            region.poke(word, half + 0x80)
+            check(!one.send(frame(60, 0)), "\(word)")
+        }
+        check(one.card.counters.badIndices >= 4)
+        region.poke(own | 1, half + 0x80)
+        check(one.send(frame(60, 0)))
+        check(!one.send(frame(60, 0)))
+    }
+
     /// A neighbour that writes anything anywhere, at any moment: frames have lengths that frames have, the pool is whole,
     /// and what an honest one does afterwards works.
     @Test(arguments: 0..<8) func aHostileNeighbourIsSurvived(batch: Int) throws {

@@ -50,10 +50,11 @@ enum StartHarts {
                 kprint("hart \(hart.value.id) does not start: going on without it\n")
             }
         }
-        let limit = Clock.ticks + Clock.frequency
+        // A busy host may take a while to run a thread for each hart.
+        let limit = Clock.ticks + 10 * Clock.frequency
         while runningCount < expected {
             if Clock.ticks > limit {
-                kprint("of \(expected) harts only \(runningCount) came up within a second\n")
+                kprint("of \(expected) harts only \(runningCount) came up within ten seconds\n")
                 break
             }
             spin_pause()

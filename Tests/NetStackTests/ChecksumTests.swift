@@ -50,6 +50,8 @@ func sum(_ bytes: [UInt8]) -> UInt16 {
         }
         #expect(sum(hex("ffffffffffffffff 0100000000000000")) == 0x0100)
         #expect(sum([UInt8](repeating: 0xff, count: 8) + [0, 1]) == 1)
+        // Three folds of 16 bits: after two, bit 16 is still set.
+        #expect(sum(hex("00000100 ffffffff")) == 0x0100)
     }
 
     @Test func checksumOverPiecesIsTheChecksumOfTheWhole() {

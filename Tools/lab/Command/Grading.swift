@@ -35,7 +35,7 @@ struct Grading {
         defer { guest.end() }
         if let name = test, name.hasPrefix("guest/") { return try one(guestCheck: String(name.dropFirst(6)), guest) }
         if !lab.targets.isEmpty {
-            say("building the tests of lab \(lab.name) (the first time takes two minutes, an edit seconds)")
+            say("building the tests of lab \(lab.name) (the first time takes two to six minutes, an edit seconds)")
             let errors = try tests.build()
             guard errors.isEmpty else { throw CompileErrors(errors: errors) }
         }

@@ -89,7 +89,7 @@ do {
         let (lab, folder) = try tree.lab(named: name)
         let place = try LabTree.make(lab, folder: folder, variant: variant, from: tree)
         print(
-            "Lab \(lab.name), \(lab.title): \(place)\nRead \(folder)/README.md there; make grade there says what is done."
+            "Lab \(lab.name), \(lab.title). Read \(folder)/README.md there; make grade says what is done:\n    cd \(place)"
         )
     case "diff": print(try here().difference())
     case "reset":

@@ -136,11 +136,65 @@ final class Guest: @unchecked Sendable {
         }
     }
 
+    /// Waits until all of these texts are printed, in any order, after what was read before; reads on behind the last.
+    func wait(forAll texts: [String], seconds: TimeInterval = patience) throws {
+        let start = condition.withLock { read }
+        var end = start
+        for text in texts {
+            condition.withLock { read = start }
+            try wait(for: text, seconds: seconds)
+            end = max(end, condition.withLock { read })
+        }
+        condition.withLock { read = end }
+    }
+
+    /// Types a command that goes on in the background, and waits for what it says and for the prompt.
+    func start(_ command: String, says text: String, seconds: TimeInterval = patience) throws {
+        type(command + " &\n")
+        try wait(for: command + " &", seconds: seconds)
+        try wait(forAll: [text, "\n$ "], seconds: seconds)
+    }
+
     private func find(_ wanted: [UInt8]) -> Int? {
         guard console.count >= read + wanted.count else { return nil }
         return (read...(console.count - wanted.count)).first {
             console[$0] == wanted[0] && console[$0..<$0 + wanted.count].elementsEqual(wanted)
         }
+    }
+
+    /// Waits for a typed line's echo. Messages of the kernel's may have fallen into it: whole lines, at one place.
+    private func waitForEcho(of command: String, seconds: TimeInterval) throws {
+        let wanted = Array((command + "\n").utf8)
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        condition.lock()
+        while true {
+            if let end = findEcho(wanted) {
+                read = end
+                condition.unlock()
+                return
+            }
+            if isClosed || !condition.wait(until: deadline) { break }
+        }
+        condition.unlock()
+        try wait(for: command + "\n", seconds: 0)  // says what was missing
+    }
+
+    /// Where the echo ends. The condition's lock is held.
+    private func findEcho(_ wanted: [UInt8]) -> Int? {
+        if let place = find(wanted) { return place + wanted.count }
+        for start in read..<max(read, console.count) where console[start] == wanted[0] {
+            var same = 0
+            while same < wanted.count, start + same < console.count, console[start + same] == wanted[same] { same += 1 }
+            let rest = wanted[same...]
+            // Where lines end that may be a message's.
+            for end in start + same..<min(start + same + 400, console.count) where console[end] == 10 {
+                let next = end + 1
+                if next + rest.count <= console.count, console[next..<next + rest.count].elementsEqual(rest) {
+                    return next + rest.count
+                }
+            }
+        }
+        return nil
     }
 
     /// Waits for the shell's first prompt.
@@ -152,7 +206,7 @@ final class Guest: @unchecked Sendable {
     /// Types a command and returns what it printed, up to the next prompt.
     func run(_ command: String, seconds: TimeInterval = patience) throws -> String {
         type(command + "\n")
-        try wait(for: command + "\n", seconds: seconds)
+        try waitForEcho(of: command, seconds: seconds)
         // The prompt comes at the start of a line; a command that printed nothing is followed by it at once.
         condition.lock()
         read -= 1

@@ -13,6 +13,8 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
     public struct Counters: Equatable {
         /// Frames that were given to the card while nobody was at the other side.
         public var unheard: UInt64 = 0
+        /// Frames of this machine's that no slot has room for.
+        public var tooLarge: UInt64 = 0
         /// Lengths that no frame has.
         public var badLengths: UInt64 = 0
         /// Indices that cannot be.
@@ -135,8 +137,10 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
             counters.unheard &+= 1
             return nil
         }
-        // One buffer, of a size that a frame may have: the capabilities ask for no more.
-        guard !frame.hasRest, frame.count <= Self.greatestFrame else { return nil }
+        guard frame.totalCount <= Self.greatestFrame else {
+            counters.tooLarge &+= 1
+            return nil
+        }
         if produced &- taken >= layout.slots {
             lookForRoom()
             guard produced &- taken < layout.slots else {
@@ -144,7 +148,11 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
                 return frame
             }
         }
-        own.put(frame.bytes, at: layout.slot(produced))
+        if frame.hasRest {
+            own.putParts(of: frame, at: layout.slot(produced))
+        } else {
+            own.put(frame.bytes, at: layout.slot(produced))
+        }
         produced &+= 1
         hasTraffic = true
         return nil

@@ -107,6 +107,25 @@ struct SharedHalf<Window: RegisterSpace> {
         window.store64(last, slot &+ SharedLayout.frameOffset &+ words)
     }
 
+    /// The same of a frame in several buffers.
+    func putParts(of frame: borrowing LentPacket, at slot: Int) {
+        window.store32(UInt32(frame.totalCount), slot)
+        var word: UInt64 = 0
+        var done = 0
+        frame.forEachPart { part in
+            let bytes = part.bytes
+            for i in 0..<bytes.byteCount {
+                word |= UInt64(bytes.byte(i)) << UInt64(8 &* (done & 7))
+                done &+= 1
+                if done & 7 == 0 {
+                    window.store64(word, slot &+ SharedLayout.frameOffset &+ done &- 8)
+                    word = 0
+                }
+            }
+        }
+        if done & 7 != 0 { window.store64(word, slot &+ SharedLayout.frameOffset &+ (done & ~7)) }
+    }
+
     /// Copies a slot's bytes into all of a span, whose size is a multiple of eight.
     @inline(__always)
     func take(into bytes: inout MutableRawSpan, at slot: Int) {

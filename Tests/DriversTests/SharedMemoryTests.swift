@@ -41,6 +41,35 @@ import Testing
         #expect(one.pool.freeCount == 64 && two.pool.freeCount == 64)
     }
 
+    /// A frame in several buffers arrives as one; what no frame has room for is counted.
+    @Test func framesInPartsCrossWhole() throws {
+        let (one, two) = try pair()
+        for cut in [1, 8, 14, 33, 60, 63] {
+            let bytes = frame(64, cut)
+            let parts = [bytes.prefix(cut), bytes[cut..<min(cut + 3, 64)], bytes[min(cut + 3, 64)...]].filter {
+                !$0.isEmpty
+            }
+            var train = try packet(Array(parts[0]), of: one.pool)
+            for part in parts.dropFirst() { train.append(part: try packet(Array(part), of: one.pool)) }
+            check(one.card.transmit(LentPacket(train)) == nil)
+        }
+        one.card.flush()
+        two.poll(10_000_000)
+        #expect(two.received == [1, 8, 14, 33, 60, 63].map { frame(64, $0) })
+        var large = try packet(frame(1000, 1), of: one.pool)
+        large.append(part: try packet(frame(515, 2), of: one.pool))
+        check(one.card.transmit(LentPacket(large)) == nil)
+        check(one.card.counters.tooLarge == 1)
+        #expect(one.pool.freeCount == 64)
+    }
+
+    private func packet(_ bytes: [UInt8], of pool: PacketPool) throws -> Packet {
+        guard var packet = pool.take(), packet.resize(to: bytes.count) else { throw CardError("no packet") }
+        var span = packet.mutableBytes
+        for (i, byte) in bytes.enumerated() { span.setByte(byte, i) }
+        return packet
+    }
+
     /// What lies behind a frame in its packet stays with its machine.
     @Test func nothingBehindAFrameCrosses() throws {
         let (one, _) = try pair()

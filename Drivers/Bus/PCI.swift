@@ -85,8 +85,8 @@ public struct PCIRecord: Sendable {
     public let subsystemVendorID: UInt16
     public let subsystemID: UInt16
     public let isBridge: Bool
-    /// INTA is 1; 0: it does not interrupt.
-    public let interruptPin: UInt8
+    /// INTA is 1; 0: it has none that interrupts.
+    public var interruptPin: UInt8
     /// The device on the root bus whose pin it is in the end: itself, or a bridge; and by how much bridges turn its
     /// pin.
     var rootDevice: UInt8

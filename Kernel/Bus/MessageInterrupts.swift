@@ -6,7 +6,6 @@ import Machine
 import Storage
 
 enum MessageInterrupts {
-    private static let limit = 32
     /// In the order of their numbers, from the first on.
     private static let tables = BootTable<PCIMessageTable<MappedRegisters>?>()
     private static let first = BootValue<UInt32>()
@@ -18,7 +17,7 @@ enum MessageInterrupts {
     ///   - address: of the file of the hart that the device tree names first.
     ///   - step: bytes from one hart's file to the next.
     static func start(address: UInt64, step: UInt64) {
-        tables.start(limit) { _ in nil }
+        tables.start(PCIBus.limit) { _ in nil }
         files.start((address, step))
     }
 
@@ -29,7 +28,7 @@ enum MessageInterrupts {
             let (number, file) = InterruptController.addMessage()
         else { return nil }
         if !first.isSet { first.start(number) }
-        guard number - first.value < UInt32(limit) else { return nil }
+        guard number - first.value < UInt32(PCIBus.limit) else { return nil }
         tables[Int(number - first.value)] = table
         send(number, to: file)
         table.turnOn()
@@ -39,7 +38,7 @@ enum MessageInterrupts {
     /// Sends a function's messages to a hart from now on.
     /// - Parameter file: of its interrupt file, the hart's context.
     static func send(_ number: UInt32, to file: Int) {
-        guard first.isSet, number >= first.value, number - first.value < UInt32(limit),
+        guard first.isSet, number >= first.value, number - first.value < UInt32(PCIBus.limit),
             let table = tables[Int(number - first.value)]
         else { return }
         table.set(0, address: files.value.address + UInt64(file) * files.value.step, data: number)

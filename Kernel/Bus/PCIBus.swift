@@ -8,13 +8,10 @@ import SystemInterface
 
 enum PCIBus {
     /// Functions that are kept; more are found, but neither driven nor listed.
-    private static let limit = 32
+    static let limit = 32
     private static let records = BootTable<PCIRecord?>()
     private static let host = BootValue<PCIHost<MappedRegisters>>()
     private static let found = Atomic<Int>(0)
-    /// Bit i: function i interrupts by messages.
-    private static let messengerBits = Atomic<UInt64>(0)
-    private static var messengers: UInt64 { messengerBits.load(ordering: .relaxed) }
     private static let ports = BootValue<MappedRegisters>()
 
     /// Scans the bus; to be called before `function` and `isaPorts`.
@@ -72,7 +69,7 @@ enum PCIBus {
     /// Notes that a function interrupts by messages, in place of its pin. Only during start-up.
     static func setMessages(_ source: UInt32, of index: Int) {
         records[index]?.interruptSource = source
-        messengerBits.bitwiseOr(1 << UInt64(index), ordering: .relaxed)
+        records[index]?.interruptPin = 0
     }
 
     static func function(_ index: Int) -> PCIFunction<MappedRegisters>? {
@@ -88,7 +85,7 @@ enum PCIBus {
         var report = PCIReport(
             address: record.address.rawValue, vendor: record.vendorID, device: record.deviceID,
             classCode: record.classCode,
-            revision: record.revisionID, pin: messengers >> UInt64(index) & 1 != 0 ? 0 : record.interruptPin,
+            revision: record.revisionID, pin: record.interruptPin,
             source: UInt16(truncatingIfNeeded: record.interruptSource))
         report.subsystem =
             UInt64(record.subsystemVendorID) | UInt64(record.subsystemID) << 16 | (record.isForISA ? 1 << 32 : 0)

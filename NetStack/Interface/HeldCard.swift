@@ -28,10 +28,9 @@ extension NetStack where Device: ~Copyable {
     public mutating func hold(_ id: InterfaceID, _ rings: Ref<PacketRings>) -> Bool {
         guard isCard(id), interfaces[id.place].rings == nil else { return false }
         let interface = interfaces.ref(id.place)
-        interface.value.rings = rings
-        interface.value.isAside = true
-        interface.value.usedBefore = interface.value.capabilities
+        interface.value.usedAfter = interface.value.capabilities
         if use([], at: id) != true { interface.value.capabilities.subtract([.checksumOut, .segmentation]) }
+        interface.value.rings = rings
         updateFilter()
         flush()
         return true
@@ -42,9 +41,8 @@ extension NetStack where Device: ~Copyable {
         guard isCard(id), interfaces[id.place].rings != nil else { return }
         let interface = interfaces.ref(id.place)
         interface.value.rings = nil
-        interface.value.isAside = interface.value.isDown
-        if use(interface.value.usedBefore, at: id) != true {
-            interface.value.capabilities = interface.value.usedBefore
+        if use(interface.value.usedAfter, at: id) != true {
+            interface.value.capabilities = interface.value.usedAfter
         }
         updateFilter()
         flush()

@@ -23,19 +23,21 @@ public struct NetworkInterface: ~Copyable {
     var mtuByHand: Int?
     var mtuByLease: Int?
     /// Put down by hand: nothing goes in or out.
-    public internal(set) var isDown = false
+    public internal(set) var isDown = false { didSet { noteAside() } }
     /// The rings of a program that holds the card.
-    var rings: Ref<PacketRings>?
+    var rings: Ref<PacketRings>? { didSet { noteAside() } }
     public var isHeld: Bool { rings != nil }
-    /// Frames go another way than usual: the interface is down, or a program holds the card.
-    var isAside = false
+    /// Frames go another way than usual: the interface is down, or a program holds the card. One look where each frame
+    /// passes.
+    private(set) var isAside = false
+    private mutating func noteAside() { isAside = isDown || isHeld }
     /// The routes that came with the address.
     var leaseRoutes = DHCPRoutes()
     /// What the card can do, and of that what is used: all of it that was not switched off.
     public let cardCapabilities: NetworkCapabilities
     public internal(set) var capabilities: NetworkCapabilities
-    /// What was used before a program took the card.
-    var usedBefore: NetworkCapabilities = []
+    /// What is to be used when the program that holds the card lets go.
+    var usedAfter: NetworkCapabilities = []
     var capture: CaptureQueue
     var claim = AddressClaim()
     /// Another station that has the address, which was not told yet.
@@ -172,7 +174,6 @@ extension NetStack where Device: ~Copyable {
         let interface = interfaces.ref(id.place)
         let wasDown = interface.value.isDown
         interface.value.isDown = !isUp
-        interface.value.isAside = !isUp || interface.value.rings != nil
         if !isUp { dropBacklog(id) }
         if isUp, wasDown, interface.value.isLinkUp { linkIsBack(id, now: now) }
         flush()

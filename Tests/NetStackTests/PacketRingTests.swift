@@ -174,6 +174,24 @@ import Testing
         #expect(host.pool.pool.freeCount == host.pool.pool.count)
     }
 
+    /// What is switched while a program holds the card is what the stack uses afterwards, and nothing before.
+    @Test func offloadsSwitchedMeanwhileWaitForTheEnd() {
+        let host = TestHost()
+        let all: NetworkCapabilities = [.checksumOut, .checksumIn, .segmentation, .largeReceive]
+        let wire = host.wire
+        wire.capabilities = all
+        let id = host.stack.addInterface(TestCard(wire: wire, pool: host.pool, hardwareAddress: guestHardware))!
+        func used() -> NetworkCapabilities { host.stack.withInterface(id) { $0.capabilities }! }
+        let region = region(16, 16, host: 4)
+        check(host.stack.hold(id, region.ref))
+        #expect(used() == [] && wire.switched == [[]])
+        #expect(host.stack.use([.checksumOut, .checksumIn], at: id) == true)
+        #expect(used() == [] && wire.switched == [[]])
+        #expect(host.stack.use([.checksumOut, .mergedBuffers], at: id) == true)  // the latter is no switch
+        host.stack.letGo(id)
+        #expect(used() == [.checksumOut] && wire.switched == [[]])
+    }
+
     @Test func aCardWithoutRoomKeepsFramesInTheRing() {
         let host = TestHost()
         let region = holding(host)

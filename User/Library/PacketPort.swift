@@ -38,6 +38,15 @@ public struct PacketPort {
         hostReceive = PacketRingView(.hostReceive, base)
     }
 
+    /// Ends the program, which cannot have or use what a name stands for.
+    public static func fail(_ name: CString, _ error: SystemError) -> Never {
+        switch error {
+        case .networkDown: UserLibrary.fail("\(name): there is no such interface: ifconfig lists them")
+        case .busy: UserLibrary.fail("\(name): another program holds it")
+        default: UserLibrary.fail("\(name): \(error)")
+        }
+    }
+
     /// Six bytes, the first one lowest; of a pipe 0.
     public var hardware: UInt64 { request.hardware }
     /// Bytes of a frame at most.

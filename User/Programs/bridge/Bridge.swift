@@ -37,12 +37,8 @@ import UserLibrary
     private static func open(_ name: CString) -> PacketPort {
         do throws(SystemError) {
             return try PacketPort(name, transmitSlots: 256, receiveSlots: 256, hostSlots: 128)
-        } catch .networkDown {
-            fail("\(name): there is no such interface: ifconfig lists them")
-        } catch .busy {
-            fail("\(name): another program holds it")
         } catch {
-            fail("\(name): \(error)")
+            PacketPort.fail(name, error)
         }
     }
 }

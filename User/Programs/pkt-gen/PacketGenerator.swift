@@ -50,12 +50,8 @@ import UserLibrary
             template.hardwareSource = source ?? port.hardware
             try run(role, name, settings, template, port)
             return 0
-        } catch .networkDown {
-            fail("\(name): there is no such interface: ifconfig lists them")
-        } catch .busy {
-            fail("\(name): another program holds it")
         } catch {
-            fail("\(name): \(error)")
+            PacketPort.fail(name, error)
         }
     }
 

@@ -32,12 +32,8 @@ import UserLibrary
             standardOutput.flush()
             try serve(&stack, descriptor, echoPort)
             return 0
-        } catch .networkDown {
-            fail("\(arguments[0]): there is no such interface: ifconfig lists them")
-        } catch .busy {
-            fail("\(arguments[0]): another program holds it")
         } catch {
-            fail("\(arguments[0]): \(error)")
+            PacketPort.fail(arguments[0], error)
         }
     }
 

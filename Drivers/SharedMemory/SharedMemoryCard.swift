@@ -34,21 +34,21 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
     static var eagerLooks: Int { 32 }
     /// A neighbour that writes without end makes no call endless.
     static var mostEmptyRearms: Int { 4 }
-    private static var greatestFrame: Int { EthernetFrame.greatestByteCount }
+    static var greatestFrame: Int { EthernetFrame.greatestByteCount }
     /// An Ethernet header.
-    private static var leastFrame: Int { 14 }
+    static var leastFrame: Int { 14 }
 
-    private let own: SharedHalf<Window>
-    private let other: SharedHalf<Window>
+    let own: SharedHalf<Window>
+    let other: SharedHalf<Window>
     private let memory: Memory
-    private let layout: SharedLayout
+    let layout: SharedLayout
     private let pool: PacketPool
     private let side: UInt8
     /// Of this start.
     let generation: UInt32
 
     /// Sending: behind the last frame, behind the last that the other side may see, behind the last that it has taken.
-    private var produced: UInt32 = 0
+    var produced: UInt32 = 0
     private var published: UInt32 = 0
     private var taken: UInt32 = 0
 
@@ -56,8 +56,8 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
     private var peer: UInt32 = 0
     private var hasLooked = false
     /// The next frame, behind the last that is known of, and what the other side knows that was taken.
-    private var next: UInt32 = 0
-    private var known: UInt32 = 0
+    var next: UInt32 = 0
+    var known: UInt32 = 0
     private var acknowledged: UInt32 = 0
 
     private var beats: UInt32 = 0
@@ -65,16 +65,16 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
     private var heardAt: UInt64 = 0
     private var now: UInt64 = 0
     private var wait = Self.longestWait
-    private var hasTraffic = false
+    var hasTraffic = false
     /// Times in a row that `rearm` promised frames and none was one.
-    private var emptyRearms = 0
+    var emptyRearms = 0
     /// When a frame came or went, or the other machine took one.
     private var progressAt: UInt64 = 0
     private var isUsurped = false
     private var unreported = false
     private var hasReportedIndices = false
     public private(set) var isLinkUp = false
-    public private(set) var counters = Counters()
+    public internal(set) var counters = Counters()
 
     /// Takes a side of a region.
     /// - Parameters:
@@ -141,13 +141,7 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
             counters.tooLarge &+= 1
             return nil
         }
-        if produced &- taken >= layout.slots {
-            lookForRoom()
-            guard produced &- taken < layout.slots else {
-                counters.full &+= 1
-                return frame
-            }
-        }
+        guard hasRoom() else { return frame }
         if frame.hasRest {
             own.putParts(of: frame, at: layout.slot(produced))
         } else {
@@ -170,6 +164,16 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
         return produced &- taken < layout.slots
     }
 
+    /// Whether a slot is free; counted when none is.
+    @inline(__always)
+    mutating func hasRoom() -> Bool {
+        if produced &- taken < layout.slots { return true }
+        lookForRoom()
+        if produced &- taken < layout.slots { return true }
+        counters.full &+= 1
+        return false
+    }
+
     /// How far the other machine has come, if that is possible.
     private mutating func lookForRoom() {
         let word = other.consumed
@@ -187,12 +191,7 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
         for _ in 0..<Int(layout.slots) {
             if next == known, !look() { return nil }
             let slot = layout.slot(next)
-            let count = Int(other.window.load32(slot))
-            guard count >= Self.leastFrame, count <= Self.greatestFrame else {
-                counters.badLengths &+= 1
-                next &+= 1
-                continue
-            }
+            guard let count = length(at: slot) else { continue }
             guard var packet = pool.take(), packet.resize(to: (count + 7) & ~7) else { return nil }
             var bytes = packet.mutableBytes
             other.take(into: &bytes, at: slot)
@@ -205,8 +204,20 @@ public struct SharedMemoryCard<Window: RegisterSpace, Memory: DMA>: NetworkDevic
         return nil
     }
 
+    /// Bytes of the next frame; nil, counted and passed over, when no frame has so many.
+    @inline(__always)
+    mutating func length(at slot: Int) -> Int? {
+        let count = Int(other.window.load32(slot))
+        guard count >= Self.leastFrame, count <= Self.greatestFrame else {
+            counters.badLengths &+= 1
+            next &+= 1
+            return nil
+        }
+        return count
+    }
+
     /// Whether there are frames that were not known of.
-    private mutating func look() -> Bool {
+    mutating func look() -> Bool {
         acknowledge()
         let head = other.head
         memory.orderAll()

@@ -102,9 +102,7 @@ struct SharedHalf<Window: RegisterSpace> {
             offset &+= 8
         }
         guard words < bytes.byteCount else { return }
-        var last: UInt64 = 0
-        for i in words..<bytes.byteCount { last |= UInt64(bytes.byte(i)) << UInt64(8 &* (i &- words)) }
-        window.store64(last, slot &+ SharedLayout.frameOffset &+ words)
+        window.store64(bytes.lastWord(from: words), slot &+ SharedLayout.frameOffset &+ words)
     }
 
     /// The same of a frame in several buffers.
@@ -135,5 +133,23 @@ struct SharedHalf<Window: RegisterSpace> {
                 of: window.load64(slot &+ SharedLayout.frameOffset &+ offset), toByteOffset: offset, as: UInt64.self)
             offset &+= 8
         }
+    }
+}
+
+extension RawSpan {
+    /// The bytes from an offset on, fewer than eight, as the low ones of a word; the rest is 0.
+    @inline(__always)
+    fileprivate func lastWord(from offset: Int) -> UInt64 {
+        guard byteCount >= 8 else { return bytesOfWord(from: offset) }
+        // In bounds: it has eight bytes. Those before the offset are shifted out.
+        let word = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: byteCount &- 8, as: UInt64.self)
+        return word &>> UInt64(8 &* (8 &- (byteCount &- offset)))
+    }
+
+    @inline(never)
+    private func bytesOfWord(from offset: Int) -> UInt64 {
+        var word: UInt64 = 0
+        for i in offset..<byteCount { word |= UInt64(byte(i)) << UInt64(8 &* (i &- offset)) }
+        return word
     }
 }

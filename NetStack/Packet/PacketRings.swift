@@ -103,7 +103,21 @@ public struct PacketRings {
         return false
     }
 
-    /// The frame that `take` copied has left the transmit ring.
+    /// Shows the next frame of the transmit ring, which the program may change meanwhile. `pass` says that it is gone.
+    /// - Returns: its bytes; nil when there is none.
+    @inline(__always)
+    public mutating func withNext(_ body: (RawSpan) -> Void) -> Int? {
+        while let slot = transmit.next {
+            if let frame = region.frame(slot, limit: frameLimit) {
+                body(frame)
+                return frame.byteCount
+            }
+            transmit.pass(wasRefused: true)
+        }
+        return nil
+    }
+
+    /// The frame that was copied has left the transmit ring.
     @inline(__always)
     public mutating func pass() { transmit.pass(wasRefused: false) }
     public mutating func passHost() { hostTransmit.pass(wasRefused: false) }
@@ -124,6 +138,15 @@ public struct PacketRings {
         guard !frame.hasRest else { return putTrain(frame, buffer) }
         guard region.write(frame.bytes, to: buffer) else { return receive.refuse() }
         receive.show(buffer, length: frame.count)
+    }
+
+    /// Lets `body` write a frame of so many bytes into the receive ring; the span has up to seven bytes more, a multiple
+    /// of eight. Counted, and nothing written, when there is no room.
+    @inline(__always)
+    public mutating func put(_ count: Int, _ body: (inout MutableRawSpan) -> Void) {
+        guard let buffer = receive.nextBuffer() else { return }
+        guard region.withBuffer(buffer, (count &+ 7) & ~7, body) else { return receive.refuse() }
+        receive.show(buffer, length: count)
     }
 
     @inline(never)

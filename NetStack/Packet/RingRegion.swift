@@ -69,4 +69,17 @@ public struct RingRegion {
         }
         return true
     }
+
+    /// Lets `body` write a buffer's first bytes; false, and nothing done, when there is none with this number, or it has
+    /// fewer.
+    @inline(__always)
+    func withBuffer(_ number: Int, _ byteCount: Int, _ body: (inout MutableRawSpan) -> Void) -> Bool {
+        guard byteCount >= 0, byteCount <= PacketRingLayout.bufferSize, let buffer = unsafe buffer(number) else {
+            return false
+        }
+        // In bounds: just checked. It is shared memory: `body` writes, and reads nothing of it.
+        var span = unsafe MutableRawSpan(_unsafeStart: buffer, byteCount: byteCount)
+        body(&span)
+        return true
+    }
 }

@@ -22,6 +22,13 @@ public struct RingTraffic {
 
 extension NetworkDevice where Self: ~Copyable {
     public mutating func transmit(from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool) -> RingTraffic {
+        transmitEach(from: &rings, atMost: most, pool)
+    }
+
+    /// Sends frames one by one.
+    public mutating func transmitEach(
+        from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool
+    ) -> RingTraffic {
         var traffic = RingTraffic()
         while traffic.frames < most {
             switch rings.take(from: pool, for: .sending) {

@@ -57,6 +57,7 @@ enum HostNetwork {
         }
         print(" a second  ratio  (\(card), 64-byte datagrams, one hart, the host at the other end of a tap)")
         line("frames that the driver alone sends, the ring kept full: the card's limit here", limit)
+        if let ringed = results["ringed"] { line("frames out of a program's packet rings (60 bytes)", ringed) }
         let reached =
             results["reached"].map { ", of which \($0 * 100 / max(1, 2 * sent))% reached the host's program" } ?? ""
         line("datagrams out of a program" + reached, sent)

@@ -21,6 +21,7 @@ extension Bench {
         if wants("card", names) {
             try showLoop("looped", byteCount: 60)
             try showLoop("looped-1514", byteCount: 1514)
+            try showRingRate()
         }
     }
 

@@ -12,7 +12,7 @@ public struct CompileErrors: Error {
 public final class GuestTests {
     private let tree: Tree
     private let lab: Lab
-    private let kernel: URL
+    let kernel: URL
     private let builds: Bool
     private var isBuilt = false
     private var machine: GuestMachine?
@@ -23,11 +23,14 @@ public final class GuestTests {
     private var ports: [String: Int] = [:]
     /// What a boot that did not reach the shell means for all checks.
     private var bootProblem: TestOutcome?
+    /// What the kernel is measured against.
+    let benchmark: Benchmark?
     /// Times are this many times longer on a slow machine: the first boot tells.
     private var patience = 1.0
 
     /// - Parameter kernel: one that is built already; nil: the tree's, which is built when the first check needs it.
-    public init(_ tree: Tree, _ lab: Lab, kernel: URL? = nil) {
+    public init(_ tree: Tree, _ lab: Lab, kernel: URL? = nil, benchmark: Benchmark? = nil) {
+        self.benchmark = benchmark
         self.tree = tree
         self.lab = lab
         self.kernel = kernel ?? tree.file("build/fast/swiftlet.elf")
@@ -71,10 +74,7 @@ public final class GuestTests {
         if let program = check.needs, !Self.isInstalled(program) {
             return .notRun("\(program) is not installed: make doctor says how to install it")
         }
-        if builds, !isBuilt {
-            try Self.build(tree)
-            isBuilt = true
-        }
+        try buildOnce()
         if machine == nil, let problem = boot() {
             bootProblem = problem
             return shows(check) ? .passed : problem
@@ -93,13 +93,21 @@ public final class GuestTests {
         return outcome
     }
 
+    /// Builds the tree, if it is to be built and was not.
+    /// - Throws: CompileErrors.
+    func buildOnce() throws {
+        guard builds, !isBuilt else { return }
+        try Self.build(tree)
+        isBuilt = true
+    }
+
     /// Whether the boot's console is what a check asks for.
     private func shows(_ check: Lab.GuestCheck) -> Bool {
         guard let console = check.console else { return false }
         return transcript.range(of: console, options: .regularExpression) != nil
     }
 
-    private static func isInstalled(_ program: String) -> Bool {
+    static func isInstalled(_ program: String) -> Bool {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
             FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
         }
@@ -169,6 +177,14 @@ public final class GuestTests {
             if let problem = peer.ping(byteCount: byteCount, seconds: min(seconds, 20 * patience)) {
                 _ = machine.wait(for: "\u{0}", seconds: 1)  // a panic's report comes to its end
                 if machine.hasEnded { return Self.meaning(of: machine, wanted: "the reply to an echo request") }
+                return .failed(problem)
+            }
+        }
+        if let datagram = check.datagram {
+            guard let peer else { return .notRun("a datagram needs \"network\": \"wire\" in the lab's guest settings") }
+            if let problem = peer.ask(datagram, seconds: min(seconds, 20 * patience)) {
+                _ = machine.wait(for: "\u{0}", seconds: 1)
+                if machine.hasEnded { return Self.meaning(of: machine, wanted: "what answers a datagram") }
                 return .failed(problem)
             }
         }

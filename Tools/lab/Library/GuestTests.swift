@@ -1,6 +1,7 @@
 // The guest checks of a lab: the tree's kernel is built once, and booted once for all of them; anew only after a panic.
 
 import Foundation
+import HostGuest
 
 /// What the compiler, or the guard behind the linker, says of a tree.
 public struct CompileErrors: Error {
@@ -132,7 +133,7 @@ public final class GuestTests {
                 }.joined(separator: ",hostfwd=")
             }
             let began = Date()
-            let machine = try GuestMachine(tree, kernel: kernel, environment: environment)
+            let machine = try GuestMachine(root: tree.root, kernel: kernel, environment: environment)
             guard machine.wait(for: "\n$ ", seconds: 120) != nil else {
                 defer { machine.end() }
                 transcript = machine.transcript

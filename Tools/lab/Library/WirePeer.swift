@@ -2,6 +2,7 @@
 // It shares no line with the stack that is graded.
 
 import Foundation
+import HostGuest
 
 final class WirePeer: @unchecked Sendable {
     static let address: [UInt8] = [10, 9, 0, 1], guest: [UInt8] = [10, 9, 0, 2]
@@ -17,25 +18,7 @@ final class WirePeer: @unchecked Sendable {
     private var replies: [(protocolNumber: UInt8, payload: [UInt8])] = []
 
     init() throws {
-        #if canImport(Glibc)
-            listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-            listener = socket(AF_UNIX, SOCK_STREAM, 0)
-        #endif
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let room = MemoryLayout.size(ofValue: address.sun_path)
-        guard path.utf8.count < room else { throw LabError("\(path): too long for a socket's name; set TMPDIR") }
-        // the path and its NUL fit, as was looked
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
-        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-        // bind reads the address while it is called, and no more of it than its size
-        let bound = unsafe withUnsafePointer(to: &address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(listener, $0, size) }
-        }
-        guard listener >= 0, bound == 0, listen(listener, 1) == 0 else {
-            throw LabError("\(path): no socket can be made")
-        }
+        listener = try UnixSocket.listen(path)
         Thread.detachNewThread { self.serve() }
     }
 
@@ -51,28 +34,11 @@ final class WirePeer: @unchecked Sendable {
             let next = accept(listener, nil, nil)  // the peer's address is not asked for
             guard next >= 0 else { break }
             condition.withLock { wire = next }
-            receive(from: next)
+            FrameStream.receive(from: next, take)
             condition.withLock { wire = -1 }
             _ = Foundation.close(next)
         }
         _ = Foundation.close(listener)
-    }
-
-    private func receive(from wire: Int32) {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = unsafe read(wire, &buffer, buffer.count)  // no more than the buffer holds
-            guard count > 0 else { return }
-            bytes += buffer[0..<count]
-            // Each frame comes behind its length, 32 bits, big-endian.
-            while bytes.count >= 4 {
-                let length = bytes[0..<4].reduce(0) { $0 << 8 | Int($1) }
-                guard bytes.count >= 4 + length else { break }
-                take(Array(bytes[4..<4 + length]))
-                bytes.removeFirst(4 + length)
-            }
-        }
     }
 
     private func take(_ frame: [UInt8]) {
@@ -166,10 +132,7 @@ final class WirePeer: @unchecked Sendable {
 
     private func send(_ frame: [UInt8]) {
         let padded = frame + [UInt8](repeating: 0, count: max(0, 60 - frame.count))
-        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: padded.count >> (24 - 8 * $0)) } + padded
-        condition.withLock {
-            _ = unsafe write(wire, bytes, bytes.count)  // the array's own bytes
-        }
+        condition.withLock { _ = FrameStream.send(padded, to: wire) }
     }
 
     private func arp(_ operation: UInt8, to hardware: [UInt8]) -> [UInt8] {

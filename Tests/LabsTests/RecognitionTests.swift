@@ -73,6 +73,26 @@ private let description = """
     }
 }
 
+@Suite struct TrapPlaceTests {
+    private let backtrace = """
+        *** Program crashed: Illegal instruction at 0x0000563e0b2d0f13 ***
+
+        Thread 0 "SwiftletPackage" crashed:
+
+          0 [inlined] [system] 0x0000563e0b2d0f13 specialized Array.subscript.getter in Tests.xctest at //<compiler-generated>
+          1                    0x0000563e0b2d0f13 specialized Cache.resolve(_:on:) + 19 in Tests.xctest at /course/NetStack/Cache.swift:2:62
+          2 [inlined]          0x0000563e0b2d0f23 NetStack.send(_:) in Tests.xctest at /course/NetStack/NetStack.swift:40:9
+          3                    0x0000563e0b2d0f33 CacheTests.one() + 5 in Tests.xctest at /course/Tests/NetStackTests/CacheTests.swift:7:1
+        """
+
+    @Test func theTreesOwnLinesAreTold() {
+        #expect(
+            HostTests.places(in: backtrace, of: Tree(URL(fileURLWithPath: "/course")))
+                == ["NetStack/Cache.swift:2 in Cache.resolve", "NetStack/NetStack.swift:40 in NetStack.send"])
+        #expect(HostTests.places(in: "no backtrace", of: Tree(URL(fileURLWithPath: "/course"))).isEmpty)
+    }
+}
+
 @Suite struct GainTests {
     private func gain(_ before: Int, _ now: Int, points: Int = 10, percent: Double = 20) throws -> Gain {
         let text = "{\"name\": \"getpid\", \"points\": \(points), \"percent\": \(percent)}"

@@ -51,6 +51,9 @@ public struct LabCheck {
             let mode = try manager.attributesOfItem(atPath: tree.file(path).path)[.posixPermissions]
             try manager.setAttributes([.posixPermissions: mode ?? 0o644], ofItemAtPath: copy.file(path).path)
         }
+        // Where the Makefile finds no place, or another one, it builds anew, and the tests that were built before are gone.
+        try manager.createDirectory(at: copy.file("build"), withIntermediateDirectories: true)
+        try Data("\(copy.root.path)\n".utf8).write(to: copy.file("build/.place"))
         for case let path as String in manager.enumerator(atPath: copy.root.path) ?? .init()
         where !path.hasPrefix("build") && (path.hasSuffix(".swift") || path.hasSuffix(".S")) && !wanted.contains(path) {
             try manager.removeItem(at: copy.file(path))

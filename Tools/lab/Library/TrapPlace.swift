@@ -15,16 +15,16 @@ extension HostTests {
     }
 
     /// Those of the lines of a backtrace that are in a tree's own sources.
-    static func places(in backtrace: String, of tree: Tree) -> [String] {
+    public static func places(in backtrace: String, of tree: Tree) -> [String] {
         let root = tree.root.path + "/"
         var found: [String] = []
         for line in backtrace.split(separator: "\n") {
-            guard let match = line.firstMatch(of: #/^\d+ .*?(?:0x)?[0-9a-f]{8,} (.+?) in \S+ at (.+?):(\d+)/#),
+            guard let match = line.firstMatch(of: #/^\s*\d+ .*?(?:0x)?[0-9a-f]{8,} (.+?) in \S+ at (.+?):(\d+)/#),
                 match.2.hasPrefix(root)
             else { continue }
             let path = match.2.dropFirst(root.count)
             guard !path.hasPrefix("Tests/"), !path.hasPrefix("build/") else { continue }
-            let function = match.1.replacing(#/^\[.*?\] */#, with: "").replacing(#/ \+ \d+$/#, with: "")
+            let function = match.1.replacing(#/^(\[.*?\]|specialized) */#, with: "").replacing(#/ \+ \d+$/#, with: "")
             found.append("\(path):\(match.3) in \(function.prefix { $0 != "(" })")
         }
         return Array(found.prefix(3))

@@ -20,6 +20,7 @@ public final class GuestTests {
     /// Of the machine.
     private var harts: Int?
     private var peer: WirePeer?
+    private var server: ServerNetwork?
     /// Host ports by what stands in `forward`.
     private var ports: [String: Int] = [:]
     /// What a boot that did not reach the shell means for all checks.
@@ -46,6 +47,8 @@ public final class GuestTests {
         machine = nil
         peer?.close()
         peer = nil
+        server?.end()
+        server = nil
     }
 
     /// What the guest of the last check had printed after it.
@@ -124,6 +127,10 @@ public final class GuestTests {
             if lab.guest?.network == "wire" {
                 if peer == nil { peer = try WirePeer() }
                 environment.merge(["NET": "stream", "PEER": peer?.path ?? "", "IP": "10.9.0.2/24"]) { $1 }
+            } else if lab.guest?.network == "dhcp" {
+                // Where it cannot be made QEMU's own server gives an address.
+                if server == nil { server = ServerNetwork(tree) }
+                if server != nil { environment.merge(["NET": "tap", "TAP": "tap0"]) { $1 } }
             } else if let forward = lab.guest?.forward {
                 if lab.guest?.echo == true, ports["echo"] == nil { ports["echo"] = try EchoService.start() }
                 environment["FORWARD"] = try forward.map { name in
@@ -133,7 +140,8 @@ public final class GuestTests {
                 }.joined(separator: ",hostfwd=")
             }
             let began = Date()
-            let machine = try GuestMachine(root: tree.root, kernel: kernel, environment: environment)
+            let machine = try GuestMachine(
+                root: tree.root, kernel: kernel, environment: environment, entry: server?.entry ?? [])
             guard machine.wait(for: "\n$ ", seconds: 120) != nil else {
                 defer { machine.end() }
                 transcript = machine.transcript

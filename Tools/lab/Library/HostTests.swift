@@ -86,8 +86,10 @@ public struct HostTests: Sendable {
     /// A test's name without target, suite and argument labels.
     static func bare(_ test: String) -> Substring { (test.split(separator: "/").last ?? "").prefix { $0 != "(" } }
 
-    /// A test's name without its argument labels.
-    static func plain(_ test: String) -> String { String(test.prefix { $0 != "(" }) + "()" }
+    /// A test's name without its argument labels; that of a look at the guest as it is.
+    static func plain(_ test: String) -> String {
+        test.contains("(") ? String(test.prefix { $0 != "(" }) + "()" : test
+    }
 
     /// Runs tests, a few at a time; `seen` hears of each when it has ended.
     public func run(_ tests: [String], variant: String = "", seen: @Sendable @escaping () -> Void = {})

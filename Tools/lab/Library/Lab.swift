@@ -76,7 +76,8 @@ public struct Lab: Decodable, Sendable {
 
     /// How the guest of a lab's checks is started.
     public struct GuestSettings: Decodable, Sendable {
-        /// `user`, or `wire`: a wire whose other end is the grader, at 10.9.0.1; the guest is 10.9.0.2.
+        /// `user`; or `wire`: a wire whose other end is the grader, at 10.9.0.1; the guest is 10.9.0.2; or `dhcp`: a network
+        /// with dnsmasq on it, 192.168.76.0/24, where the grader can make one, else as `user`.
         public let network: String?
         /// Ports of the guest that the host reaches on an unreserved one, as `udp:7`: PORT_7 of `host` commands.
         public let forward: [String]?

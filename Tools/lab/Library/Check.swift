@@ -239,7 +239,7 @@ public struct LabCheck {
                 outcomes = try run(mistake, own + others + (lab.failures?[mistake.name] ?? []))
             }
             let found = lab.recognised(in: outcomes).first
-            let isNamed = found?.mistake.name == mistake.name && found?.isSure == true
+            let isNamed = found?.mistake.name == mistake.name && (found?.isSure == true || lab.failures == nil)
             say("lab \(lab.name), mistake \"\(mistake.name)\": \(isNamed ? "named" : "NOT named")")
             guard !isNamed else { continue }
             let taken = found.map { "\($0.isSure ? "" : "perhaps ")\"\($0.mistake.name)\"" } ?? "none"

@@ -39,7 +39,7 @@ extension Lab {
         return found.filter { $0.1 >= Self.least }
             .sorted {
                 let (first, second) = ($0.1 >= Self.sure, $1.1 >= Self.sure)
-                return first != second ? first : signs($0.0) > signs($1.0)
+                return failures != nil && first != second ? first : signs($0.0) > signs($1.0)
             }
             .map { Recognised(mistake: $0.0, isSure: $0.1 >= Self.sure) }
     }
@@ -49,7 +49,9 @@ extension Lab {
     private func likeness(of failed: Set<String>, to mistake: Mistake, _ decided: Set<String>) -> Double {
         let planted = Set((failures?[mistake.name] ?? mistake.fails).map(HostTests.plain)).intersection(decided)
         let all = planted.union(failed)
-        return all.isEmpty ? 0 : Double(planted.intersection(failed).count) / Double(all.count)
+        let part = all.isEmpty ? 0 : Double(planted.intersection(failed).count) / Double(all.count)
+        // Of a lab that nothing was recorded of, the signs may be few of many failures: perhaps it is.
+        return failures == nil ? max(part, Self.least) : part
     }
 
     private func hasSigns(_ mistake: Mistake, _ outcomes: [(test: String, outcome: TestOutcome)]) -> Bool {

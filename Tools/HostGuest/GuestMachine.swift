@@ -17,9 +17,10 @@ public final class GuestMachine: @unchecked Sendable {
     ///   - root: the tree's folder.
     ///   - kernel: nil: the tree's own.
     ///   - environment: options of qemu/start.
+    ///   - entry: words that stand before the command, to enter a namespace.
     ///   - shown: is given what the guest prints, piece by piece.
     public init(
-        root: URL, kernel: URL? = nil, environment: [String: String],
+        root: URL, kernel: URL? = nil, environment: [String: String], entry: [String] = [],
         shown: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("guest-\(UUID().uuidString)")
@@ -30,9 +31,10 @@ public final class GuestMachine: @unchecked Sendable {
         #if os(Linux)
             // Whatever ends this program ends its guest.
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = ["setpriv", "--pdeathsig", "KILL", start.path]
+            process.arguments = ["setpriv", "--pdeathsig", "KILL"] + entry + [start.path]
         #else
-            process.executableURL = start
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments = entry + [start.path]
         #endif
         process.currentDirectoryURL = root
         process.environment = ProcessInfo.processInfo.environment.filter { !Self.options.contains($0.key) }

@@ -17,10 +17,10 @@ NET ?= user
 NIC ?= virtio
 PCAP ?=
 QEMUFLAGS ?=
-export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG
+export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE QUEUES ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG
 
 # A misspelt variable would be silently without effect.
-KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
+KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE QUEUES ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
 	FSSIZE FORMAT GUEST_IMAGES IMAGE_FILES CHECKS FAST DEBUG KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL \
 	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST BASE PLACE DIR HELDOUT VARIANT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
@@ -163,7 +163,7 @@ qemu-pair: override GUEST = 2
 qemu-pair: all ## two guests on one bridge, in one terminal, without root
 	@qemu/pair
 
-net-up: ## a bridge br0 with tap0 and tap1, for NET=tap (root; UPLINK=eth0 adds a physical port)
+net-up: ## a bridge br0 with tap0 and tap1, for NET=tap (root; UPLINK=eth0 adds a physical port, QUEUES=2 lets guests have several queues)
 	@qemu/network up
 
 net-down: ## undo net-up

@@ -22,10 +22,12 @@ public enum VirtIONetFeature {
     public static var controlQueue: UInt64 { 1 << 17 }
     /// The control queue takes what is to be received.
     public static var controlReceive: UInt64 { 1 << 18 }
+    /// There are several pairs of queues; the control queue says how many are used (VIRTIO_NET_F_MQ).
+    public static var multiqueue: UInt64 { 1 << 22 }
     /// All that the driver can use.
     public static var all: UInt64 {
         csum | guestCsum | controlGuestOffloads | mtu | mac | guestTSO4 | hostTSO4 | mergedBuffers | status
-            | controlQueue | controlReceive
+            | controlQueue | controlReceive | multiqueue
             | VirtIOFeature.anyLayout | VirtIOFeature.indirectDescriptors | VirtIOFeature.eventIndex
             | VirtIOFeature.ringPacked | VirtIOFeature.inOrder | VirtIOFeature.ringReset
     }
@@ -38,7 +40,7 @@ public enum VirtIONetFeature {
         if features & csum == 0 { features &= ~hostTSO4 }
         let needed = guestCsum | mergedBuffers
         if features & needed != needed || receiveCapacity < leastForLarge { features &= ~guestTSO4 }
-        if features & controlQueue == 0 { features &= ~(controlReceive | controlGuestOffloads) }
+        if features & controlQueue == 0 { features &= ~(controlReceive | controlGuestOffloads | multiqueue) }
         return features
     }
 
@@ -83,6 +85,7 @@ public enum VirtIOFeatureName {
         if name.isText("mrg_rxbuf") { return VirtIONetFeature.mergedBuffers }
         if name.isText("status") { return VirtIONetFeature.status }
         if name.isText("ctrl_vq") { return VirtIONetFeature.controlQueue }
+        if name.isText("mq") { return VirtIONetFeature.multiqueue }
         if name.isText("any_layout") { return VirtIOFeature.anyLayout }
         if name.isText("indirect_desc") { return VirtIOFeature.indirectDescriptors }
         if name.isText("packed") { return VirtIOFeature.ringPacked }

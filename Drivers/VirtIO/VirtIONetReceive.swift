@@ -3,7 +3,7 @@
 
 import Packets
 
-extension VirtIONet where Queue: ~Copyable {
+extension VirtIONetPair where Queue: ~Copyable {
     /// Gives the device buffers to receive into, as many as it lacks.
     @inline(__always)
     mutating func refill() {
@@ -83,7 +83,7 @@ extension VirtIONet where Queue: ~Copyable {
             if isLarge, !note(header, in: packet) { continue }
             return packet
         }
-        if receiveQueue.isBroken { checkDevice(checkedAt) }
+        if receiveQueue.isBroken { isSuspicious = true }
         return nil
     }
 
@@ -99,6 +99,9 @@ extension VirtIONet where Queue: ~Copyable {
         if packet.isChecksumVerified { packet.mergedSegmentSize = header.segmentSize }
         return true
     }
+
+    /// An IP datagram has no more bytes.
+    static var greatestMTU: Int { 65_535 }
 
     /// Bytes of the longest frame that is taken, an 802.1Q tag included.
     private func greatestFrame(isLarge: Bool) -> Int {

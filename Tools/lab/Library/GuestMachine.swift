@@ -37,7 +37,8 @@ final class GuestMachine: @unchecked Sendable {
 
     /// Variables of qemu/start: those of the grader's own environment are not meant for its guest.
     private static let options: Set<String> = [
-        "CPUS", "MEM", "DISK", "NET", "NET2", "NET3", "NET4", "NIC", "QUEUE", "ARGS", "FORWARD", "RUN", "PEER", "PCAP",
+        "CPUS", "MEM", "DISK", "NET", "NET2", "NET3", "NET4", "NIC", "QUEUE", "QUEUES", "ARGS", "FORWARD", "RUN",
+        "PEER", "PCAP",
         "QEMUFLAGS", "V", "IP", "GATEWAY", "NAMESERVER", "TAP", "GUEST", "UPLINK", "MAKEFLAGS", "MFLAGS", "MAKELEVEL",
     ]
 

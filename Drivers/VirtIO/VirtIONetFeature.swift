@@ -1,4 +1,9 @@
 // Features of a network device (VirtIO 1.2, section 5.1.3), and their names in boot arguments.
+//
+// Left alone on purpose: NOTIFY_ON_EMPTY (bit 24, of legacy devices only; modern ones have it reserved, section 6), by which
+// a device interrupts for an empty queue although it was asked for silence: sent frames are collected when there is reason
+// to look, and an interrupt for each burst would only cost. HOST_USO, GUEST_USO4 and GUEST_USO6 (bits 56, 54 and 55, VirtIO
+// 1.3): nothing here sends trains of datagrams, and a large frame of them would have to be cut again for its sockets.
 
 import Packets
 

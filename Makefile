@@ -17,10 +17,10 @@ NET ?= user
 NIC ?= virtio
 PCAP ?=
 QEMUFLAGS ?=
-export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG
+export CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE QUEUES ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG
 
 # A misspelt variable would be silently without effect.
-KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
+KNOWN := CPUS MEM NET NET2 NET3 NET4 NIC DISK QUEUE QUEUES ARGS FORWARD PCAP QEMUFLAGS V IP GATEWAY NAMESERVER TAP GUEST UPLINK FSIMG \
 	FSSIZE FORMAT GUEST_IMAGES IMAGE_FILES CHECKS FAST DEBUG KERNEL FOLDER RUN PEER SECONDS TARGETS SEED SEEDS BASELINE OP Q SHELL \
 	MAKEFLAGS SOURCE_DATE_EPOCH LAB STAGE TEST BASE PLACE DIR HELDOUT VARIANT
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
@@ -75,7 +75,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: lab lab-diff lab-reset lab-solution grade grade-all labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host readme size loc docs pictures kernel checks debug programs tools image swift toolchain place
+.PHONY: lab lab-diff lab-reset lab-solution grade grade-all labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host bench-queues readme size loc docs pictures kernel checks debug programs tools image swift toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) $(if $(DEBUG),debug) ## build/swiftlet.elf and build/fs.img (the default)
@@ -163,7 +163,7 @@ qemu-pair: override GUEST = 2
 qemu-pair: all ## two guests on one bridge, in one terminal, without root
 	@qemu/pair
 
-net-up: ## a bridge br0 with tap0 and tap1, for NET=tap (root; UPLINK=eth0 adds a physical port)
+net-up: ## a bridge br0 with tap0 and tap1, for NET=tap (root; UPLINK=eth0 adds a physical port, QUEUES=2 lets guests have several queues)
 	@qemu/network up
 
 net-down: ## undo net-up
@@ -237,6 +237,10 @@ bench-harts: all ## whether two harts do more work than one
 bench-host: all ## packets a second to and from this machine, and the card's limit (NIC=virtio)
 	@qemu/tools ensure iproute2
 	@$(TOOLS)/release/bench host $(NIC)
+
+bench-queues: all ## split against packed queues and one pair against two, on one hart and on two, by the clock
+	@qemu/tools ensure iproute2
+	@$(TOOLS)/release/bench queues
 
 readme: all ## make README's transcript and figures anew (make test compares them with what the system does)
 	@$(TOOLS)/release/bench readme

@@ -22,6 +22,8 @@ public enum DMADirection {
 public protocol DMA {
     /// Zeroed memory, page-aligned and contiguous for the device, never given back; nil when there is none.
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer?
+    /// Which of the machine's processors runs the caller, from 0 on.
+    var processor: Int { get }
     /// Where the device finds a byte of memory that this object allocated (in the kernel: any byte of the direct map).
     func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64
 
@@ -44,6 +46,7 @@ public protocol DMA {
 }
 
 extension DMA {
+    public var processor: Int { 0 }
     public func giveToDevice(
         _ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection
     ) {}

@@ -26,10 +26,12 @@ public struct CardSite<Space: RegisterSpace> {
     public let withoutFeatures: UInt64
     /// Which side of a memory that two machines share is this one's, 1 or 2; 0: the boot arguments do not say.
     public let sharedSide: UInt8
+    /// Of the machine: a card has no use for more pairs of queues.
+    public let processors: Int
 
     public init(
         _ place: CardPlace<Space>, pool: PacketPool, receiveBuffers: Int, random: UInt64, withoutFeatures: UInt64 = 0,
-        sharedSide: UInt8 = 0
+        sharedSide: UInt8 = 0, processors: Int = 1
     ) {
         self.place = place
         self.pool = pool
@@ -37,6 +39,7 @@ public struct CardSite<Space: RegisterSpace> {
         self.random = random
         self.withoutFeatures = withoutFeatures
         self.sharedSide = sharedSide
+        self.processors = processors
     }
 }
 
@@ -139,6 +142,7 @@ where First.Space == Rest.Space {
     public var isLinkUp: Bool { if let first { first.value.isLinkUp } else { other.value.isLinkUp } }
     public var ringsFull: UInt64 { if let first { first.value.ringsFull } else { other.value.ringsFull } }
     public var framesDropped: UInt64 { if let first { first.value.framesDropped } else { other.value.framesDropped } }
+    public var queuePairs: Int { if let first { first.value.queuePairs } else { other.value.queuePairs } }
     public var isDrainedFirst: Bool {
         if let first { first.value.isDrainedFirst } else { other.value.isDrainedFirst }
     }

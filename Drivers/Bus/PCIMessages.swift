@@ -1,7 +1,7 @@
 // Message interrupts of a PCI function (PCI Local Bus 3.0, 6.8.2, MSI-X): a table of addresses and data that the function
 // writes there when it interrupts, in place of its pin.
 
-/// One function's table.
+/// One function's table. Its entries can be reached when the function is enabled.
 public struct PCIMessageTable<Space: RegisterSpace> {
     static var capabilityID: UInt8 { 0x11 }
     private static var entryByteCount: Int { 16 }
@@ -34,8 +34,13 @@ public struct PCIMessageTable<Space: RegisterSpace> {
         self.count = count
     }
 
-    /// Whether messages take the pin's place.
-    public var isOn: Bool { function.configuration.load16(control) & Self.isEnabled != 0 }
+    /// Entries from the first on whose messages are let through; 0: the pin interrupts.
+    public var openCount: Int {
+        guard function.configuration.load16(control) & Self.isEnabled != 0 else { return 0 }
+        var open = 0
+        while open < count, table.load32(open * Self.entryByteCount + 12) & 1 == 0 { open += 1 }
+        return open
+    }
 
     /// Says where an entry's message goes, and lets it through.
     /// - Parameter index: 0 up to `count`.
@@ -51,7 +56,6 @@ public struct PCIMessageTable<Space: RegisterSpace> {
 
     /// Messages take the pin's place from now on.
     public func turnOn() {
-        function.enable()
         let word = function.configuration.load16(control)
         function.configuration.store16(word & ~Self.isMasked | Self.isEnabled, control)
     }

@@ -1,8 +1,8 @@
 // The NE2000: a DP8390 with 8 to 32 KiB of its own memory, which the processor reaches through one port.
 //
 // Promise: nothing the card says is believed unchecked; no access leaves its memory; every wait is bounded. Faults are
-// counted, the card is reset, and when that does not help it is given up (`isBroken`). Used under one lock, by threads
-// only: the page registers cannot be shared, so an interrupt handler masks the source at the interrupt controller and
+// counted, the card is reset, and when that does not help it is given up (`isBroken`), and tried again after a while. Used
+// under one lock, by threads only: the page registers cannot be shared, so an interrupt handler masks the source at the interrupt controller and
 // wakes the thread, which calls `reclaim` (the card's line falls), `receive` until nil, `rearm`, and then unmasks the
 // source.
 
@@ -55,6 +55,11 @@ public struct NE2000<Window: Registers>: ~Copyable {
     /// Failures in a row, each less than ten seconds after the one before.
     var failures = 0
     var fault: NE2000Fault?
+    /// Of a card that was given up: when it is tried again, and nanoseconds until the try after that.
+    var retryAt: UInt64 = 0
+    var pause = firstPause
+    /// When it was last brought back.
+    var restartedAt: UInt64 = 0
 
     var receiveConfiguration: ReceiveConfiguration = .acceptBroadcast
     var hash = MulticastHash()
@@ -72,10 +77,8 @@ public struct NE2000<Window: Registers>: ~Copyable {
     public init(
         _ window: Window, width: NE2000Width = .long, pool: PacketPool, expectingSignature: Bool = true
     ) throws(NE2000Error) {
-        guard window.load8(Port.cr) != Port.nothing || window.load8(Page0.isr.port) != Port.nothing else {
-            throw .nothingThere
-        }
         var chip = NE2000Chip(window: window, width: .byte, memory: .of16Bits)
+        guard !chip.isGone else { throw .nothingThere }
         try chip.reset()
         chip.configure(0, MulticastHash())
         let prom = try chip.readPROM()
@@ -108,7 +111,7 @@ public struct NE2000<Window: Registers>: ~Copyable {
 
     /// Bits of an access of the data port, as the self-check found them.
     public var width: NE2000Width { chip.width }
-    /// The card was given up: it is silent, and takes and gives nothing.
+    /// The card was given up: it is silent, and takes and gives nothing until it is brought back.
     public var isBroken: Bool { phase == .broken }
 
     /// Bytes of the card's own memory, as measured at start.
@@ -138,7 +141,7 @@ extension NE2000: NetworkDevice {
     /// card that was given up is due at once.
     public var patience: UInt64 {
         switch phase {
-        case .broken: fault == nil ? .max : 10_000_000
+        case .broken: fault == nil && retryAt > now ? retryAt &- now : 10_000_000
         case .stopping: 2_000_000
         case .draining: 10_000_000
         case .running: isStarving ? 10_000_000 : sendingCount > 0 ? 50_000_000 : 1_000_000_000
@@ -152,6 +155,7 @@ extension NE2000: NetworkDevice {
     /// Silences the card, acknowledges, and looks after what takes too long.
     public mutating func reclaim(now: UInt64) {
         self.now = now
+        if phase == .broken { bringBack() }
         guard phase != .broken else { return }
         if isArmed {
             chip.store([], Page0.imr)

@@ -105,6 +105,11 @@ struct NE2000Chip<Window: Registers> {
 
     // MARK: Start
 
+    /// Nothing answers at the card's ports.
+    var isGone: Bool {
+        window.load8(Port.cr) == Port.nothing && window.load8(Page0.isr.port) == Port.nothing
+    }
+
     /// Pulls the board's reset line: reading the port starts the pulse, writing it ends it.
     func reset() throws(NE2000Error) {
         let value = window.load8(Port.reset)

@@ -17,10 +17,10 @@ public enum NE2000Error: Error {
     }
 }
 
-/// Why the driver reset the card, or gave it up.
+/// Why the driver reset the card, or gave it up; and that it is back.
 enum NE2000Fault {
     case transmitter, remoteDMA, ring, current, status, stopped
-    case broken
+    case broken, back
 
     var message: StaticString {
         switch self {
@@ -30,7 +30,8 @@ enum NE2000Fault {
         case .current: "CURR pointed outside the receive ring: card reset"
         case .status: "the interrupt status did not clear: card reset"
         case .stopped: "the card had stopped by itself: card reset"
-        case .broken: "the card fails again and again and is not used any more: power it off, or take it out"
+        case .broken: "the card fails again and again: it is left alone, and tried again in 10 s, then ever less often"
+        case .back: "the card was reset and works again"
         }
     }
 }
@@ -56,6 +57,8 @@ public struct NE2000Counters {
     public var transmitTimeouts: UInt64 = 0
     public var dmaTimeouts: UInt64 = 0
     public var resets: UInt64 = 0
+    /// Times that a card which was given up was brought back.
+    public var restarts: UInt64 = 0
     /// CNTR0: frames with alignment errors.
     public var alignmentErrors: UInt64 = 0
     /// CNTR1: frames with CRC errors.

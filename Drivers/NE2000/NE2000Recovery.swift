@@ -1,4 +1,5 @@
-// Recovery: the overflow of the receive ring as the datasheet orders it, and reset for all the rest.
+// Recovery: the overflow of the receive ring as the datasheet orders it, and reset for all the rest. A card that a few
+// resets did not help is given up, and tried again after a while.
 
 extension NE2000 {
     /// What was under way on the wire when the chip was stopped is over after 1.6 ms (datasheet, section 7.2).
@@ -7,6 +8,11 @@ extension NE2000 {
     static var emptyRearmLimit: Int { 16 }
     /// So many failures in a row, and the card is given up.
     private static var failureLimit: Int { 5 }
+    /// From giving a card up to the first try, and from one try to the next at most: twice as long each time.
+    static var firstPause: UInt64 { 10_000_000_000 }
+    private static var longestPause: UInt64 { 320_000_000_000 }
+    /// A card that works for so long after a try is as good as new.
+    private static var calm: UInt64 { 60_000_000_000 }
     private static var failureInterval: UInt64 { 10_000_000_000 }
 
     // MARK: Overflow (datasheet, section 7.2, "Overflow of the receive buffer ring"; step 1, whether TXP was set, is
@@ -88,12 +94,16 @@ extension NE2000 {
         guard failures <= Self.failureLimit else { return giveUp() }
         counters.resets &+= 1
         guard resets() else { return giveUp() }
+        restart()
+        if isArmed { setInterrupts(receiving: true) }
+    }
+
+    private mutating func restart() {
         chip.configure(stationAddress, hash)
         nextPage = chip.memory.advance(chip.memory.ringStart, by: 1)
         knownCurrent = nextPage
         chip.start(receive: receiveConfiguration)
         phase = .running
-        if isArmed { setInterrupts(receiving: true) }
     }
 
     private func resets() -> Bool {
@@ -107,10 +117,47 @@ extension NE2000 {
     }
 
     private mutating func giveUp() {
-        fault = .broken
+        if pause > Self.firstPause, now &- restartedAt >= Self.calm { pause = Self.firstPause }
+        // One line when it goes and one when it is back; a card that does so again and again does it in silence.
+        fault = pause == Self.firstPause ? .broken : nil
         phase = .broken
+        retryAt = now &+ pause
+        silence()
+    }
+
+    private mutating func silence() {
         isArmed = false
         chip.command(.stop)
         chip.store([], Page0.imr)
+    }
+
+    /// Tries a card that was given up, once its time has come. It is the same card if it has the same address; the next
+    /// failure within ten seconds is one too many.
+    @inline(never)
+    mutating func bringBack() {
+        guard now >= retryAt else { return }
+        let isFirst = pause == Self.firstPause
+        pause = min(2 &* pause, Self.longestPause)
+        retryAt = now &+ pause
+        guard !chip.isGone else { return }
+        counters.resets &+= 1
+        guard isSameCard() else { return silence() }
+        restart()
+        if isFirst { fault = .back }
+        counters.restarts &+= 1
+        (failures, failedAt, restartedAt, checkedAt) = (Self.failureLimit, now, now, now)
+    }
+
+    private mutating func isSameCard() -> Bool {
+        let width = chip.width
+        chip.width = .byte  // as every card's PROM can be read
+        defer { chip.width = width }
+        do throws(NE2000Error) {
+            try chip.reset()
+            chip.configure(0, MulticastHash())
+            return try chip.readPROM().address == stationAddress
+        } catch {
+            return false
+        }
     }
 }

@@ -11,6 +11,13 @@ public enum VirtIODevice<Window: RegisterSpace>: VirtIOTransport {
         }
     }
 
+    public var interruptCount: Int {
+        switch self {
+        case .mmio: 1
+        case .pci(let device): device.interruptCount
+        }
+    }
+
     public var isLegacy: Bool {
         switch self {
         case .mmio(let device): device.isLegacy

@@ -36,7 +36,7 @@ extension VirtIONet: NetworkCard where Transport: PlacedTransport, Queue: ~Copya
             return try VirtIONet(
                 transport, in: Queue.Memory(), pool: site.pool, receiveBuffers: site.receiveBuffers,
                 wanted: VirtIONetFeature.all & ~site.withoutFeatures,
-                random: site.random)
+                mostPairs: min(transport.interruptCount, site.processors), random: site.random)
         } catch {
             throw CardError(error.message)
         }

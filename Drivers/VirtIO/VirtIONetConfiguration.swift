@@ -5,6 +5,7 @@ struct VirtIONetConfiguration {
     private enum Offset {
         static var mac: Int { 0 }
         static var status: Int { 6 }
+        static var maxVirtqueuePairs: Int { 8 }
         static var mtu: Int { 10 }
     }
     /// VIRTIO_NET_S_LINK_UP, of `status`.
@@ -31,5 +32,11 @@ struct VirtIONetConfiguration {
     /// Of a device with the status feature.
     static func isLinkUp<Transport: VirtIOTransport>(of transport: Transport) -> Bool {
         transport.configuration16(Offset.status) & linkUp != 0
+    }
+
+    /// Pairs of queues of a device with the multiqueue feature; nil when the number is none (section 5.1.4.1).
+    static func pairs<Transport: VirtIOTransport>(of transport: Transport) -> Int? {
+        let pairs = Int(transport.configuration16(Offset.maxVirtqueuePairs))
+        return pairs >= 1 && pairs <= 0x8000 ? pairs : nil
     }
 }

@@ -1,5 +1,5 @@
-// The control queue of a network device (VirtIO 1.2, section 5.1.6.5): which frames the device is to receive, and with
-// which offloads.
+// The control queue of a network device (VirtIO 1.2, section 5.1.6.5): which frames the device is to receive, with
+// which offloads, and through how many pairs of queues.
 //
 // Promise: no thread waits for the device. One set of commands is under way at a time, and the newest filter follows
 // when its answers are back. A device that refuses, or never answers, lets through what it did before; the stack looks
@@ -13,6 +13,7 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
         static var promiscuous: UInt16 { 0x0000 }  // VIRTIO_NET_CTRL_RX, _PROMISC
         static var allMulticast: UInt16 { 0x0100 }  // VIRTIO_NET_CTRL_RX, _ALLMULTI
         static var setTable: UInt16 { 0x0001 }  // VIRTIO_NET_CTRL_MAC, _TABLE_SET
+        static var setPairs: UInt16 { 0x0004 }  // VIRTIO_NET_CTRL_MQ, _VQ_PAIRS_SET
         static var setOffloads: UInt16 { 0x0005 }  // VIRTIO_NET_CTRL_GUEST_OFFLOADS, _SET
     }
     /// Where a command's parts lie in its slot of `buffer`: class and command, what belongs to them, and at the end the
@@ -26,8 +27,9 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
     /// VIRTIO_NET_OK, and a value that the device does not write.
     private static var accepted: UInt8 { 0 }
     private static var unanswered: UInt8 { 0xff }
-    /// Promiscuous, all multicast, table; offloads.
-    private static var commandCount: Int { 4 }
+    /// Promiscuous, all multicast, table; offloads; pairs.
+    private static var commandCount: Int { 5 }
+    private static var pairsSlot: Int { 4 }
     /// Command and answer.
     private static var descriptorsPerCommand: UInt16 { 2 }
 
@@ -41,6 +43,10 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
     private var isFilterNew = false
     private var offloads: UInt64?
     private var areOffloadsNew = false
+    /// Pairs of queues to be used, whether the device is to be told, and its answer until that is taken.
+    private var pairs: UInt16?
+    private var arePairsNew = false
+    private var pairsAnswer: Bool?
     /// Commands that the device refused.
     private(set) var refused: UInt64 = 0
 
@@ -68,12 +74,22 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
         areOffloadsNew = true
     }
 
+    /// - Parameter pairs: of queues that the device is to use, from 2 on.
+    mutating func note(pairs: UInt16) {
+        self.pairs = pairs
+        arePairsNew = true
+    }
+
+    /// Whether the device accepted the pairs; nil: it has not answered since the last time.
+    mutating func takePairsAnswer() -> Bool? { pairsAnswer.take() }
+
     /// Gives the queue to a device that was reset, which has forgotten what it was told. Between FEATURES_OK and
     /// DRIVER_OK.
     mutating func restart<Transport: VirtIOTransport>(of transport: Transport) throws(VirtIOError) {
         try queue.restart(of: transport)
         queue.maskInterrupts()
         (underWay, isFilterNew, areOffloadsNew) = (0, filter != nil, offloads != nil)
+        (arePairsNew, pairsAnswer) = (pairs != nil, nil)
     }
 
     /// Takes answers, and sends the newest wishes when there is none under way.
@@ -86,9 +102,15 @@ struct VirtIONetControl<Queue: Virtqueue & ~Copyable>: ~Copyable {
         for i in 0..<sent {
             let answer = slot(firstSlot + i).part(Slot.answer, 1)
             answer.takeFromDevice(.deviceWrites)
-            if answer.load(0, as: UInt8.self) != Self.accepted { refused += 1 }
+            let isAccepted = answer.load(0, as: UInt8.self) == Self.accepted
+            if !isAccepted { refused += 1 }
+            if firstSlot + i == Self.pairsSlot { pairsAnswer = isAccepted }
         }
-        if isFilterNew, let filter, hasRoom(3) {
+        if arePairsNew, let pairs, hasRoom(1) {
+            arePairsNew = false
+            firstSlot = Self.pairsSlot
+            send(Self.pairsSlot, Command.setPairs, 2) { $0.store(pairs.littleEndian, 0) }
+        } else if isFilterNew, let filter, hasRoom(3) {
             isFilterNew = false
             send(filter)
         } else if areOffloadsNew, let offloads, hasRoom(1) {

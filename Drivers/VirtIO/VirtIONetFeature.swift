@@ -1,4 +1,9 @@
 // Features of a network device (VirtIO 1.2, section 5.1.3), and their names in boot arguments.
+//
+// Left alone on purpose: NOTIFY_ON_EMPTY (bit 24, of legacy devices only; modern ones have it reserved, section 6), by which
+// a device interrupts for an empty queue although it was asked for silence: sent frames are collected when there is reason
+// to look, and an interrupt for each burst would only cost. HOST_USO, GUEST_USO4 and GUEST_USO6 (bits 56, 54 and 55, VirtIO
+// 1.3): nothing here sends trains of datagrams, and a large frame of them would have to be cut again for its sockets.
 
 import Packets
 
@@ -22,10 +27,12 @@ public enum VirtIONetFeature {
     public static var controlQueue: UInt64 { 1 << 17 }
     /// The control queue takes what is to be received.
     public static var controlReceive: UInt64 { 1 << 18 }
+    /// There are several pairs of queues; the control queue says how many are used (VIRTIO_NET_F_MQ).
+    public static var multiqueue: UInt64 { 1 << 22 }
     /// All that the driver can use.
     public static var all: UInt64 {
         csum | guestCsum | controlGuestOffloads | mtu | mac | guestTSO4 | hostTSO4 | mergedBuffers | status
-            | controlQueue | controlReceive
+            | controlQueue | controlReceive | multiqueue
             | VirtIOFeature.anyLayout | VirtIOFeature.indirectDescriptors | VirtIOFeature.eventIndex
             | VirtIOFeature.ringPacked | VirtIOFeature.inOrder | VirtIOFeature.ringReset
     }
@@ -38,7 +45,7 @@ public enum VirtIONetFeature {
         if features & csum == 0 { features &= ~hostTSO4 }
         let needed = guestCsum | mergedBuffers
         if features & needed != needed || receiveCapacity < leastForLarge { features &= ~guestTSO4 }
-        if features & controlQueue == 0 { features &= ~(controlReceive | controlGuestOffloads) }
+        if features & controlQueue == 0 { features &= ~(controlReceive | controlGuestOffloads | multiqueue) }
         return features
     }
 
@@ -83,6 +90,7 @@ public enum VirtIOFeatureName {
         if name.isText("mrg_rxbuf") { return VirtIONetFeature.mergedBuffers }
         if name.isText("status") { return VirtIONetFeature.status }
         if name.isText("ctrl_vq") { return VirtIONetFeature.controlQueue }
+        if name.isText("mq") { return VirtIONetFeature.multiqueue }
         if name.isText("any_layout") { return VirtIOFeature.anyLayout }
         if name.isText("indirect_desc") { return VirtIOFeature.indirectDescriptors }
         if name.isText("packed") { return VirtIOFeature.ringPacked }

@@ -3,7 +3,7 @@
 
 import Packets
 
-extension VirtIONet where Queue: ~Copyable {
+extension VirtIONetPair where Queue: ~Copyable {
     /// Gives the device buffers to receive into, as many as it lacks.
     @inline(__always)
     mutating func refill() {
@@ -66,7 +66,7 @@ extension VirtIONet where Queue: ~Copyable {
             guard let packet = received[used.head].take() else { continue }
             if let frame = accept(packet, used) { return frame }
         }
-        if receiveQueue.isBroken { checkDevice(checkedAt) }
+        if receiveQueue.isBroken { isSuspicious = true }
         return nil
     }
 
@@ -109,6 +109,9 @@ extension VirtIONet where Queue: ~Copyable {
         if packet.isChecksumVerified { packet.mergedSegmentSize = header.segmentSize }
         return true
     }
+
+    /// An IP datagram has no more bytes.
+    static var greatestMTU: Int { 65_535 }
 
     /// Bytes of the longest frame that is taken, an 802.1Q tag included.
     private func greatestFrame(isLarge: Bool) -> Int {

@@ -1,5 +1,6 @@
 // A network device that failed, or broke the rules of its queues: one queue is reset alone where the device can that
-// (VIRTIO_F_RING_RESET), else the device; it is brought back as it was, and what it held is freed.
+// (VIRTIO_F_RING_RESET), else the device; it is brought back as it was, and what it held is freed. Of several pairs the
+// others go on while one waits for its reset.
 //
 // Promise: a device that goes on failing is reset every ten seconds, with a message for the first time only.
 
@@ -21,17 +22,13 @@ struct VirtIONetRecovery {
     private var faultAt: UInt64 = 0
     /// The earliest moment of the next reset.
     private var mayResetAt: UInt64 = 0
-    /// Of both queues, when they were last reset.
-    private var badIDs = 0
     /// It was said that the device could not be brought back.
     private var isDown = false
     /// What is to be said next.
     var message: StaticString?
 
-    /// Whether queues with so many false ids are to be reset.
-    func isTooMuch(_ badIDs: Int, ofBuffers buffers: Int) -> Bool {
-        badIDs &- self.badIDs > min(Self.badIDLimit, buffers / 2)
-    }
+    /// Whether queues with so many false ids since their last reset are to be reset.
+    static func isTooMuch(_ badIDs: Int, ofBuffers buffers: Int) -> Bool { badIDs > min(badIDLimit, buffers / 2) }
 
     mutating func noteFault(at now: UInt64) {
         faults = faults > 0 && now &- faultAt < Self.calm ? faults + 1 : 1
@@ -43,10 +40,7 @@ struct VirtIONetRecovery {
     func mayReset(at now: UInt64) -> Bool { now >= mayResetAt }
 
     /// Something is reset: the next time comes later.
-    mutating func noteReset(at now: UInt64, badIDs: Int) {
-        mayResetAt = now &+ Self.pause
-        self.badIDs = badIDs
-    }
+    mutating func noteReset(at now: UInt64) { mayResetAt = now &+ Self.pause }
 
     /// It works again.
     mutating func noteEnd(_ text: StaticString) {
@@ -62,59 +56,46 @@ struct VirtIONetRecovery {
 }
 
 extension VirtIONet where Queue: ~Copyable {
+    /// Looks at the device if a queue turned out to be broken.
+    @inline(__always)
+    mutating func lookAtSuspects(_ now: UInt64) {
+        for i in 0..<pairs.count where pairs[i].isSuspicious { return checkDevice(now) }
+    }
+
     /// Looks whether the device still works and keeps the rules.
     @inline(never)
     mutating func checkDevice(_ now: UInt64) {
         checkedAt = now
-        receiveQueue.lookForFalsePlaces()
-        transmitQueue.lookForFalsePlaces()
+        var faulty = 0
+        for i in 0..<pairs.count {
+            pairs[i].isSuspicious = false
+            pairs[i].lookForFalsePlaces()
+            if pairs[i].needsReset { faulty += 1 }
+        }
         guard transport.isLive else { return giveUp() }
-        guard receiveQueue.isBroken || transmitQueue.isBroken || recovery.isTooMuch(badUsedIDs, ofBuffers: wanted)
-        else { return }
-        if !resetQueues(now) { giveUp() }
+        guard faulty > 0 else { return }
+        let canReset = features & VirtIOFeature.ringReset != 0
+        if canReset, !recovery.mayReset(at: now), faulty < pairsInUse { return }
+        if !canReset || !recovery.mayReset(at: now) || !resetQueues(now) { giveUp() }
     }
 
-    /// Resets a queue alone that went wrong, or both where that is not known.
-    /// - Returns: false when the device cannot that, or did it a short while ago.
+    /// Resets the queues alone that went wrong.
+    /// - Returns: false when the device cannot that.
     private mutating func resetQueues(_ now: UInt64) -> Bool {
-        guard features & VirtIOFeature.ringReset != 0, recovery.mayReset(at: now) else { return false }
-        let isReceiving = receiveQueue.isBroken || !transmitQueue.isBroken
-        let isSending = transmitQueue.isBroken || !receiveQueue.isBroken
         do throws(VirtIOError) {
-            if isReceiving {
-                guard transport.reset(Self.receiveIndex) else { return false }
-                freeReceived()
-                try receiveQueue.restart(of: transport)
-                isArmed = true
-            }
-            if isSending {
-                guard transport.reset(Self.transmitIndex) else { return false }
-                freeSent()
-                try restartTransmitQueue()
+            for i in 0..<pairs.count where pairs[i].needsReset {
+                guard try pairs.ref(i).value.resetQueues() else { return false }
             }
         } catch {
             return false
         }
+        isArmed = true
         recovery.noteFault(at: now)
-        recovery.noteReset(at: now, badIDs: badUsedIDs)
+        recovery.noteReset(at: now)
         recovery.noteEnd("the device broke the rules of a queue, which was reset alone")
-        counters.queueResets &+= 1
+        ownCounters.queueResets &+= 1
         return true
     }
-
-    private mutating func restartTransmitQueue() throws(VirtIOError) {
-        try transmitQueue.restart(of: transport)
-        transmitQueue.maskInterrupts()
-        (awaitsRoom, hasUnkicked) = (false, false)
-    }
-
-    /// The device holds no packet any more.
-    private mutating func freeReceived() {
-        for i in 0..<receiveQueue.size { received[i] = nil }
-        posted = 0
-    }
-
-    private mutating func freeSent() { for i in 0..<transmitQueue.size { sent[i] = nil } }
 
     /// Resets the device and takes back what it holds: unless it does not finish the reset, and might still write
     /// there. The next `reclaim` brings it back.
@@ -123,19 +104,17 @@ extension VirtIONet where Queue: ~Copyable {
         guard !isBroken else { return }
         isBroken = true
         isLinkUp = false
-        receiveQueue.breakOff()
-        transmitQueue.breakOff()
+        for i in 0..<pairs.count { pairs[i].breakOff() }
         recovery.noteFault(at: checkedAt)
         guard transport.reset() else { return }
-        freeReceived()
-        freeSent()
+        for i in 0..<pairs.count { pairs[i].freeAll() }
     }
 
     /// Starts a device again that was given up; false when that has to wait, or fails.
     @inline(never)
     mutating func bringBack(_ now: UInt64) -> Bool {
         guard recovery.mayReset(at: now) else { return false }
-        recovery.noteReset(at: now, badIDs: badUsedIDs)
+        recovery.noteReset(at: now)
         do throws(VirtIOError) {
             try restart()
             recovery.noteEnd("the device failed or broke the rules of its queues: it was reset and works again")
@@ -147,17 +126,18 @@ extension VirtIONet where Queue: ~Copyable {
 
     private mutating func restart() throws(VirtIOError) {
         _ = try transport.negotiate(VirtIODeviceType.network, wanted: features, required: features)
-        freeReceived()
-        freeSent()
-        try receiveQueue.restart(of: transport)
-        try restartTransmitQueue()
+        for i in 0..<pairs.count { try pairs.ref(i).value.restart() }
         if let control { try control.value.restart(of: transport) }
         let configuration = try VirtIONetConfiguration(of: transport, features)
-        guard features & VirtIONetFeature.mac == 0 || EthernetAddress(bits: configuration.address) == hardwareAddress
+        guard features & VirtIONetFeature.mac == 0 || EthernetAddress(bits: configuration.address) == hardwareAddress,
+            features & VirtIONetFeature.multiqueue == 0
+                || VirtIONetConfiguration.pairs(of: transport) == Int(controlIndex / 2)
         else { throw transport.refuse(.badConfiguration) }
         try transport.goLive()
         (isBroken, isArmed, hasOrders) = (false, true, control != nil)
+        (pairsInUse, mayUseAll) = (1, true)
         isLinkUp = configuration.isLinkUp
-        counters.restarts &+= 1
+        share()
+        ownCounters.restarts &+= 1
     }
 }

@@ -3,10 +3,10 @@
 
 import Packets
 
-extension VirtIONet where Queue: ~Copyable {
+extension VirtIONetPair where Queue: ~Copyable {
     // Never inlined, as `takeReceived`.
     @inline(never)
-    public mutating func transmit(from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool) -> RingTraffic {
+    mutating func transmit(from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool) -> RingTraffic {
         var traffic = RingTraffic()
         let renews = transmitQueue.renewsChains && layout.descriptorsPerPacket == 1
         while traffic.frames < most, rings.hasNext {
@@ -23,7 +23,7 @@ extension VirtIONet where Queue: ~Copyable {
             }
             if count > 0 { traffic.add(count) }
         }
-        if transmitQueue.isBroken { checkDevice(checkedAt) }
+        if transmitQueue.isBroken { isSuspicious = true }
         return traffic
     }
 
@@ -59,11 +59,15 @@ extension VirtIONet where Queue: ~Copyable {
     }
 
     @inline(never)
-    public mutating func receive(into rings: inout PacketRings, atMost most: Int) -> RingTraffic {
-        guard receiveQueue.renewsChains, layout.descriptorsPerPacket == 1 else {
-            return receiveEach(into: &rings, atMost: most)
-        }
+    mutating func receive(into rings: inout PacketRings, atMost most: Int) -> RingTraffic {
         var traffic = RingTraffic()
+        guard receiveQueue.renewsChains, layout.descriptorsPerPacket == 1 else {
+            while traffic.frames < most, let frame = takeReceived() {
+                traffic.add(frame.totalCount)
+                rings.put(frame)
+            }
+            return traffic
+        }
         while traffic.frames < most, let used = receiveQueue.takeUsed() {
             guard let buffer = received[used.head].take() else {
                 receiveQueue.free(used)
@@ -73,7 +77,7 @@ extension VirtIONet where Queue: ~Copyable {
         }
         if traffic.frames >= posted { counters.fullRings &+= 1 }
         if traffic.frames > 0 { receiveQueue.kick(transport) }
-        if receiveQueue.isBroken { checkDevice(checkedAt) }
+        if receiveQueue.isBroken { isSuspicious = true }
         return traffic
     }
 

@@ -2,7 +2,7 @@
 
 import Packets
 
-extension VirtIONet where Queue: ~Copyable {
+extension VirtIONetPair where Queue: ~Copyable {
     // Never inlined, as `takeReceived`.
     @inline(never)
     mutating func submit(_ frame: consuming LentPacket) -> LentPacket? {
@@ -75,10 +75,16 @@ extension VirtIONet where Queue: ~Copyable {
         }
     }
 
+    @inline(__always)
+    mutating func flush() {
+        guard hasUnkicked else { return }
+        hasUnkicked = false
+        counters.kicks &+= 1
+        transmitQueue.kick(transport)
+    }
+
     /// One interrupt for half of what the device has: room for many frames, and the device is not idle meanwhile.
-    @inline(never)
-    public mutating func requestRoomInterrupt() -> Bool {
-        guard !isBroken else { return false }
+    mutating func requestRoomInterrupt() -> Bool {
         awaitsRoom = true
         return transmitQueue.unmaskInterrupts(after: transmitQueue.chainsOut / 2)
     }
@@ -86,8 +92,19 @@ extension VirtIONet where Queue: ~Copyable {
     /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked
     /// at.
     @inline(never)
-    public mutating func collectSent() {
+    mutating func collectSent() {
         while let used = transmitQueue.popUsed() { sent[used.head] = nil }
-        if transmitQueue.isBroken { checkDevice(checkedAt) }
+        if transmitQueue.isBroken { isSuspicious = true }
+    }
+
+    /// Frees what was sent, and gives the device buffers to receive into.
+    @inline(__always)
+    mutating func reclaim() {
+        if awaitsRoom {
+            awaitsRoom = false
+            transmitQueue.maskInterrupts()
+        }
+        collectSent()
+        refill()
     }
 }

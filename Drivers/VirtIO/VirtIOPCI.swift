@@ -3,7 +3,8 @@
 //
 // Promise: what the capabilities say is checked against the base addresses they name; a device that offers both is used
 // as a modern one unless `preferLegacy` is set. Interrupts are INTx, whose cause the ISR register has, and reading it
-// lowers the line; or messages, if MSI-X is on: then all that interrupts is entry 0 of its table, and says no cause.
+// lowers the line; or messages, if MSI-X is on, which say no cause: each pair of a network device's queues has an entry of
+// the table, as far as entries were let through, and all else has entry 0.
 
 /// PCI identifiers (section 4.1.2).
 public enum VirtIOPCIIdentity {
@@ -64,8 +65,8 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
         static var device: UInt8 { 4 }
     }
     private static var vendorCapability: UInt8 { 0x09 }
-    /// Queues whose notification addresses are kept.
-    private static var queueLimit: Int { 4 }
+    /// Queues whose notification addresses are kept: eight pairs. Those of others are read each time.
+    private static var queueLimit: Int { 16 }
 
     public let deviceType: UInt32
     public let isLegacy: Bool
@@ -76,10 +77,13 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     let isr: Window
     let notification: Window
     private var canReset = false
-    /// Interrupts are messages.
-    private let usesMessages: Bool
-    /// By queue, bytes from `notification` on.
-    private var notifyOffsets = InlineArray<4, Int>(repeating: 0)
+    /// Entries of the table of messages that are let through; 0: interrupts are no messages.
+    private let messageCount: Int
+    /// Bytes of `notification`, and what queue_notify_off counts (section 4.1.4.4).
+    private let notificationByteCount: UInt64
+    private let notifyMultiplier: UInt32
+    /// By queue, bytes from `notification` on; -1: not known.
+    private var notifyOffsets = InlineArray<16, Int32>(repeating: -1)
 
     /// - Parameter preferLegacy: use a transitional device as a legacy one.
     public init(_ function: PCIFunction<Window>, preferLegacy: Bool = false) throws(VirtIOError) {
@@ -93,30 +97,32 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
             let notify = Self.find(CapabilityType.notify, in: function, needed: 2)
         {
             isLegacy = false
-            usesMessages = PCIMessageTable(function)?.isOn ?? false
+            messageCount = PCIMessageTable(function)?.openCount ?? 0
             self.common = common.window
             canReset = common.byteCount >= Common.resetByteCount
             self.isr = isr.window
             notification = notify.window
+            notificationByteCount = notify.byteCount
+            notifyMultiplier = notify.multiplier
             // A device without configuration of its own may lack this one; nothing is read from it then.
             device = Self.find(CapabilityType.device, in: function, needed: 4)?.window ?? common.window
             for queue in 0..<Self.queueLimit {
-                common.window.store16(UInt16(queue), Common.queueSelect)
-                guard common.window.load16(Common.queueSize) != 0 else { break }
-                let offset = UInt64(common.window.load16(Common.queueNotifyOff)) * UInt64(notify.multiplier)
-                guard offset + 2 <= notify.byteCount else { throw .badConfiguration }
-                notifyOffsets[queue] = Int(offset)
+                guard queueCapacity(UInt16(queue)) != 0 else { break }
+                guard let offset = notifyOffset() else { throw .badConfiguration }
+                notifyOffsets[queue] = offset
             }
         } else if hasLegacy,
             let registers = function.window(
                 0, needed: min(Legacy.byteCount, function.record.baseAddresses[0].byteCount))
         {
             isLegacy = true
-            usesMessages = false
+            messageCount = 0
+            (notificationByteCount, notifyMultiplier) = (2, 0)
             common = registers
             device = registers.window(at: Legacy.config)
             isr = registers.window(at: Legacy.isrStatus)
             notification = registers.window(at: Legacy.queueNotify)
+            notifyOffsets = InlineArray(repeating: 0)
         } else {
             throw .noRegisters
         }
@@ -173,8 +179,9 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     private func select(_ queue: UInt16) { common.store16(queue, isLegacy ? Legacy.queueSelect : Common.queueSelect) }
 
     public func queueCapacity(_ queue: UInt16) -> UInt32 {
-        guard queue < UInt16(Self.queueLimit) else { return 0 }
         select(queue)
+        // A device ignores the number of a queue that it cannot have (QEMU does).
+        guard common.load16(isLegacy ? Legacy.queueSelect : Common.queueSelect) == queue else { return 0 }
         return UInt32(common.load16(isLegacy ? Legacy.queueSize : Common.queueSize))
     }
 
@@ -196,11 +203,12 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
             common.store32(page, Legacy.queueAddress)
         } else {
             common.store16(size, Common.queueSize)
-            if usesMessages {
+            if messageCount > 0 {
                 // Read back: a device that has no room for them says 0xffff (section 4.1.5.1.2).
+                let entry = entry(of: queue)
                 common.store16(0, Common.configMSIXVector)
-                common.store16(0, Common.queueMSIXVector)
-                guard common.load16(Common.queueMSIXVector) == 0 else { return false }
+                common.store16(entry, Common.queueMSIXVector)
+                guard common.load16(Common.queueMSIXVector) == entry else { return false }
             }
             store(descriptors, Common.queueDesc)
             store(available, Common.queueDriver)
@@ -208,6 +216,14 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
             common.store16(1, Common.queueEnable)
         }
         return true
+    }
+
+    public var interruptCount: Int { max(1, messageCount) }
+
+    /// The entry of the table of messages for a queue.
+    private func entry(of queue: UInt16) -> UInt16 {
+        let pair = deviceType == VirtIODeviceType.network ? queue / 2 : 0
+        return pair < UInt16(messageCount) ? pair : 0
     }
 
     /// 64-bit fields are written as two halves (section 4.1.3.1).
@@ -223,7 +239,25 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     }
 
     @inline(__always)
-    public func notify(_ queue: UInt16) { notification.store16(queue, notifyOffsets[Int(queue & 3)]) }
+    public func notify(_ queue: UInt16) {
+        if queue < UInt16(Self.queueLimit), notifyOffsets[Int(queue)] >= 0 {
+            notification.store16(queue, Int(notifyOffsets[Int(queue)]))
+        } else {
+            notifyOther(queue)
+        }
+    }
+
+    @inline(never)
+    private func notifyOther(_ queue: UInt16) {
+        select(queue)
+        if let offset = notifyOffset() { notification.store16(queue, Int(offset)) }
+    }
+
+    /// Where the selected queue is notified, bytes from `notification` on; nil for a place that is not there.
+    private func notifyOffset() -> Int32? {
+        let offset = UInt64(common.load16(Common.queueNotifyOff)) * UInt64(notifyMultiplier)
+        return offset + 2 <= notificationByteCount ? Int32(exactly: offset) : nil
+    }
 
     public var configurationGeneration: UInt32 { isLegacy ? 0 : UInt32(common.load8(Common.configGeneration)) }
     public func configuration8(_ offset: Int) -> UInt8 { device.load8(offset) }
@@ -238,7 +272,7 @@ public struct VirtIOPCI<Window: RegisterSpace>: VirtIOTransport {
     /// Reading the ISR register lowers the line. A message says no cause: either may be it.
     @inline(__always)
     public func acknowledgeInterrupt() -> VirtIOInterruptCause {
-        if usesMessages { return [.queue, .configuration] }
+        if messageCount > 0 { return [.queue, .configuration] }
         return VirtIOInterruptCause(rawValue: UInt32(isr.load8(0)) & 3)
     }
 }

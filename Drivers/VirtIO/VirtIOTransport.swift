@@ -82,6 +82,8 @@ public protocol VirtIOTransport {
     func acknowledgeInterrupt() -> VirtIOInterruptCause
     /// The kind of device, `VirtIODeviceType`.
     var deviceType: UInt32 { get }
+    /// Interrupts of its own that each pair of a receive and a transmit queue may have; 1: all queues share one.
+    var interruptCount: Int { get }
     /// A device of before VirtIO 1.0: contiguous queues by page number, no FEATURES_OK, no VERSION_1.
     var isLegacy: Bool { get }
     /// The device status field; writing 0 resets.
@@ -108,6 +110,8 @@ public protocol VirtIOTransport {
 }
 
 extension VirtIOTransport {
+    public var interruptCount: Int { 1 }
+
     /// Reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (section 3.1.1, steps 1 to 6). Returns the features both sides
     /// agreed on.
     /// - Parameters:

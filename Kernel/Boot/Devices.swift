@@ -53,10 +53,13 @@ private func startFunctions(_ options: borrowing BootOptions) {
         index += 1
         guard !function.record.isForISA, !function.record.isBridge else { continue }
         let isLegacy = options.withoutFeatures & VirtIOFeature.version1 != 0
-        if !isLegacy, VirtIOPCIIdentity.type(of: function.record) != nil, VirtIOPCI.isModern(function),
-            let source = MessageInterrupts.turnOn(function)
+        // One message for each pair of queues that a network card may have, and use: one on each hart.
+        let type = VirtIOPCIIdentity.type(of: function.record)
+        if !isLegacy, type != nil, VirtIOPCI.isModern(function),
+            let sources = MessageInterrupts.turnOn(
+                function, entries: type == VirtIODeviceType.network ? Harts.count : 1)
         {
-            PCIBus.setMessages(source, of: index - 1)
+            PCIBus.setMessages(sources.lowerBound, of: index - 1)
         }
         guard let record = PCIBus.record(index - 1) else { continue }
         if VirtIOPCIIdentity.type(of: record) == VirtIODeviceType.block, !Disk.isPresent {

@@ -108,14 +108,19 @@ enum InterruptController {
         if number < controller.value.sources { enable(number, of: controller) }
     }
 
-    /// A source for a function's messages, where harts have interrupt files: its number, which is the data to be
-    /// written too, and the boot hart's context. nil elsewhere, and when all are taken. Only during start-up.
-    static func addMessage() -> (number: UInt32, context: Int)? {
+    /// Sources for a function's messages, where harts have interrupt files: their numbers, each the data to be written
+    /// too, and the boot hart's context. nil elsewhere, and when all are taken. Only during start-up.
+    /// - Parameters:
+    ///   - count: as many as there are, at least one.
+    ///   - most: of all functions together.
+    static func addMessages(_ count: Int, most: Int) -> (numbers: Range<UInt32>, context: Int)? {
         guard plicCount == 1, let controller = controllers[0].ref, controller.value.contexts[0] >= 0 else { return nil }
         let number = controller.value.sources + controller.value.messages
-        guard number < min(controller.value.identities, 1024) else { return nil }
-        controller.value.messages += 1
-        return (number, controller.value.contexts[0])
+        let end = min(controller.value.identities, 1024, controller.value.sources + UInt32(most))
+        guard number < end else { return nil }
+        let numbers = number..<min(end, number + UInt32(count))
+        controller.value.messages += UInt32(numbers.count)
+        return (numbers, controller.value.contexts[0])
     }
 
     // Not methods of the controller: each would copy its tables.
@@ -143,16 +148,18 @@ enum InterruptController {
         controller.value.wires.enable(number, context: controller.value.machineContexts[hart])
     }
 
-    /// Gives each source that one hart serves to one of these harts (bit i: hart i) in turn. They run.
+    /// Gives each source that one hart serves to one of these harts (bit i: hart i) in turn; of a function with several
+    /// messages the n-th to hart n. They run.
     static func spread(over harts: UInt32) {
         var next = 0
         for index in 0..<plicCount {
             guard let controller = controllers[index].ref else { continue }
             let end = controller.value.sources + controller.value.messages
             for number in 1..<end where controller.value.owners[Int(number)] >= 0 {
-                for _ in 0..<8 {
-                    let hart = next & 7
-                    next += 1
+                let entry = MessageInterrupts.entry(number)
+                for step in 0..<8 {
+                    let hart = entry.map { ($0 + step) & 7 } ?? next & 7
+                    if entry == nil { next += 1 }
                     guard harts >> UInt32(hart) & 1 != 0, controller.value.contexts[hart] >= 0 else { continue }
                     controller.value.owners[Int(number)] = Int8(hart)
                     if number < controller.value.sources {

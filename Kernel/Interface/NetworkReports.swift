@@ -81,7 +81,8 @@ public struct InterfaceReport: Sendable, BitwiseCopyable {
     public var driver0: UInt64 = 0
     public var driver8: UInt64 = 0
     var cardCapabilityBits: UInt32 = 0
-    var reserved: UInt32 = 0
+    /// Pairs of a receive and a transmit queue that the card uses; 0: it has no queues.
+    public var queuePairs: UInt32 = 0
 
     public struct Flags: OptionSet, Sendable {
         public let rawValue: UInt16

@@ -2,6 +2,7 @@
 
 import Drivers
 import Machine
+import Storage
 
 struct KernelDMA: AmbientDMA {
     /// Whole pages: a device's memory shares none with other values.
@@ -14,6 +15,9 @@ struct KernelDMA: AmbientDMA {
     func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64 {
         UInt64(PhysicalAddress(directMapped: UInt(bitPattern: pointer)).rawValue)
     }
+
+    @inline(__always)
+    var processor: Int { Int(thisHart.value.index) }
 
     @inline(__always)
     func orderAll() { fence_io() }

@@ -78,7 +78,7 @@ enum Network {
         seed.store(random, ordering: .relaxed)
         let site = CardSite(
             place, pool: pool.value, receiveBuffers: fewestBuffers, random: random,
-            withoutFeatures: options.withoutFeatures, sharedSide: options.sharedSide)
+            withoutFeatures: options.withoutFeatures, sharedSide: options.sharedSide, processors: Harts.count)
         do throws(CardError) {
             guard var card = try Card.attach(site) else { return false }
             var spot = spot
@@ -118,7 +118,9 @@ enum Network {
         CardNames.add(index, driver, spot)
         CardInterrupts.add(index, place, source: spot.source)
         if spot.source != 0 {
-            InterruptController.route(spot.source, to: .network(index))
+            for source in MessageInterrupts.sources(from: spot.source) {
+                InterruptController.route(source, to: .network(index))
+            }
         } else if driver.hasInterrupt {
             kprint("\(interface: id): where its interrupt leads is unknown: it is looked at once a second\n")
         }

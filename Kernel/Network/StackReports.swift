@@ -24,6 +24,7 @@ enum StackReports {
         guard place < stack.interfaceCount else { return nil }
         let id = id(place, stack)
         let dropped = stack.withDevice(id) { $0.framesDropped } ?? 0
+        let pairs = stack.withDevice(id) { $0.queuePairs } ?? 0
         return stack.withInterface(id) { interface in
             var report = InterfaceReport()
             report.number = id.rawValue
@@ -49,6 +50,7 @@ enum StackReports {
             report.router = NetworkAddress(interface.gateway ?? .any)
             report.flags.formUnion([.broadcast, .multicast])
             report.capabilities = InterfaceReport.Capabilities(rawValue: interface.capabilities.rawValue)
+            report.queuePairs = UInt32(truncatingIfNeeded: pairs)
             report.cardCapabilities = InterfaceReport.Capabilities(rawValue: interface.cardCapabilities.rawValue)
             return report
         }

@@ -41,6 +41,9 @@ public protocol NetworkDevice: ~Copyable {
     /// Times that the driver found no room left for frames: others may have been lost that nothing counted.
     var ringsFull: UInt64 { get }
 
+    /// Pairs of a receive and a transmit queue that are in use; 0 for a card without queues.
+    var queuePairs: Int { get }
+
     /// Frames wait in a small memory of the card's own: it is drained before cards that receive into packets.
     var isDrainedFirst: Bool { get }
 
@@ -85,6 +88,9 @@ extension NetworkDevice where Self: ~Copyable {
     public mutating func requestRoomInterrupt() -> Bool { false }
     /// For a device that keeps no frame.
     public mutating func collectSent() {}
+
+    /// For a device without queues.
+    public var queuePairs: Int { 0 }
 
     /// For a device that receives into packets.
     public var isDrainedFirst: Bool { false }

@@ -76,6 +76,9 @@ final class DP8390Model {
         for (i, byte) in prom.enumerated() { memory[i] = byte }
     }
 
+    /// Another card in this one's place, or this one again: the last byte of the address in the PROM.
+    func exchange() { for place in isNarrow ? 5...5 : 10...11 { memory[place] ^= 1 } }
+
     func complain(_ what: String) { if complaints.count < 20 { complaints.append(what) } }
 
     var isLineUp: Bool { isr & imr & 0x7f != 0 }

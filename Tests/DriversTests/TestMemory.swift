@@ -12,6 +12,8 @@ final class TestMemory {
     private var used = 0
     /// When set, allocations beyond this many bytes fail.
     var limit: Int
+    /// Which processor the driver finds that it runs on.
+    var runningOn = 0
 
     init(byteCount: Int = 8 << 20) {
         self.byteCount = byteCount
@@ -52,6 +54,7 @@ final class TestMemory {
 struct TestDMA: DMA {
     let memory: TestMemory
 
+    var processor: Int { memory.runningOn }
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer? { unsafe memory.allocate(byteCount) }
     func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64 {
         unsafe TestMemory.deviceBase + UInt64(memory.offset(pointer, 0))

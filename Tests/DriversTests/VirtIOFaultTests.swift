@@ -17,7 +17,7 @@ import Testing
         var received: [[UInt8]] = []
         var complaints: [String] = []
 
-        init(seed: Int, _ memory: TestMemory = TestMemory(byteCount: 2 << 20)) throws {
+        init(seed: Int, _ memory: TestMemory = TestMemory(byteCount: 2 << 20), pairs: Int = 1) throws {
             let bytes = 97 * PacketPool.bufferSize
             pool = unsafe PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
             var features: UInt64 = 1 << 5 | 1 << 16
@@ -25,10 +25,12 @@ import Testing
             if seed % 3 == 0 { features |= 1 << 29 }
             if seed % 5 == 0 { features |= 1 << 28 }
             if seed % 8 == 6 || seed % 8 == 3 { features |= VirtIOModel.ringReset }
-            model = NetModel(memory, isLegacy: seed % 4 < 2, features: features, capacity: seed % 7 == 0 ? 16 : 64)
+            if pairs > 1 { features |= 1 << 17 | 1 << 22 }
+            model = NetModel(
+                memory, isLegacy: seed % 4 < 2, features: features, capacity: seed % 7 == 0 ? 16 : 64, pairs: pairs)
             card = try VirtIONet(
                 VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool, receiveBuffers: 16,
-                random: 1)
+                mostPairs: pairs, random: 1)
             model.neverResetsQueues = seed % 8 == 3
             _ = card.rearm()
         }
@@ -76,24 +78,37 @@ import Testing
         }
     }
 
-    func runNet(_ seed: Int, _ memory: TestMemory) throws -> PacketPool {
+    /// The same with three pairs of queues: whatever goes wrong in one, in the end there is a way for frames.
+    @Test(arguments: 0..<20) func seedsOfNetworkFaultsWithSeveralPairs(batch: Int) throws {
+        for seed in batch * 50..<batch * 50 + 50 {
+            let memory = TestMemory(byteCount: 2 << 20)
+            let pool = try runNet(seed, memory, pairs: 3)
+            #expect(pool.freeCount == 96, "seed \(seed)")
+        }
+    }
+
+    func runNet(_ seed: Int, _ memory: TestMemory, pairs: Int = 1) throws -> PacketPool {
         var random = SeededRandom(seed: UInt64(seed))
-        let rig = try NetRig(seed: seed, memory)
+        let rig = try NetRig(seed: seed, memory, pairs: pairs)
         let model = rig.model
         for _ in 0..<50 {
             if Int.random(in: 0..<6, using: &random) == 0 { injectNet(rig, &random) }
             for _ in 0..<Int.random(in: 0..<6, using: &random) where model.toDeliver.count < 40 {
-                model.deliver([frame(.random(in: 14...1514, using: &random), seed)])
+                let bytes = frame(.random(in: 14...1514, using: &random), seed)
+                model.deliver([bytes], through: pairs == 1 ? 0 : .random(in: 0..<model.pairsInUse, using: &random))
             }
             for _ in 0..<Int.random(in: 0..<4, using: &random) {
+                if pairs > 1 { memory.runningOn = .random(in: 0..<8, using: &random) }
                 _ = rig.send(frame(.random(in: 14...1514, using: &random), seed))
             }
-            if Bool.random(using: &random) { model.isPaused = false; model.run(0); model.run(1) }
+            if Bool.random(using: &random) {
+                model.isPaused = false
+                for queue in model.queues.indices { model.run(queue) }
+            }
             rig.run(for: .random(in: 0...30_000_000, using: &random))
         }
         (model.faults, model.losesInterrupts, model.isPaused) = ([], 0, false)
-        model.run(0)
-        model.run(1)
+        for queue in model.queues.indices { model.run(queue) }
         // A second until a fault is noticed, ten from one reset to the next.
         rig.run(for: 12_000_000_000, step: 100_000_000)
         rig.received.removeAll()

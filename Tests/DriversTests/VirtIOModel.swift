@@ -174,6 +174,7 @@ class VirtIOModel {
             if neverResets { return }
             for i in queues.indices { queues[i] = Queue(capacity: queues[i].capacity) }
             (driverFeatures, interruptStatus, status) = (0, 0, 0)
+            wasReset()
             return
         }
         if driverFeatures & ~features != 0 { complaints.append("features taken that were not offered") }
@@ -192,7 +193,11 @@ class VirtIOModel {
     func resetByOthers() {
         for i in queues.indices { queues[i] = Queue(capacity: queues[i].capacity) }
         (driverFeatures, interruptStatus, status) = (0, 0, 0)
+        wasReset()
     }
+
+    /// The device has forgotten what it was told.
+    func wasReset() {}
 
     func changeConfiguration(_ offset: Int, _ value: UInt8) {
         configuration[offset] = value

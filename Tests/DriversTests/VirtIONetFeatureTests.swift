@@ -68,6 +68,32 @@ import Testing
         #expect(pool.freeCount == 512)
     }
 
+    /// NOTIFY_ON_EMPTY, HOST_USO, GUEST_USO4 and GUEST_USO6: offered, and not taken.
+    @Test(arguments: [false, true]) func featuresThatAreLeftAloneDoNoHarm(isLegacy: Bool) throws {
+        let alone: UInt64 = 1 << 24 | (isLegacy ? 0 : 1 << 54 | 1 << 55 | 1 << 56)
+        let taken = Bit.basic | Bit.merged | 1 << 0 | 1 << 1 | 1 << 7 | 1 << 11
+        let model = NetModel(memory, isLegacy: isLegacy, features: taken | alone)
+        model.fill = 1400
+        var net = try start(model)
+        #expect(model.driverFeatures & alone == 0 && model.driverFeatures & taken == taken)
+        // It interrupts for an empty queue all the same, and sends UDP segments, with sizes that are none.
+        for (i, size) in [0, 1, 1472, 65_535].enumerated() {
+            model.receiveKind = 5
+            model.receiveSize = size
+            model.deliver([frame(2000, i)])
+            check(net.receive() == nil && net.counters.badHeaders == UInt64(i + 1))
+            model.receiveKind = 0
+            model.deliver([frame(60, i)])
+            check(net.transmit(lent(frame(70, i))) == nil)
+            net.flush()
+            model.interrupt()
+            net.reclaim(now: UInt64(i))
+            check(copied(net.receive()) == frame(60, i))
+            check(!net.rearm())
+        }
+        #expect(model.sent == (0..<4).map { frame(70, $0) } && model.complaints == [])
+    }
+
     @Test func withTheEventIndexOneInterruptServesABurstAndNoneIsLost() throws {
         let model = NetModel(memory, isLegacy: false, features: Bit.basic | Bit.eventIndex)
         var net = try start(model)

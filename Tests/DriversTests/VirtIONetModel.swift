@@ -20,16 +20,41 @@ final class NetModel: VirtIOModel {
     var answer: UInt8 = 0
     var wantsOwnHeader: Bool { isLegacy && driverFeatures & 1 << 27 == 0 }
 
-    init(_ memory: TestMemory, isLegacy: Bool, features: UInt64 = 1 << 5 | 1 << 16 | 1 << 27, capacity: UInt32 = 256) {
+    /// Frames for the pairs of queues from the second on, and as `sent`, by pair; how many pairs the driver wants.
+    var steered: [[[UInt8]]]
+    var sentThrough: [Int: [[UInt8]]] = [:]
+    var pairsInUse = 1
+
+    init(
+        _ memory: TestMemory, isLegacy: Bool, features: UInt64 = 1 << 5 | 1 << 16 | 1 << 27, capacity: UInt32 = 256,
+        pairs: Int = 1
+    ) {
         hasShortHeader = isLegacy
+        steered = Array(repeating: [], count: pairs)
         super.init(
             memory, id: 1, isLegacy: isLegacy, features: features,
-            capacities: [capacity, capacity] + (features & 1 << 17 != 0 ? [64] : []),
-            configuration: [0x52, 0x54, 0, 0x73, 0x77, 0x66, 1, 0, 1, 0, 0x78, 0x05])
+            capacities: Array(repeating: capacity, count: 2 * pairs) + (features & 1 << 17 != 0 ? [64] : []),
+            configuration: [0x52, 0x54, 0, 0x73, 0x77, 0x66, 1, 0, UInt8(pairs), 0, 0x78, 0x05])
     }
 
+    /// The control queue is behind all pairs that there are, or could be.
+    var controlQueue: Int { driverFeatures & 1 << 22 != 0 ? 2 * steered.count : 2 }
+
+    override func wasReset() { pairsInUse = 1 }
+
     override func process(_ queue: Int, _ chain: [Segment]) -> UInt32? {
-        if queue == 2 { return obey(chain) }
+        if queue == controlQueue { return obey(chain) }
+        guard queue > 1 else { return process(ofPair: queue, chain) }
+        if queue % 2 == 1, queue / 2 >= pairsInUse { complaints.append("a frame through a pair that is not in use") }
+        swap(&toDeliver, &steered[queue / 2])
+        defer { swap(&toDeliver, &steered[queue / 2]) }
+        let before = sent.count
+        let written = process(ofPair: queue % 2, chain)
+        sentThrough[queue / 2, default: []] += sent[before...]
+        return written
+    }
+
+    private func process(ofPair queue: Int, _ chain: [Segment]) -> UInt32? {
         if wantsOwnHeader, unsafe chain.first?.bytes.count != headerLength || chain.count != 2 {
             complaints.append("header not alone")
         }
@@ -90,7 +115,13 @@ final class NetModel: VirtIOModel {
             complaints.append("a control command of a false form")
             return 0
         }
-        unsafe orders.append(Array(chain[0].bytes))
+        let order = unsafe Array(chain[0].bytes)
+        orders.append(order)
+        if order.prefix(2) == [4, 0] {
+            let wanted = order.count == 4 ? Int(order[2]) | Int(order[3]) << 8 : 0
+            if wanted < 1 || wanted > steered.count { complaints.append("\(wanted) pairs of queues are wanted") }
+            if answer == 0 { pairsInUse = wanted }
+        }
         unsafe chain[1].bytes[0] = answer
         return 1
     }
@@ -131,6 +162,13 @@ final class NetModel: VirtIOModel {
     func deliver(_ frames: [[UInt8]]) {
         toDeliver += frames
         run(0)
+    }
+
+    /// Into a pair of the driver's choice: the device has seen frames of the same flow there.
+    func deliver(_ frames: [[UInt8]], through pair: Int) {
+        guard pair > 0 else { return deliver(frames) }
+        steered[pair] += frames
+        run(2 * pair)
     }
 }
 

@@ -273,6 +273,7 @@ private var testPages: TablePages {
             model.deliver([frame(60, 3)])
             check(net.receive() == nil)
             if model.isPacked { check(net.badUsedIDs == 1) }
+            net.collectSent()  // where the card is looked at, as by each poll
             check(net.isBroken)
             check(!net.rearm())
         }

@@ -161,7 +161,7 @@ import Testing
                 at(\InterfaceReport.drops, "drops"), at(\InterfaceReport.spot, "spot"),
                 at(\InterfaceReport.driver0, "driver0"), at(\InterfaceReport.driver8, "driver8"),
                 at(\InterfaceReport.cardCapabilityBits, "cardCapabilities"),
-                at(\InterfaceReport.reserved, "reserved"),
+                at(\InterfaceReport.queuePairs, "queuePairs"),
             ])
         check(
             RouteReport.self, size: 40,

@@ -14,9 +14,11 @@ import Testing
         return try #require(UInt64(number, radix: 16))
     }
 
-    private func start(_ card: String) throws -> (Guest, GuestMemory) {
+    /// - Parameter machine: more of QEMU's options.
+    private func start(_ card: String, machine: String = "") throws -> (Guest, GuestMemory) {
         let memory = GuestMemory()
-        let guest = try Guest(["CPUS": "2", "QEMUFLAGS": memory.flags].merging(cardOptions(card)) { $1 })
+        let guest = try Guest(
+            ["CPUS": "2", "QEMUFLAGS": "\(memory.flags) \(machine)"].merging(cardOptions(card)) { $1 })
         try guest.waitForShell()
         try memory.connect()
         #expect(try guest.run("ping -c 3 -i 0.1 10.0.2.2").contains("3 received"))
@@ -96,5 +98,65 @@ import Testing
         try guest.wait(for: message)
         try expectTraffic(guest)
         try guest.halt()
+    }
+
+    private static let messages = "-machine virt,aia=aplic-imsic"
+
+    /// The same with message interrupts (MSI-X), whose table of queues a reset forgets: the address of the status is that
+    /// of its registers on PCI.
+    @Test(arguments: ["virtio-pci", "virtio-pci packed"]) func aCardWithMessagesThatIsResetGoesOn(card: String) throws {
+        let (guest, memory) = try start(card, machine: Self.messages)
+        #expect(try guest.run("lspci -v").contains("messages (MSI-X)"))
+        let regions = try guest.run("lspci -v | grep \"Region 4\"")
+        let registers = try #require(regions.firstMatch(of: /Memory at ([0-9a-f]+)/)?.1, "\(regions)")
+        let status = try #require(UInt64(registers, radix: 16)) + 20
+        guest.type("ping -i 0.01 10.0.2.2 > /null 2> /null &\n")
+        try guest.wait(for: "$ ")
+        try memory.write(0 as UInt8, at: status)
+        try guest.wait(for: "vt0: the device failed or broke the rules of its queues: \(Self.restarted)")
+        try expectTraffic(guest)
+        try memory.write(0 as UInt8, at: status)
+        try guest.wait(for: "vt0: it failed again")
+        try waitForTraffic(guest)
+        try expectTraffic(guest)
+        try expectInterrupts(guest)
+        try guest.halt()
+    }
+
+    /// A queue that lies is reset alone, and interrupts by its message afterwards.
+    @Test(arguments: [0, 1]) func aQueueWithMessagesThatLiesIsReset(queue: Int) throws {
+        let (guest, memory) = try start("virtio-pci", machine: Self.messages)
+        guard try guest.run("ifconfig vt0").contains("SPLIT") else { return try guest.halt() }
+        let index = try address("used", queue, "/machine/peripheral/card0/virtio-backend", guest) + 2
+        try memory.write(0x7777 as UInt16, at: index)
+        try guest.wait(for: "a queue, which was reset alone")
+        try expectTraffic(guest)
+        try expectInterrupts(guest)
+        try guest.halt()
+    }
+
+    /// A change of the configuration comes by a message as well.
+    @Test func aLinkThatGoesAndComesIsToldByAMessage() throws {
+        let (guest, _) = try start("virtio-pci", machine: Self.messages)
+        guest.type("ping -i 0.01 10.0.2.2 > /null 2> /null &\n")
+        try guest.wait(for: "$ ")
+        for _ in 0..<3 {
+            _ = try guest.monitor("set_link card0 off")
+            try guest.wait(for: "vt0: link down")
+            _ = try guest.monitor("set_link card0 on")
+            try guest.wait(for: "vt0: link up")
+        }
+        try waitForTraffic(guest)
+        try expectTraffic(guest)
+        try expectInterrupts(guest)
+        try guest.halt()
+    }
+
+    /// Looked at once a second, one reply a second would come.
+    private func expectInterrupts(_ guest: Guest) throws {
+        guest.type("ping -c 300 -i 0.001 10.0.2.2\n")
+        let report = try guest.wait(for: "ms\nrtt")
+        let time = try #require(report.firstMatch(of: /time (\d+)$/).flatMap { Int($0.1) }, "\(report)")
+        #expect(report.contains("300 received") && time < 60_000, "\(report)")
     }
 }

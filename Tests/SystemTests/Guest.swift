@@ -63,7 +63,7 @@ final class Guest: @unchecked Sendable {
             .filter {
                 ![
                     "CPUS", "MEM", "DISK", "NET", "NET2", "NET3", "NET4", "NIC", "ARGS", "FORWARD", "RUN", "PEER",
-                    "PCAP",
+                    "PCAP", "QUEUES",
                     "QEMUFLAGS", "V", "IP", "GATEWAY", "NAMESERVER", "TAP", "GUEST", "UPLINK", "FSIMG", "KERNEL",
                     "MAKEFLAGS",
                     "MFLAGS",

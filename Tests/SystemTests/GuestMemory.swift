@@ -20,7 +20,8 @@ final class GuestMemory {
     /// The machine runs.
     func connect() throws { descriptor = try UnixSocket.connected(to: path) }
 
-    /// Writes 16 or 32 bits at a physical address.
+    /// Writes 8, 16 or 32 bits at a physical address.
+    func write(_ value: UInt8, at address: UInt64) throws { try command("writeb \(address) \(value)") }
     func write(_ value: UInt16, at address: UInt64) throws { try command("writew \(address) \(value)") }
     func write(_ value: UInt32, at address: UInt64) throws { try command("writel \(address) \(value)") }
 

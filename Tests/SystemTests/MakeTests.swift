@@ -101,6 +101,24 @@ import Testing
         #expect(try runOnHost([start, "--print"], environment: ["QUEUE": "round"]).status == 2)
     }
 
+    /// Where a card cannot have several pairs of queues, the reason is said.
+    @Test(arguments: [
+        ("QUEUES=9", "from 1 to 8"), ("QUEUES=2", "only NIC=virtio-pci with NET=tap"),
+        ("QUEUES=2 NIC=virtio-pci", "only NIC=virtio-pci with NET=tap"),
+        ("QUEUES=2 NIC=virtio-pci,ne2k NET=socket", "only NIC=virtio-pci with NET=tap"),
+        ("QUEUES=2 NIC=virtio-pci NET=tap QEMUFLAGS=-machine_virt,aia=aplic", "only with aia=aplic-imsic"),
+        ("QUEUES=2 NIC=virtio-pci NET=tap PCAP=1", "tcpdump in the guest"),
+    ]) func severalQueuesAreRefusedWithTheReason(settings: String, reason: String) throws {
+        var environment: [String: String] = [:]
+        for setting in settings.split(separator: " ") {
+            let parts = setting.split(separator: "=", maxSplits: 1)
+            environment[String(parts[0])] = parts[1].replacingOccurrences(of: "_", with: " ")
+        }
+        let start = projectFolder.appendingPathComponent("qemu/start").path
+        let result = try runOnHost([start, "--print"], environment: environment)
+        #expect(result.status == 2 && result.output.contains(reason), "\(result.output)")
+    }
+
     @Test(arguments: [
         "IP=1.2.3", "IP=10.0.2.15/99", "IP=10.0.2.15/", "IP=10.0.2.015", "IP=10.00.2.15", "IP=224.0.0.1",
         "IP=10.0.2.256/24",

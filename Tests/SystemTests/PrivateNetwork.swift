@@ -28,12 +28,13 @@ final class PrivateNetwork: @unchecked Sendable {
     private var servers: [Child] = []
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-network-\(UUID().uuidString)")
 
-    init() throws {
+    /// - Parameter queues: of each tap, from 2 on for guests with `QUEUES`.
+    init(queues: Int = 1) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         keeper = try Child(Self.unshare + ["sh", "-c", "echo; exec cat"], input: .pipe)
         _ = Child.next(from: keeper.output, seconds: 60)
         try run("ip", "link", "set", "lo", "up")
-        try run("qemu/network", "up", environment: ["STATE": "/dev/null"])
+        try run("qemu/network", "up", environment: ["STATE": "/dev/null", "QUEUES": "\(queues)"])
     }
 
     deinit {

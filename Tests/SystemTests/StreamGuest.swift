@@ -7,10 +7,12 @@ enum StreamGuest {
     static let address = "192.168.76.11"
 
     /// A private network, and a guest on its bridge whose shell is ready.
-    static func start(_ options: [String: String] = [:]) throws -> (PrivateNetwork, Guest) {
-        let network = try PrivateNetwork()
-        let guest = try Guest(
-            ["NET": "tap", "TAP": "tap0", "IP": "\(address)/24"].merging(options) { $1 }, network: network)
+    /// - Parameter queues: pairs of queues, from 2 on of a card on PCI.
+    static func start(_ options: [String: String] = [:], queues: Int = 1) throws -> (PrivateNetwork, Guest) {
+        let network = try PrivateNetwork(queues: queues)
+        var own = ["NET": "tap", "TAP": "tap0", "IP": "\(address)/24"]
+        if queues > 1 { own.merge(["QUEUES": "\(queues)", "NIC": "virtio-pci"]) { $1 } }
+        let guest = try Guest(own.merging(options) { $1 }, network: network)
         try guest.waitForShell()
         return (network, guest)
     }

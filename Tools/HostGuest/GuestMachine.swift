@@ -56,9 +56,9 @@ public final class GuestMachine: @unchecked Sendable {
 
     /// Variables of qemu/start: those of the tool's own environment are not meant for its guest.
     private static let options: Set<String> = [
-        "CPUS", "MEM", "DISK", "NET", "NET2", "NET3", "NET4", "NIC", "QUEUE", "ARGS", "FORWARD", "RUN", "PEER", "PCAP",
-        "QEMUFLAGS", "V", "IP", "GATEWAY", "NAMESERVER", "TAP", "GUEST", "UPLINK", "KERNEL", "MAKEFLAGS", "MFLAGS",
-        "MAKELEVEL",
+        "CPUS", "MEM", "DISK", "NET", "NET2", "NET3", "NET4", "NIC", "QUEUE", "QUEUES", "ARGS", "FORWARD", "RUN",
+        "PEER", "PCAP", "QEMUFLAGS", "V", "IP", "GATEWAY", "NAMESERVER", "TAP", "GUEST", "UPLINK", "KERNEL",
+        "MAKEFLAGS", "MFLAGS", "MAKELEVEL",
     ]
 
     deinit { end() }

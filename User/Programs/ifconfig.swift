@@ -171,6 +171,7 @@ import UserLibrary
         if !flags.contains(.loopback) {
             print("        media: \(flags.contains(.running) ? "link up" : "no link" as StaticString)")
         }
+        if interface.queuePairs > 1 { print("        queues: \(interface.queuePairs) pairs") }
         if !interface.capabilities.isEmpty { print("        options=<\(options(interface.capabilities))>") }
         let unused = interface.cardCapabilities.subtracting(interface.capabilities)
         if !unused.isEmpty { print("        off=<\(options(unused))>") }

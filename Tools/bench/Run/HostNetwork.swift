@@ -7,10 +7,12 @@ import Foundation
 enum HostNetwork {
     /// What stands before the guest's command: a network namespace of its own, with a tap on a bridge, and the host's
     /// side in it.
-    /// - Parameter stations: whether the host's side runs in it.
-    static func entry(stations: Bool = true) -> [String] {
+    /// - Parameters:
+    ///   - stations: whether the host's side runs in it.
+    ///   - queues: of the tap.
+    static func entry(stations: Bool = true, queues: Int = 1) -> [String] {
         let script = """
-            ip link set lo up && STATE=/dev/null qemu/network up >/dev/null || { echo no tap can be made here; exit 1; }
+            ip link set lo up && STATE=/dev/null QUEUES=\(queues) qemu/network up >/dev/null || { echo no tap can be made here; exit 1; }
             \(stations ? #"setpriv --pdeathsig KILL "$0" stations &"# : "")
             exec "$@"
             """

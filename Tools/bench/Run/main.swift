@@ -13,6 +13,8 @@ let usage = """
     Whether two harts do more work than one. Exit status 1 if it is less than 1.5 times as much.
            bench host [CARD]
     Packets a second to and from the host, and what the card takes at most.
+           bench queues
+    Split against packed queues and one pair against two, by the clock: four programs that send, or ping, on one hart and on two.
            bench readme [--check]
     Makes README's transcript and figures anew; or says where they are not as the system is now (exit status 1).
            bench size | lines
@@ -40,6 +42,7 @@ do {
         try profile.run(listing: arguments.count > 2 ? arguments[2] : nil)
     case "harts": exit(try Harts.run())
     case "host": exit(try HostNetwork.run(card: arguments.first ?? "virtio"))
+    case "queues": try Queues.run()
     case "stations":
         try HostStreams.start()
         try HostNetwork.runStations()

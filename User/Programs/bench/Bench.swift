@@ -18,7 +18,7 @@ struct Operation {
 @main enum Bench: Program {
     static let usage: StaticString = """
         usage: bench [-lnps] [operation...]
-               bench -w exec|read|write
+               bench -w exec|read|write|send|ping|loop
                bench -t [pings | datagrams | streams | card]...
         Measures operations of the system, all or those named, and prints for each the instructions it takes. Meaningful only on one
         hart under QEMU's -icount shift=0: `make bench` on the host does that, and makes a table of it. -l lists the operations;
@@ -39,7 +39,9 @@ struct Operation {
         let start = System.counters()
         if arguments.has("t") { return timed { () throws(SystemError) in try showThroughput(arguments) } }
         if let word = arguments.value("w") {
-            guard let kind = Work(word) else { arguments.refuse("-w \(word): exec, read or write are measured") }
+            guard let kind = Work(word) else {
+                arguments.refuse("-w \(word): exec, read, write, send, ping or loop are measured")
+            }
             return timed { () throws(SystemError) in try showWork(kind) }
         }
         if arguments.has("l") {

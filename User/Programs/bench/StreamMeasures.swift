@@ -5,7 +5,6 @@ import SystemInterface
 import UserLibrary
 
 extension Bench {
-    private static let host = NetworkAddress(ipv4: 0xc0a8_4c01)
     private static let local = NetworkAddress(ipv4: 0x7f00_0001)
     /// Payload bytes of a full segment with timestamps.
     private static let segment = 1448

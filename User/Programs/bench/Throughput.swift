@@ -5,7 +5,7 @@ import SystemInterface
 import UserLibrary
 
 extension Bench {
-    private static let host = NetworkAddress(ipv4: 0xc0a8_4c01)  // 192.168.76.1
+    static let host = NetworkAddress(ipv4: 0xc0a8_4c01)  // 192.168.76.1
     private static let duration: UInt64 = 2_000_000_000
 
     /// What is measured, all or that which is named.

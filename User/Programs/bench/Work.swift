@@ -10,6 +10,11 @@ enum Work {
     case read
     /// Files: create, write, unlink, each process its own.
     case write
+    /// Datagrams of 64 bytes to the host, and round trips to it.
+    case send
+    case ping
+    /// Round trips within the machine: all of it under the lock around the stack.
+    case loop
 
     init?(_ word: CString) {
         if word == "exec" {
@@ -18,6 +23,12 @@ enum Work {
             self = .read
         } else if word == "write" {
             self = .write
+        } else if word == "send" {
+            self = .send
+        } else if word == "ping" {
+            self = .ping
+        } else if word == "loop" {
+            self = .loop
         } else {
             return nil
         }
@@ -43,17 +54,23 @@ extension Bench {
     /// Four processes at work for two seconds; prints how often all of them together did it, and the interrupts it took.
     static func showWork(_ work: Work) throws(SystemError) {
         let counts = try System.pipe()
+        if work == .send || work == .ping { try ping(host) }  // the host's Ethernet address is known from here on
         let before = System.counters()
         let end = System.clock + duration
         for number in 0..<workers {
             try child { () throws(SystemError) in
                 let program = TrueProgram()
+                let datagram = [UInt8](repeating: 7, count: 64)
+                let sink = work == .send ? try openSink() : counts.write
                 var done: UInt32 = 0
                 while System.clock < end {
                     switch work {
                     case .exec: try program.run()
                     case .read: try readFile()
                     case .write: try writeFile(number)
+                    case .send: try writePiece(sink, datagram, count: 64)
+                    case .ping: try ping(host)
+                    case .loop: try ping(loopback)
                     }
                     done += 1
                 }
@@ -74,6 +91,18 @@ extension Bench {
         show("work", total)
         show("device-interrupts", after.deviceInterrupts &- before.deviceInterrupts)
         show("wake-interrupts", after.wakeInterrupts &- before.wakeInterrupts)
+    }
+
+    private static func openSink() throws(SystemError) -> FileDescriptor {
+        let sink = try System.socket()
+        try System.connect(sink, to: SocketAddress(host, port: 7071))
+        return sink
+    }
+
+    private static let loopback = NetworkAddress(ipv4: 0x7f00_0001)
+
+    private static func ping(_ address: NetworkAddress) throws(SystemError) {
+        _ = try System.ping(address, payload: 56, milliseconds: 2000)
     }
 
     private static func readFile() throws(SystemError) {

@@ -105,17 +105,22 @@ if freestanding {
             swiftSettings: common + strict),
         .target(name: "BenchReport", path: "Tools/bench/Report", swiftSettings: common + strict),
         .executableTarget(
-            name: "bench", dependencies: ["BenchReport", "ELF"], path: "Tools/bench/Run", swiftSettings: common + strict
+            name: "bench", dependencies: ["BenchReport", "ELF", "HostGuest"], path: "Tools/bench/Run",
+            swiftSettings: common + strict
         ),
         .executableTarget(name: "discover", path: "Tools/discover", swiftSettings: common + strict),
         .target(name: "ELF", path: "Tools/ELF", swiftSettings: common + strict),
         .executableTarget(name: "compile-commands", path: "Tools/compile-commands", swiftSettings: common + strict),
         .executableTarget(
             name: "kernel-image", dependencies: ["ELF"], path: "Tools/kernel-image", swiftSettings: common + strict),
-        .target(name: "Laboratory", path: "Tools/lab/Library", swiftSettings: common + strict),
+        .target(name: "HostGuest", path: "Tools/HostGuest", swiftSettings: common + strict),
+        .target(
+            name: "Laboratory", dependencies: ["HostGuest"], path: "Tools/lab/Library", swiftSettings: common + strict),
         .executableTarget(
             name: "lab", dependencies: ["Laboratory"], path: "Tools/lab/Command", swiftSettings: common + strict),
-        .target(name: "SiteBuilder", path: "Tools/site/Library", swiftSettings: common + strict),
+        .target(
+            name: "SiteBuilder", dependencies: ["HostGuest"], path: "Tools/site/Library", swiftSettings: common + strict
+        ),
         .executableTarget(
             name: "site", dependencies: ["SiteBuilder"], path: "Tools/site/Command", swiftSettings: common + strict),
         .executableTarget(name: "pair", path: "Tools/pair", swiftSettings: common + strict),
@@ -155,7 +160,8 @@ if freestanding {
             path: "Tests/FileSystemTests",
             swiftSettings: common + strict),
         .target(
-            name: "QTest", dependencies: ["Drivers", "TestSupport"], path: "Tests/QTest", swiftSettings: common + strict
+            name: "QTest", dependencies: ["Drivers", "HostGuest", "TestSupport"], path: "Tests/QTest",
+            swiftSettings: common + strict
         ),
         .testTarget(
             name: "DeviceTests", dependencies: ["QTest", "Drivers", "NetStack"], path: "Tests/DeviceTests",
@@ -170,7 +176,7 @@ if freestanding {
         .testTarget(
             name: "BenchTests", dependencies: ["BenchReport"], path: "Tests/BenchTests", swiftSettings: common + strict),
         .testTarget(
-            name: "SystemTests", dependencies: ["QTest", "TestSupport"], path: "Tests/SystemTests",
+            name: "SystemTests", dependencies: ["HostGuest", "QTest", "TestSupport"], path: "Tests/SystemTests",
             swiftSettings: common + strict),
     ]
     if let wanted = Context.environment["SWIFTLET_TESTS"]?.split(separator: " ") {

@@ -146,6 +146,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         }
         if !backlogs[i].isEmpty { drainBacklog(id, now: now) }
         repeat {
+            if interfaces[id.place].isAside, let count = receiveAside(at: id, atMost: left) { left -= count }
             while left > 0, let frame = devices[i].receive() {
                 left -= 1
                 input(frame, at: id, now: now)

@@ -165,6 +165,22 @@ where First.Space == Rest.Space {
         if let first { return first.value.receive() } else { return other.value.receive() }
     }
     @inline(never)
+    public mutating func transmit(from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool) -> RingTraffic {
+        if let first {
+            return first.value.transmit(from: &rings, atMost: most, pool)
+        } else {
+            return other.value.transmit(from: &rings, atMost: most, pool)
+        }
+    }
+    @inline(never)
+    public mutating func receive(into rings: inout PacketRings, atMost most: Int) -> RingTraffic {
+        if let first {
+            return first.value.receive(into: &rings, atMost: most)
+        } else {
+            return other.value.receive(into: &rings, atMost: most)
+        }
+    }
+    @inline(never)
     public mutating func reclaim(now: UInt64) {
         if let first { first.value.reclaim(now: now) } else { other.value.reclaim(now: now) }
     }

@@ -58,6 +58,22 @@ public struct AnyQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public var hasUsed: Bool { isPacked ? packed.hasUsed : split.hasUsed }
     @inline(__always)
     public mutating func popUsed() -> UsedChain? { isPacked ? packed.popUsed() : split.popUsed() }
+    @inline(__always)
+    public var renewsChains: Bool { isPacked ? packed.renewsChains : split.renewsChains }
+    @inline(__always)
+    public mutating func takeUsed() -> UsedChain? { isPacked ? packed.takeUsed() : split.takeUsed() }
+    @inline(__always)
+    public mutating func free(_ used: UsedChain) { if isPacked { packed.free(used) } else { split.free(used) } }
+    @inline(__always)
+    public mutating func renew(
+        _ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection
+    ) {
+        if isPacked {
+            packed.renew(used, address, byteCount: byteCount, direction)
+        } else {
+            split.renew(used, address, byteCount: byteCount, direction)
+        }
+    }
     public func descriptor(after number: UInt16) -> UInt16 {
         isPacked ? packed.descriptor(after: number) : split.descriptor(after: number)
     }

@@ -14,31 +14,31 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
     let memory: Memory
     public let number: UInt16
     public let size: UInt16
-    private let ring: DMARing<Memory, PackedDescriptor>
+    let ring: DMARing<Memory, PackedDescriptor>
     let driverEvent, driverFlags, deviceEvent, deviceFlags: DMAWord<Memory>
     let usesEventIndex: Bool
     /// Buffer ids are then given out in the ring's order, so that a chain's id is the place of its first descriptor.
     let isInOrder: Bool
-    private var batch = UsedBatch()
+    var batch = UsedBatch()
     /// By buffer id: a table of `indirectCapacity` descriptors.
-    private let tables: DMARing<Memory, PackedDescriptor>
-    private let indirectCapacity: UInt16
+    let tables: DMARing<Memory, PackedDescriptor>
+    let indirectCapacity: UInt16
 
     /// By buffer id.
     let records: RingTable<VirtqueueRecord>
-    private var freeHead: UInt16 = 0
-    public private(set) var freeCount: UInt16
+    var freeHead: UInt16 = 0
+    public internal(set) var freeCount: UInt16
     /// Where the driver offers the next descriptor, and where the device writes the next used one.
-    private(set) var availablePosition: UInt16 = 0
-    private(set) var usedPosition: UInt16 = 0
+    var availablePosition: UInt16 = 0
+    var usedPosition: UInt16 = 0
     /// `availablePosition` when the device was last notified, or found not to want to be.
-    private var kickedPosition: UInt16 = 0
+    var kickedPosition: UInt16 = 0
     /// Chains that are out, as far as the device has not given them back by whatever name.
-    public private(set) var chainsOut: UInt16 = 0
+    public internal(set) var chainsOut: UInt16 = 0
 
-    public private(set) var badUsedIDs = 0
-    public private(set) var badUsedLengths = 0
-    public private(set) var isBroken = false
+    public internal(set) var badUsedIDs = 0
+    public internal(set) var badUsedLengths = 0
+    public internal(set) var isBroken = false
 
     public init<Transport: VirtIOTransport>(
         _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions = VirtqueueOptions()
@@ -209,85 +209,4 @@ public struct PackedQueue<Memory: DMA>: Virtqueue, ~Copyable {
         let wanted = (event & ~PackedEvent.wrapBit) &- (isThisLap ? 0 : size)
         return availablePosition & (size &- 1) &- wanted &- 1 < added
     }
-
-    // MARK: Device to driver
-
-    @inline(__always)
-    public var hasUsed: Bool { (batch.isOpen || flags(usedPosition) == used(usedPosition)) && !isBroken }
-
-    @inline(__always)
-    public mutating func popUsed() -> UsedChain? {
-        if batch.isOpen { return popBatch() }
-        let flags = flags(usedPosition)
-        guard flags == used(usedPosition), !isBroken else {
-            if flags != offered(usedPosition), chainsOut != 0, !isBroken { lose() }
-            return nil
-        }
-        memory.orderLoads()  // the flags before what they vouch for
-        let id = ring.load16(Int(usedPosition), PackedDescriptor.id)
-        let length = ring.load32(Int(usedPosition), PackedDescriptor.length)
-        let places = id < size ? records[id].places : 0
-        guard places != 0, places <= availablePosition &- usedPosition else {
-            lose()
-            return nil
-        }
-        if isInOrder {
-            batch = UsedBatch(isOpen: true, last: id, length: length)
-            return popBatch()
-        }
-        return release(id, places, length)
-    }
-
-    /// The next chain of a batch: its id is its place.
-    @inline(never)
-    private mutating func popBatch() -> UsedChain? {
-        guard !isBroken else { return nil }
-        let head = usedPosition & (size &- 1)
-        batch.isOpen = head != batch.last
-        return release(head, records[head].places, batch.isOpen ? records[head].writable : batch.length)
-    }
-
-    /// What the device wrote fits nothing that it was given. How many places it passed, and so where its next used one
-    /// lies, only the true id would say.
-    @inline(never)
-    private mutating func lose() {
-        badUsedIDs += 1
-        isBroken = true
-    }
-
-    // Never inlined: once a second.
-    @inline(never)
-    public mutating func lookForFalsePlaces() {
-        var isElsewhere = false
-        for i in 1..<size where flags(usedPosition &+ i) == used(usedPosition &+ i) { isElsewhere = true }
-        memory.orderLoads()  // what was used meanwhile was used here first
-        if isElsewhere, flags(usedPosition) != used(usedPosition), !isBroken { lose() }
-    }
-
-    @inline(__always)
-    private mutating func release(_ head: UInt16, _ places: UInt16, _ claimed: UInt32) -> UsedChain {
-        let writable = records[head].writable
-        records[head].places = 0
-        if !isInOrder {
-            var last = head
-            var left = places
-            while left > 1 {
-                last = records[last].next
-                left &-= 1
-            }
-            records[last].next = freeHead
-            freeHead = head
-        }
-        freeCount &+= places
-        usedPosition &+= places
-        chainsOut &-= 1
-        if claimed > writable { badUsedLengths += 1 }
-        return UsedChain(head: head, length: min(claimed, writable), isLengthFalse: claimed > writable, count: places)
-    }
-
-    public func descriptor(after number: UInt16) -> UInt16 { records[number].next }
-
-    public var isAllBack: Bool { chainsOut == 0 }
-
-    public mutating func breakOff() { isBroken = true }
 }

@@ -10,32 +10,32 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     let memory: Memory
     public let number: UInt16
     public let size: UInt16
-    private let descriptors: DMARing<Memory, VirtqueueDescriptor>
+    let descriptors: DMARing<Memory, VirtqueueDescriptor>
     let availableFlags, availableIndexWord, usedEvent: DMAWord<Memory>
-    private let availableRing: DMARing<Memory, AvailableEntry>
+    let availableRing: DMARing<Memory, AvailableEntry>
     let usedFlags, usedIndexWord, availableEvent: DMAWord<Memory>
-    private let usedRing: DMARing<Memory, UsedEntry>
+    let usedRing: DMARing<Memory, UsedEntry>
     let usesEventIndex: Bool
     /// Descriptors are then given out in the table's order, as a device that keeps the order may expect.
-    private let isInOrder: Bool
-    private var batch = UsedBatch()
+    let isInOrder: Bool
+    var batch = UsedBatch()
     /// Of a device that keeps the order: the chain that it gives back next.
-    private var nextHead: UInt16 = 0
+    var nextHead: UInt16 = 0
     /// By head: a table of `indirectCapacity` descriptors.
-    private let tables: DMARing<Memory, VirtqueueDescriptor>
-    private let indirectCapacity: UInt16
+    let tables: DMARing<Memory, VirtqueueDescriptor>
+    let indirectCapacity: UInt16
 
     let records: RingTable<VirtqueueRecord>
-    private var freeHead: UInt16 = 0
-    public private(set) var freeCount: UInt16
-    private var availableIndex: UInt16 = 0
-    private(set) var lastUsed: UInt16 = 0
+    var freeHead: UInt16 = 0
+    public internal(set) var freeCount: UInt16
+    var availableIndex: UInt16 = 0
+    var lastUsed: UInt16 = 0
     /// `availableIndex` when the device was last notified, or found not to want to be.
-    private var kickedIndex: UInt16 = 0
+    var kickedIndex: UInt16 = 0
 
-    public private(set) var badUsedIDs = 0
-    public private(set) var badUsedLengths = 0
-    public private(set) var isBroken = false
+    public internal(set) var badUsedIDs = 0
+    public internal(set) var badUsedLengths = 0
+    public internal(set) var isBroken = false
 
     public init<Transport: VirtIOTransport>(
         _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions = VirtqueueOptions()
@@ -190,7 +190,12 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         precondition(chain.remaining == 0, "fewer descriptors than the chain was started with")
         records[chain.head].places = chain.places
         records[chain.head].writable = chain.writable
-        availableRing.store16(chain.head, Int(availableIndex), AvailableEntry.head)
+        publish(chain.head)
+    }
+
+    @inline(__always)
+    mutating func publish(_ head: UInt16) {
+        availableRing.store16(head, Int(availableIndex), AvailableEntry.head)
         availableIndex &+= 1
         memory.orderStores()  // the entry before the index that publishes it
         availableIndexWord.store(availableIndex)
@@ -207,82 +212,4 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         }
         return usedFlags.load() & UsedFlags.noNotify == 0
     }
-
-    // MARK: Device to driver
-
-    @inline(__always)
-    public var hasUsed: Bool { usedIndexWord.load() != lastUsed && !isBroken }
-
-    @inline(__always)
-    public mutating func popUsed() -> UsedChain? {
-        if batch.isOpen { return popBatch() }
-        while true {
-            let published = usedIndexWord.load()
-            guard published != lastUsed, !isBroken else { return nil }
-            guard published &- lastUsed <= size else {
-                isBroken = true
-                return nil
-            }
-            memory.orderLoads()  // the index before the entry it publishes
-            let id = usedRing.load32(Int(lastUsed), UsedEntry.id)
-            let length = usedRing.load32(Int(lastUsed), UsedEntry.length)
-            guard id < UInt32(size), records[UInt16(truncatingIfNeeded: id)].places != 0 else {
-                badUsedIDs += 1
-                lastUsed &+= 1
-                // Which chains a batch had, only its true last one would say.
-                if isInOrder { isBroken = true }
-                continue
-            }
-            if isInOrder {
-                batch = UsedBatch(isOpen: true, last: UInt16(truncatingIfNeeded: id), length: length)
-                return popBatch()
-            }
-            lastUsed &+= 1
-            return release(UInt16(truncatingIfNeeded: id), length)
-        }
-    }
-
-    /// The next chain of a batch. Each takes an entry of the used ring, the last one's lies where the first one's would.
-    @inline(never)
-    private mutating func popBatch() -> UsedChain? {
-        guard usedIndexWord.load() != lastUsed, !isBroken else {
-            // The batch has more chains than the index was moved by.
-            if !isBroken { badUsedIDs += 1 }
-            isBroken = true
-            return nil
-        }
-        let head = nextHead
-        batch.isOpen = head != batch.last
-        lastUsed &+= 1
-        nextHead = (head &+ records[head].places) & (size &- 1)
-        return release(head, batch.isOpen ? records[head].writable : batch.length)
-    }
-
-    @inline(__always)
-    private mutating func release(_ head: UInt16, _ claimed: UInt32) -> UsedChain {
-        let places = records[head].places
-        let writable = records[head].writable
-        records[head].places = 0
-        if !isInOrder {
-            var last = head
-            var left = places
-            while left > 1 {
-                last = records[last].next
-                left &-= 1
-            }
-            records[last].next = freeHead
-            freeHead = head
-        }
-        freeCount &+= places
-        if claimed > writable { badUsedLengths += 1 }
-        return UsedChain(head: head, length: min(claimed, writable), isLengthFalse: claimed > writable, count: places)
-    }
-
-    public func descriptor(after number: UInt16) -> UInt16 { records[number].next }
-
-    public var isAllBack: Bool { Int16(bitPattern: lastUsed &- availableIndex) >= 0 }
-
-    public mutating func breakOff() { isBroken = true }
-
-    public var chainsOut: UInt16 { availableIndex &- lastUsed }
 }

@@ -21,12 +21,33 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
         pairsInUse == 1 ? pairs.ref(0).value.submit(frame) : submitByProcessor(frame)
     }
 
-    /// A pair that waits for its reset is left out.
     @inline(never)
     private mutating func submitByProcessor(_ frame: consuming LentPacket) -> LentPacket? {
+        pairs.ref(pairOfProcessor).value.submit(frame)
+    }
+
+    /// A pair that waits for its reset is left out.
+    private var pairOfProcessor: Int {
         var number = memory.processor % pairsInUse
         for _ in 1..<pairsInUse where pairs[number].transmitQueue.isBroken { number = (number + 1) % pairsInUse }
-        return pairs.ref(number).value.submit(frame)
+        return number
+    }
+
+    public mutating func transmit(from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool) -> RingTraffic {
+        let pair = pairs.ref(pairsInUse == 1 ? 0 : pairOfProcessor)
+        let traffic = pair.value.transmit(from: &rings, atMost: most, pool)
+        lookAtSuspects(checkedAt)
+        return traffic
+    }
+
+    public mutating func receive(into rings: inout PacketRings, atMost most: Int) -> RingTraffic {
+        guard pairs[0].renewsReceived else { return receiveEach(into: &rings, atMost: most) }
+        var traffic = RingTraffic()
+        for _ in 0..<pairs.count where traffic.frames < most {
+            nextInTurn().value.receive(into: &rings, atMost: most, &traffic)
+        }
+        lookAtSuspects(checkedAt)
+        return traffic
     }
 
     @inline(__always)
@@ -40,11 +61,15 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     @inline(never)
     private mutating func receiveInTurn() -> Packet? {
         for _ in 0..<pairs.count {
-            let pair = pairs.ref(turn)
-            turn = turn + 1 == pairs.count ? 0 : turn + 1
-            if let packet = pair.value.takeReceived() { return packet }
+            if let packet = nextInTurn().value.takeReceived() { return packet }
         }
         return nil
+    }
+
+    private mutating func nextInTurn() -> Ref<Pair> {
+        let pair = pairs.ref(turn)
+        turn = turn + 1 == pairs.count ? 0 : turn + 1
+        return pair
     }
 
     // Never inlined, as `takeReceived`.

@@ -56,35 +56,45 @@ extension VirtIONetPair where Queue: ~Copyable {
     // Never inlined: the table of cards calls it in its last instruction, and cards further down do not pay for its
     // registers.
     @inline(never)
-    mutating func takeReceived() -> Packet? {
+    mutating func takeReceived() -> Packet? { nextReceived() }
+
+    @inline(__always)
+    private mutating func nextReceived() -> Packet? {
         while let used = receiveQueue.popUsed() {
             posted -= 1
             if posted == 0 { counters.fullRings &+= 1 }
-            guard var packet = received[used.head].take() else { continue }
-            let length = Int(used.length)
-            packet.memory(before: layout.headerLength, length, in: memory).takeFromDevice(.deviceWrites)
-            guard !used.isLengthFalse, length >= layout.headerLength + EthernetFrame.headerByteCount,
-                packet.resize(to: length - layout.headerLength)
-            else {
-                counters.badLengths += 1
-                continue
-            }
-            let header = VirtIONetHeader(parsing: packet.front(layout.headerLength))
-            let isLarge = header.segmentType != VirtIONetHeader.SegmentType.none
-            if mergesBuffers, header.bufferCount > 1,
-                !gather(Int(header.bufferCount) - 1, behind: &packet, isLarge: isLarge)
-            {
-                continue
-            }
-            // Without a checksum yet, it comes from another guest or the host itself and never was on a wire.
-            if capabilities.contains(.checksumIn) {
-                packet.isChecksumVerified = !header.flags.isDisjoint(with: [.needsChecksum, .dataValid])
-            }
-            if isLarge, !note(header, in: packet) { continue }
-            return packet
+            guard let packet = received[used.head].take() else { continue }
+            if let frame = accept(packet, used) { return frame }
         }
         if receiveQueue.isBroken { isSuspicious = true }
         return nil
+    }
+
+    /// Makes a frame of a buffer that the device gave back, and of those behind it; nil, and counted, when it is none.
+    @inline(__always)
+    mutating func accept(_ buffer: consuming Packet, _ used: UsedChain) -> Packet? {
+        var packet = buffer
+        let length = Int(used.length)
+        packet.memory(before: layout.headerLength, length, in: memory).takeFromDevice(.deviceWrites)
+        guard !used.isLengthFalse, length >= layout.headerLength + EthernetFrame.headerByteCount,
+            packet.resize(to: length - layout.headerLength)
+        else {
+            counters.badLengths += 1
+            return nil
+        }
+        let header = VirtIONetHeader(parsing: packet.front(layout.headerLength))
+        let isLarge = header.segmentType != VirtIONetHeader.SegmentType.none
+        if mergesBuffers, header.bufferCount > 1,
+            !gather(Int(header.bufferCount) - 1, behind: &packet, isLarge: isLarge)
+        {
+            return nil
+        }
+        // Without a checksum yet, it comes from another guest or the host itself and never was on a wire.
+        if capabilities.contains(.checksumIn) {
+            packet.isChecksumVerified = !header.flags.isDisjoint(with: [.needsChecksum, .dataValid])
+        }
+        if isLarge, !note(header, in: packet) { return nil }
+        return packet
     }
 
     /// Notes how a large segment was put together; false, and counted, when it was agreed on that none come.

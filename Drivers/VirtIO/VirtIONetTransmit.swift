@@ -42,7 +42,7 @@ extension VirtIONetPair where Queue: ~Copyable {
 
     /// The headroom was looked at.
     @inline(__always)
-    private func putHeader(before frame: inout LentPacket) {
+    func putHeader(before frame: inout LentPacket) {
         let request = frame.hasOffload ? frame.offload : nil
         _ = frame.prepend(layout.headerLength) { bytes in
             if let request { Self.emit(request, to: &bytes) } else { VirtIONetHeader().emit(to: &bytes) }

@@ -120,6 +120,14 @@ public protocol Virtqueue: ~Copyable {
     var hasUsed: Bool { get }
     /// Takes the next chain that the device is done with, and frees its places.
     mutating func popUsed() -> UsedChain?
+    /// Chains may keep their places and go to the device again: not where the order is kept.
+    var renewsChains: Bool { get }
+    /// Takes the next chain, as `popUsed`, but its places are not free: `renew` or `free` follows. Only of a queue that
+    /// renews chains.
+    mutating func takeUsed() -> UsedChain?
+    mutating func free(_ used: UsedChain)
+    /// Gives the device a chain of one descriptor again, under the same name.
+    mutating func renew(_ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection)
     /// The descriptor after this one in a chain; good until the next `startChain`.
     func descriptor(after number: UInt16) -> UInt16
     /// The device has given back as many chains as it was given, by whatever name.

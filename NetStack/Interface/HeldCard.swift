@@ -86,32 +86,32 @@ extension NetStack where Device: ~Copyable {
     private mutating func sendRing(of rings: Ref<PacketRings>, _ id: InterfaceID, now: Instant) {
         let interface = interfaces.ref(id.place)
         guard interface.value.isUsable else { return rings.value.dropTransmit() }
-        var frames: UInt64 = 0, bytes: UInt64 = 0
-        var hasRoom = true
-        while hasRoom {
-            switch rings.value.take(from: pool, for: .sending) {
-            case .nothing:
-                interface.value.counters.packetsOut &+= frames
-                interface.value.counters.bytesOut &+= bytes
-                return
-            case .noPacket: hasRoom = false
-            case .packet(let frame):
-                let count = frame.count
-                let shown = interface.value.capture.isOn ? frame.copied(from: pool) : nil
-                // A frame that the card has no room for stays in its slot.
-                guard devices[Int(id.rawValue)].transmit(LentPacket(frame)) == nil else {
-                    hasRoom = false
-                    continue
-                }
-                if let shown { interface.value.capture.note(shown, isOutgoing: true, pool: pool, now: now) }
-                rings.value.pass()
-                frames &+= 1
-                bytes &+= UInt64(count)
-            }
+        // Frames that are captured go one by one.
+        let isShown = interface.value.capture.isOn
+        while true {
+            let shown = isShown ? rings.value.copyNext(from: pool) : nil
+            let traffic = devices[Int(id.rawValue)].transmit(from: &rings.value, atMost: isShown ? 1 : .max, pool)
+            interface.value.counters.packetsOut &+= UInt64(traffic.frames)
+            interface.value.counters.bytesOut &+= UInt64(traffic.bytes)
+            if traffic.isBlocked { awaitPackets(now: now) }
+            guard isShown, traffic.frames > 0 else { return }
+            if let shown { interface.value.capture.note(shown, isOutgoing: true, pool: pool, now: now) }
         }
-        interface.value.counters.packetsOut &+= frames
-        interface.value.counters.bytesOut &+= bytes
-        awaitPackets(now: now)
+    }
+
+    /// Takes frames from a card straight to the program that holds it. How many; nil: they go the way of others.
+    @inline(never)
+    mutating func receiveAside(at id: InterfaceID, atMost most: Int) -> Int? {
+        let interface = interfaces.ref(id.place)
+        guard let rings = interface.value.rings, !interface.value.isDown, !interface.value.capture.isOn else {
+            return nil
+        }
+        let traffic = devices[Int(id.rawValue)].receive(into: &rings.value, atMost: most)
+        guard traffic.frames > 0 else { return 0 }
+        interface.value.counters.packetsIn &+= UInt64(traffic.frames)
+        interface.value.counters.bytesIn &+= UInt64(traffic.bytes)
+        completions.append(.rings(id))
+        return traffic.frames
     }
 
     /// Frames that the program passes on to this stack. Those for which there is no packet wait.

@@ -117,6 +117,7 @@ struct NeighbourCache: ~Copyable {
         enter(i, address, on: interface, isGateway: isGateway, now: now)
         entries[i].state = .incomplete
         entries[i].questions = 1
+        entries[i].quietUntil = now + NeighbourLimit.retransmission
         link(i)
         timers.set(.neighbour(i), at: now + NeighbourLimit.retransmission)
         return .asks(i)

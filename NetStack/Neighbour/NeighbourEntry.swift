@@ -64,7 +64,7 @@ struct NeighbourEntry: ~Copyable {
     var hardware = EthernetAddress.zero
     /// Reachable: the end of the confirmation.
     var reachableUntil = Instant.start
-    /// Before this instant no question is asked because of a contradiction.
+    /// Before this instant no question is asked because of a contradiction: a second behind the last one.
     var quietUntil = Instant.start
     var lastUse = Instant.start
     var waiting = PacketQueue()

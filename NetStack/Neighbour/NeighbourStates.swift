@@ -103,6 +103,7 @@ extension NeighbourCache {
             return .failed(waiting)
         }
         entries[i].questions += 1
+        entries[i].quietUntil = now + NeighbourLimit.retransmission
         timers.set(.neighbour(i), at: now + NeighbourLimit.retransmission)
         return .ask(entries[i].state == .probe ? entries[i].hardware : nil)
     }

@@ -66,6 +66,17 @@ public struct LentPacket: ~Copyable {
         return buffer
     }
 
+    /// The packet, without bytes, as a fresh one of a share, when the device is done with it; nil, and this half goes, when
+    /// it has an owner, further buffers, or counts to another share.
+    @inline(__always)
+    public consuming func emptied(of share: PacketShare) -> Packet? {
+        // Alive until this half is dropped.
+        guard buffer.rest == nil, buffer.share == share,
+            unsafe buffer.word.pointee.load(ordering: .relaxed) == Whereabouts.orphaned
+        else { return nil }
+        return Packet(fresh: release())
+    }
+
     /// Bytes in the first buffer.
     @inline(__always) public var count: Int { buffer.count }
     /// Bytes in all buffers.

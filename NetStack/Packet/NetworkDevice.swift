@@ -70,6 +70,10 @@ public protocol NetworkDevice: ~Copyable {
     /// Lets the device interrupt for received frames again, then looks once more.
     /// - Returns: true when something arrived meanwhile, perhaps without an interrupt: drain again.
     mutating func rearm() -> Bool
+    /// Sends frames of a program's transmit ring, so many at most, as far as the device and the pool have room.
+    mutating func transmit(from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool) -> RingTraffic
+    /// Copies received frames to a program's receive ring, so many at most; fewer when the device has no more.
+    mutating func receive(into rings: inout PacketRings, atMost most: Int) -> RingTraffic
     /// Says how many packets may wait in the device, of one that receives into memory.
     mutating func receive(intoAtMost buffers: Int)
     /// Says which receive offloads are to be on, `checksumIn` and `largeReceive` of the card's capabilities.

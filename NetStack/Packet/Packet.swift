@@ -24,6 +24,13 @@ public struct Packet: ~Copyable {
         buffer.store(0 as UInt64, PacketField.offload)
     }
 
+    /// The same packet without bytes, as a fresh one; nil, and all buffers go back, when it is a train.
+    @inline(__always)
+    public consuming func emptied() -> Packet? {
+        guard !hasRest else { return nil }
+        return Packet(fresh: release())
+    }
+
     /// Takes back what `release` gave away.
     @inline(__always)
     init(owning buffer: PacketBuffer) { self.buffer = buffer }

@@ -108,8 +108,8 @@ public struct PacketPool: @unchecked Sendable {
         precondition(index <= count, "the packet pool's free list leaves the pool")
         let place = index &- 1
         // in bounds: just checked
-        let piece = unsafe (pieces + place >> shift).pointee.load(ordering: .relaxed)
-        let offset = UInt(bitPattern: (place & (1 << shift &- 1)) &* Self.bufferSize)
+        let piece = unsafe (pieces + place &>> shift).pointee.load(ordering: .relaxed)
+        let offset = UInt(bitPattern: (place & (1 &<< shift &- 1)) &* Self.bufferSize)
         // The address of one of the pool's buffers, or of what was one: `pop` reads a link there, and then fails.
         return unsafe PacketBuffer(unsafe: UnsafeMutableRawPointer(bitPattern: piece &+ offset).unsafelyUnwrapped)
     }
@@ -128,23 +128,23 @@ public struct PacketPool: @unchecked Sendable {
     func count(_ packets: Int, to share: PacketShare) -> Bool {
         let state = unsafe state
         let number = UInt64(truncatingIfNeeded: packets)
-        let added = number << share.shift
+        let added = number &<< share.shift
         let new = unsafe state.pointee.counts.wrappingAdd(added, ordering: .relaxed).newValue
-        let limit = unsafe state.pointee.limits.load(ordering: .relaxed) >> share.shift & 0xffff
-        if new >> share.shift & 0xffff <= limit { return true }
+        let limit = unsafe state.pointee.limits.load(ordering: .relaxed) &>> share.shift & 0xffff
+        if new &>> share.shift & 0xffff <= limit { return true }
         unsafe state.pointee.counts.wrappingSubtract(added, ordering: .relaxed)
         return false
     }
 
     func countAnyway(_ packets: Int, to share: PacketShare) {
         // an atomic word of the pool's own
-        unsafe state.pointee.counts.wrappingAdd(UInt64(truncatingIfNeeded: packets) << share.shift, ordering: .relaxed)
+        unsafe state.pointee.counts.wrappingAdd(UInt64(truncatingIfNeeded: packets) &<< share.shift, ordering: .relaxed)
     }
 
     @inline(__always)
     func discount(_ share: PacketShare) {
         // an atomic word of the pool's own
-        unsafe state.pointee.counts.wrappingSubtract(1 << share.shift, ordering: .relaxed)
+        unsafe state.pointee.counts.wrappingSubtract(1 &<< share.shift, ordering: .relaxed)
     }
 
     // MARK: Packets
@@ -152,21 +152,29 @@ public struct PacketPool: @unchecked Sendable {
     /// Takes a packet with no bytes in it and the usual headroom; nil (counted) when none is free for this use.
     @inline(never)
     public func take(_ share: PacketShare = .receiving) -> Packet? {
-        guard count(1, to: share) else {
-            noteFailure()
-            return nil
-        }
-        while true {
+        guard count(1, to: share) else { return noPacket() }
+        guard let buffer = pop(leaving: share == .own ? 0 : least) else { return takeGrown(share) }
+        buffer.share = share
+        return Packet(fresh: buffer)
+    }
+
+    /// The slow path: the share has room, and no buffer is free.
+    @inline(never)
+    private func takeGrown(_ share: PacketShare) -> Packet? {
+        while grow() {
             if let buffer = pop(leaving: share == .own ? 0 : least) {
                 buffer.share = share
                 return Packet(fresh: buffer)
             }
-            guard grow() else {
-                discount(share)
-                noteFailure()
-                return nil
-            }
         }
+        discount(share)
+        return noPacket()
+    }
+
+    @inline(never)
+    private func noPacket() -> Packet? {
+        noteFailure()
+        return nil
     }
 
     @inline(__always)

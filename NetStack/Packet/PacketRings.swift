@@ -60,31 +60,47 @@ public struct PacketRings {
         Self.take(&hostTransmit, region, frameLimit, pool, share)
     }
 
-    @inline(__always)
+    /// A copy of the next frame of the transmit ring, to be shown; nil when there is none, or no packet for it.
+    public mutating func copyNext(from pool: PacketPool) -> Packet? {
+        guard case .packet(let packet) = take(from: pool, for: .receiving) else { return nil }
+        return packet
+    }
+
     private static func take(
         _ ring: inout PacketRing, _ region: RingRegion, _ limit: Int, _ pool: PacketPool, _ share: PacketShare
     ) -> Taken {
+        guard ring.next != nil else { return .nothing }
+        guard var packet = pool.take(share) else { return .noPacket }
+        return fill(&packet, &ring, region, limit) ? .packet(packet) : .nothing
+    }
+
+    /// Slots of the transmit ring wait.
+    @inline(__always)
+    public var hasNext: Bool { transmit.next != nil }
+
+    /// Copies the next frame of the transmit ring into a packet without bytes; false when there is none.
+    @inline(__always)
+    public mutating func fill(_ packet: inout Packet) -> Bool { Self.fill(&packet, &transmit, region, frameLimit) }
+
+    @inline(__always)
+    private static func fill(
+        _ packet: inout Packet, _ ring: inout PacketRing, _ region: RingRegion, _ limit: Int
+    ) -> Bool {
         while let slot = ring.next {
-            guard let frame = region.frame(slot, limit: limit) else {
+            guard let frame = region.frame(slot, limit: limit), packet.resize(to: frame.byteCount) else {
                 ring.pass(wasRefused: true)
                 continue
             }
-            let count = frame.byteCount
-            guard var packet = pool.take(share) else { return .noPacket }
-            // Whole pieces of 64 bytes cost half of what the exact count does. What is behind the frame is the
-            // program's own, and no part of the packet.
-            let whole = min((count &+ 63) & ~63, packet.tailroom)
+            // Whole pieces of 64 bytes cost less than the exact count does. What is behind the frame is the program's
+            // own, and no part of the packet.
+            let whole = min((frame.byteCount &+ 63) & ~63, packet.room)
             // In bounds: a buffer of the region has so many bytes, and so has the packet.
             unsafe frame.withUnsafeBytes {
                 if let start = $0.baseAddress { unsafe packet.firstByte.copyMemory(from: start, byteCount: whole) }
             }
-            guard packet.resize(to: count) else {
-                ring.pass(wasRefused: true)
-                continue
-            }
-            return .packet(packet)
+            return true
         }
-        return .nothing
+        return false
     }
 
     /// The frame that `take` copied has left the transmit ring.

@@ -10,10 +10,14 @@ private let project = Tree(
 
 /// Tests of a target as its sources have them, without argument labels: `Target.Suite/test()`.
 private func tests(of target: String) throws -> [String] {
-    let folder = project.file("Tests/\(target)")
-    let paths = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+    // Labs bring tests with them, too.
+    let folders = ["Tests/\(target)"] + LabFileTests.folders.map { "Labs/\($0)/starter/Tests/\(target)" }
+    let paths = folders.flatMap { folder in
+        (FileManager.default.enumerator(atPath: project.file(folder).path)?.compactMap { $0 as? String } ?? [])
+            .map { "\(folder)/\($0)" }
+    }
     return try paths.filter { $0.hasSuffix(".swift") }.flatMap { path in
-        try project.declarations(in: "Tests/\(target)/\(path)").filter { $0.attributes.contains("custom_attr") }.map {
+        try project.declarations(in: path).filter { $0.attributes.contains("custom_attr") }.map {
             let name = $0.name.prefix { $0 != "(" }
             return "\(target)." + name.split(separator: ".").joined(separator: "/") + "()"
         }
@@ -92,12 +96,45 @@ private let testsByTarget: [String: [String]] = {
             let asks = [check.console, check.expect, check.hostExpect, check.ping.map { "\($0)" }].contains {
                 $0 != nil
             }
-            #expect(asks, "\(check.name)")
-            #expect(check.ping == nil || lab.guest?.network == "wire", "\(check.name)")
+            #expect(asks || check.datagram != nil, "\(check.name)")
+            let isOnWire = lab.guest?.network == "wire"
+            #expect(isOnWire || check.ping == nil && check.datagram == nil, "\(check.name)")
             #expect(check.host == nil || lab.guest?.forward != nil, "\(check.name)")
-            for text in [check.console, check.expect, check.hostExpect].compactMap({ $0 }) {
+            for text in [check.console, check.expect, check.hostExpect, check.datagram?.answer].compactMap({ $0 }) {
                 #expect(throws: Never.self) { try NSRegularExpression(pattern: text) }
             }
+        }
+    }
+
+    /// What is measured is in the table of `make bench`, and its points are the stage's.
+    @Test(arguments: folders) func measuresAreInTheTable(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        let table = try project.text("Documentation/bench/reference.tsv").split(separator: "\n").map {
+            $0.prefix { $0 != "\t" }
+        }
+        for stage in lab.stages {
+            guard let measures = stage.measures else { continue }
+            #expect(measures.reduce(0) { $0 + $1.points } == stage.points)
+            for measure in measures {
+                let isKnown = table.contains(Substring(measure.name))
+                #expect(isKnown && measure.percent > 0, "\(measure.name)")
+            }
+        }
+        for path in lab.kept ?? [] {
+            let isThere = FileManager.default.fileExists(atPath: project.file(path).path)
+            #expect(isThere, "\(path)")
+        }
+    }
+
+    /// What was recorded is of mistakes and tests that are there.
+    @Test(arguments: folders) func recordedFailuresAreOfThisLab(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        guard let failures = lab.failures else { return }
+        #expect(Set(failures.keys) == Set(lab.mistakes.map(\.name)))
+        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] } + lab.guestChecks.map { "guest/\($0.name)" }
+        for test in failures.values.joined() {
+            let isThere = all.contains(test)
+            #expect(isThere, "\(test)")
         }
     }
 
@@ -150,7 +187,7 @@ private let testsByTarget: [String: [String]] = {
     private func patched(_ lab: Lab, _ folder: String) throws -> Tree {
         let place = FileManager.default.temporaryDirectory.appendingPathComponent("labs-tests-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-        for part in ["Kernel", "User", "Labs"] {
+        for part in ["Kernel", "NetStack", "User", "Labs"] {
             try FileManager.default.copyItem(at: project.file(part), to: place.appendingPathComponent(part))
         }
         let tree = Tree(place)

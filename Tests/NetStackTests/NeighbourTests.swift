@@ -93,6 +93,29 @@ import Testing
         #expect(sent == 1)
     }
 
+    /// The second of silence begins with the last question, not with the first, and an answer does not end it.
+    @Test func contradictionAfterALateAnswerMakesNoSecondQuestionWithinASecond() {
+        let host = TestHost()
+        host.learn()
+        func contradict(at now: Instant) -> Int {
+            host.deliver(arpFrame(.reply, from: other, peerAddress, for: guestAddress), at: now).count
+        }
+        #expect(contradict(at: second) == 1)
+        #expect(host.deliver(at: 2 * second).count == 1)  // no answer: the second question
+        _ = host.deliver(Captured.arpReply, at: 2 * second + 1 * tenth)
+        check(host.stack.state(of: peerAddress, now: 2 * second + 1 * tenth) == .reachable)
+        #expect(contradict(at: 2 * second + 2 * tenth) == 0)
+        #expect(contradict(at: 3 * second) == 1)
+    }
+
+    @Test func contradictionWithinASecondOfTheFirstQuestionAsksNothing() throws {
+        let host = TestHost()
+        #expect(try ping(host, at: 0).count == 1)
+        _ = host.deliver(Captured.arpReply, at: 1 * tenth)
+        #expect(host.deliver(arpFrame(.reply, from: other, peerAddress, for: guestAddress), at: 2 * tenth).isEmpty)
+        #expect(host.deliver(arpFrame(.reply, from: other, peerAddress, for: guestAddress), at: second).count == 1)
+    }
+
     @Test func neighbourThatHasAnotherCardIsFoundAfterThreeQuestions() throws {
         let host = TestHost()
         host.learn()
@@ -182,6 +205,26 @@ import Testing
         }
         func knows(_ i: Int) -> Bool { host.stack.hardware(of: address(i)) != nil }
         #expect(knows(0) && !knows(1) && !knows(40) && knows(41) && knows(StackLimit.neighbours + 39))
+    }
+
+    @Test func fullTableKeepsTheStaleNeighbourThatIsUsed() throws {
+        let host = TestHost(IPv4Address(10, 0, 0, 1), gateway: nil)
+        host.stack.configure(.card(0), address: IPv4Address(10, 0, 0, 1), prefixLength: 16, gateway: nil)
+        func address(_ i: Int) -> IPv4Address { IPv4Address(10, 0, UInt8(1 + i / 200), UInt8(1 + i % 200)) }
+        func hear(_ i: Int, at now: Instant) {
+            let hardware = EthernetAddress(2, 0, 0, 0, 1, UInt8(i & 255))
+            _ = host.deliver(arpFrame(.request, from: hardware, address(i), for: IPv4Address(10, 0, 0, 1)), at: now)
+        }
+        for i in 0..<StackLimit.neighbours { hear(i, at: Instant(nanoseconds: UInt64(i))) }
+        // The first, the oldest of all, is used, and confirmed; then it is stale again.
+        #expect(try ping(host, address(0), at: second).count == 1)
+        _ = host.deliver(at: 6 * second)
+        let first = EthernetAddress(2, 0, 0, 0, 1, 0)
+        _ = host.deliver(arpFrame(.reply, from: first, address(0), for: IPv4Address(10, 0, 0, 1)), at: 6 * second)
+        for i in 0..<2 { hear(StackLimit.neighbours + i, at: 60 * second) }
+        check(host.stack.state(of: address(0), now: 60 * second) == .stale)
+        check(host.stack.state(of: address(1)) == nil && host.stack.state(of: address(2)) == nil)
+        check(host.stack.state(of: address(3)) == .stale)
     }
 
     // MARK: What is a neighbour (once: on the link was decided by the prefix alone)

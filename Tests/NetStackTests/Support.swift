@@ -235,6 +235,7 @@ extension NetStack where Device: ~Copyable {
         _ = neighbours.hearReply(address, hardware, on: .card(0), now: now, &timers)
         guard let i = neighbours.find(address, on: .card(0)) else { return }
         neighbours.entries[i].reachableUntil = now + NeighbourLimit.reachableTime
+        neighbours.entries[i].quietUntil = .start  // no question was sent
     }
     mutating func closeSocket(_ i: Int) { closeSocket(i, now: .start) }
     mutating func connectSocket(_ i: Int, to peer: Endpoint) throws(SocketError) {

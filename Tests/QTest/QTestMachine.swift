@@ -7,6 +7,7 @@
 // nothing waits for ever.
 
 import Foundation
+import HostGuest
 import TestSupport
 
 public struct QTestError: Error, CustomStringConvertible {

@@ -1,6 +1,7 @@
 // The other end of a network card's cable: one frame a datagram.
 
 import Foundation
+import HostGuest
 
 public final class QTestWire {
     private let machine: QTestMachine
@@ -10,7 +11,7 @@ public final class QTestWire {
     /// - Parameter number: of the back end: 0 is `-netdev` n0.
     public init(_ machine: QTestMachine, number: Int = 0) throws {
         self.machine = machine
-        descriptor = try UnixSocket.bound(SOCK_DGRAM, "\(machine.folder.path)/test\(number)")
+        descriptor = try UnixSocket.bound(.datagram, "\(machine.folder.path)/test\(number)")
         far = "\(machine.folder.path)/qemu\(number)"
         var patience = timeval(tv_sec: 5, tv_usec: 0)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))

@@ -2,6 +2,7 @@
 // machine.
 
 import Foundation
+import HostGuest
 import QTest
 
 final class GuestMemory {

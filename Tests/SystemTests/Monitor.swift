@@ -1,6 +1,7 @@
 // QEMU's monitor, over its machine protocol (QMP), whose answers have an end.
 
 import Foundation
+import HostGuest
 import QTest
 
 final class Monitor {

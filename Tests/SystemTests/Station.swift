@@ -3,6 +3,7 @@
 // doubles frames.
 
 import Foundation
+import HostGuest
 import QTest
 
 final class Station: @unchecked Sendable {
@@ -49,30 +50,14 @@ final class Station: @unchecked Sendable {
         guard let wire = try? UnixSocket.accept(listener, seconds: 60) else { return }
         lock.withLock { self.wire = wire }
         close(listener)
-        var received: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = unsafe read(wire, &buffer, buffer.count)  // no more than the buffer holds
-            guard count > 0 else { break }
-            received += buffer[0..<count]
-            // Each frame comes behind its length, 32 bits, big-endian.
-            while received.count >= 4 {
-                let length = received[0..<4].reduce(0) { $0 << 8 | Int($1) }
-                guard received.count >= 4 + length else { break }
-                take(Array(received[4..<4 + length]))
-                received.removeFirst(4 + length)
-            }
-        }
+        FrameStream.receive(from: wire, take)
         lock.withLock { self.wire = -1 }
         close(wire)
     }
 
     /// Sends a frame to the guest.
     func send(_ frame: [UInt8]) {
-        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: frame.count >> (24 - 8 * $0)) } + frame
-        lock.withLock {
-            _ = unsafe write(wire, bytes, bytes.count)  // the array's own bytes
-        }
+        lock.withLock { _ = FrameStream.send(frame, to: wire) }
     }
 
     private func take(_ frame: [UInt8]) {

@@ -25,6 +25,11 @@
 .globl memcpy
 memcpy:                                 # a0 = to, a1 = from, a2 = count; returns to
     mv a7, a0
+    li a6, 8
+    bltu a2, a6, 7f
+    add t6, a1, a2                      # the last 8 bytes are loaded first and stored last: what is less than 8 needs no
+    ld t6, -8(t6)                       # loop, and a forward move may write over them meanwhile
+    add a3, a0, a2
     li a6, 128
     bltu a2, a6, 2f
 1:  COPY_64 0
@@ -33,28 +38,46 @@ memcpy:                                 # a0 = to, a1 = from, a2 = count; return
     addi a1, a1, 128
     addi a0, a0, 128
     bgeu a2, a6, 1b
-2:  li a6, 64
-    bltu a2, a6, 2f
+2:  andi a6, a2, 64
+    beqz a6, 3f
     COPY_64 0
-    addi a2, a2, -64
     addi a1, a1, 64
     addi a0, a0, 64
-2:  li a6, 8
-    bltu a2, a6, 4f
-3:  ld t0, 0(a1)
-    addi a2, a2, -8
-    addi a1, a1, 8
+3:  andi a6, a2, 32
+    beqz a6, 4f
+    ld t0, 0(a1)
+    ld t1, 8(a1)
+    ld t2, 16(a1)
+    ld t3, 24(a1)
     sd t0, 0(a0)
-    addi a0, a0, 8
-    bgeu a2, a6, 3b
-4:  beqz a2, 6f
-5:  lbu t0, 0(a1)
+    sd t1, 8(a0)
+    sd t2, 16(a0)
+    sd t3, 24(a0)
+    addi a1, a1, 32
+    addi a0, a0, 32
+4:  andi a6, a2, 16
+    beqz a6, 5f
+    ld t0, 0(a1)
+    ld t1, 8(a1)
+    sd t0, 0(a0)
+    sd t1, 8(a0)
+    addi a1, a1, 16
+    addi a0, a0, 16
+5:  andi a6, a2, 8
+    beqz a6, 6f
+    ld t0, 0(a1)
+    sd t0, 0(a0)
+6:  sd t6, -8(a3)
+    mv a0, a7
+    ret
+7:  beqz a2, 9f
+8:  lbu t0, 0(a1)
     addi a2, a2, -1
     addi a1, a1, 1
     sb t0, 0(a0)
     addi a0, a0, 1
-    bnez a2, 5b
-6:  mv a0, a7
+    bnez a2, 8b
+9:  mv a0, a7
     ret
 
 .globl memmove

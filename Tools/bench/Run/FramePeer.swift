@@ -2,6 +2,7 @@
 // datagrams, and takes two commands at UDP port 7070, which User/Programs/bench/NetworkMeasures.swift describes.
 
 import Foundation
+import HostGuest
 
 final class FramePeer: @unchecked Sendable {
     static let guest = "10.0.7.2/24"
@@ -13,7 +14,7 @@ final class FramePeer: @unchecked Sendable {
     private let slowness: UInt32
     private let listener: Int32
     private var wire: Int32 = -1
-    private var received: [UInt8] = []
+    private var received = FrameStream()
 
     /// Echo requests under way: what is left, the request as it goes out, and the station that gets the report.
     private var echoesLeft = 0
@@ -26,24 +27,8 @@ final class FramePeer: @unchecked Sendable {
     init(path: String, slowness: UInt32 = 1) throws {
         self.path = path
         self.slowness = slowness
-        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw BenchError("\(path): too long for a socket")
-        }
-        // it fits, as was checked
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
         _ = unsafe unlink(path)  // the string's own bytes
-        // As POSIX has it: any address is passed as a sockaddr, with its own size.
-        let bound = unsafe withUnsafePointer(to: &address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard listener >= 0, bound == 0, listen(listener, 1) == 0 else {
-            throw BenchError("\(path): no socket can be made there")
-        }
+        listener = try UnixSocket.listen(path)
         Thread.detachNewThread { self.serve() }
     }
 
@@ -57,16 +42,7 @@ final class FramePeer: @unchecked Sendable {
             waitOrRepeat()
             let count = unsafe read(wire, &buffer, buffer.count)  // no more than the buffer holds
             guard count > 0 else { break }
-            received += buffer[0..<count]
-            // Each frame comes behind its length, 32 bits, big-endian.
-            var start = 0
-            while received.count - start >= 4 {
-                let length = Int(Frame.word(received, start))
-                guard received.count - start >= 4 + length else { break }
-                take(Array(received[start + 4..<start + 4 + length]))
-                start += 4 + length
-            }
-            received.removeFirst(start)
+            for frame in received.frames(from: buffer[0..<count]) { take(frame) }
         }
         close(wire)
     }
@@ -87,16 +63,7 @@ final class FramePeer: @unchecked Sendable {
         }
     }
 
-    private func put(_ frame: [UInt8]) {
-        let bytes = Frame.bytes(UInt32(frame.count)) + frame
-        var sent = 0
-        while sent < bytes.count {
-            // the bytes that are left
-            let count = unsafe bytes.withUnsafeBytes { unsafe write(wire, $0.baseAddress! + sent, bytes.count - sent) }
-            guard count > 0 else { return }
-            sent += count
-        }
-    }
+    private func put(_ frame: [UInt8]) { FrameStream.send(frame, to: wire) }
 
     private func take(_ frame: [UInt8]) {
         switch Frame.kind(frame) {

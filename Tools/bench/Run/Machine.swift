@@ -9,6 +9,9 @@ struct BenchError: Error, CustomStringConvertible {
 }
 
 enum Machine {
+    /// The kernel that qemu/start boots: the Makefile says which.
+    static let kernel = ProcessInfo.processInfo.environment["KERNEL"] ?? "build/swiftlet.elf"
+
     /// Boots, runs `command` (program,argument,...) in the shell's place, and returns what the console showed.
     /// - Parameters:
     ///   - options: those of qemu/start.

@@ -97,12 +97,12 @@ struct Measurement {
     }
 
     private static func kernelText() throws -> Int {
-        guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else {
-            throw BenchError("build/swiftlet.elf is missing")
+        guard let data = FileManager.default.contents(atPath: Machine.kernel) else {
+            throw BenchError("\(Machine.kernel) is missing")
         }
         let image = try ELFImage(data)
         guard let start = image.address(of: "kernel_start"), let end = image.address(of: "kernel_text_end") else {
-            throw BenchError("build/swiftlet.elf: not linked with Linker/kernel.ld?")
+            throw BenchError("\(Machine.kernel): not linked with Linker/kernel.ld?")
         }
         return Int(end - start)
     }

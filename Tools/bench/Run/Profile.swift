@@ -16,8 +16,8 @@ struct Profile {
     init(_ operation: String, card: String) throws {
         self.operation = operation
         setting = Setting(profiling: operation, card: card)
-        guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else {
-            throw BenchError("build/swiftlet.elf is missing")
+        guard let data = FileManager.default.contents(atPath: Machine.kernel) else {
+            throw BenchError("\(Machine.kernel) is missing")
         }
         image = try ELFImage(data)
         guard

@@ -60,12 +60,12 @@ private func columns(_ numbers: [Int], _ widths: [Int]) -> String {
 
 enum KernelSize {
     static func run() throws {
-        guard let data = FileManager.default.contents(atPath: "build/swiftlet.elf") else {
-            throw BenchError("build/swiftlet.elf is missing")
+        guard let data = FileManager.default.contents(atPath: Machine.kernel) else {
+            throw BenchError("\(Machine.kernel) is missing")
         }
         let image = try ELFImage(data)
         func address(_ name: String) throws -> UInt64 {
-            guard let address = image.address(of: name) else { throw BenchError("build/swiftlet.elf has no \(name)") }
+            guard let address = image.address(of: name) else { throw BenchError("\(Machine.kernel) has no \(name)") }
             return address
         }
         let start = try address("kernel_start"), text = try address("kernel_text_end"),

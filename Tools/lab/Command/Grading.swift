@@ -8,10 +8,13 @@ struct Grading {
     let lab: Lab
     let folder: String
     let isJSON: Bool
+    /// The lab's tree that this is; nil: the main one.
+    let labTree: LabTree?
 
     /// Ends with status 2 when the tests of a lab's tree are not as they were.
-    func refuseChangedTests(_ labTree: LabTree) throws {
-        let changed = try labTree.changedTests(folder: folder)
+    func refuseChangedTests() throws {
+        guard let labTree else { return }
+        let changed = try labTree.changedTests(of: lab, folder: folder)
         guard !changed.isEmpty else { return }
         fail(
             """
@@ -31,7 +34,8 @@ struct Grading {
     }
 
     private func graded(stage: Int?, test: String?) throws -> Int32 {
-        let tests = HostTests(tree, targets: lab.targets), guest = GuestTests(tree, lab)
+        let tests = HostTests(tree, targets: lab.targets)
+        let guest = GuestTests(tree, lab, benchmark: lab.isMeasured ? try labTree?.benchmark() : nil)
         defer { guest.end() }
         if let name = test, name.hasPrefix("guest/") { return try one(guestCheck: String(name.dropFirst(6)), guest) }
         if !lab.targets.isEmpty {
@@ -40,7 +44,7 @@ struct Grading {
             guard errors.isEmpty else { throw CompileErrors(errors: errors) }
         }
         if let test, !test.hasPrefix("answer/") { return try one(test, tests) }
-        if !lab.guestChecks.isEmpty {
+        if lab.needsKernel {
             say("a guest runs your kernel when the tests before it pass: building it takes a minute")
         }
         let isTerminal = isatty(2) == 1
@@ -50,19 +54,23 @@ struct Grading {
             if isTerminal { say("\r\u{1b}[K", terminator: "") }
             if !isJSON { print(done.line) }
         }
-        print(isJSON ? grade.json : grade.summary)
+        print(isJSON ? grade.json : grade.summary(of: tree, tests))
         return !grade.couldBeGraded ? 2 : grade.points == grade.of ? 0 : 1
     }
 
     /// Runs one test and prints all that came of it.
     private func one(_ pattern: String, _ tests: HostTests) throws -> Int32 {
-        let found = HostTests.matching(pattern, in: try tests.names())
+        let found = HostTests.named(pattern, in: try tests.names())
         guard !found.isEmpty else { fail("TEST=\(pattern) matches no test") }
+        guard found.count == 1 || pattern.contains(".") || pattern.contains("/") else {
+            fail("TEST=\(pattern): there are \(found.joined(separator: ", "))")
+        }
         var status: Int32 = 0
         let outcomes = tests.run(found)
         for name in found {
-            let (kind, text) = (outcomes[name] ?? .notRun("")).words
+            let outcome = outcomes[name] ?? .notRun(""), (kind, text) = outcome.words
             print("\(name): \(kind)\(text.isEmpty ? "" : "\n\(text)")")
+            if case .trapped = outcome { for place in tests.placesOfTrap(in: name) { print("    \(place)") } }
             if kind != "passed" { status = 1 }
         }
         return status

@@ -20,6 +20,13 @@ import Laboratory
         try Data(text.utf8).write(to: submissions.appendingPathComponent(name))
     }
     print(graded.table)
-    print("\(submissions.path): grades.json, grades.csv, similarity.txt")
+    var files = "grades.json, grades.csv, similarity.txt"
+    if lab.isMeasured {
+        let board = LeaderBoard(graded)
+        print("Instructions of each operation:\n\n\(board.table)")
+        try Data(board.csv.utf8).write(to: submissions.appendingPathComponent("leaders.csv"))
+        files += ", leaders.csv"
+    }
+    print("\(submissions.path): \(files)")
     return graded.allSatisfy(\.couldBeGraded) ? 0 : 2
 }

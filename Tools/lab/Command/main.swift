@@ -19,9 +19,10 @@ let usage = """
            lab grade-all LAB --submissions FOLDER [--heldout FOLDER]
     Grades each NAME.diff of a folder: a table; grades.json, grades.csv and similarity.txt in the folder. Exit status 0 when all
     could be graded, else 2.
-           lab check [--kernel] [--starters] [--variant NAME] [LAB...]
+           lab check [--kernel] [--starters] [--record] [--variant NAME] [LAB...]
     Tries each lab: its starter scores 0, its stages fill up one by one, the solved tree scores full, each planted mistake
-    is named. --starters builds each real starter too, --kernel its kernel.
+    is named. --starters builds each real starter too, --kernel its kernel. --record runs all tests of a lab on each mistake, and
+    writes down what fails: by that a mistake is told from others.
            lab mark LAB QUESTION ANSWER
     Prints what stands for an answer in lab.json.
            lab list
@@ -110,8 +111,8 @@ do {
             fail("LAB=name is missing: \(try tree.labNames().joined(separator: ", "))")
         }
         let (lab, folder) = try tree.lab(named: name)
-        let grading = Grading(tree: tree, lab: lab, folder: folder, isJSON: format == "json")
-        if let labTree { try grading.refuseChangedTests(labTree) }
+        let grading = Grading(tree: tree, lab: lab, folder: folder, isJSON: format == "json", labTree: labTree)
+        try grading.refuseChangedTests()
         exit(try grading.run(stage: number(stage, ofStageIn: lab), test: test))
     case "grade-all":
         let submissions = option("submissions"), heldOut = option("heldout")
@@ -122,10 +123,10 @@ do {
         let (lab, folder) = try tree.lab(named: name)
         exit(try gradeAll(lab, folder, URL(fileURLWithPath: submissions), heldOut.map { URL(fileURLWithPath: $0) }))
     case "check":
-        let kernel = flag("kernel"), starters = flag("starters"), variant = option("variant")
+        let kernel = flag("kernel"), starters = flag("starters"), records = flag("record"), variant = option("variant")
         let all = try tree.labNames()
         let labs = try (words.isEmpty ? all : words).map { try tree.lab(named: $0) }
-        let check = LabCheck(tree, variant: variant) { say($0) }
+        let check = LabCheck(tree, variant: variant, records: records) { say($0) }
         var problems = try check.run(labs)
         if kernel || starters {
             for (lab, folder) in labs { problems += try check.buildStarter(of: lab, folder: folder, kernel: kernel) }

@@ -38,11 +38,7 @@ struct Answers {
 extension Lab {
     /// What stands for an answer in the lab's data: FNV-1a of lab, question and answer, 64 bits, in hexadecimal.
     public func mark(of answer: String, to question: String) -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in "\(name)/\(question)/\(Answers.plain(answer))".utf8 {
-            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
-        }
-        return String(hash, radix: 16)
+        String(fnv1a("\(name)/\(question)/\(Answers.plain(answer))"), radix: 16)
     }
 
     /// An answers file with nothing in it but the questions.

@@ -11,9 +11,13 @@ public struct LabCheck {
     /// Whose constants the labs get.
     let variant: String?
 
-    public init(_ tree: Tree, variant: String? = nil, say: @escaping (String) -> Void) {
+    /// Whether it writes down what each mistake makes fail.
+    let records: Bool
+
+    public init(_ tree: Tree, variant: String? = nil, records: Bool = false, say: @escaping (String) -> Void) {
         self.tree = tree
         self.variant = variant
+        self.records = records
         self.say = say
     }
 
@@ -47,6 +51,9 @@ public struct LabCheck {
             let mode = try manager.attributesOfItem(atPath: tree.file(path).path)[.posixPermissions]
             try manager.setAttributes([.posixPermissions: mode ?? 0o644], ofItemAtPath: copy.file(path).path)
         }
+        // Where the Makefile finds no place, or another one, it builds anew, and the tests that were built before are gone.
+        try manager.createDirectory(at: copy.file("build"), withIntermediateDirectories: true)
+        try Data("\(copy.root.path)\n".utf8).write(to: copy.file("build/.place"))
         for case let path as String in manager.enumerator(atPath: copy.root.path) ?? .init()
         where !path.hasPrefix("build") && (path.hasSuffix(".swift") || path.hasSuffix(".S")) && !wanted.contains(path) {
             try manager.removeItem(at: copy.file(path))
@@ -81,7 +88,7 @@ public struct LabCheck {
     private func runAnswered(_ lab: Lab, _ folder: String) throws -> [String] {
         let copy = try copy(to: "build/labs/\(lab.name)")
         let answered = HostTests(copy, targets: lab.targets)
-        if !lab.guestChecks.isEmpty {
+        if lab.needsKernel {
             let found = try build(HostTests(tree, targets: []), kernel: true, "lab \(lab.name)")
             guard found.isEmpty else { return found }
         }
@@ -102,7 +109,7 @@ public struct LabCheck {
         for (_, folder) in labs { try woven.addStarterFiles(of: folder) }
         let tests = HostTests(woven, targets: labs.reduce(into: []) { $0.formUnion($1.lab.targets) })
         let problems = try build(
-            tests, kernel: labs.contains { !$0.lab.guestChecks.isEmpty }, "all variants of \(labs.count) labs")
+            tests, kernel: labs.contains { $0.lab.needsKernel }, "all variants of \(labs.count) labs")
         guard problems.isEmpty else { return problems }
         return try labs.flatMap { (lab, folder) in
             var problems: [String] = []
@@ -110,7 +117,7 @@ public struct LabCheck {
                 let variant = variants.starter(of: lab, solvedTo: solved)
                 problems += try checkStages(lab, folder, tests, variant: variant, solved: solved)
             }
-            return try problems + checkMistakes(lab, tests, variants)
+            return try problems + checkMistakes(lab, folder, tests, variants)
         }
     }
 
@@ -131,7 +138,7 @@ public struct LabCheck {
         let variants = Variants(of: [lab])
         try variants.weave(into: copy)
         let found = try build(tests, kernel: true, "lab \(lab.name) with its mistakes")
-        return found.isEmpty ? try problems + checkMistakes(lab, tests, variants) : found
+        return found.isEmpty ? try problems + checkMistakes(lab, folder, tests, variants) : found
     }
 
     /// Builds what checks run; returns what the compiler says.
@@ -164,51 +171,100 @@ public struct LabCheck {
     private func checkStages(
         _ lab: Lab, _ folder: String, _ tests: HostTests, kernelOf place: Tree? = nil, variant: String?, solved: Int
     ) throws -> [String] {
-        let guest = try guest(of: lab, place ?? tests.tree, variant)
+        let guest = try guest(
+            of: lab, place ?? tests.tree, variant, lab.isMeasured ? benchmark(lab, folder, tools: tests.tree) : nil)
         defer { guest.end() }
         let grade = try lab.grade(
             tests, guest, stages: Array(1...lab.stages.count), folder: folder, variant: variant ?? "")
         say("lab \(lab.name), \(solved) of \(lab.stages.count) stages solved: \(grade.points) of \(grade.of) points")
+        // What is measured is open: its solution gains something.
+        let wrong = grade.stages.filter { stage in
+            (lab.stages[stage.number - 1].measures == nil ? stage.isFull : stage.points > 0) != (stage.number <= solved)
+        }
+        for stage in grade.stages where !stage.gains.isEmpty { say(stage.measured) }
         return report(
-            grade.stages.filter { $0.isFull != ($0.number <= solved) }.map { stage in
+            wrong.map { stage in
                 "lab \(lab.name): with \(solved) stages solved, stage \(stage.number) has \(stage.points) of "
                     + "\(stage.of) points" + Self.describe(stage.outcomes)
             })
     }
 
+    /// The starter of a lab in a folder of its own, to measure against.
+    /// - Parameter tools: a tree whose tools are built.
+    func benchmark(_ lab: Lab, _ folder: String, tools: Tree) throws -> Benchmark {
+        let starter = try copy(to: "build/labs/starter")
+        try starter.makeStarter(of: lab, folder: folder)
+        try Data("{}".utf8).write(to: starter.file(".lab"))
+        return Benchmark(starter: starter, tools: tools)
+    }
+
     /// Each mistake in the solved tree is named.
-    private func checkMistakes(_ lab: Lab, _ tests: HostTests, _ variants: Variants) throws -> [String] {
-        let signs = Set(lab.mistakes.flatMap { $0.fails + ($0.passes ?? []) }).sorted()
+    private func checkMistakes(
+        _ lab: Lab, _ folder: String, _ tests: HostTests, _ variants: Variants
+    ) throws -> [String] {
+        var lab = lab
         let built = lab.targets.isEmpty ? [] : try tests.names()
-        let named = signs.flatMap { HostTests.matching($0, in: built) }
-        let checks = lab.guestChecks.filter { signs.contains("guest/\($0.name)") }
-        var quick = tests
-        quick.limit = 90  // some mistakes make a test run for ever
+        let all = try (1...lab.stages.count).flatMap { try lab.tests(ofStage: $0, in: built) }
+        func run(_ mistake: Lab.Mistake, _ signs: [String]) throws -> [(test: String, outcome: TestOutcome)] {
+            let variant = variants.mistake(mistake.name, of: lab)
+            let named = all.filter { test in
+                signs.contains { test == $0 || HostTests.plain(test) == HostTests.plain($0) }
+            }
+            var outcomes = tests.run(named, variant: variant).sorted { $0.key < $1.key }
+                .map { (test: $0.key, outcome: $0.value) }
+            let checks = lab.guestChecks.filter { signs.contains("guest/\($0.name)") }
+            // A guest is booted only for a mistake that it is to show.
+            guard !checks.isEmpty else { return outcomes }
+            let guest = try guest(of: lab, tests.tree, variant)
+            defer { guest.end() }
+            for check in checks { outcomes.append(("guest/\(check.name)", try guest.run(check))) }
+            return outcomes
+        }
         var problems: [String] = []
         for mistake in lab.mistakes {
-            let variant = variants.mistake(mistake.name, of: lab)
-            var outcomes = quick.run(named, variant: variant).sorted { $0.key < $1.key }
-                .map { (test: $0.key, outcome: $0.value) }
-            // A guest is booted only for a mistake that it is to show.
-            if (mistake.fails + (mistake.passes ?? [])).contains(where: { $0.hasPrefix("guest/") }) {
-                let guest = try guest(of: lab, tests.tree, variant)
-                defer { guest.end() }
-                for check in checks { outcomes.append(("guest/\(check.name)", try guest.run(check))) }
+            let own = mistake.fails + (mistake.passes ?? [])
+            let outcomes: [(test: String, outcome: TestOutcome)]
+            if records {
+                let isOfGuest = own.contains { $0.hasPrefix("guest/") }
+                outcomes = try run(mistake, all + (isOfGuest ? lab.guestChecks.map { "guest/\($0.name)" } : []))
+                let failed = outcomes.filter { $0.outcome.isDecided && $0.outcome != .passed }
+                lab.failures = (lab.failures ?? [:]).merging([mistake.name: failed.map { HostTests.plain($0.test) }]) {
+                    $1
+                }
+            } else {
+                // The signs of the others, too: they must not be taken for it.
+                let others = lab.mistakes.flatMap { $0.fails + ($0.passes ?? []) }.filter {
+                    !$0.hasPrefix("guest/") || own.contains { $0.hasPrefix("guest/") }
+                }
+                outcomes = try run(mistake, own + others + (lab.failures?[mistake.name] ?? []))
             }
-            let name = lab.mistakes(in: outcomes).first?.name
-            say("lab \(lab.name), mistake \"\(mistake.name)\": \(name == mistake.name ? "named" : "NOT named")")
-            guard name != mistake.name else { continue }
+            let found = lab.recognised(in: outcomes).first
+            let isNamed = found?.mistake.name == mistake.name && (found?.isSure == true || lab.failures == nil)
+            say("lab \(lab.name), mistake \"\(mistake.name)\": \(isNamed ? "named" : "NOT named")")
+            guard !isNamed else { continue }
+            let taken = found.map { "\($0.isSure ? "" : "perhaps ")\"\($0.mistake.name)\"" } ?? "none"
             problems.append(
-                "lab \(lab.name): the mistake \"\(mistake.name)\" is taken for \(name.map { "\"\($0)\"" } ?? "none"); failed:"
+                "lab \(lab.name): the mistake \"\(mistake.name)\" is taken for \(taken); failed:"
                     + Self.describe(outcomes))
         }
+        if records { try write(lab.failures ?? [:], of: lab, folder) }
         return report(problems)
     }
 
+    private func write(_ failures: [String: [String]], of lab: Lab, _ folder: String) throws {
+        let names = Set(lab.mistakes.map(\.name))
+        let kept = failures.filter { names.contains($0.key) }.mapValues { $0.sorted() }
+        let data = try JSONSerialization.data(
+            withJSONObject: kept, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+        try (data + Data("\n".utf8)).write(to: tree.file("\(folder)/failures.json"))
+    }
+
     /// A guest whose kernel is a built tree's, or a variant of it.
-    private func guest(of lab: Lab, _ tree: Tree, _ variant: String?) throws -> GuestTests {
+    private func guest(
+        of lab: Lab, _ tree: Tree, _ variant: String?, _ benchmark: Benchmark? = nil
+    ) throws -> GuestTests {
         let kernel = tree.file("build/fast/swiftlet.elf")
-        guard let variant, !lab.guestChecks.isEmpty else { return GuestTests(tree, lab, kernel: kernel) }
+        guard let variant, lab.needsKernel else { return GuestTests(tree, lab, kernel: kernel, benchmark: benchmark) }
         let copy = tree.file("build/fast/variant.elf")
         try Variants.choose(variant, in: kernel, to: copy)
         return GuestTests(tree, lab, kernel: copy)
@@ -222,7 +278,7 @@ public struct LabCheck {
         let starter = try copy(to: "build/labs/woven")
         try starter.makeStarter(of: lab, folder: folder)
         let tests = HostTests(starter, targets: lab.targets)
-        let boots = !lab.guestChecks.isEmpty
+        let boots = lab.needsKernel
         let problems = try build(tests, kernel: kernel || boots, "the starter of lab \(lab.name)")
         guard problems.isEmpty, boots else { return problems }
         return try checkStages(lab, folder, tests, variant: nil, solved: 0)

@@ -20,8 +20,9 @@ public struct Declaration: Sendable {
 extension Tree {
     /// All declarations with bodies in a file, in order.
     public func declarations(in path: String) throws -> [Declaration] {
+        // Not by way of swiftc, which leaves an empty folder in TMPDIR each time.
         let result = try Command(
-            ["swiftc", "-frontend", "-dump-parse", "-dump-ast-format", "json"]
+            ["swift-frontend", "-dump-parse", "-dump-ast-format", "json"]
                 + ["-enable-experimental-feature", "Lifetimes", file(path).path]
         ).run()
         guard let tree = try? JSONSerialization.jsonObject(with: result.output) as? [String: Any] else {
@@ -42,6 +43,24 @@ extension Tree {
                     + all.map(\.name).joined(separator: ", "))
         }
         return found[0]
+    }
+
+    /// The doc comment of a declaration, as one line; empty without one.
+    func comment(of name: String, in path: String) throws -> String {
+        let before = Array(try text(path).utf8)[..<(try declaration(name, in: path).start)]
+        var lines: [String] = []
+        // Attributes stand between the comment and the declaration.
+        for line in String(decoding: before, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+            .dropLast().reversed()
+        {
+            let text = line.trimmingCharacters(in: .whitespaces)
+            if text.hasPrefix("///") {
+                lines.insert(text.dropFirst(3).trimmingCharacters(in: .whitespaces), at: 0)
+            } else if !text.hasPrefix("@") {
+                break
+            }
+        }
+        return lines.joined(separator: " ")
     }
 }
 

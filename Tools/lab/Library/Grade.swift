@@ -11,6 +11,8 @@ public struct Grade: Sendable {
         public let of: Int
         /// In the order of the lab's file.
         public let outcomes: [(test: String, outcome: TestOutcome)]
+        /// Of a stage that is measured.
+        public let gains: [Gain]
 
         public var passed: Int { outcomes.count { $0.outcome == .passed } }
         public var couldBeGraded: Bool {
@@ -22,7 +24,7 @@ public struct Grade: Sendable {
     public let lab: Lab
     public let folder: String
     public let stages: [Stage]
-    public let mistakes: [Lab.Mistake]
+    public let mistakes: [Recognised]
 
     public var points: Int { stages.reduce(0) { $0 + $1.points } }
     public var of: Int { stages.reduce(0) { $0 + $1.of } }
@@ -37,6 +39,11 @@ extension Lab {
 
     /// Whether it has an answers file.
     public var hasQuestions: Bool { stages.contains { $0.questions != nil } }
+
+    /// Whether its grading runs a kernel.
+    public var needsKernel: Bool { stages.contains { $0.guest != nil || $0.measures != nil } }
+
+    public var isMeasured: Bool { stages.contains { $0.measures != nil } }
 
     /// Its guest checks, of all stages.
     public var guestChecks: [GuestCheck] { stages.flatMap { $0.guest ?? [] } }
@@ -70,41 +77,26 @@ extension Lab {
             outcomes += (stage.questions ?? []).map { ("answer/\($0.name)", answers.outcome(of: $0, in: self)) }
             let comesToGuest = outcomes.allSatisfy { $0.outcome == .passed }
             for check in stage.guest ?? [] {
-                let outcome = comesToGuest ? try guest.run(check) : .failed("not tried: first the tests above")
+                let outcome = comesToGuest ? try guest.run(check) : .notTried
                 outcomes.append(("guest/\(check.name)", outcome))
                 progress()
             }
-            let isFull = outcomes.allSatisfy { $0.outcome == .passed }
+            var gains: [Gain] = []
+            if let measures = stage.measures {
+                let comesToBench = outcomes.allSatisfy { $0.outcome == .passed }
+                let measured: (outcomes: [TestOutcome], gains: [Gain]) =
+                    comesToBench ? try guest.gains(measures) : (measures.map { _ in .notTried }, [])
+                outcomes += zip(measures, measured.outcomes).map { ("bench/\($0.name)", $1) }
+                gains = measured.gains
+            }
+            let isPassed = outcomes.allSatisfy { $0.outcome == .passed }
+            let worth = stage.measures == nil ? stage.points : gains.points
             done.append(
                 Grade.Stage(
-                    number: number, title: stage.title, points: isFull ? stage.points : 0, of: stage.points,
-                    outcomes: outcomes))
+                    number: number, title: stage.title, points: isPassed ? worth : 0, of: stage.points,
+                    outcomes: outcomes, gains: gains))
             report(done[done.count - 1])
         }
-        return Grade(lab: self, folder: folder, stages: done, mistakes: mistakes(in: done.flatMap(\.outcomes)))
-    }
-
-    /// Mistakes that the outcomes look like, the one with the most signs first.
-    func mistakes(in outcomes: [(test: String, outcome: TestOutcome)]) -> [Mistake] {
-        func outcome(_ pattern: String) -> TestOutcome? {
-            outcomes.first { $0.test == pattern || HostTests.plain($0.test) == pattern }?.outcome
-        }
-        let found = mistakes.filter { mistake in
-            let failed = mistake.fails.map { outcome($0) }
-            var said = ""
-            for result in failed {
-                switch result {
-                case .failed(let text), .trapped(let text): said += text + "\n"
-                default: return false  // a slow machine is no sign
-                }
-            }
-            guard (mistake.passes ?? []).allSatisfy({ outcome($0) == .passed }) else { return false }
-            guard let output = mistake.output else { return true }
-            return said.range(of: output, options: .regularExpression) != nil
-        }
-        func signs(_ mistake: Mistake) -> Int {
-            mistake.fails.count + (mistake.passes?.count ?? 0) + (mistake.output == nil ? 0 : 2)
-        }
-        return found.sorted { signs($0) > signs($1) }
+        return Grade(lab: self, folder: folder, stages: done, mistakes: recognised(in: done.flatMap(\.outcomes)))
     }
 }

@@ -22,6 +22,8 @@ public final class GradeAll: @unchecked Sendable {
     private let folder: String
     private let heldOut: HeldOut?
     private let say: @Sendable (String) -> Void
+    /// What kernels are measured against; all trees use it.
+    private let benchmark: Benchmark?
     private let lock = NSLock()
     private var waiting: [URL]
     private var done: [Submission] = []
@@ -38,6 +40,7 @@ public final class GradeAll: @unchecked Sendable {
         self.lab = self.heldOut.map { lab.adding($0.stages) } ?? lab
         self.folder = folder
         self.say = say
+        benchmark = self.lab.isMeasured ? try LabCheck(tree) { _ in }.benchmark(self.lab, folder, tools: tree) : nil
         waiting = try FileManager.default.contentsOfDirectory(at: submissions, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "diff" }.sorted { $0.path < $1.path }
         guard !waiting.isEmpty else {
@@ -50,6 +53,11 @@ public final class GradeAll: @unchecked Sendable {
     public func run(workers: Int = max(1, ProcessInfo.processInfo.activeProcessorCount / 2)) throws -> [Submission] {
         let count = min(workers, waiting.count)
         say("lab \(lab.name): \(waiting.count) submissions; trees: \(count)")
+        if let benchmark {
+            say("building what is measured against")
+            try Command(["make", "--no-print-directory", "tools"], in: tree.root).output()
+            try benchmark.prepare()
+        }
         // One after the other: copying is quick, and all read the same tree.
         let trees = try (0..<count).map { try makeTree(number: $0) }
         DispatchQueue.concurrentPerform(iterations: count) { number in
@@ -82,11 +90,12 @@ public final class GradeAll: @unchecked Sendable {
             let number = Int(copy.root.lastPathComponent.split(separator: "-").last ?? "") ?? 0
             let tree = try makeTree(number: number)
             let difference = try String(contentsOf: file, encoding: .utf8)
-            let left = Self.protectedParts(of: difference)
+            let left = protectedParts(of: difference)
             if !left.isEmpty { submission.remark = "left out: \(left.joined(separator: " "))" }
-            try tree.applyStudents(file)
+            try tree.applyStudents(file, without: protected)
             submission.fingerprint = Fingerprint(of: tree.written(for: lab, difference: difference))
-            let tests = HostTests(tree, targets: lab.targets), guest = GuestTests(tree, lab)
+            let tests = HostTests(tree, targets: lab.targets)
+            let guest = GuestTests(tree, lab, benchmark: benchmark)
             defer { guest.end() }
             let errors = lab.targets.isEmpty ? [] : try tests.build()
             guard errors.isEmpty else { throw CompileErrors(errors: errors) }
@@ -100,10 +109,13 @@ public final class GradeAll: @unchecked Sendable {
     }
 
     /// What a submission changes that is the teacher's.
-    private static func protectedParts(of difference: String) -> [String] {
-        let paths = difference.matches(of: #/(?m)^\+\+\+ b\/(.+)$/#).map { String($0.1) }
-        return paths.filter { path in Tree.protected.contains { path == $0 || path.hasPrefix($0 + "/") } }
+    private func protectedParts(of difference: String) -> [String] {
+        let paths = difference.matches(of: #/(?m)^(?:\+\+\+ b|--- a)\/(.+)$/#).map { String($0.1) }
+        let parts = paths.filter { path in protected.contains { path == $0 || path.hasPrefix($0 + "/") } }
+        return parts.enumerated().filter { !parts[..<$0.offset].contains($0.element) }.map(\.element)
     }
+
+    private var protected: [String] { Tree.protected + tree.starterFiles(of: folder) + (lab.kept ?? []) }
 }
 
 extension Tree {
@@ -111,8 +123,8 @@ extension Tree {
     static let protected = ["Tests", "Labs", "Tools", "Package.swift", "Makefile", ".lab", "qemu", "Linker"]
 
     /// Applies what a student handed in, but for the teacher's own files.
-    func applyStudents(_ file: URL) throws {
-        let left = Self.protected.flatMap { ["--exclude=\($0)", "--exclude=\($0)/*"] }
+    func applyStudents(_ file: URL, without protected: [String]) throws {
+        let left = protected.flatMap { ["--exclude=\($0)", "--exclude=\($0)/*"] }
         var command = Command(["git", "apply"] + left + [file.standardizedFileURL.path], in: root)
         command.environment["GIT_CEILING_DIRECTORIES"] = root.deletingLastPathComponent().path
         let result = try command.run()

@@ -9,6 +9,18 @@ extension Grade.Stage {
         let name = "stage \(number): \(title)".padding(toLength: 60, withPad: " ", startingAt: 0)
         return "\(mark)\(name) \(passed) of \(outcomes.count) tests   \(points) of \(of) points"
     }
+
+    /// What was gained, a line an operation.
+    var measured: String { gains.map { "    \($0.line)\n" }.joined() }
+
+    /// What else of the stage did not pass, by short names.
+    func others(than test: String) -> String {
+        let names = outcomes.filter { $0.test != test && $0.outcome != .passed && $0.outcome != .notTried }
+            .map { $0.test.hasPrefix("guest/") ? Substring($0.test) : HostTests.bare($0.test) }
+        guard !names.isEmpty else { return "" }
+        let rest = names.count > 6 ? " and \(names.count - 6) more" : ""
+        return "Not passed either: \(names.prefix(6).joined(separator: ", "))\(rest)\n"
+    }
 }
 
 extension TestOutcome {
@@ -19,31 +31,59 @@ extension TestOutcome {
         case .failed(let text): ("failed", text)
         case .missing(let text): ("not written", text)
         case .trapped(let text): ("trapped", text)
-        case .outOfTime: ("out of time", "it had not ended after two minutes: is there a loop that does not end?")
+        case .outOfTime(let seconds):
+            ("out of time", "it did not end within \(seconds) seconds: is there a loop that does not end?")
         case .notRun(let text): ("could not be graded", text)
+        case .notTried: ("not tried", "first the tests above")
         }
     }
 }
 
 extension Grade {
     /// What is below the lines of the stages: the first failure with what helps, and the sum.
-    public var summary: String {
+    public func summary(of tree: Tree, _ tests: HostTests) -> String {
         var text = ""
-        if let stage = stages.first(where: { !$0.isFull }),
-            let (test, outcome) = stage.outcomes.first(where: { $0.outcome != .passed })
-        {
-            let (kind, said) = outcome.words
-            text += "\nStage \(stage.number), \(test): \(kind)\n"
-            text += said.split(separator: "\n").prefix(20).map { "    \($0)\n" }.joined()
-            if let mistake = mistakes.first { text += "This looks like: \(mistake.name). \(mistake.says)\n" }
-            if stage.couldBeGraded { text += "Hint: \(lab.stages[stage.number - 1].hint)\n" }
+        if let stage = stages.first(where: { !$0.isFull }) {
+            if let first = stage.outcomes.first(where: { $0.outcome != .passed }) {
+                text += failure(first.test, first.outcome, in: stage, of: tree, tests)
+            }
+            text += stage.measured
             text += "Read: \(folder)/README.md. This stage again: make grade LAB=\(lab.name) STAGE=\(stage.number)\n"
-            text += "This test alone: make grade LAB=\(lab.name) TEST='\(test)'\n"
         }
         if !couldBeGraded {
             text += "\nSome tests could not be run. That is no fault of your code: their points are open, not lost.\n"
         }
         return text + "\nLab \(lab.name): \(points) of \(of) points\n"
+    }
+
+    private func failure(
+        _ test: String, _ outcome: TestOutcome, in stage: Stage, of tree: Tree, _ tests: HostTests
+    ) -> String {
+        let (kind, said) = outcome.words
+        var text = "\nStage \(stage.number), \(test): \(kind)\n"
+        text += said.split(separator: "\n").prefix(20).map { "    \($0)\n" }.joined()
+        if case .trapped = outcome {
+            for (i, place) in tests.placesOfTrap(in: test).enumerated() {
+                text += i == 0 ? "    at \(place)\n" : "    called from \(place)\n"
+            }
+        }
+        if let found = mistakes.first {
+            text += "\(found.isSure ? "This looks like:" : "Perhaps:") \(found.mistake.name). \(found.mistake.says)\n"
+        }
+        if stage.couldBeGraded { text += hint(for: outcome, in: stage, of: tree) }
+        text += stage.others(than: test)
+        if case .notTried = outcome { return text }
+        return text + "This test alone: make grade LAB=\(lab.name) TEST='\(test)'\n"
+    }
+
+    /// Of a body that is missing, what it has to do; else what the stage is about.
+    private func hint(for outcome: TestOutcome, in stage: Stage, of tree: Tree) -> String {
+        guard case .missing(let message) = outcome, let name = message.split(separator: "`").dropFirst().first,
+            let task = lab.tasks.first(where: { $0.declarations.contains(String(name)) })
+        else { return "Hint: \(lab.stages[stage.number - 1].hint)\n" }
+        if let hint = task.hints?[String(name)] { return "Hint: \(hint)\n" }
+        let comment = (try? tree.comment(of: String(name), in: task.file)) ?? ""
+        return "Task: \(task.title)." + (comment.isEmpty ? "\n" : " What it promises: \(comment)\n")
     }
 
     /// One object: `lab`, `points`, `of`, `graded`, `stages` with their tests, `mistakes`.
@@ -55,11 +95,15 @@ extension Grade {
                 "tests": stage.outcomes.map {
                     ["test": $0.test, "result": $0.outcome.words.kind, "text": $0.outcome.words.text]
                 },
+                "measures": stage.gains.map {
+                    ["name": $0.measure.name, "before": $0.before, "now": $0.now, "points": $0.points]
+                },
             ]
         }
         let object: [String: Any] = [
             "lab": lab.name, "points": points, "of": of, "graded": couldBeGraded, "stages": stages,
-            "mistakes": mistakes.map(\.name),
+            "mistakes": mistakes.filter(\.isSure).map(\.mistake.name),
+            "perhaps": mistakes.filter { !$0.isSure }.map(\.mistake.name),
         ]
         let data = try? JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])
         return String(decoding: data ?? Data(), as: UTF8.self)

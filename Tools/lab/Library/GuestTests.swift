@@ -1,6 +1,7 @@
 // The guest checks of a lab: the tree's kernel is built once, and booted once for all of them; anew only after a panic.
 
 import Foundation
+import HostGuest
 
 /// What the compiler, or the guard behind the linker, says of a tree.
 public struct CompileErrors: Error {
@@ -12,22 +13,26 @@ public struct CompileErrors: Error {
 public final class GuestTests {
     private let tree: Tree
     private let lab: Lab
-    private let kernel: URL
+    let kernel: URL
     private let builds: Bool
     private var isBuilt = false
     private var machine: GuestMachine?
     /// Of the machine.
     private var harts: Int?
     private var peer: WirePeer?
+    private var server: ServerNetwork?
     /// Host ports by what stands in `forward`.
     private var ports: [String: Int] = [:]
     /// What a boot that did not reach the shell means for all checks.
     private var bootProblem: TestOutcome?
+    /// What the kernel is measured against.
+    let benchmark: Benchmark?
     /// Times are this many times longer on a slow machine: the first boot tells.
     private var patience = 1.0
 
     /// - Parameter kernel: one that is built already; nil: the tree's, which is built when the first check needs it.
-    public init(_ tree: Tree, _ lab: Lab, kernel: URL? = nil) {
+    public init(_ tree: Tree, _ lab: Lab, kernel: URL? = nil, benchmark: Benchmark? = nil) {
+        self.benchmark = benchmark
         self.tree = tree
         self.lab = lab
         self.kernel = kernel ?? tree.file("build/fast/swiftlet.elf")
@@ -42,6 +47,8 @@ public final class GuestTests {
         machine = nil
         peer?.close()
         peer = nil
+        server?.end()
+        server = nil
     }
 
     /// What the guest of the last check had printed after it.
@@ -71,10 +78,7 @@ public final class GuestTests {
         if let program = check.needs, !Self.isInstalled(program) {
             return .notRun("\(program) is not installed: make doctor says how to install it")
         }
-        if builds, !isBuilt {
-            try Self.build(tree)
-            isBuilt = true
-        }
+        try buildOnce()
         if machine == nil, let problem = boot() {
             bootProblem = problem
             return shows(check) ? .passed : problem
@@ -93,13 +97,21 @@ public final class GuestTests {
         return outcome
     }
 
+    /// Builds the tree, if it is to be built and was not.
+    /// - Throws: CompileErrors.
+    func buildOnce() throws {
+        guard builds, !isBuilt else { return }
+        try Self.build(tree)
+        isBuilt = true
+    }
+
     /// Whether the boot's console is what a check asks for.
     private func shows(_ check: Lab.GuestCheck) -> Bool {
         guard let console = check.console else { return false }
         return transcript.range(of: console, options: .regularExpression) != nil
     }
 
-    private static func isInstalled(_ program: String) -> Bool {
+    static func isInstalled(_ program: String) -> Bool {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
             FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
         }
@@ -115,6 +127,10 @@ public final class GuestTests {
             if lab.guest?.network == "wire" {
                 if peer == nil { peer = try WirePeer() }
                 environment.merge(["NET": "stream", "PEER": peer?.path ?? "", "IP": "10.9.0.2/24"]) { $1 }
+            } else if lab.guest?.network == "dhcp" {
+                // Where it cannot be made QEMU's own server gives an address.
+                if server == nil { server = ServerNetwork(tree) }
+                if server != nil { environment.merge(["NET": "tap", "TAP": "tap0"]) { $1 } }
             } else if let forward = lab.guest?.forward {
                 if lab.guest?.echo == true, ports["echo"] == nil { ports["echo"] = try EchoService.start() }
                 environment["FORWARD"] = try forward.map { name in
@@ -124,7 +140,8 @@ public final class GuestTests {
                 }.joined(separator: ",hostfwd=")
             }
             let began = Date()
-            let machine = try GuestMachine(tree, kernel: kernel, environment: environment)
+            let machine = try GuestMachine(
+                root: tree.root, kernel: kernel, environment: environment, entry: server?.entry ?? [])
             guard machine.wait(for: "\n$ ", seconds: 120) != nil else {
                 defer { machine.end() }
                 transcript = machine.transcript
@@ -169,6 +186,14 @@ public final class GuestTests {
             if let problem = peer.ping(byteCount: byteCount, seconds: min(seconds, 20 * patience)) {
                 _ = machine.wait(for: "\u{0}", seconds: 1)  // a panic's report comes to its end
                 if machine.hasEnded { return Self.meaning(of: machine, wanted: "the reply to an echo request") }
+                return .failed(problem)
+            }
+        }
+        if let datagram = check.datagram {
+            guard let peer else { return .notRun("a datagram needs \"network\": \"wire\" in the lab's guest settings") }
+            if let problem = peer.ask(datagram, seconds: min(seconds, 20 * patience)) {
+                _ = machine.wait(for: "\u{0}", seconds: 1)
+                if machine.hasEnded { return Self.meaning(of: machine, wanted: "what answers a datagram") }
                 return .failed(problem)
             }
         }

@@ -12,9 +12,12 @@ public enum TestOutcome: Sendable, Equatable {
     case missing(String)
     /// A trap: what was printed last.
     case trapped(String)
-    case outOfTime
+    /// So many seconds had been over.
+    case outOfTime(Int)
     /// The test could not be run: that says nothing of the code.
     case notRun(String)
+    /// A look at the guest that waits for the tests before it.
+    case notTried
 }
 
 extension Command.Result {
@@ -40,7 +43,9 @@ public struct HostTests: Sendable {
     /// Test targets that are built.
     let targets: Set<String>
     /// Seconds after which a test is ended.
-    var limit = 120.0
+    var limit = 60.0
+    /// The same of those that begin when another has run out of time: a loop that does not end is in many tests.
+    private static let impatience = 15.0
 
     public init(_ tree: Tree, scratch: String = "build/host", targets: Set<String>) {
         self.tree = tree
@@ -72,8 +77,19 @@ public struct HostTests: Sendable {
         }
     }
 
-    /// A test's name without its argument labels.
-    static func plain(_ test: String) -> String { String(test.prefix { $0 != "(" }) + "()" }
+    /// Those, or tests of this bare name.
+    public static func named(_ name: String, in all: [String]) -> [String] {
+        let whole = matching(name, in: all)
+        return whole.isEmpty ? all.filter { bare($0) == name.prefix { $0 != "(" } } : whole
+    }
+
+    /// A test's name without target, suite and argument labels.
+    static func bare(_ test: String) -> Substring { (test.split(separator: "/").last ?? "").prefix { $0 != "(" } }
+
+    /// A test's name without its argument labels; that of a look at the guest as it is.
+    static func plain(_ test: String) -> String {
+        test.contains("(") ? String(test.prefix { $0 != "(" }) + "()" : test
+    }
 
     /// Runs tests, a few at a time; `seen` hears of each when it has ended.
     public func run(_ tests: [String], variant: String = "", seen: @Sendable @escaping () -> Void = {})
@@ -81,30 +97,37 @@ public struct HostTests: Sendable {
     {
         let results = Results()
         DispatchQueue.concurrentPerform(iterations: tests.count) { i in
-            results.add(tests[i], run(tests[i], variant: variant))
+            let seconds = results.isLate ? min(limit, Self.impatience) : limit
+            results.add(tests[i], run(tests[i], variant: variant, seconds: seconds))
             seen()
         }
         return results.all
     }
 
-    private func run(_ test: String, variant: String) -> TestOutcome {
+    private func run(_ test: String, variant: String, seconds: Double) -> TestOutcome {
         // Rarely, a busy machine refuses a process: that is tried again and never counted against the code.
         var problem = ""
         for _ in 0..<3 {
-            var command = Command(
-                [program, "--testing-library", "swift-testing", "--filter", Self.exactly(test)], in: tree.root)
-            command.environment = ["SWIFT_BACKTRACE": "enable=no", "LAB_VARIANT": variant, "NO_COLOR": "1"]
-            command.limit = limit
-            do { return Self.outcome(of: try command.run()) } catch { problem = "\(error)" }
+            var command = command(for: test, variant)
+            command.environment["SWIFT_BACKTRACE"] = "enable=no"
+            command.limit = seconds
+            do { return outcome(of: try command.run(), seconds: Int(seconds)) } catch { problem = "\(error)" }
         }
         return .notRun(problem)
+    }
+
+    func command(for test: String, _ variant: String = "") -> Command {
+        var command = Command(
+            [program, "--testing-library", "swift-testing", "--filter", Self.exactly(test)], in: tree.root)
+        command.environment = ["LAB_VARIANT": variant, "NO_COLOR": "1"]
+        return command
     }
 
     /// A filter for one test; what it is compared with has the place in the source behind the name.
     static func exactly(_ test: String) -> String { "^" + NSRegularExpression.escapedPattern(for: test) + "(/|$)" }
 
-    private static func outcome(of result: Command.Result) -> TestOutcome {
-        if result.isOutOfTime { return .outOfTime }
+    private func outcome(of result: Command.Result, seconds: Int) -> TestOutcome {
+        if result.isOutOfTime { return .outOfTime(seconds) }
         let all = result.text + result.errors
         if let match = all.firstMatch(of: #/LAB [\w-]+: `.*` is not written yet \([\w\/]+\.swift\)/#) {
             return .missing(String(match.0))
@@ -122,9 +145,23 @@ public struct HostTests: Sendable {
         for (index, line) in lines.enumerated() where line.contains(" recorded an issue ") {
             let rest = line.replacing(#/^.*recorded an issue (at )?/#, with: "")
             let more = lines[(index + 1)...].prefix { $0.hasPrefix("↳") || $0.hasPrefix("  ") }
-            said.append(([rest] + more).joined(separator: "\n    "))
+            said.append(([rest] + more + statement(at: rest)).joined(separator: "\n    "))
         }
         return .failed(said.isEmpty ? all : said.prefix(3).joined(separator: "\n"))
+    }
+
+    /// The line of a test that an issue is about: what `check` was called with is not in its message.
+    private func statement(at issue: String) -> [String] {
+        guard let place = issue.firstMatch(of: #/^(\w+\.swift):(\d+):\d+: /#), let number = Int(place.2) else {
+            return []
+        }
+        let folder = tree.file("Tests")
+        let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+        guard let path = files.first(where: { $0.hasSuffix("/" + place.1) }),
+            let lines = try? tree.text("Tests/\(path)").split(separator: "\n", omittingEmptySubsequences: false),
+            lines.indices.contains(number - 1)
+        else { return [] }
+        return ["Tests/\(path):\(number):  \(lines[number - 1].trimmingCharacters(in: .whitespaces))"]
     }
 }
 
@@ -135,4 +172,8 @@ private final class Results: @unchecked Sendable {
 
     func add(_ test: String, _ outcome: TestOutcome) { lock.withLock { outcomes[test] = outcome } }
     var all: [String: TestOutcome] { lock.withLock { outcomes } }
+    /// Whether a test has run out of time.
+    var isLate: Bool {
+        lock.withLock { outcomes.values.contains { if case .outOfTime = $0 { true } else { false } } }
+    }
 }

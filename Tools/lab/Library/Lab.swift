@@ -8,7 +8,7 @@ public struct Lab: Decodable, Sendable {
     public let name: String
     public let title: String
     public let tasks: [Task]
-    public let stages: [Stage]
+    public internal(set) var stages: [Stage]
     public let mistakes: [Mistake]
     /// The machine that its guest checks run on; nil: three harts behind QEMU's own network.
     public let guest: GuestSettings?
@@ -17,6 +17,10 @@ public struct Lab: Decodable, Sendable {
     public let patches: [String]?
     /// What VARIANT= changes.
     public let constants: [Constant]?
+    /// Files and folders beside Tests, Labs and Tools that stay as they are: what is measured with.
+    public let kept: [String]?
+    /// By mistake, the tests that failed when it was planted: the lab's failures.json, which `lab check --record` writes.
+    public internal(set) var failures: [String: [String]]?
 
     /// Declarations of one file whose bodies the student writes.
     public struct Task: Decodable, Sendable {
@@ -31,6 +35,8 @@ public struct Lab: Decodable, Sendable {
         public let file: String
         /// As `Declaration.name` has them.
         public let declarations: [String]
+        /// By declaration: what is said when it is the first one that is missing. Without it its doc comment is shown.
+        public let hints: [String: String]?
     }
 
     /// What is graded together: all of its tests pass, or it has no points.
@@ -43,7 +49,20 @@ public struct Lab: Decodable, Sendable {
         public let questions: [Question]?
         /// What is looked at in a guest that runs the tree's kernel, when the tests have passed.
         public let guest: [GuestCheck]?
+        /// What is counted, against the starter's kernel, when all else of the stage has passed: its points are then what
+        /// was gained, and none when one of these operations takes more than `Gain.limit` percent more.
+        public let measures: [Measure]?
         public let hint: String
+    }
+
+    /// An operation of `make bench`.
+    public struct Measure: Decodable, Sendable {
+        /// As the table's files have it: `getpid`, `virtio-echo-56`.
+        public let name: String
+        /// 0: it must only not get worse.
+        public let points: Int
+        /// So many percent fewer instructions are worth all the points; half of them half.
+        public let percent: Double
     }
 
     /// A question with one right answer, which stands nowhere in plain text.
@@ -57,7 +76,8 @@ public struct Lab: Decodable, Sendable {
 
     /// How the guest of a lab's checks is started.
     public struct GuestSettings: Decodable, Sendable {
-        /// `user`, or `wire`: a wire whose other end is the grader, at 10.9.0.1; the guest is 10.9.0.2.
+        /// `user`; or `wire`: a wire whose other end is the grader, at 10.9.0.1; the guest is 10.9.0.2; or `dhcp`: a network
+        /// with dnsmasq on it, 192.168.76.0/24, where the grader can make one, else as `user`.
         public let network: String?
         /// Ports of the guest that the host reaches on an unreserved one, as `udp:7`: PORT_7 of `host` commands.
         public let forward: [String]?
@@ -87,6 +107,8 @@ public struct Lab: Decodable, Sendable {
         public let hostExpect: String?
         /// A program of the host's without which the check cannot be made.
         public let needs: String?
+        /// A datagram that the grader sends on its wire until it is answered.
+        public let datagram: Datagram?
         /// Bytes of payload of an echo request that the grader sends on its wire and that is to be answered.
         public let ping: Int?
         /// How many harts the guest has; without it as the lab's guest settings say. Another number than before is another
@@ -94,6 +116,17 @@ public struct Lab: Decodable, Sendable {
         public let harts: Int?
         /// Seconds that it may take; 60 without it.
         public let seconds: Double?
+    }
+
+    /// What a protocol over IPv4 is asked, and what it has to answer.
+    public struct Datagram: Decodable, Sendable {
+        /// Of the IPv4 header: 1 ICMP, 17 UDP.
+        public let protocolNumber: UInt8
+        /// Behind the IPv4 header, in hexadecimal; spaces do not count. ICMP's checksum is put in.
+        public let payload: String
+        /// A regular expression that the payload of the answer matches, in hexadecimal without spaces; nil: silence for two
+        /// seconds is right.
+        public let answer: String?
     }
 
     /// A mistake that is often made: planted by `lab check`, recognised by `lab grade`.
@@ -137,7 +170,11 @@ public struct Tree: Sendable {
 
     public func lab(inFolder folder: String) throws -> Lab {
         do {
-            return try JSONDecoder().decode(Lab.self, from: Data(contentsOf: file("Labs/\(folder)/lab.json")))
+            var lab = try JSONDecoder().decode(Lab.self, from: Data(contentsOf: file("Labs/\(folder)/lab.json")))
+            if let recorded = try? Data(contentsOf: file("Labs/\(folder)/failures.json")) {
+                lab.failures = try JSONDecoder().decode([String: [String]].self, from: recorded)
+            }
+            return lab
         } catch {
             throw LabError("Labs/\(folder)/lab.json: \(error)")
         }

@@ -30,7 +30,8 @@ extension [Submission] {
                     quoted(submission.name), "\(submission.points)", "\(submission.grade?.of ?? 0)",
                     "\(submission.couldBeGraded)",
                     quoted(submission.grade?.stages.map { "\($0.points)" }.joined(separator: " ") ?? ""),
-                    quoted(submission.grade?.mistakes.map(\.name).joined(separator: "; ") ?? ""),
+                    quoted(
+                        submission.grade?.mistakes.filter(\.isSure).map(\.mistake.name).joined(separator: "; ") ?? ""),
                     quoted(submission.remark),
                 ].joined(separator: ",") + "\n"
             }.joined()

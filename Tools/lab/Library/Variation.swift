@@ -20,8 +20,7 @@ extension Lab {
 
         /// The value that a name chooses: never the tree's own.
         public func value(for variant: String) -> String {
-            var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-            for byte in "\(name)/\(variant)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            let hash = fnv1a("\(name)/\(variant)")
             return values[1 + Int((hash ^ hash >> 32) % UInt64(values.count - 1))]
         }
 

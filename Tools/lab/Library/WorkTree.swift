@@ -78,14 +78,18 @@ public struct LabTree {
 
     /// Files of tests, labs and tools that are not as they were.
     /// - Parameter folder: the lab's.
-    public func changedTests(folder: String) throws -> [String] {
-        let parts = ["Tests", "Labs", "Tools", "Package.swift", ".lab"] + tree.starterFiles(of: folder)
+    public func changedTests(of lab: Lab, folder: String) throws -> [String] {
+        let parts =
+            ["Tests", "Labs", "Tools", "Package.swift", ".lab"] + tree.starterFiles(of: folder) + (lab.kept ?? [])
         let run = { (arguments: [String]) in
             try Command(["git"] + arguments + ["--"] + parts, in: tree.root).output().split(separator: "\n").map(
                 String.init)
         }
         return try run(["diff", "--name-only", starter]) + run(["ls-files", "--others", "--exclude-standard"])
     }
+
+    /// What its kernel is measured against: the commit that it began with.
+    public func benchmark() throws -> Benchmark { try Benchmark.ofLabTree(tree, name: name) }
 
     /// Keeps all that is in the tree, files that git does not know too, on a branch of its own. Returns its name; nil
     /// when nothing was written since the start.

@@ -1,90 +1,68 @@
 // The session of README's first picture: two guests on one wire, what is typed into them, and what they answer.
 
 import Foundation
+import HostGuest
 
-/// A guest with a keyboard and a screen.
-private final class Terminal: @unchecked Sendable {
-    private let process = Process()
-    private let keyboard = Pipe()
-    private let lock = NSCondition()
-    private let start: Date
-    private var text = ""
-    private var read = 0
-    private var kept: [Recording.Piece] = []
+/// A guest that is recorded.
+private final class Recorded {
+    /// What it showed, and when.
+    private final class Film: @unchecked Sendable {
+        private let lock = NSLock()
+        private var kept: [Recording.Piece] = []
+        private let start: Date
 
-    /// Boots the guest of this number; its disk is a fresh copy in `folder`.
-    init(_ number: Int, folder: URL, start: Date) throws {
-        self.start = start
-        let image = folder.appendingPathComponent("fs-\(number).img").path
-        try FileManager.default.copyItem(atPath: "build/fs.img", toPath: image)
-        let screen = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        // Whatever ends this program ends its guest.
-        process.arguments = ["setpriv", "--pdeathsig", "KILL", "timeout", "120", "qemu/start"]
-        process.environment = [
-            "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "FSIMG": image, "NET": "socket",
-            "GUEST": "\(number)",
-            "IP": "10.0.0.\(number)/24",
-        ]
-        process.standardInput = keyboard
-        process.standardOutput = screen
-        process.standardError = screen
-        try process.run()
-        screen.fileHandleForReading.readabilityHandler = { [weak self] handle in
-            self?.take(String(decoding: handle.availableData.filter { $0 != 13 }, as: UTF8.self))
+        init(since start: Date) { self.start = start }
+        func add(_ text: String) {
+            let time = Date().timeIntervalSince(start)
+            lock.withLock { kept.append(Recording.Piece(time: time, text: text)) }
         }
+        var pieces: [Recording.Piece] { lock.withLock { kept } }
     }
 
-    private func take(_ piece: String) {
-        lock.withLock {
-            text += piece
-            kept.append(Recording.Piece(time: Date().timeIntervalSince(start), text: piece))
-            lock.broadcast()
-        }
+    private let guest: GuestMachine
+    private let film: Film
+
+    /// Boots the guest of this number.
+    init(_ number: Int, since start: Date) throws {
+        let film = Film(since: start)
+        self.film = film
+        guest = try GuestMachine(
+            root: URL(fileURLWithPath: "."),
+            environment: ["NET": "socket", "GUEST": "\(number)", "IP": "10.0.0.\(number)/24"], shown: film.add)
     }
 
     /// Waits until a text was printed behind what was waited for before.
     func wait(for wanted: String) throws {
-        let deadline = Date(timeIntervalSinceNow: 60)
-        try lock.withLock {
-            while true {
-                if let place = text.dropFirst(read).range(of: wanted) {
-                    read = text.distance(from: text.startIndex, to: place.upperBound)
-                    return
-                }
-                guard lock.wait(until: deadline) else {
-                    throw SiteError("the guest did not print \"\(wanted)\" within a minute. Its console:\n\(text)")
-                }
-            }
+        guard guest.wait(for: wanted, seconds: 60) != nil else {
+            throw SiteError("the guest did not print \"\(wanted)\" within a minute. Its console:\n\(guest.transcript)")
         }
     }
 
     /// Types a line as fast as a person does.
     func type(_ line: String) {
         Thread.sleep(forTimeInterval: 0.6)
-        for byte in line.utf8 {
-            keyboard.fileHandleForWriting.write(Data([byte]))
+        for character in line {
+            guest.type(String(character))
             Thread.sleep(forTimeInterval: 0.05)
         }
         Thread.sleep(forTimeInterval: 0.2)
-        keyboard.fileHandleForWriting.write(Data([10]))
+        guest.type("\n")
     }
 
     /// Waits until the machine is off; what was shown, from the kernel's first line on.
-    func end(command: String) -> [Recording.Piece] {
-        process.waitUntilExit()
-        return lock.withLock {
-            guard let banner = text.range(of: "Swiftlet on") else { return [] }
-            // The firmware says a page before.
-            var skipped = text.distance(from: text.startIndex, to: banner.lowerBound)
-            var pieces = [Recording.Piece(time: 0, text: "$ \(command)\n")]
-            for piece in kept where !piece.text.isEmpty {
-                let rest = piece.text.dropFirst(skipped)
-                skipped = max(0, skipped - piece.text.count)
-                if !rest.isEmpty { pieces.append(Recording.Piece(time: piece.time, text: String(rest))) }
-            }
-            return pieces
+    func end(command: String) throws -> [Recording.Piece] {
+        guard guest.waitForEnd(seconds: 60), let banner = guest.transcript.range(of: "Swiftlet on") else {
+            throw SiteError("the guest did not power off. Its console:\n\(guest.transcript)")
         }
+        // The firmware says a page before.
+        var skipped = guest.transcript.distance(from: guest.transcript.startIndex, to: banner.lowerBound)
+        var pieces = [Recording.Piece(time: 0, text: "$ \(command)\n")]
+        for piece in film.pieces where !piece.text.isEmpty {
+            let rest = piece.text.dropFirst(skipped)
+            skipped = max(0, skipped - piece.text.count)
+            if !rest.isEmpty { pieces.append(Recording.Piece(time: piece.time, text: String(rest))) }
+        }
+        return pieces
     }
 }
 
@@ -93,12 +71,8 @@ public enum Session {
     /// Boots both, types, and returns the picture.
     /// - Throws: when a guest does not answer as it should.
     public static func record() throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-            "swiftlet-session-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
         let start = Date()
-        let one = try Terminal(1, folder: folder, start: start), two = try Terminal(2, folder: folder, start: start)
+        let one = try Recorded(1, since: start), two = try Recorded(2, since: start)
         for guest in [one, two] { try guest.wait(for: "\n$ ") }
         one.type("ping -c 3 10.0.0.2")
         try one.wait(for: "rtt")
@@ -112,8 +86,8 @@ public enum Session {
         two.type("arp")
         try two.wait(for: "\n$ ")
         for guest in [one, two] { guest.type("halt") }
-        let shown = [one, two].enumerated().map { number, guest in
-            guest.end(command: "make qemu NET=socket GUEST=\(number + 1) IP=10.0.0.\(number + 1)/24")
+        let shown = try [one, two].enumerated().map { number, guest in
+            try guest.end(command: "make qemu NET=socket GUEST=\(number + 1) IP=10.0.0.\(number + 1)/24")
         }
         return Recording(shown).svg(
             title: "Two Swiftlet guests boot, ping each other and send a file", captions: ["guest 1", "guest 2"])

@@ -1,0 +1,182 @@
+// Frames between the card and a program's packet rings, on the model: buffers go to the device again at their places,
+// and what the device says of them is checked as elsewhere.
+
+import FuzzTargets
+import SystemInterface
+import Testing
+
+@testable import Drivers
+@testable import NetStack
+
+@Suite(.bothQueueFormats) struct VirtIONetRingsTests {
+    private let memory = TestMemory()
+    private let pool: PacketPool
+    private let region: TestRegion
+
+    init() {
+        let bytes = 513 * PacketPool.bufferSize
+        pool = unsafe PacketPool(memory: memory.allocate(bytes)!, byteCount: bytes)!
+        var request = PacketRingsRequest()
+        (request.transmitSlots, request.receiveSlots) = (8, 8)
+        region = TestRegion(request)
+    }
+
+    private func start(_ model: NetModel) throws -> TestNet {
+        try VirtIONet(
+            VirtIOMMIO(TestRegisters(model: model)), in: TestDMA(memory: memory), pool: pool, receiveBuffers: 16,
+            random: 1)
+    }
+
+    /// Puts a frame into the next slot of the transmit ring.
+    private func put(_ bytes: [UInt8], at head: inout Int) {
+        let buffer = region.slot(.transmit, head).buffer
+        for (index, byte) in bytes.enumerated() {
+            let place = PacketRingLayout.buffers + 2048 * buffer + index & ~7
+            let shift = UInt64(8 * (index & 7))
+            region[place] = region[place] & ~(0xff << shift) | UInt64(byte) << shift
+        }
+        region.set(.transmit, head, PacketSlot(buffer: buffer, length: bytes.count))
+        head = (head + 1) % 8
+        region.setHead(.transmit, head)
+        check(region.rings.takeHeads(.transmit))
+    }
+
+    /// What came into the receive ring.
+    private func takeAll(_ head: inout Int) -> [[UInt8]] {
+        var frames: [[UInt8]] = []
+        while head != region.tail(.receive) {
+            let slot = region.slot(.receive, head)
+            frames.append(region.bytes(slot.buffer, slot.length))
+            head = (head + 1) % 8
+        }
+        region.setHead(.receive, head)
+        check(region.rings.takeHeads(.receive))
+        return frames
+    }
+
+    private static let basic: UInt64 = 1 << 5 | 1 << 16
+
+    /// Merged buffers, any layout, indirect descriptors, event index; legacy and modern.
+    @Test(arguments: [false, true], 0..<16)
+    func framesOfAllSizesGoBothWaysRoundAndRound(isLegacy: Bool, combination: Int) throws {
+        var features = Self.basic
+        for (bit, feature) in [15, 27, 28, 29].enumerated() where combination & 1 << bit != 0 {
+            features |= 1 << feature
+        }
+        let model = NetModel(memory, isLegacy: isLegacy, features: features, capacity: 32)
+        do {
+            var net = try start(model)
+            var head = 0, read = 0
+            for i in 0..<300 {
+                let count = 14 + i * 7 % 1500
+                put(frame(count, i), at: &head)
+                put(frame(1513 - count + 14, i + 1), at: &head)
+                let traffic = net.transmit(from: &region.rings, atMost: .max, pool)
+                check(traffic.frames == 2 && traffic.bytes == 1527 && !traffic.isBlocked)
+                net.flush()
+                region.rings.publishRoom()
+                model.deliver([frame(count, i), frame(60, i), frame(61, i)])
+                check(net.receive(into: &region.rings, atMost: 64).frames == 3)
+                #expect(takeAll(&read) == [frame(count, i), frame(60, i), frame(61, i)])
+                net.reclaim(now: UInt64(i))
+                check(!net.rearm())
+            }
+            #expect(model.sent.count == 600)
+            for i in 0..<300 where model.sent.count == 600 {
+                #expect(model.sent[2 * i] == frame(14 + i * 7 % 1500, i))
+                #expect(model.sent[2 * i + 1] == frame(1513 - i * 7 % 1500, i + 1))
+            }
+            check(net.counters.emptyPool == 0)
+        }
+        #expect(model.complaints == [])
+        #expect(pool.freeCount == 512)
+    }
+
+    /// What the stack sent before and sends beside it comes back as its own.
+    @Test func framesOfTheStackGoBetweenThem() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic | 1 << 15 | 1 << 28)
+        do {
+            var net = try start(model)
+            var head = 0
+            for i in 0..<100 {
+                var kept = pool.take()!
+                kept.resize(to: 100)
+                check(net.transmit(LentPacket(kept)) == nil)
+                var first = pool.take(.sending)!
+                first.resize(to: 80)
+                var second = pool.take(.sending)!
+                second.resize(to: 90)
+                first.append(part: second)
+                check(net.transmit(LentPacket(first)) == nil)
+                put(frame(200, i), at: &head)
+                check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 1)
+                net.flush()
+                region.rings.publishRoom()
+            }
+            #expect(model.sent.count == 300)
+            #expect(model.sent.filter { $0.count == 200 }.count == 100)
+            net.reclaim(now: 0)
+            #expect(pool.held(.sending) == 0)
+        }
+        #expect(model.complaints == [])
+        #expect(pool.freeCount == 512)
+    }
+
+    @Test func aTrainArrivesWholeAndFalseLengthsAreCounted() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic | 1 << 15)
+        do {
+            var net = try start(model)
+            var read = 0
+            model.fill = 200
+            model.deliver([frame(700, 1), frame(60, 2)])
+            check(net.receive(into: &region.rings, atMost: 64).frames == 2)
+            #expect(takeAll(&read) == [frame(700, 1), frame(60, 2)])
+            model.fill = .max
+            net.reclaim(now: 0)
+            model.deliver([frame(10, 3), frame(60, 4)])
+            check(net.receive(into: &region.rings, atMost: 64).frames == 1)
+            #expect(takeAll(&read) == [frame(60, 4)])
+            check(net.counters.badLengths == 1)
+            net.reclaim(now: 0)
+            #expect(model.pending(0) == 16)
+        }
+        #expect(model.complaints == [])
+        #expect(pool.freeCount == 512)
+    }
+
+    /// The program reads nothing: its ring is full, and the device has all its buffers again.
+    @Test func aFullRingCostsTheProgramAlone() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic)
+        var net = try start(model)
+        for round in 0..<20 {
+            model.deliver((0..<10).map { frame(100, $0) })
+            check(net.receive(into: &region.rings, atMost: 64).frames == 10)
+            net.reclaim(now: 0)  // a device that keeps the order gets its buffers here
+            #expect(model.pending(0) == 16, "round \(round)")
+        }
+        #expect(region.rings.receive.frames == 7 && region.rings.receive.dropped == 193)
+        // Fewer buffers are wanted: those that come back stay.
+        net.receive(intoAtMost: 4)
+        model.deliver((0..<16).map { frame(100, $0) })
+        _ = net.receive(into: &region.rings, atMost: 64)
+        net.reclaim(now: 0)
+        #expect(model.pending(0) == 4 && pool.held(.receiving) == 4)
+    }
+
+    /// No packet for a frame: it stays in its slot.
+    @Test func whatHasNoPacketWaits() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic)
+        var net = try start(model)
+        var head = 0
+        pool.divide(receiving: 300, sending: 2, own: 10)
+        let one = pool.take(.sending), other = pool.take(.sending)
+        check(one != nil && other != nil)
+        put(frame(60, 1), at: &head)
+        let traffic = net.transmit(from: &region.rings, atMost: .max, pool)
+        check(traffic.frames == 0 && traffic.isBlocked && region.rings.hasNext)
+        _ = consume one
+        check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 1)
+        net.flush()
+        #expect(model.sent == [frame(60, 1)])
+    }
+}

@@ -23,25 +23,30 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
 
     @inline(never)
     private mutating func submitByProcessor(_ frame: consuming LentPacket) -> LentPacket? {
-        pairs.ref(ownPair).value.submit(frame)
+        pairs.ref(pairOfProcessor).value.submit(frame)
     }
 
-    /// The pair that this processor sends through. One that waits for its reset is left out.
-    private var ownPair: Int {
+    /// A pair that waits for its reset is left out.
+    private var pairOfProcessor: Int {
         var number = memory.processor % pairsInUse
         for _ in 1..<pairsInUse where pairs[number].transmitQueue.isBroken { number = (number + 1) % pairsInUse }
         return number
     }
 
     public mutating func transmit(from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool) -> RingTraffic {
-        pairs.ref(pairsInUse == 1 ? 0 : ownPair).value.transmit(from: &rings, atMost: most, pool)
+        let pair = pairs.ref(pairsInUse == 1 ? 0 : pairOfProcessor)
+        let traffic = pair.value.transmit(from: &rings, atMost: most, pool)
+        lookAtSuspects(checkedAt)
+        return traffic
     }
 
     public mutating func receive(into rings: inout PacketRings, atMost most: Int) -> RingTraffic {
+        guard pairs[0].renewsReceived else { return receiveEach(into: &rings, atMost: most) }
         var traffic = RingTraffic()
-        for i in 0..<pairs.count {
-            traffic.add(pairs.ref(i).value.receive(into: &rings, atMost: most - traffic.frames))
+        for _ in 0..<pairs.count where traffic.frames < most {
+            nextInTurn().value.receive(into: &rings, atMost: most, &traffic)
         }
+        lookAtSuspects(checkedAt)
         return traffic
     }
 
@@ -56,11 +61,15 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     @inline(never)
     private mutating func receiveInTurn() -> Packet? {
         for _ in 0..<pairs.count {
-            let pair = pairs.ref(turn)
-            turn = turn + 1 == pairs.count ? 0 : turn + 1
-            if let packet = pair.value.takeReceived() { return packet }
+            if let packet = nextInTurn().value.takeReceived() { return packet }
         }
         return nil
+    }
+
+    private mutating func nextInTurn() -> Ref<Pair> {
+        let pair = pairs.ref(turn)
+        turn = turn + 1 == pairs.count ? 0 : turn + 1
+        return pair
     }
 
     // Never inlined, as `takeReceived`.

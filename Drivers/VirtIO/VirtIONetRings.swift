@@ -58,16 +58,13 @@ extension VirtIONetPair where Queue: ~Copyable {
         return count
     }
 
+    /// Whether received frames go the way of `receive(into:)`.
+    var renewsReceived: Bool { receiveQueue.renewsChains && layout.descriptorsPerPacket == 1 }
+
+    /// - Parameter traffic: what it is added to, `most` frames with what is there.
     @inline(never)
-    mutating func receive(into rings: inout PacketRings, atMost most: Int) -> RingTraffic {
-        var traffic = RingTraffic()
-        guard receiveQueue.renewsChains, layout.descriptorsPerPacket == 1 else {
-            while traffic.frames < most, let frame = takeReceived() {
-                traffic.add(frame.totalCount)
-                rings.put(frame)
-            }
-            return traffic
-        }
+    mutating func receive(into rings: inout PacketRings, atMost most: Int, _ traffic: inout RingTraffic) {
+        let before = traffic.frames
         while traffic.frames < most, let used = receiveQueue.takeUsed() {
             guard let buffer = received[used.head].take() else {
                 receiveQueue.free(used)
@@ -75,10 +72,9 @@ extension VirtIONetPair where Queue: ~Copyable {
             }
             if let count = renew(used, buffer, into: &rings) { traffic.add(count) }
         }
-        if traffic.frames >= posted { counters.fullRings &+= 1 }
-        if traffic.frames > 0 { receiveQueue.kick(transport) }
+        if traffic.frames &- before >= posted { counters.fullRings &+= 1 }
+        if traffic.frames > before { receiveQueue.kick(transport) }
         if receiveQueue.isBroken { isSuspicious = true }
-        return traffic
     }
 
     /// Takes the frame in a buffer, which the device then has again; its bytes, nil when it is none.

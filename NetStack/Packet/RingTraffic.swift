@@ -16,12 +16,6 @@ public struct RingTraffic {
         bytes &+= byteCount
     }
 
-    /// Adds what went another way.
-    public mutating func add(_ other: RingTraffic) {
-        frames &+= other.frames
-        bytes &+= other.bytes
-    }
-
     /// The next frame has to wait.
     public mutating func block() { isBlocked = true }
 }

@@ -9,6 +9,8 @@ public struct Command {
     public var environment: [String: String] = [:]
     /// Seconds after which it is ended.
     public var limit: Double = 3600
+    /// Seconds of a processor's time after which it is ended: what else the machine does is not counted.
+    public var processorLimit: Int?
 
     public init(_ arguments: [String], in folder: URL? = nil) {
         self.arguments = arguments
@@ -31,7 +33,8 @@ public struct Command {
         defer { try? FileManager.default.removeItem(at: place) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = arguments
+        process.arguments =
+            (processorLimit.map { ["sh", "-c", "ulimit -t \($0) && exec \"$@\"", "sh"] } ?? []) + arguments
         process.currentDirectoryURL = folder
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
@@ -48,9 +51,14 @@ public struct Command {
             kill(process.processIdentifier, SIGKILL)
             end.wait()
         }
+        let isSignal = process.terminationReason == .uncaughtSignal
+        // What a thread of Dispatch's starts has SIGXCPU blocked: then the kernel kills it.
+        if processorLimit != nil, isSignal, [SIGXCPU, SIGKILL].contains(process.terminationStatus) {
+            isOutOfTime = true
+        }
         return Result(
-            status: process.terminationStatus, isSignal: process.terminationReason == .uncaughtSignal,
-            isOutOfTime: isOutOfTime, output: try Data(contentsOf: files[0]),
+            status: process.terminationStatus, isSignal: isSignal, isOutOfTime: isOutOfTime,
+            output: try Data(contentsOf: files[0]),
             errors: String(decoding: try Data(contentsOf: files[1]), as: UTF8.self))
     }
 

@@ -32,7 +32,10 @@ extension TestOutcome {
         case .missing(let text): ("not written", text)
         case .trapped(let text): ("trapped", text)
         case .outOfTime(let seconds):
-            ("out of time", "it did not end within \(seconds) seconds: is there a loop that does not end?")
+            (
+                "out of time",
+                "it did not end within \(seconds) seconds of a processor's time: is there a loop that does not end?"
+            )
         case .notRun(let text): ("could not be graded", text)
         case .notTried: ("not tried", "first the tests above")
         }

@@ -42,10 +42,12 @@ public struct HostTests: Sendable {
     let scratch: String
     /// Test targets that are built.
     let targets: Set<String>
-    /// Seconds after which a test is ended.
-    var limit = 60.0
+    /// Seconds of a processor's time after which a test is ended: a busy machine is not the code's fault.
+    var limit = 60
     /// The same of those that begin when another has run out of time: a loop that does not end is in many tests.
-    private static let impatience = 15.0
+    private static let impatience = 15
+    /// Times as many seconds by the clock end a test that waits for something which does not come.
+    private static let patience = 10.0
 
     public init(_ tree: Tree, scratch: String = "build/host", targets: Set<String>) {
         self.tree = tree
@@ -104,14 +106,15 @@ public struct HostTests: Sendable {
         return results.all
     }
 
-    private func run(_ test: String, variant: String, seconds: Double) -> TestOutcome {
+    private func run(_ test: String, variant: String, seconds: Int) -> TestOutcome {
         // Rarely, a busy machine refuses a process: that is tried again and never counted against the code.
         var problem = ""
         for _ in 0..<3 {
             var command = command(for: test, variant)
             command.environment["SWIFT_BACKTRACE"] = "enable=no"
-            command.limit = seconds
-            do { return outcome(of: try command.run(), seconds: Int(seconds)) } catch { problem = "\(error)" }
+            command.processorLimit = seconds
+            command.limit = Double(seconds) * Self.patience
+            do { return outcome(of: try command.run(), seconds: seconds) } catch { problem = "\(error)" }
         }
         return .notRun(problem)
     }

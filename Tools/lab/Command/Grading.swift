@@ -26,11 +26,21 @@ struct Grading {
 
     /// Returns the exit status.
     func run(stage: Int?, test: String?) throws -> Int32 {
+        let place = try ownTemporaryFolder()
+        defer { try? FileManager.default.removeItem(at: place) }
         do { return try graded(stage: stage, test: test) } catch let problem as CompileErrors {
             print("It does not compile yet:\n\n\(problem.errors.prefix(5).joined(separator: "\n\n"))")
             if problem.errors.count > 5 { print("\nand \(problem.errors.count - 5) more errors") }
             return 1
         }
+    }
+
+    /// A folder for what all programs that this one starts leave behind: SwiftPM leaves some in each run.
+    private func ownTemporaryFolder() throws -> URL {
+        let place = FileManager.default.temporaryDirectory.appendingPathComponent("lab-grade-\(getpid())")
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        _ = unsafe setenv("TMPDIR", place.path, 1)  // two strings, which it copies
+        return place
     }
 
     private func graded(stage: Int?, test: String?) throws -> Int32 {
@@ -44,12 +54,12 @@ struct Grading {
             guard errors.isEmpty else { throw CompileErrors(errors: errors) }
         }
         if let test, !test.hasPrefix("answer/") { return try one(test, tests) }
-        if lab.needsKernel {
-            say("a guest runs your kernel when the tests before it pass: building it takes a minute")
+        let stages = stage.map { [$0] } ?? Array(1...lab.stages.count)
+        if stages.contains(where: { lab.stages.indices.contains($0 - 1) && lab.stages[$0 - 1].needsKernel }) {
+            say("a guest runs your kernel when the tests before it pass: building it takes minutes, after an edit one")
         }
         let isTerminal = isatty(2) == 1
         let progress: @Sendable () -> Void = { if isTerminal { say(".", terminator: "") } }
-        let stages = stage.map { [$0] } ?? Array(1...lab.stages.count)
         let grade = try lab.grade(tests, guest, stages: stages, folder: folder, progress: progress) { done in
             if isTerminal { say("\r\u{1b}[K", terminator: "") }
             if !isJSON { print(done.line) }

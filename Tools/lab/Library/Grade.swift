@@ -41,7 +41,7 @@ extension Lab {
     public var hasQuestions: Bool { stages.contains { $0.questions != nil } }
 
     /// Whether its grading runs a kernel.
-    public var needsKernel: Bool { stages.contains { $0.guest != nil || $0.measures != nil } }
+    public var needsKernel: Bool { stages.contains(where: \.needsKernel) }
 
     public var isMeasured: Bool { stages.contains { $0.measures != nil } }
 

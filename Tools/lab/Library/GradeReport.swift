@@ -18,12 +18,20 @@ extension Grade.Stage {
         let names = outcomes.filter { $0.test != test && $0.outcome != .passed && $0.outcome != .notTried }
             .map { $0.test.hasPrefix("guest/") ? Substring($0.test) : HostTests.bare($0.test) }
         guard !names.isEmpty else { return "" }
-        let rest = names.count > 6 ? " and \(names.count - 6) more" : ""
-        return "Not passed either: \(names.prefix(6).joined(separator: ", "))\(rest)\n"
+        let rest = names.count > 16 ? " and \(names.count - 16) more" : ""
+        return "Not passed either: \(names.prefix(16).joined(separator: ", "))\(rest)\n"
     }
 }
 
 extension TestOutcome {
+    /// It is the code's, neither the machine's nor for want of what comes first.
+    var isFailure: Bool {
+        switch self {
+        case .passed, .notRun, .notTried: false
+        case .failed, .missing, .trapped, .outOfTime: true
+        }
+    }
+
     /// What it is to a program: a word, and what is said of it.
     public var words: (kind: String, text: String) {
         switch self {
@@ -46,8 +54,12 @@ extension Grade {
     /// What is below the lines of the stages: the first failure with what helps, and the sum.
     public func summary(of tree: Tree, _ tests: HostTests) -> String {
         var text = ""
-        if let stage = stages.first(where: { !$0.isFull }) {
-            if let first = stage.outcomes.first(where: { $0.outcome != .passed }) {
+        // What the code has to answer for comes before what the machine could not do.
+        let failed = stages.first { $0.outcomes.contains { $0.outcome.isFailure } }
+        if let stage = failed ?? stages.first(where: { !$0.isFull }) {
+            if let first = stage.outcomes.first(where: { $0.outcome.isFailure })
+                ?? stage.outcomes.first(where: { $0.outcome != .passed })
+            {
                 text += failure(first.test, first.outcome, in: stage, of: tree, tests)
             }
             text += stage.measured
@@ -56,7 +68,8 @@ extension Grade {
         if !couldBeGraded {
             text += "\nSome tests could not be run. That is no fault of your code: their points are open, not lost.\n"
         }
-        return text + "\nLab \(lab.name): \(points) of \(of) points\n"
+        let open = stages.reduce(0) { $0 + ($1.couldBeGraded ? 0 : $1.of) }
+        return text + "\nLab \(lab.name): \(points) of \(of) points\(open > 0 ? ", \(open) not graded" : "")\n"
     }
 
     private func failure(

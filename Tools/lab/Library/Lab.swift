@@ -53,6 +53,9 @@ public struct Lab: Decodable, Sendable {
         /// was gained, and none when one of these operations takes more than `Gain.limit` percent more.
         public let measures: [Measure]?
         public let hint: String
+
+        /// Whether it is graded with the student's kernel.
+        public var needsKernel: Bool { guest != nil || measures != nil }
     }
 
     /// An operation of `make bench`.

@@ -24,6 +24,8 @@ public protocol DMA {
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer?
     /// Which of the machine's processors runs the caller, from 0 on.
     var processor: Int { get }
+    /// Zeroed memory of the driver's own, which no device sees: aligned to 16, never given back; nil when there is none.
+    func allocateOwn(byteCount: Int) -> UnsafeMutableRawPointer?
     /// Where the device finds a byte of memory that this object allocated (in the kernel: any byte of the direct map).
     func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64
 
@@ -47,6 +49,7 @@ public protocol DMA {
 
 extension DMA {
     public var processor: Int { 0 }
+    public func allocateOwn(byteCount: Int) -> UnsafeMutableRawPointer? { unsafe allocate(byteCount: byteCount) }
     public func giveToDevice(
         _ pointer: UnsafeMutableRawPointer, byteCount: Int, _ direction: DMADirection
     ) {}

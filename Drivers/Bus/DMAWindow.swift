@@ -120,7 +120,9 @@ struct RingTable<Element: ~Copyable> {
     /// nil when there is no memory. Memory and elements stay for ever.
     init?<Memory: DMA>(entries: Int, in memory: Memory, _ initial: () -> Element) {
         precondition(entries > 0 && entries & (entries - 1) == 0, "a ring table's size is no power of two")
-        guard let place = unsafe memory.allocate(byteCount: MemoryLayout<Element>.stride * entries) else { return nil }
+        guard let place = unsafe memory.allocateOwn(byteCount: MemoryLayout<Element>.stride * entries) else {
+            return nil
+        }
         unsafe elements = place.bindMemory(to: Element.self, capacity: entries)
         for i in 0..<entries { unsafe (elements + i).initialize(to: initial()) }
         mask = entries - 1

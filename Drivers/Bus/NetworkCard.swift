@@ -95,7 +95,7 @@ where First.Space == Rest.Space {
     private let rest: Ref<Rest>?
 
     private static func place<Card: ~Copyable>(_ card: consuming Card) throws(CardError) -> Ref<Card> {
-        guard let memory = unsafe Memory().allocate(byteCount: MemoryLayout<Card>.stride) else {
+        guard let memory = unsafe Memory().allocateOwn(byteCount: MemoryLayout<Card>.stride) else {
             throw CardError("no memory for its driver")
         }
         let pointer = unsafe memory.bindMemory(to: Card.self, capacity: 1)  // new memory of the card's size

@@ -166,7 +166,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         _ count: Int, _ transport: Transport, _ memory: Memory, _ pool: PacketPool, _ features: UInt64
     ) throws(VirtIOError) -> Table<Pair> {
         // Fresh memory of their size, initialised before its handle is made. Never given back.
-        guard let place = unsafe memory.allocate(byteCount: MemoryLayout<Pair>.stride * count) else {
+        guard let place = unsafe memory.allocateOwn(byteCount: MemoryLayout<Pair>.stride * count) else {
             throw transport.refuse(.noMemory)
         }
         let first = unsafe place.bindMemory(to: Pair.self, capacity: count)
@@ -181,7 +181,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         _ index: UInt16, _ transport: Transport, _ memory: Memory, _ features: UInt64
     ) throws(VirtIOError) -> Ref<VirtIONetControl<Queue>> {
         // Fresh memory of its size, initialised before its handle is made.
-        guard let place = unsafe memory.allocate(byteCount: MemoryLayout<VirtIONetControl<Queue>>.stride) else {
+        guard let place = unsafe memory.allocateOwn(byteCount: MemoryLayout<VirtIONetControl<Queue>>.stride) else {
             throw transport.refuse(.noMemory)
         }
         let pointer = unsafe place.bindMemory(to: VirtIONetControl<Queue>.self, capacity: 1)

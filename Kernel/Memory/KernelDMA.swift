@@ -11,6 +11,12 @@ struct KernelDMA: AmbientDMA {
         return unsafe memory.pointer
     }
 
+    /// Small tables share pages. Drivers are made during start-up.
+    func allocateOwn(byteCount: Int) -> UnsafeMutableRawPointer? {
+        unsafe UInt(bitPattern: byteCount) >= pageSize
+            ? allocate(byteCount: byteCount) : BootMemory.allocate(bytes: byteCount)
+    }
+
     @inline(__always)
     func deviceAddress(of pointer: UnsafeMutableRawPointer) -> UInt64 {
         UInt64(PhysicalAddress(directMapped: UInt(bitPattern: pointer)).rawValue)

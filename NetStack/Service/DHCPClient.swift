@@ -164,6 +164,8 @@ public struct DHCPClient {
         }
     }
 
+    /// Makes a DISCOVER or a REQUEST to all servers, counts it, and sets the deadline of the next (RFC 2131, 4.1). Each
+    /// sets `requestedAt`: the times of a lease count from the last one.
     private mutating func transmit(_ type: DHCPMessageType, now: Instant) -> DHCPAction {
         requestedAt = now
         let doubled = DHCPTime.firstDelay * (1 << UInt64(min(transmissions, 4)))
@@ -189,6 +191,8 @@ public struct DHCPClient {
         return .probe(lease.address)
     }
 
+    /// Takes a lease: its times, and that `next` is to give it to the interface (`mustTake`). What went wrong before is
+    /// over: the problem, and which servers failed.
     mutating func bind(_ lease: DHCPLease) {
         self.lease = lease
         renewsAt = instant(lease.renewalTime)
@@ -210,7 +214,8 @@ public struct DHCPClient {
         seconds == DHCPLease.forEver ? .never : requestedAt + .seconds(UInt64(seconds))
     }
 
-    /// T1, T2, the end, and the requests between them: each after half of the time that is left, and 60 s at least.
+    /// T1, T2, the end, and the requests between them: each after half of the time that is left, and 60 s at least (RFC
+    /// 2131, 4.4.5). T1 begins a new exchange, with a new transaction; each request sets `requestedAt`.
     private mutating func renew(now: Instant) -> DHCPAction? {
         guard now < expiresAt, let lease else {
             forget()

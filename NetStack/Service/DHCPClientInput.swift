@@ -1,7 +1,8 @@
 // What arrives at a DHCP client: a server's replies, and other stations that claim its address.
 
 extension DHCPClient {
-    /// Takes a reply from the station `sender`. False: it does not fit what was asked.
+    /// Takes a reply from the station `sender`; from an ACK on that is the next hop to the server (`serverHardware`).
+    /// False: the reply does not fit what was asked.
     mutating func receive(_ reply: DHCPReply, from sender: EthernetAddress, now: Instant) -> Bool {
         guard awaitsReply, reply.transaction == transaction, reply.hardware == hardware else { return false }
         switch (state, reply.type) {

@@ -43,21 +43,36 @@ import Testing
         #expect(host.pool.pool.freeCount == 64)
     }
 
-    @Test func foreignTransactionsAndServersAreIgnored() throws {
+    @Test func foreignTransactionsAreIgnored() throws {
         let host = TestHost.bare()
         host.stack.startDHCP(.card(0), now: 0)
         let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         #expect(host.deliver(ServerReply(.offer).frame(discover.transaction.byteSwapped), at: 0) == [])
+        #expect(host.drops(.dhcpUnexpected) == 1 && host.dhcp.state == .selecting)
+    }
+
+    /// A host that requests the address of an offer gets a reply that is not for it.
+    private func ignoresWhileRequesting(_ type: DHCPMessageType, _ change: (inout ServerReply) -> Void) throws {
+        let host = TestHost.bare()
+        host.stack.startDHCP(.card(0), now: 0)
+        let discover = try #require(ClientMessage(host.wire.takeOutgoing()[0]))
         host.reply(ServerReply(.offer), to: discover, at: 0)
-        var foreign = ServerReply(.ack)
-        foreign.server = IPv4Address(10, 0, 2, 66)
-        host.reply(foreign, to: discover, at: 0)
-        foreign.type = .nak
-        host.reply(foreign, to: discover, at: 0)
-        var other = ServerReply(.ack)
-        other.address = IPv4Address(10, 0, 2, 16)  // not what was asked for
-        host.reply(other, to: discover, at: 0)
-        #expect(host.drops(.dhcpUnexpected) == 4 && host.dhcp.state == .requesting)
+        var reply = ServerReply(type)
+        change(&reply)
+        host.reply(reply, to: discover, at: 0)
+        #expect(host.drops(.dhcpUnexpected) == 1 && host.dhcp.state == .requesting)
+    }
+
+    @Test func theGrantOfAnotherServerIsIgnored() throws {
+        try ignoresWhileRequesting(.ack) { $0.server = IPv4Address(10, 0, 2, 66) }
+    }
+
+    @Test func theRefusalOfAnotherServerIsIgnored() throws {
+        try ignoresWhileRequesting(.nak) { $0.server = IPv4Address(10, 0, 2, 66) }
+    }
+
+    @Test func theGrantOfAnotherAddressIsIgnored() throws {
+        try ignoresWhileRequesting(.ack) { $0.address = IPv4Address(10, 0, 2, 16) }
     }
 
     @Test func withoutAnAddressNothingButTheServersReplyIsTaken() throws {

@@ -18,8 +18,9 @@ struct Acknowledgment {
 
 /// What an acknowledgment did.
 struct Delivery {
-    /// Bytes that are acknowledged now and were not before, and those that selective blocks say have arrived.
+    /// Bytes that SND.UNA moved by, those that blocks had covered before, too.
     var acknowledged = 0
+    /// By how much the bytes grew or shrank that have arrived behind SND.UNA.
     var sacked = 0
     /// When the oldest of them that was sent only once went out.
     var oldest: Instant?
@@ -27,7 +28,8 @@ struct Delivery {
     var isAmbiguous = false
     /// The peer says that it got something twice.
     var isDuplicate = false
-    var total: Int { acknowledged + sacked }
+    /// DeliveredData (RFC 6937, 3.1): a byte that a block covered counts then, and not again.
+    var total: Int { max(0, acknowledged + sacked) }
 }
 
 extension TCPSender {
@@ -73,7 +75,10 @@ extension TCPSender {
         if marks.contains(.lost) { recovery.lost -= count }
         if marks.contains(.resent) { recovery.resent -= count }
         if marks.contains(.sacked) {
-            if recovery.usesSACK { recovery.sacked -= count }
+            if recovery.usesSACK {
+                recovery.sacked -= count
+                delivery.sacked -= count
+            }
             return  // it was delivered before
         }
         noteArrival(segment, &delivery, ack)
@@ -151,8 +156,10 @@ extension TCPSender {
     /// Each duplicate says that one segment has left the network (RFC 5681, 3.2; RFC 6582).
     private mutating func countDuplicates(_ ack: Acknowledgment, _ delivery: inout Delivery) {
         if delivery.acknowledged > 0 {
-            recovery.sacked = max(
+            let sacked = max(
                 0, min(recovery.sacked - delivery.acknowledged + segmentSize, outstanding - segmentSize))
+            delivery.sacked = sacked - recovery.sacked
+            recovery.sacked = sacked
             if recovery.phase == .open { recovery.sacked = 0 }
         } else if ack.isBare, ack.number == unacknowledged, outstanding > 0 {
             recovery.duplicates += 1

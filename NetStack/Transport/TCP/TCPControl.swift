@@ -86,9 +86,8 @@ extension NetStack where Device: ~Copyable {
         connection.value.sender.timerKind = .timeout
         connection.value.sender.timer =
             now + TCPTime.firstTimeout * (1 << UInt64(min(connection.value.attempts - 1, 6)))
-        if isAnswer {
-            connection.value.receiver.edge = connection.value.receiver.next + Int(header.window)
-        }
+        // Of a SYN alone the peer's number is not known yet: `start` moves the window there.
+        connection.value.receiver.edge = connection.value.receiver.next + Int(header.window)
     }
 
     /// Sends a RST in answer to a segment.

@@ -62,9 +62,11 @@ struct TCPReceiver: ~Copyable {
 
     var growth = BufferGrowth()
 
+    /// Counts from the peer's first number on; the window is what was announced with this side's SYN.
     mutating func start(at initial: SequenceNumber) {
+        let announced = window
         next = initial + 1
-        edge = next
+        edge = next + announced
         lastAcknowledged = next
     }
 

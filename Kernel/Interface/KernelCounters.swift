@@ -16,6 +16,9 @@ public struct KernelCounters: Sendable, BitwiseCopyable {
     public var switches: UInt64 = 0
     /// Interrupts by which a hart woke another one for a thread.
     public var wakeInterrupts: UInt64 = 0
+    /// Nanoseconds that harts waited, all of them together, for the lock around the network stack, and for other locks.
+    public var stackLockWait: UInt64 = 0
+    public var lockWait: UInt64 = 0
     /// The most bytes that any process, any thread of the kernel's own, and an interrupt of an idle hart have had on
     /// their kernel stack since the start; 0 when it was not asked for.
     public var processStack: UInt64 = 0

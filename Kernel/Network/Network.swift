@@ -111,9 +111,7 @@ enum Network {
             guard let card = card.take() else { return nil }
             return stack.addInterface(card)
         }
-        guard let id else {
-            return kprint("network: no room for another card\n")
-        }
+        guard let id else { return kprint("network: no room for another card\n") }
         let index = Int(id.rawValue)
         CardNames.add(index, driver, spot)
         CardInterrupts.add(index, place, source: spot.source)

@@ -1,5 +1,5 @@
-// Who is whose child (xv6 book, chapter 1): one tree under one lock, with init at its root. A parent's zombies are in a
-// list of their own, so wait looks at none that lives.
+// Parents and children (xv6 book, chapter 1): one tree under one lock, with init at its root. A parent's zombies are in
+// a list of their own, so wait looks at none that lives.
 
 import Machine
 import Storage

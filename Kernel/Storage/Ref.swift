@@ -12,7 +12,7 @@ public struct Ref<Value: ~Copyable>: @unchecked Sendable {
     @inlinable
     public init(unsafe address: UnsafeMutablePointer<Value>) { unsafe self.address = address }
 
-    /// The value. It is the caller who holds the lock that guards it, as the value's declaration says.
+    /// The value. The caller holds the lock that guards it, as the value's declaration says.
     @inlinable
     public var value: Value {
         unsafeAddress { unsafe UnsafePointer(address) }

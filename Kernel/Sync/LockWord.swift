@@ -25,9 +25,11 @@ struct LockWord: ~Copyable, Sendable {
     @inline(never)
     private func acquireContended(_ hart: UInt32, _ owner: UInt32) {
         if owner == hart { panic("a lock is taken twice by one hart") }
+        let began = read_time()
         repeat {
             while holder.load(ordering: .relaxed) != 0 { spin_pause() }
         } while !holder.compareExchange(expected: 0, desired: hart, ordering: .acquiring).exchanged
+        LockWaits.add(read_time() &- began, rank)
     }
 
     @inline(__always)

@@ -23,6 +23,8 @@ enum KernelCounts {
             counters.switches &+= hart.value.switches
             counters.wakeInterrupts &+= hart.value.wakeInterrupts
         }
+        counters.stackLockWait = Clock.nanoseconds(ofTicks: LockWaits.ofStack)
+        counters.lockWait = Clock.nanoseconds(ofTicks: LockWaits.ofOthers)
         if stacks {
             counters.processStack = UInt64(SlotStacks.greatestDepth)
             counters.threadStack = UInt64(KernelThreads.deepestStack)

@@ -45,8 +45,11 @@ enum Clock {
     private static var ticksSinceBoot: UInt64 { ticks &- bootTime.load(ordering: .relaxed) }
 
     /// Nanoseconds since boot.
-    static var nanoseconds: UInt64 {
-        let product = ticksSinceBoot.multipliedFullWidth(by: nanosecondsPerTick.load(ordering: .relaxed))
+    static var nanoseconds: UInt64 { nanoseconds(ofTicks: ticksSinceBoot) }
+
+    /// How long so many timebase ticks are, in nanoseconds.
+    static func nanoseconds(ofTicks ticks: UInt64) -> UInt64 {
+        let product = ticks.multipliedFullWidth(by: nanosecondsPerTick.load(ordering: .relaxed))
         return product.high << 32 | product.low >> 32
     }
 

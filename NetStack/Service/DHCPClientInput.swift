@@ -19,7 +19,7 @@ extension DHCPClient {
             hasChanged = true
             bind(grant)
         case (.requesting, .nak), (.renewing, .nak), (.rebinding, .nak), (.rebooting, .nak):
-            // Some servers do not say who they are.
+            // Some servers leave the server identifier out.
             guard let lease, state == .rebinding || state == .rebooting || reply.server ?? lease.server == lease.server
             else { return false }
             if state == .requesting { noteFailure() }

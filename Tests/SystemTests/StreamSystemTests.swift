@@ -202,4 +202,31 @@ struct StreamSystemTests {
         #expect(nothing.contains("does not send back") && nothing.contains("\n1"), "\(nothing)")
         try guest.halt()
     }
+
+    /// A client that listens late for what it wanted back: Linux's iperf does on a busy machine.
+    @Test(needs("socat")) func iperfSendsBackToAClientThatListensLate() throws {
+        let (network, guest) = try StreamGuest.start()
+        guest.type("iperf -s > /null &\n")
+        try guest.wait(for: "\n$ ")
+        guest.type("iperf -s -u > /null &\n")
+        try guest.wait(for: "\n$ ")
+        try StreamGuest.waitForListener(guest, 5001)
+        for _ in 0..<50 where !(try guest.run("netstat")).contains("5001") { _ = try guest.run("sleep 0.1") }
+        // What iperf 2 begins with: flags, threads, port 5003, length, rate, hundredths of a second, negative.
+        let stream = #"\200\0\0\0\0\0\0\1\0\0\023\213\0\0\0\0\0\0\0\0\377\377\377\234"#
+        let streamBack = try network.run(
+            "sh", "-c",
+            "printf '\(stream)' | socat -t10 - TCP:\(address):5001; sleep 1; "
+                + "timeout 20 socat -u TCP-LISTEN:5003,reuseaddr - | wc -c")
+        #expect(Int(streamBack.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 > 10_000, "\(streamBack)")
+        // The same in a datagram, behind its number and time: both ways at once, five seconds.
+        let first = #"\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0"#
+        let datagram = first + #"\210\0\0\1\0\0\0\1\0\0\023\213\0\0\0\0\0\0\0\0\377\377\376\014"#
+        let datagramsBack = try network.run(
+            "sh", "-c",
+            "printf '\(datagram)' | socat -u - UDP:\(address):5001; sleep 1; "
+                + "timeout 20 socat -u -T3 UDP-RECV:5003 - | wc -c")
+        #expect(Int(datagramsBack.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 > 10_000, "\(datagramsBack)")
+        try guest.halt()
+    }
 }

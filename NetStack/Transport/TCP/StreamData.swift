@@ -24,7 +24,7 @@ extension NetStack where Device: ~Copyable {
         switch connection.value.state {
         case .established, .closeWait:
             guard hasPackets(for: record) else {
-                // The program is told when others have given some back.
+                // The socket becomes writable when others have given some back.
                 connection.value.awaitsPackets = true
                 stall(record)
                 return (0, connection.value.sender.segmentSize)
@@ -93,7 +93,7 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// The window has grown: the peer is told when that is worth a segment.
+    /// The window has grown: an update is sent when that is worth a segment.
     private mutating func took(_ count: Int, from record: Int, now: Instant) {
         let connection = tcp[record]
         if !connection.value.receiver.isFixed,

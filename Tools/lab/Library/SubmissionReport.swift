@@ -48,7 +48,7 @@ extension [Submission] {
     }
 
     /// Pairs that have much in common, the most alike first.
-    /// - Parameter solution: what the solved bodies are: who took them is named, too.
+    /// - Parameter solution: what the solved bodies are: a submission that took them is named, too.
     public func similarities(least: Double = 0.6, solution: Fingerprint) -> [(
         first: String, second: String, part: Double
     )] {

@@ -51,12 +51,14 @@ extension Bench {
     private static let workers = 4
     private static let duration: UInt64 = 2_000_000_000
 
-    /// Four processes at work for two seconds; prints how often all of them together did it, and the interrupts it took.
+    /// Four processes at work for two seconds; prints how often all of them together did it, the interrupts it took,
+    /// and how long harts waited for locks.
     static func showWork(_ work: Work) throws(SystemError) {
         let counts = try System.pipe()
         if work == .send || work == .ping { try ping(host) }  // the host's Ethernet address is known from here on
         let before = System.counters()
-        let end = System.clock + duration
+        let began = System.clock
+        let end = began + duration
         for number in 0..<workers {
             try child { () throws(SystemError) in
                 let program = TrueProgram()
@@ -91,6 +93,10 @@ extension Bench {
         show("work", total)
         show("device-interrupts", after.deviceInterrupts &- before.deviceInterrupts)
         show("wake-interrupts", after.wakeInterrupts &- before.wakeInterrupts)
+        // In a thousandth of the time that all of it took: with n harts n thousand at most.
+        let thousandth = max(1, (System.clock - began) / 1000)
+        show("stack-lock-wait", (after.stackLockWait &- before.stackLockWait) / thousandth)
+        show("lock-wait", (after.lockWait &- before.lockWait) / thousandth)
     }
 
     private static func openSink() throws(SystemError) -> FileDescriptor {

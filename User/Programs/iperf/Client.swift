@@ -60,7 +60,8 @@ struct Client {
             do throws(SystemError) {
                 try System.send(socket, payload.span)
                 report.bytes += UInt64(payload.count)
-            } catch .noBufferSpace {}  // lost before it left; the server counts it
+            } catch .noBufferSpace {  // lost before it left; the server counts it
+            } catch .connectionRefused where settings.isReturn {}
         }
         report.time = System.clock - start
         return report
@@ -72,9 +73,14 @@ struct Client {
         var answer = [UInt8](repeating: 0, count: 2048)
         for _ in 0..<Self.lastTries {
             Datagram.stamp(&payload, number: number, time: System.clock + timeOfDay)
-            try System.send(socket, payload.span)
             var count = 0
-            do throws(SystemError) { count = try System.receive(socket, into: &answer).count } catch {}
+            do throws(SystemError) {
+                try System.send(socket, payload.span)
+                count = try System.receive(socket, into: &answer).count
+            } catch .connectionRefused {
+                guard settings.isReturn else { throw .connectionRefused }
+                try System.sleep(nanoseconds: UInt64(Self.lastWait) * 1_000_000)
+            } catch {}
             if let report = Datagram.readReport(answer, count: count) { return report }
         }
         return nil

@@ -43,6 +43,8 @@ import UserLibrary
         var direction = Direction.out
         var listenPort: UInt16 = 5001
         var onlyOne = false
+        /// This is a server that sends back: the client may not listen yet.
+        var isReturn = false
         /// Over TCP: bytes of a write, connections, nanoseconds between reports (0: none), buffers (0: as they are).
         var streamLength = 65_536
         var parallel = 1

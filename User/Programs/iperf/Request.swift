@@ -105,6 +105,7 @@ struct Request {
         settings.direction = .out
         settings.port = port
         settings.parallel = 1
+        settings.isReturn = true
         settings.time = min(max(1, time), IPerf.longest)
         settings.amount = amount
         if length > 0 {

@@ -15,6 +15,8 @@ struct StreamClient {
     private var start: UInt64 = 0
     /// A server that sends nothing for so many milliseconds is given up.
     private static var silence: UInt64 { 10_000 }
+    /// Nanoseconds after which a client that wanted something back, and does not listen for it, is given up.
+    private static var patience: UInt64 { 5_000_000_000 }
 
     init(_ settings: IPerf.Settings, to server: NetworkAddress) {
         self.settings = settings
@@ -58,14 +60,20 @@ struct StreamClient {
     }
 
     private mutating func connect() throws(SystemError) {
-        for _ in 0..<settings.parallel {
+        let end = System.clock + (settings.isReturn ? Self.patience : 0)
+        while sockets.count < settings.parallel {
             let socket = try System.socket(.stream)
             if settings.window > 0 {
                 try System.set(.sendBuffer, of: socket, to: Int32(clamping: settings.window))
                 try System.set(.receiveBuffer, of: socket, to: Int32(clamping: settings.window))
             }
-            try System.connect(socket, to: server)
-            sockets.append(socket)
+            do throws(SystemError) {
+                try System.connect(socket, to: server)
+                sockets.append(socket)
+            } catch .connectionRefused where System.clock < end {
+                try System.close(socket)
+                try System.sleep(nanoseconds: 50_000_000)
+            }
         }
     }
 

@@ -147,7 +147,7 @@ enum ExhaustionTests {
         for _ in 0..<3 {
             var pids: [Int] = []
             pids.reserveCapacity(10)
-            // Nobody eats before all are born: a fork without memory would be no fault.
+            // No child takes memory before all are born: a fork without memory would be no fault.
             let gate = PipeTests.make()
             for _ in 0..<10 {
                 pids.append(

@@ -247,6 +247,42 @@ import Testing
         rig.poll()
         #expect(rig.send(frame(60, 1), from: 1))
     }
+
+    /// Each pair interrupts for what comes, once it was looked at, and is silent meanwhile.
+    @Test(arguments: [0, 1]) func eachPairInterruptsForWhatComes(pair: Int) throws {
+        let rig = try Rig(pairs: 2)
+        for i in 0..<3 {
+            var before = rig.model.interrupts
+            rig.model.deliver([frame(70, i)], through: pair)
+            #expect(rig.model.interrupts > before)
+            rig.card.reclaim(now: rig.now)
+            before = rig.model.interrupts
+            rig.model.deliver([frame(71, i)], through: pair)
+            #expect(rig.model.interrupts == before)
+            rig.poll()
+        }
+        #expect(rig.received == (0..<3).flatMap { [frame(70, $0), frame(71, $0)] })
+    }
+
+    /// A pair without buffers does not interrupt: the card is looked at soon.
+    @Test(arguments: [0, 1]) func aPairWithoutBuffersIsLookedAtSoon(pair: Int) throws {
+        let rig = try Rig(pairs: 2)
+        check(rig.card.patience == second)
+        rig.model.deliver((0..<16).map { frame(60, $0) }, through: pair)
+        while copied(rig.card.receive()) != nil {}
+        check(rig.card.patience == second / 100)
+        rig.poll()
+        check(rig.card.patience == second)
+    }
+
+    /// What was sent through each pair comes back to the pool.
+    @Test func packetsOfAllPairsAreCollected() throws {
+        let rig = try Rig(pairs: 2)
+        let before = rig.pool.freeCount
+        for i in 0..<20 { #expect(rig.send(frame(60, i), from: i % 2)) }
+        rig.card.collectSent()
+        #expect(rig.model.sent.count == 20 && rig.pool.freeCount == before)
+    }
 }
 
 extension VirtIONet where Queue: ~Copyable {

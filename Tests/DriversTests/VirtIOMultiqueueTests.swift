@@ -171,6 +171,7 @@ import Testing
         rig.model.run(2 * good + 1)
         #expect(rig.model.sent.suffix(5) == (0..<5).map { frame(101, $0) })
         check(!rig.card.isBroken && rig.card.counters.queueResets == 1)
+        check(!rig.model.isStrict || rig.card.badUsedIDs == 1)
         rig.run(for: second / 10)
         rig.model.run(2 * bad + 1)
         rig.poll()
@@ -206,6 +207,14 @@ import Testing
             #expect(rig.model.orders == [[4, 0, 3, 0]])
             rig.expectSound(pairs: 3, round)
         }
+        rig.model.loseItself()
+        rig.model.isPaused = true
+        rig.run(for: 12 * second)
+        check(!rig.card.isBroken && rig.card.pairsInUse == 1)
+        rig.model.isPaused = false
+        rig.model.run(6)
+        rig.poll()
+        rig.expectSound(pairs: 3)
     }
 
     /// With fewer pairs than before its control queue is elsewhere: it is another device.
@@ -215,6 +224,7 @@ import Testing
         rig.model.loseItself()
         rig.run(for: 12 * second)
         check(rig.card.isBroken)
+        #expect(rig.pool.freeCount == 128)
         rig.model.configuration[8] = 3
         rig.run(for: 12 * second)
         rig.expectSound(pairs: 3)

@@ -222,6 +222,7 @@ public struct PacketRingView {
         return passed
     }
 
+    // in bounds, as above
     private func counter(_ offset: Int) -> UInt64 { unsafe control.load(fromByteOffset: offset, as: UInt64.self) }
 
     /// Frames that went through; for which there was no room; whose slots named no buffer, or no frame's length.

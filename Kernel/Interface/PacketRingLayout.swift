@@ -5,7 +5,8 @@
 // buffer and says how many bytes of a frame are in it. The program has the slots from a ring's `head` up to its `tail`,
 // the kernel all others. The program fills the slots of a transmit ring, or empties those of a receive ring, and moves
 // `head` behind them; the kernel moves `tail`. Both only go forward, round and round. The program may exchange the
-// buffers of slots that it has, those of two regions excepted.
+// buffers of slots that it has. A second region may have slots alone, which name buffers of the first: then that is true
+// of the slots of both.
 
 /// The rings of a region, by number.
 public enum PacketRingNumber: Int, Sendable, CaseIterable {
@@ -80,7 +81,7 @@ public struct PacketRingsRequest: Sendable, Equatable, BitwiseCopyable {
     public var transmitSlots: UInt32 = 256
     public var receiveSlots: UInt32 = 256
     public var hostSlots: UInt32 = 64
-    /// Buffers that no slot has at the start.
+    /// Buffers that no slot has at the start; none of a region that names another's.
     public var extraBuffers: UInt32 = 0
     /// Filled in: where the region is, and its bytes.
     public var address: UInt64 = 0
@@ -88,19 +89,24 @@ public struct PacketRingsRequest: Sendable, Equatable, BitwiseCopyable {
     /// Filled in: the card's Ethernet address, the first byte lowest; of a pipe's end 0.
     public var hardware: UInt64 = 0
     /// Filled in: bytes of a frame at most, its Ethernet header included.
-    public var frameLimit: UInt32 = 0
+    public var frameLimit: UInt16 = 0
+    /// 0: the region has buffers of its own. Otherwise a descriptor of the process's, plus 1, for rings whose buffers
+    /// these slots are to name; the region then ends where its own would begin.
+    public var buffersOf: UInt16 = 0
     /// Filled in: the interface's number; 255 for a pipe.
-    public var interface: UInt32 = 0
+    public var interface: UInt16 = 0
+    /// Of the other rings' buffers, the first that a slot has at the start: the others follow, as many as there are slots.
+    public var firstBuffer: UInt16 = 0
 
     public init() {}
 
-    /// Buffers of the region.
+    /// Buffers of the region, or of the other one's that its slots have at the start.
     public var bufferCount: Int {
         Int(clamping: UInt64(transmitSlots) + UInt64(receiveSlots) + 2 * UInt64(hostSlots) + UInt64(extraBuffers))
     }
 
     /// Pages of the region, its header included.
-    public var pageCount: Int { PacketRingLayout.pagesBeforeBuffers + (bufferCount + 1) / 2 }
+    public var pageCount: Int { PacketRingLayout.pagesBeforeBuffers + (buffersOf == 0 ? (bufferCount + 1) / 2 : 0) }
 
     /// Slots of a ring.
     public func slots(_ ring: PacketRingNumber) -> Int {
@@ -116,6 +122,7 @@ public struct PacketRingsRequest: Sendable, Equatable, BitwiseCopyable {
         let sizes = UInt32(PacketRingLayout.fewestSlots)...UInt32(PacketRingLayout.mostSlots)
         return sizes.contains(transmitSlots) && sizes.contains(receiveSlots)
             && (hostSlots == 0 || sizes.contains(hostSlots)) && bufferCount <= PacketRingLayout.mostBuffers
+            && (buffersOf == 0 ? firstBuffer == 0 : extraBuffers == 0)
     }
 
     /// "pipe:" in front of the name.

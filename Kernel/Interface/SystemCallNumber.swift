@@ -230,12 +230,14 @@ public enum SystemCallNumber: UInt64, Sendable {
     case receive = 103
     /// rings_open(request*): takes an interface's card over, or one end of a pipe of packets between two processes, and
     /// maps its rings and their buffers into the process, where no break reaches: PacketRingsRequest, PacketRingLayout.
-    /// While a program holds a card, what the machine's own stack sends and receives there goes over the host rings. The
-    /// descriptor is ready to be read when there are frames, and to be written when there is room; its close, exec and
-    /// the end of the process give all of it back, and fork leaves it out. The descriptor; or -1 with notPermitted (see
-    /// restrict), networkDown (no such interface), busy (another program holds it, or both ends of the pipe are taken),
-    /// invalidArgument (sizes), noBufferSpace (too much memory is in rings, or too many hold some), noMemory,
-    /// tooManyFiles, badAddress.
+    /// Slots may name the buffers of other rings of the process instead: those stay mapped until the last rings that
+    /// use them are closed. While a program holds a card, what the machine's own stack sends and receives there goes
+    /// over the host rings. The descriptor is ready to be read when there are frames, and to be written when there is
+    /// room; its close, exec and the end of the process give all of it back, and fork leaves it out. The descriptor; or
+    /// -1 with notPermitted (see restrict), networkDown (no such interface), busy (another program holds it, or both
+    /// ends of the pipe are taken), invalidArgument (sizes; the descriptor whose buffers are named is not of rings, or
+    /// they have fewer), badDescriptor (it is none), noBufferSpace (too much memory is in rings, or too many hold
+    /// some), noMemory, tooManyFiles, badAddress.
     case ringsOpen = 104
     /// rings_sync(fd, what): looks at the rings' heads, PacketRingSync: sends what was put into the transmit rings, and
     /// receives into what was taken out of the receive rings; poll does both. 0, or -1 with badDescriptor,

@@ -48,10 +48,10 @@ enum Rings {
     }
 
     /// The number and the address of the card at a place.
-    static func card(_ number: Int) -> (UInt32, UInt64) {
+    static func card(_ number: Int) -> (UInt16, UInt64) {
         guard let id = places[number].interface else { return (255, 0) }
         let hardware = Network.onStack { $0.withInterface(id) { StackReports.bits(of: $0.hardware) } } ?? nil
-        return (UInt32(id.rawValue), hardware ?? 0)
+        return (UInt16(id.rawValue), hardware ?? 0)
     }
 
     /// Gives rings a place, and their card or their pipe.

@@ -35,9 +35,18 @@ enum NetworkCalls {
         var request = try address.load(as: PacketRingsRequest.self)
         guard current.value.files.hasRoom else { throw .tooManyFiles }
         let place = try FilePlace(for: current.value.files)
-        let rings = try RingsFile(&request, in: current.space)
+        let rings = try RingsFile(&request, in: current.space, buffersOf: try lender(request))
         try address.store(request)
         return try FileCalls.add(OpenFile(.rings(rings), readable: true, writable: true, at: place))
+    }
+
+    /// The memory that has the buffers which a request names; nil: it wants its own.
+    private static func lender(_ request: PacketRingsRequest) throws(SystemError) -> RingsMemory? {
+        guard request.buffersOf > 0 else { return nil }
+        switch try current.value.files.file(Int32(request.buffersOf) - 1).value.kind {
+        case .rings(let rings): return rings.memory.lend()
+        default: throw .invalidArgument
+        }
     }
 
     /// rings_sync: SystemCallNumber.ringsSync has the contract.

@@ -2,9 +2,11 @@
 
 public import SystemInterface
 
-/// The rings of one region. The caller holds the lock that guards them, and the region, as long as it uses this.
+/// The rings of one region. The caller holds the lock that guards them, and the region and that of its buffers, as long
+/// as it uses this.
 public struct PacketRings {
-    public let region: RingRegion
+    /// The one that has the buffers.
+    private let region: RingRegion
     /// Bytes of a frame at most, its Ethernet header included.
     public let frameLimit: Int
     public private(set) var transmit: PacketRing
@@ -13,17 +15,22 @@ public struct PacketRings {
     public private(set) var hostReceive: PacketRing
 
     /// Makes the rings in a region of cleared pages.
-    /// - Parameter request: valid, with no more pages than the region has.
-    public init(_ region: RingRegion, _ request: PacketRingsRequest, frameLimit: Int) {
-        self.region = region
+    /// - Parameters:
+    ///   - request: valid, with no more pages than the region has.
+    ///   - lender: the region that has the buffers, as many as the request names; nil: the rings' own.
+    public init(_ region: RingRegion, _ request: PacketRingsRequest, buffersOf lender: RingRegion?, frameLimit: Int) {
+        self.region = lender ?? region
         self.frameLimit = min(frameLimit, PacketRingLayout.bufferSize)
-        let own = request.slots(.transmit) + request.slots(.receive)
-        let host = request.slots(.hostTransmit)
-        transmit = PacketRing(.transmit, of: region, count: request.slots(.transmit), buffer: 0)
-        receive = PacketRing(
-            .receive, of: region, count: request.slots(.receive), buffer: request.slots(.transmit))
-        hostTransmit = PacketRing(.hostTransmit, of: region, count: host, buffer: own)
-        hostReceive = PacketRing(.hostReceive, of: region, count: host, buffer: own + host)
+        var buffer = Int(request.firstBuffer)
+        func ring(_ number: PacketRingNumber) -> PacketRing {
+            let count = request.slots(number)
+            defer { buffer += count }
+            return PacketRing(number, of: region, count: count, buffer: buffer)
+        }
+        transmit = ring(.transmit)
+        receive = ring(.receive)
+        hostTransmit = ring(.hostTransmit)
+        hostReceive = ring(.hostReceive)
     }
 
     /// Takes the heads of the rings over. False when one is where it may not be; the others are taken.

@@ -59,13 +59,21 @@ import Testing
                 at(\PacketRingsRequest.receiveSlots, "receiveSlots"), at(\PacketRingsRequest.hostSlots, "hostSlots"),
                 at(\PacketRingsRequest.extraBuffers, "extraBuffers"), at(\PacketRingsRequest.address, "address"),
                 at(\PacketRingsRequest.byteCount, "byteCount"), at(\PacketRingsRequest.hardware, "hardware"),
-                at(\PacketRingsRequest.frameLimit, "frameLimit"), at(\PacketRingsRequest.interface, "interface"),
+                at(\PacketRingsRequest.frameLimit, "frameLimit"), at(\PacketRingsRequest.buffersOf, "buffersOf"),
+                at(\PacketRingsRequest.interface, "interface"), at(\PacketRingsRequest.firstBuffer, "firstBuffer"),
             ])
         let slot = PacketSlot(buffer: 0x1_0203, length: 1514)
         #expect(slot.rawValue == 0x05ea_0001_0203 && slot.buffer == 0x1_0203 && slot.length == 1514)
         var request = PacketRingsRequest()
         #expect(request.isValid && request.bufferCount == 640 && request.pageCount == 325 && !request.isPipe)
-        (request.name0, request.receiveSlots) = (0x613a_6570_6970, 513)
+        // With another's buffers the region has slots alone.
+        request.firstBuffer = 1
+        #expect(!request.isValid)
+        request.buffersOf = 1
+        #expect(request.isValid && request.bufferCount == 640 && request.pageCount == 5)
+        request.extraBuffers = 1
+        #expect(!request.isValid)
+        (request.name0, request.receiveSlots, request.extraBuffers) = (0x613a_6570_6970, 513, 0)
         #expect(!request.isValid && request.isPipe)
     }
 

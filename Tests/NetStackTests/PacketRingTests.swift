@@ -126,6 +126,64 @@ import Testing
         #expect(other.rings.receive.frames == 5 && other.rings.receive.dropped == 0)
     }
 
+    /// A region of slots alone, with the buffers of `lender` from this number on.
+    private func borrower(_ lender: TestRegion, _ first: UInt16) -> TestRegion {
+        var request = PacketRingsRequest()
+        (request.transmitSlots, request.receiveSlots, request.hostSlots) = (4, 4, 0)
+        (request.buffersOf, request.firstBuffer) = (1, first)
+        return TestRegion(request, buffersOf: lender.region)
+    }
+
+    /// What came to one card leaves by the other in the same buffer, in both directions.
+    @Test func slotsOfTwoRegionsExchangeTheBuffersOfOne() {
+        let one = region(4, 4, host: 4), two = borrower(one, 8)
+        #expect((0..<4).map { two.slot(.transmit, $0).buffer } == [8, 9, 10, 11])
+        #expect((0..<4).map { two.slot(.receive, $0).buffer } == [12, 13, 14, 15])
+        for (from, to) in [(one, two), (two, one)] {
+            for index in 0..<3 {
+                from.rings.put(pool.packet([UInt8](repeating: UInt8(index), count: 90 + index))!)
+                let received = from.slot(.receive, index)
+                #expect(one.bytes(received.buffer, received.length).allSatisfy { $0 == index })
+                from.set(.receive, index, PacketSlot(buffer: to.slot(.transmit, index).buffer, length: 0))
+                to.set(.transmit, index, received)
+            }
+            from.setHead(.receive, 3)
+            to.setHead(.transmit, 3)
+            check(from.rings.takeHeads(.receive) && to.rings.takeHeads(.transmit))
+            for index in 0..<3 { #expect(taken(to) == [UInt8](repeating: UInt8(index), count: 90 + index)) }
+            #expect(taken(to) == nil)
+        }
+        #expect(Set((0..<4).flatMap { [two.slot(.transmit, $0).buffer, two.slot(.receive, $0).buffer] }).count == 8)
+    }
+
+    /// The buffers that a slot may name are those of the region that has them, whichever region the slot is in.
+    @Test func aSlotBeyondTheBuffersOfTheOtherRegionIsLeftOut() {
+        let one = region(4, 4, host: 4), two = borrower(one, 8)
+        two.set(.transmit, 0, PacketSlot(buffer: 15, length: 60))
+        two.set(.transmit, 1, PacketSlot(buffer: 16, length: 60))
+        two.setHead(.transmit, 2)
+        check(two.rings.takeHeads(.transmit))
+        #expect(taken(two)?.count == 60)
+        #expect(taken(two) == nil && two.rings.transmit.refused == 1)
+        two.set(.receive, 0, PacketSlot(buffer: 16, length: 0))
+        two.rings.put(pool.packet([1, 2])!)
+        #expect(two.rings.receive.refused == 1 && two.tail(.receive) == 0)
+    }
+
+    /// Both ends of a pipe with the buffers of one region: a frame may be moved onto itself.
+    @Test func aPipeWithinOneRegionMovesFrames() {
+        let one = region(4, 4, host: 4), two = borrower(one, 8)
+        for (index, byte) in [0x11, 0x22].enumerated() {
+            one[PacketRingLayout.buffers + 2048 * index] = UInt64(byte)
+            one.set(.transmit, index, PacketSlot(buffer: index, length: 60))
+        }
+        two.set(.receive, 0, PacketSlot(buffer: 0, length: 0))
+        one.setHead(.transmit, 2)
+        check(one.rings.takeHeads(.transmit))
+        check(one.rings.forward(to: &two.rings))
+        #expect((0..<2).map { one.bytes(two.slot(.receive, $0).buffer, 1)[0] } == [0x11, 0x22])
+    }
+
     @Test func aThousandHostileProgramsLoseNothing() {
         for seed in UInt64(1)...1000 {
             var random = SeededRandom(seed: seed)

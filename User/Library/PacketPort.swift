@@ -9,6 +9,10 @@ import UserMachine
 public struct PacketPort {
     public let descriptor: FileDescriptor
     private let request: PacketRingsRequest
+    /// Where the region begins that has the buffers: this port's, or the one whose buffers it uses.
+    private let buffers: UInt
+    /// The first of the buffers that no slot had at the start.
+    private let firstExtra: Int
     public var transmit: PacketRingView
     public var receive: PacketRingView
     /// What this machine's own stack is to take, and what it sends. Without slots for a pipe.
@@ -16,9 +20,14 @@ public struct PacketPort {
     public var hostReceive: PacketRingView
 
     /// Opens what an interface's name stands for, or "pipe:" and a name.
+    /// - Parameters:
+    ///   - extraBuffers: buffers that no slot has, for another port's slots.
+    ///   - other: the port whose extra buffers this one's slots get, as many as there are slots: then slots of both may
+    ///     exchange buffers.
     /// - Throws: as rings_open; invalidArgument for a name that is too long.
     public init(
-        _ name: CString, transmitSlots: Int = 256, receiveSlots: Int = 512, hostSlots: Int = 64
+        _ name: CString, transmitSlots: Int = 256, receiveSlots: Int = 512, hostSlots: Int = 64,
+        extraBuffers: Int = 0, buffersOf other: PacketPort? = nil
     ) throws(SystemError) {
         guard name.count > 0, name.count <= 16 else { throw .invalidArgument }
         var request = PacketRingsRequest()
@@ -29,8 +38,15 @@ public struct PacketPort {
         request.transmitSlots = UInt32(clamping: transmitSlots)
         request.receiveSlots = UInt32(clamping: receiveSlots)
         request.hostSlots = UInt32(clamping: hostSlots)
+        request.extraBuffers = UInt32(clamping: extraBuffers)
+        if let other {
+            request.buffersOf = UInt16(clamping: other.descriptor.rawValue + 1)
+            request.firstBuffer = UInt16(clamping: other.firstExtra)
+        }
         descriptor = try System.openRings(&request)
         self.request = request
+        buffers = other?.buffers ?? UInt(request.address)
+        firstExtra = request.bufferCount - extraBuffers
         let base = UInt(request.address)
         transmit = PacketRingView(.transmit, base)
         receive = PacketRingView(.receive, base)
@@ -51,9 +67,6 @@ public struct PacketPort {
     public var hardware: UInt64 { request.hardware }
     /// Bytes of a frame at most.
     public var frameLimit: Int { Int(request.frameLimit) }
-    /// The interface's number; 255 for a pipe.
-    public var interface: UInt32 { request.interface }
-    public var address: UInt { UInt(request.address) }
 
     /// Sends what was put into the transmit rings, or takes more into what was read of the receive rings.
     public func synchronise(_ what: PacketRingSync) throws(SystemError) {
@@ -72,7 +85,7 @@ public struct PacketPort {
 
     /// The bytes of a buffer.
     @inline(__always)
-    public func buffer(_ number: Int) -> PacketBytes { PacketBytes(address, number) }
+    public func buffer(_ number: Int) -> PacketBytes { PacketBytes(buffers, number) }
 }
 
 /// The bytes of one buffer of a region.
@@ -136,12 +149,6 @@ public struct PacketBytes {
             if let place = $0.baseAddress { unsafe place.copyMemory(from: start, byteCount: count) }
         }
     }
-
-    /// Copies another buffer's first bytes here.
-    @inline(__always)
-    public func copy(_ other: PacketBytes, _ byteCount: Int) {
-        unsafe start.copyMemory(from: other.start, byteCount: max(0, min(byteCount, count)))
-    }
 }
 
 /// One ring, as the program sees it. The program reads or fills the slots from `next` on, `available` of them, and
@@ -199,6 +206,23 @@ public struct PacketRingView {
             UInt32(truncatingIfNeeded: next), ordering: .releasing)
     }
 
+    /// Moves frames to a ring whose slots name the same region's buffers, which change places. How many.
+    public mutating func pass(to other: inout PacketRingView, most: Int) -> Int {
+        let passed = min(available, other.available, most)
+        guard passed > 0 else { return 0 }
+        for _ in 0..<passed {
+            let free = other.slot.buffer
+            other.slot = slot
+            slot = PacketSlot(buffer: free, length: 0)
+            advance()
+            other.advance()
+        }
+        release()
+        other.release()
+        return passed
+    }
+
+    // in bounds, as above
     private func counter(_ offset: Int) -> UInt64 { unsafe control.load(fromByteOffset: offset, as: UInt64.self) }
 
     /// Frames that went through; for which there was no room; whose slots named no buffer, or no frame's length.

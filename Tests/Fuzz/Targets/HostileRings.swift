@@ -11,7 +11,8 @@ import SystemInterface
     public let region: RingRegion
     public var rings: PacketRings
 
-    public init(_ request: PacketRingsRequest, frameLimit: Int = 1518) {
+    /// - Parameter lender: the region whose buffers the slots name; nil: its own.
+    public init(_ request: PacketRingsRequest, buffersOf lender: RingRegion? = nil, frameLimit: Int = 1518) {
         let count = request.pageCount
         // given back by deinit
         unsafe leaves = .allocate(capacity: count)
@@ -22,7 +23,7 @@ import SystemInterface
             unsafe leaves[index] = (UInt64(UInt(bitPattern: pages[index])) >> 12) << 10 | 0xd7
         }
         region = unsafe RingRegion(unsafe: leaves, pageCount: count, offset: 0)
-        rings = PacketRings(region, request, frameLimit: frameLimit)
+        rings = PacketRings(region, request, buffersOf: lender, frameLimit: frameLimit)
     }
 
     deinit {
@@ -76,15 +77,18 @@ enum HostileRings {
     /// Each turn takes ten bytes: what, where, and a word.
     static func run(_ input: [UInt8]) -> UInt64 {
         var request = PacketRingsRequest()
-        (request.transmitSlots, request.receiveSlots, request.hostSlots, request.extraBuffers) = (8, 5, 2, 3)
+        (request.transmitSlots, request.receiveSlots, request.hostSlots, request.extraBuffers) = (8, 5, 2, 17)
         let one = TestRegion(request), other = TestRegion(request)
+        (request.extraBuffers, request.buffersOf, request.firstBuffer) = (0, 1, 17)
+        let borrower = TestRegion(request, buffersOf: one.region)
         var moved: UInt64 = 0
         var at = 0
         while at + 11 <= input.count {
             let place = Int(input[at + 1]) << 8 | Int(input[at + 2])
             var word: UInt64 = 0
             for index in 0..<8 { word |= UInt64(input[at + 3 + index]) << UInt64(8 * index) }
-            moved &+= act(input[at], place, word, one, other)
+            let what = input[at]
+            moved &+= what & 8 == 0 ? act(what, place, word, one, other) : act(what, place, word, borrower, one)
             at += 11
         }
         precondition(pool.freeCount == packets, "a packet is lost in the rings")

@@ -142,10 +142,11 @@ enum Machine {
         switch setting {
         case .alone:
             return Results(try run(command([]), flags: flags, seconds: seconds, answering: answering))
-        case .wire(let card):
+        case .wire(let card), .bridge(let card):
             let socket = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(getpid())-\(card)")
             let peer = try FramePeer(path: socket.path, slowness: slowness)
-            let options = ["NET": "stream", "PEER": peer.path, "NIC": card, "IP": FramePeer.guest]
+            var options = ["NET": "stream", "PEER": peer.path, "NIC": card, "IP": FramePeer.guest]
+            if case .bridge = setting { options.merge(["NIC": "\(card),\(card)", "NET2": "none"]) { $1 } }
             let console = try run(command(["-n"]), options, flags: flags, seconds: seconds, answering: answering)
             return Results(console, prefix: setting.prefix)
         case .host(let card, _, let without):

@@ -6,6 +6,8 @@ import Foundation
 enum Setting {
     case alone
     case wire(card: String)
+    /// The same, and a second card whose wire leads nowhere.
+    case bridge(card: String)
     /// - Parameters:
     ///   - label: what stands before the results' names.
     ///   - without: offloads that driver and card do without, as in `vt-without=`.
@@ -16,11 +18,15 @@ enum Setting {
         "echo-56", "echo-1400", "udp-send-64", "udp-send-1470", "udp-receive-64", "udp-receive-1470", "burst", "flood",
         "rings-send", "rings-receive",
     ]
+    /// Operations between two cards.
+    static let bridging: Set = ["rings-bridge"]
     /// Operations of streams to and from the host.
     static let streams: Set = ["tcp-send", "tcp-receive", "http-request"]
 
     /// All settings for the operations that go over a card.
-    static func over(_ card: String) -> [Setting] { [.wire(card: card)] + streamSettings(card) }
+    static func over(_ card: String) -> [Setting] {
+        [.wire(card: card)] + (card.hasPrefix("virtio") ? [.bridge(card: card)] : []) + streamSettings(card)
+    }
 
     private static func streamSettings(_ card: String) -> [Setting] {
         guard card.hasPrefix("virtio") else { return [.host(card: card, label: card, without: "")] }
@@ -35,7 +41,7 @@ enum Setting {
     var prefix: String {
         switch self {
         case .alone: ""
-        case .wire(let card): card + "-"
+        case .wire(let card), .bridge(let card): card + "-"
         case .host(_, let label, _): label + "-"
         }
     }
@@ -43,8 +49,9 @@ enum Setting {
     /// Those of some operations that are measured here; with none named all that are.
     func operations(of names: [String]) -> [String] {
         switch self {
-        case .alone: names.filter { !Self.network.contains($0) && !Self.streams.contains($0) }
+        case .alone: names.filter { !Self.network.union(Self.streams).union(Self.bridging).contains($0) }
         case .wire: names.isEmpty ? Self.network.sorted() : names.filter(Self.network.contains)
+        case .bridge: names.isEmpty ? Self.bridging.sorted() : names.filter(Self.bridging.contains)
         case .host: names.isEmpty ? Self.streams.sorted() : names.filter(Self.streams.contains)
         }
     }
@@ -53,6 +60,8 @@ enum Setting {
     init(profiling operation: String, card: String) {
         if Self.network.contains(operation) {
             self = .wire(card: card)
+        } else if Self.bridging.contains(operation) {
+            self = .bridge(card: card)
         } else if Self.streams.contains(operation) {
             // `virtio-csum` names a card and its offloads.
             self =

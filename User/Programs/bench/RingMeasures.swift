@@ -14,6 +14,7 @@ extension Bench {
         [
             Operation("rings-send") { () throws(SystemError) in try ringSend() },
             Operation("rings-receive") { () throws(SystemError) in try ringReceive() },
+            Operation("rings-bridge") { () throws(SystemError) in try ringBridge() },
         ]
     }
 
@@ -84,21 +85,31 @@ extension Bench {
         show("ringed", UInt64(count / 2))
     }
 
-    /// A thousand datagrams as fast as the host can send them. What the stack sends goes on its way meanwhile.
-    private static func ringReceive() throws(SystemError) {
-        let socket = try ringCommander()
-        var port = try openCard()
+    /// Asks the station for a thousand datagrams as fast as it can send them, through the stack and a port that holds
+    /// its card; they come when the port is synchronised next.
+    private static func order(_ socket: FileDescriptor, _ port: inout PacketPort) throws(SystemError) {
         try writePiece(socket, ("send 64 1000 0" as Text).bytes, count: 14)
         while port.hostReceive.available == 0 { _ = try port.wait(for: PollEntry.readable, milliseconds: 1000) }
-        while port.hostReceive.available > 0 {
-            let slot = port.hostReceive.slot
-            port.hostReceive.slot = PacketSlot(buffer: port.transmit.slot.buffer, length: 0)
-            port.transmit.slot = slot
-            port.hostReceive.advance()
-            port.transmit.advance()
-        }
-        port.hostReceive.release()
-        port.transmit.release()
+        _ = port.hostReceive.pass(to: &port.transmit, most: batch)
+    }
+
+    /// A thousand datagrams that come as fast as the station can send them; over shared memory what the other machine
+    /// sends, from its first frame on.
+    private static func ringReceive() throws(SystemError) {
+        do throws(SystemError) {
+            var port = try PacketPort("shm0")
+            while port.receive.available == 0 { _ = try port.wait(for: PollEntry.readable, milliseconds: 1000) }
+            return try showReceived(&port)
+        } catch .networkDown {}
+        let socket = try ringCommander()
+        var port = try openCard()
+        try order(socket, &port)
+        try showReceived(&port)
+        try System.close(socket)
+    }
+
+    /// Measures what comes until nothing has come for a second, and closes the port.
+    private static func showReceived(_ port: inout PacketPort) throws(SystemError) {
         var received = 0
         let interval = try interval(1, warmUp: 0) { () throws(SystemError) in
             while true {
@@ -108,9 +119,33 @@ extension Bench {
             }
         }
         try port.close()
-        try System.close(socket)
         guard received > 100 else { throw .timedOut }
         show("rings-receive", interval.instructions, of: received)
+    }
+
+    /// The same passed on to a second card, as `bridge` does it.
+    private static func ringBridge() throws(SystemError) {
+        let socket = try ringCommander()
+        var first = try PacketPort("vt0", transmitSlots: 248, receiveSlots: 256, hostSlots: 2, extraBuffers: 504)
+        var second = try PacketPort("vt1", transmitSlots: 248, receiveSlots: 256, hostSlots: 0, buffersOf: first)
+        try order(socket, &first)
+        var passed = 0
+        let interval = try interval(1, warmUp: 0) { () throws(SystemError) in
+            while true {
+                passed += first.receive.pass(to: &second.transmit, most: batch)
+                _ = second.receive.pass(to: &first.transmit, most: batch)
+                var entries = [
+                    PollEntry(descriptor: first.descriptor.rawValue), PollEntry(descriptor: second.descriptor.rawValue),
+                ]
+                if try System.poll(&entries, milliseconds: 1000) == 0 { return }
+            }
+        }
+        let sent = Int(second.transmit.frames)
+        try second.close()
+        try first.close()
+        try System.close(socket)
+        guard passed > 100, sent == passed else { throw .timedOut }
+        show("rings-bridge", interval.instructions, of: passed)
     }
 
     private static func ringPipe() throws(SystemError) {

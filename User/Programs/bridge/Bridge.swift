@@ -1,5 +1,5 @@
 // bridge: passes frames on between two cards, or between a card and this machine's own stack, without copying them: the
-// buffers of two slots change places. Two cards have a region each, so between those a frame is copied once.
+// buffers of two slots change places.
 
 import SystemInterface
 import UserLibrary
@@ -19,14 +19,15 @@ import UserLibrary
         let (first, second) = (arguments[0], arguments[1])
         guard first != second, first != "host" else { arguments.refuse("\(first) \(second): not two interfaces") }
         Interrupts.handle(.tells)
-        let port = open(first)
         if second == "host" {
-            var passage = HostPassage(port, batch: batch)
+            var passage = HostPassage(open(first, hostSlots: 128), batch: batch)
             print("bridge between \(first) and this machine's stack: ^C ends it")
             standardOutput.flush()
             passage.run()
         } else {
-            var passage = CardPassage(port, open(second), batch: batch)
+            // The slots of both have buffers of the first one's region.
+            let port = open(first, extraBuffers: transmitSlots + receiveSlots)
+            var passage = CardPassage(port, open(second, buffersOf: port), batch: batch)
             print("bridge between \(first) and \(second): ^C ends it")
             standardOutput.flush()
             passage.run()
@@ -34,9 +35,17 @@ import UserLibrary
         return 0
     }
 
-    private static func open(_ name: CString) -> PacketPort {
+    // Twice as many are within `PacketRingLayout.mostBuffers`.
+    private static var transmitSlots: Int { 248 }
+    private static var receiveSlots: Int { 256 }
+
+    private static func open(
+        _ name: CString, hostSlots: Int = 0, extraBuffers: Int = 0, buffersOf other: PacketPort? = nil
+    ) -> PacketPort {
         do throws(SystemError) {
-            return try PacketPort(name, transmitSlots: 256, receiveSlots: 256, hostSlots: 128)
+            return try PacketPort(
+                name, transmitSlots: transmitSlots, receiveSlots: receiveSlots, hostSlots: hostSlots,
+                extraBuffers: extraBuffers, buffersOf: other)
         } catch {
             PacketPort.fail(name, error)
         }

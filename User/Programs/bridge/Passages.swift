@@ -13,23 +13,6 @@ private func wait(_ entries: inout [PollEntry]) -> Bool {
     return true
 }
 
-/// Moves frames from one ring to another of the same region: buffers change places. How many.
-private func swap(_ from: inout PacketRingView, _ to: inout PacketRingView, most: Int) -> Int {
-    let count = min(from.available, to.available, most)
-    guard count > 0 else { return 0 }
-    for _ in 0..<count {
-        let slot = from.slot
-        let other = to.slot
-        to.slot = slot
-        from.slot = PacketSlot(buffer: other.buffer, length: 0)
-        from.advance()
-        to.advance()
-    }
-    from.release()
-    to.release()
-    return count
-}
-
 /// Between a card and this machine's stack.
 struct HostPassage {
     private var port: PacketPort
@@ -43,8 +26,8 @@ struct HostPassage {
 
     mutating func run() {
         while true {
-            let there = swap(&port.receive, &port.hostTransmit, most: batch)
-            let back = swap(&port.hostReceive, &port.transmit, most: batch)
+            let there = port.receive.pass(to: &port.hostTransmit, most: batch)
+            let back = port.hostReceive.pass(to: &port.transmit, most: batch)
             passed.add(there, back)
             passed.showEachSecond()
             // The call looks at the rings first, and does not wait while there is something to do.
@@ -55,7 +38,7 @@ struct HostPassage {
     }
 }
 
-/// Between two cards.
+/// Between two cards, the second with buffers of the first.
 struct CardPassage {
     private var first: PacketPort
     private var second: PacketPort
@@ -70,8 +53,8 @@ struct CardPassage {
 
     mutating func run() {
         while true {
-            let there = Self.copy(&first, &second, most: batch)
-            let back = Self.copy(&second, &first, most: batch)
+            let there = first.receive.pass(to: &second.transmit, most: batch)
+            let back = second.receive.pass(to: &first.transmit, most: batch)
             passed.add(there, back)
             passed.showEachSecond()
             // Frames that wait here for room there need no look at where they came from.
@@ -88,21 +71,5 @@ struct CardPassage {
             if !wait(&entries) { break }
         }
         passed.finish()
-    }
-
-    private static func copy(_ from: inout PacketPort, _ to: inout PacketPort, most: Int) -> Int {
-        let count = min(from.receive.available, to.transmit.available, most)
-        guard count > 0 else { return 0 }
-        for _ in 0..<count {
-            let slot = from.receive.slot
-            let buffer = to.transmit.slot.buffer
-            to.buffer(buffer).copy(from.buffer(slot.buffer), slot.length)
-            to.transmit.slot = PacketSlot(buffer: buffer, length: slot.length)
-            from.receive.advance()
-            to.transmit.advance()
-        }
-        from.receive.release()
-        to.transmit.release()
-        return count
     }
 }

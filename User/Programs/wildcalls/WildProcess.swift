@@ -32,7 +32,15 @@ struct WildProcess {
         var request = PacketRingsRequest()
         request.name0 = 0x773a_6570_6970  // "pipe:w"
         (request.transmitSlots, request.receiveSlots) = (UInt32(random.below(20)), UInt32(random.below(20)))
-        do throws(SystemError) { rings = (try System.openRings(&request), UInt(request.address)) } catch {}
+        request.extraBuffers = UInt32(random.below(20))
+        do throws(SystemError) {
+            rings = (try System.openRings(&request), UInt(request.address))
+            // Others whose slots name its buffers, or beyond them.
+            request.extraBuffers = 0
+            request.buffersOf = UInt16(random.below(3))
+            request.firstBuffer = UInt16(random.below(40))
+            rings = (try System.openRings(&request), UInt(request.address))
+        } catch {}
     }
 
     /// Makes calls until it is killed.

@@ -63,6 +63,30 @@ private let testsByTarget: [String: [String]] = {
         }
     }
 
+    /// What a stage is worth stands at its first task in the text.
+    @Test(arguments: folders) func pointsStandAtTheTasks(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        let headings = try project.text("Labs/\(folder)/README.md").split(separator: "\n").filter {
+            $0.contains(#/^\*\*\d\. /#)
+        }
+        let points = headings.compactMap { $0.firstMatch(of: #/\([^)]*; (\d+) points[^)]*\)/#).flatMap { Int($0.1) } }
+        #expect(points == lab.stages.map(\.points))
+    }
+
+    /// What a text shows of a grading has the numbers of tests and points that a grading has.
+    @Test(arguments: folders) func shownGradingsHaveTheirNumbers(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] }
+        let lines = try project.text("Labs/\(folder)/README.md").matches(
+            of: #/stage (\d): .* of (\d+) tests +\d+ of (\d+) points/#)
+        for line in lines {
+            let number = try #require(Int(line.1)), stage = lab.stages[number - 1]
+            let tests = Set(stage.tests.flatMap { HostTests.matching($0, in: all) }).count
+            let others = (stage.guest?.count ?? 0) + (stage.questions?.count ?? 0) + (stage.measures?.count ?? 0)
+            #expect(Int(line.2) == tests + others && Int(line.3) == stage.points, "\(line.0)")
+        }
+    }
+
     /// Each declaration is there once, and taken out once.
     @Test(arguments: folders) func declarationsAreThere(folder: String) throws {
         let lab = try project.lab(inFolder: folder)
@@ -126,15 +150,20 @@ private let testsByTarget: [String: [String]] = {
         }
     }
 
-    /// What was recorded is of mistakes and tests that are there.
+    /// What was recorded is of the mistakes and graded tests that are there, and holds what the mistakes are known by.
     @Test(arguments: folders) func recordedFailuresAreOfThisLab(folder: String) throws {
         let lab = try project.lab(inFolder: folder)
         guard let failures = lab.failures else { return }
         #expect(Set(failures.keys) == Set(lab.mistakes.map(\.name)))
-        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] } + lab.guestChecks.map { "guest/\($0.name)" }
-        for test in failures.values.joined() {
-            let isThere = all.contains(test)
-            #expect(isThere, "\(test)")
+        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] }
+        let staged = Set(
+            lab.stages.flatMap(\.tests).flatMap { HostTests.matching($0, in: all) }
+                + lab.guestChecks.map { "guest/\($0.name)" })
+        for mistake in lab.mistakes {
+            let recorded = Set(failures[mistake.name] ?? [])
+            #expect(recorded.subtracting(staged).isEmpty, "mistake \(mistake.name): in no stage")
+            #expect(Set(mistake.fails).subtracting(recorded).isEmpty, "mistake \(mistake.name): not recorded")
+            #expect(recorded.isDisjoint(with: mistake.passes ?? []), "mistake \(mistake.name): recorded and to pass")
         }
     }
 
@@ -168,7 +197,8 @@ private let testsByTarget: [String: [String]] = {
         for constant in try project.lab(inFolder: folder).constants ?? [] {
             #expect(constant.values.count > 2 && Set(constant.values).count == constant.values.count)
             for place in constant.places {
-                let text = place.find.replacing("{}", with: constant.values[0])
+                #expect(place.values?.count ?? constant.values.count == constant.values.count, "\(place.find)")
+                let text = constant.text(of: place, value: 0)
                 #expect(try project.text(place.file).contains(text), "\(place.file): \(text)")
             }
         }

@@ -1,8 +1,9 @@
 // What grading of folders, answers and variants is made of: likeness, marks, constants.
 
 import Foundation
-import Laboratory
 import Testing
+
+@testable import Laboratory
 
 private let body = """
     {
@@ -20,7 +21,8 @@ private let body = """
 private let lab = """
     {"name": "sum", "title": "sums", "tasks": [], "stages": [], "mistakes": [], "constants": [
       {"name": "port", "values": ["7", "1007", "2049", "4321"],
-       "places": [{"file": "a.json", "find": "udp:{}\\""}, {"file": "b.md", "find": "port {}."}]}]}
+       "places": [{"file": "a.json", "find": "udp:{}\\""}, {"file": "b.md", "find": "port {}."},
+                  {"file": "b.md", "find": "the {} port", "values": ["old", "new", "two-thousand-and-forty-ninth", "long"]}]}]}
     """
 
 @Suite struct SubmissionTests {
@@ -55,6 +57,41 @@ private let lab = """
         #expect(lab.mark(of: "86,400", to: "n") == lab.mark(of: "86400", to: "n"))
     }
 
+    /// A guest's word counts only when it is not the student's own.
+    @Test func programsThatTheGraderRunsStayAsTheyAre() throws {
+        let text = """
+            {"name": "sum", "title": "sums", "tasks": [], "mistakes": [], "patches": ["stage1.patch"], "kept": ["Kernel/Count.swift"],
+             "stages": [{"title": "s", "points": 100, "hint": "h", "tests": [], "guest": [
+               {"name": "a", "before": "httpd -p 81 / &", "run": "fetch -q 127.0.0.1 | grep -c x; usertests cow"},
+               {"name": "b", "run": "sums"}]}]}
+            """
+        let lab = try JSONDecoder().decode(Lab.self, from: Data(text.utf8))
+        let programs = ["cat.swift", "fetch", "grep", "httpd", "init.swift", "sh", "usertests"]
+        let parts = lab.protected(files: ["User/Programs/check.swift"], programs: programs)
+        #expect(
+            parts.filter { $0.contains("Programs/") }.map { $0.dropFirst("User/Programs/".count) }
+                == ["check.swift", "fetch", "grep", "httpd", "init.swift", "sh", "usertests"])
+        #expect(parts.contains("Tests") && parts.contains("Kernel/Count.swift") && !parts.contains("User/Library"))
+    }
+
+    @Test func whatIsHandedInIsAppliedWithoutWhatIsTheTeachers() throws {
+        let root = FileManager.default.temporaryDirectory.appendingPathComponent("labs-tests-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(
+            at: root.appendingPathComponent("Tests"), withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: root) }
+        let tree = Tree(root), file = tree.file("one.diff")
+        for path in ["Tests/a", "b"] { try Data("old\n".utf8).write(to: tree.file(path)) }
+        func handIn(_ text: String) throws {
+            try Data(text.utf8).write(to: file)
+            try tree.applyStudents(file, without: ["Tests"])
+        }
+        try handIn("")
+        try handIn("\n")
+        #expect(throws: LabError.self) { try handIn("I wrote nothing.\n") }
+        try handIn(["Tests/a", "b"].map { "--- a/\($0)\n+++ b/\($0)\n@@ -1 +1 @@\n-old\n+new\n" }.joined())
+        #expect(try tree.text("Tests/a") == "old\n" && tree.text("b") == "new\n")
+    }
+
     @Test func aVariantChangesItsConstantsEverywhere() throws {
         let lab = try JSONDecoder().decode(Lab.self, from: Data(lab.utf8))
         let root = FileManager.default.temporaryDirectory.appendingPathComponent("labs-tests-\(UUID().uuidString)")
@@ -64,10 +101,10 @@ private let lab = """
         let constant = try #require(lab.constants?.first)
         let variant = try #require((0..<50).map { "name\($0)" }.first { constant.value(for: $0) == "2049" })
         try Data("\"udp:7\" and udp:77".utf8).write(to: tree.file("a.json"))
-        try Data("port 7. port 70.".utf8).write(to: tree.file("b.md"))
+        try Data("port 7. port 70. the old port".utf8).write(to: tree.file("b.md"))
         try tree.vary(lab, variant)
         #expect(try tree.text("a.json") == "\"udp:2049\" and udp:77")
-        #expect(try tree.text("b.md") == "port 2049. port 70.")
+        #expect(try tree.text("b.md") == "port 2049. port 70. the two-thousand-and-forty-ninth port")
         #expect(throws: LabError.self, "the constant is not there any more") { try tree.vary(lab, variant) }
         #expect(Set((0..<50).map { constant.value(for: "name\($0)") }) == Set(constant.values.dropFirst()))
     }

@@ -63,6 +63,30 @@ private let testsByTarget: [String: [String]] = {
         }
     }
 
+    /// What a stage is worth stands at its first task in the text.
+    @Test(arguments: folders) func pointsStandAtTheTasks(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        let headings = try project.text("Labs/\(folder)/README.md").split(separator: "\n").filter {
+            $0.contains(#/^\*\*\d\. /#)
+        }
+        let points = headings.compactMap { $0.firstMatch(of: #/\([^)]*; (\d+) points[^)]*\)/#).flatMap { Int($0.1) } }
+        #expect(points == lab.stages.map(\.points))
+    }
+
+    /// What a text shows of a grading has the numbers of tests and points that a grading has.
+    @Test(arguments: folders) func shownGradingsHaveTheirNumbers(folder: String) throws {
+        let lab = try project.lab(inFolder: folder)
+        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] }
+        let lines = try project.text("Labs/\(folder)/README.md").matches(
+            of: #/stage (\d): .* of (\d+) tests +\d+ of (\d+) points/#)
+        for line in lines {
+            let number = try #require(Int(line.1)), stage = lab.stages[number - 1]
+            let tests = Set(stage.tests.flatMap { HostTests.matching($0, in: all) }).count
+            let others = (stage.guest?.count ?? 0) + (stage.questions?.count ?? 0) + (stage.measures?.count ?? 0)
+            #expect(Int(line.2) == tests + others && Int(line.3) == stage.points, "\(line.0)")
+        }
+    }
+
     /// Each declaration is there once, and taken out once.
     @Test(arguments: folders) func declarationsAreThere(folder: String) throws {
         let lab = try project.lab(inFolder: folder)

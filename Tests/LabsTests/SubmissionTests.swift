@@ -1,8 +1,9 @@
 // What grading of folders, answers and variants is made of: likeness, marks, constants.
 
 import Foundation
-import Laboratory
 import Testing
+
+@testable import Laboratory
 
 private let body = """
     {
@@ -53,6 +54,23 @@ private let lab = """
         #expect(lab.mark(of: "load page fault", to: "cause") != mark)
         #expect(lab.mark(of: "store page fault", to: "other") != mark, "the same answer has another mark elsewhere")
         #expect(lab.mark(of: "86,400", to: "n") == lab.mark(of: "86400", to: "n"))
+    }
+
+    /// A guest's word counts only when it is not the student's own.
+    @Test func programsThatTheGraderRunsStayAsTheyAre() throws {
+        let text = """
+            {"name": "sum", "title": "sums", "tasks": [], "mistakes": [], "patches": ["stage1.patch"], "kept": ["Kernel/Count.swift"],
+             "stages": [{"title": "s", "points": 100, "hint": "h", "tests": [], "guest": [
+               {"name": "a", "before": "httpd -p 81 / &", "run": "fetch -q 127.0.0.1 | grep -c x; usertests cow"},
+               {"name": "b", "run": "sums"}]}]}
+            """
+        let lab = try JSONDecoder().decode(Lab.self, from: Data(text.utf8))
+        let programs = ["cat.swift", "fetch", "grep", "httpd", "init.swift", "sh", "usertests"]
+        let parts = lab.protected(files: ["User/Programs/check.swift"], programs: programs)
+        #expect(
+            parts.filter { $0.contains("Programs/") }.map { $0.dropFirst("User/Programs/".count) }
+                == ["check.swift", "fetch", "grep", "httpd", "init.swift", "sh", "usertests"])
+        #expect(parts.contains("Tests") && parts.contains("Kernel/Count.swift") && !parts.contains("User/Library"))
     }
 
     @Test func aVariantChangesItsConstantsEverywhere() throws {

@@ -24,6 +24,8 @@ public final class GradeAll: @unchecked Sendable {
     private let say: @Sendable (String) -> Void
     /// What kernels are measured against; all trees use it.
     private let benchmark: Benchmark?
+    /// What of a submission is not applied.
+    private let protected: [String]
     private let lock = NSLock()
     private var waiting: [URL]
     private var done: [Submission] = []
@@ -40,6 +42,7 @@ public final class GradeAll: @unchecked Sendable {
         self.lab = self.heldOut.map { lab.adding($0.stages) } ?? lab
         self.folder = folder
         self.say = say
+        protected = try tree.protected(of: lab, folder: folder)
         benchmark = self.lab.isMeasured ? try LabCheck(tree) { _ in }.benchmark(self.lab, folder, tools: tree) : nil
         waiting = try FileManager.default.contentsOfDirectory(at: submissions, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "diff" }.sorted { $0.path < $1.path }
@@ -115,13 +118,9 @@ public final class GradeAll: @unchecked Sendable {
         return parts.enumerated().filter { !parts[..<$0.offset].contains($0.element) }.map(\.element)
     }
 
-    private var protected: [String] { Tree.protected + tree.starterFiles(of: folder) + (lab.kept ?? []) }
 }
 
 extension Tree {
-    /// What a student's difference does not change when a teacher grades it.
-    static let protected = ["Tests", "Labs", "Tools", "Package.swift", "Makefile", ".lab", "qemu", "Linker"]
-
     /// Applies what a student handed in, but for the teacher's own files.
     func applyStudents(_ file: URL, without protected: [String]) throws {
         let left = protected.flatMap { ["--exclude=\($0)", "--exclude=\($0)/*"] }

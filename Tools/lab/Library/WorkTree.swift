@@ -28,7 +28,7 @@ public struct LabTree {
         variant = mark.variant
     }
 
-    private var starter: String { "refs/labs/\(name)" }
+    var starter: String { "refs/labs/\(name)" }
 
     /// Makes the tree of a lab beside the main one; returns its folder. What is there already is left alone.
     /// - Parameter variant: whose constants it gets; nil: those of the main tree.
@@ -75,18 +75,6 @@ public struct LabTree {
 
     /// What was written since the start.
     public func difference() throws -> String { try git("diff", starter, in: tree) }
-
-    /// Files of tests, labs and tools that are not as they were.
-    /// - Parameter folder: the lab's.
-    public func changedTests(of lab: Lab, folder: String) throws -> [String] {
-        let parts =
-            ["Tests", "Labs", "Tools", "Package.swift", ".lab"] + tree.starterFiles(of: folder) + (lab.kept ?? [])
-        let run = { (arguments: [String]) in
-            try Command(["git"] + arguments + ["--"] + parts, in: tree.root).output().split(separator: "\n").map(
-                String.init)
-        }
-        return try run(["diff", "--name-only", starter]) + run(["ls-files", "--others", "--exclude-standard"])
-    }
 
     /// What its kernel is measured against: the commit that it began with.
     public func benchmark() throws -> Benchmark { try Benchmark.ofLabTree(tree, name: name) }

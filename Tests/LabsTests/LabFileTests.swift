@@ -150,15 +150,20 @@ private let testsByTarget: [String: [String]] = {
         }
     }
 
-    /// What was recorded is of mistakes and tests that are there.
+    /// What was recorded is of the mistakes and graded tests that are there, and holds what the mistakes are known by.
     @Test(arguments: folders) func recordedFailuresAreOfThisLab(folder: String) throws {
         let lab = try project.lab(inFolder: folder)
         guard let failures = lab.failures else { return }
         #expect(Set(failures.keys) == Set(lab.mistakes.map(\.name)))
-        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] } + lab.guestChecks.map { "guest/\($0.name)" }
-        for test in failures.values.joined() {
-            let isThere = all.contains(test)
-            #expect(isThere, "\(test)")
+        let all = lab.targets.flatMap { testsByTarget[$0] ?? [] }
+        let staged = Set(
+            lab.stages.flatMap(\.tests).flatMap { HostTests.matching($0, in: all) }
+                + lab.guestChecks.map { "guest/\($0.name)" })
+        for mistake in lab.mistakes {
+            let recorded = Set(failures[mistake.name] ?? [])
+            #expect(recorded.subtracting(staged).isEmpty, "mistake \(mistake.name): in no stage")
+            #expect(Set(mistake.fails).subtracting(recorded).isEmpty, "mistake \(mistake.name): not recorded")
+            #expect(recorded.isDisjoint(with: mistake.passes ?? []), "mistake \(mistake.name): recorded and to pass")
         }
     }
 

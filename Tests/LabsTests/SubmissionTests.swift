@@ -73,6 +73,24 @@ private let lab = """
         #expect(parts.contains("Tests") && parts.contains("Kernel/Count.swift") && !parts.contains("User/Library"))
     }
 
+    @Test func whatIsHandedInIsAppliedWithoutWhatIsTheTeachers() throws {
+        let root = FileManager.default.temporaryDirectory.appendingPathComponent("labs-tests-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(
+            at: root.appendingPathComponent("Tests"), withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: root) }
+        let tree = Tree(root), file = tree.file("one.diff")
+        for path in ["Tests/a", "b"] { try Data("old\n".utf8).write(to: tree.file(path)) }
+        func handIn(_ text: String) throws {
+            try Data(text.utf8).write(to: file)
+            try tree.applyStudents(file, without: ["Tests"])
+        }
+        try handIn("")
+        try handIn("\n")
+        #expect(throws: LabError.self) { try handIn("I wrote nothing.\n") }
+        try handIn(["Tests/a", "b"].map { "--- a/\($0)\n+++ b/\($0)\n@@ -1 +1 @@\n-old\n+new\n" }.joined())
+        #expect(try tree.text("Tests/a") == "old\n" && tree.text("b") == "new\n")
+    }
+
     @Test func aVariantChangesItsConstantsEverywhere() throws {
         let lab = try JSONDecoder().decode(Lab.self, from: Data(lab.utf8))
         let root = FileManager.default.temporaryDirectory.appendingPathComponent("labs-tests-\(UUID().uuidString)")

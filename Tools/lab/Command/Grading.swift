@@ -3,6 +3,11 @@
 import Foundation
 import Laboratory
 
+/// Whether progress is shown as it comes.
+private let isTerminal = isatty(2) == 1
+/// Clears the line of progress.
+private let clear = isTerminal ? "\r\u{1b}[K" : ""
+
 struct Grading {
     let tree: Tree
     let lab: Lab
@@ -47,6 +52,7 @@ struct Grading {
         let tests = HostTests(tree, targets: lab.targets)
         let guest = GuestTests(tree, lab, benchmark: lab.isMeasured ? try labTree?.benchmark() : nil)
         defer { guest.end() }
+        guest.willBuild = { say("\(clear)building \($0) (the first time takes some minutes, an edit about one)") }
         if let name = test, name.hasPrefix("guest/") { return try one(guestCheck: String(name.dropFirst(6)), guest) }
         if !lab.targets.isEmpty {
             say("building the tests of lab \(lab.name) (the first time takes two to six minutes, an edit seconds)")
@@ -55,13 +61,9 @@ struct Grading {
         }
         if let test, !test.hasPrefix("answer/") { return try one(test, tests) }
         let stages = stage.map { [$0] } ?? Array(1...lab.stages.count)
-        if stages.contains(where: { lab.stages.indices.contains($0 - 1) && lab.stages[$0 - 1].needsKernel }) {
-            say("a guest runs your kernel when the tests before it pass: building it takes minutes, after an edit one")
-        }
-        let isTerminal = isatty(2) == 1
         let progress: @Sendable () -> Void = { if isTerminal { say(".", terminator: "") } }
         let grade = try lab.grade(tests, guest, stages: stages, folder: folder, progress: progress) { done in
-            if isTerminal { say("\r\u{1b}[K", terminator: "") }
+            say(clear, terminator: "")
             if !isJSON { print(done.line) }
         }
         print(isJSON ? grade.json : grade.summary(of: tree, tests))
@@ -91,7 +93,6 @@ struct Grading {
         guard let check = lab.guestChecks.first(where: { $0.name == name }) else {
             fail("TEST=guest/\(name): there are \(lab.guestChecks.map { "guest/\($0.name)" }.joined(separator: ", "))")
         }
-        say("building kernel and disk image")
         let outcome = try guest.run(check), (kind, text) = outcome.words
         print("\(guest.transcript)\nguest/\(name): \(kind)\(text.isEmpty ? "" : "\n\(text)")")
         return outcome == .passed ? 0 : 1

@@ -83,6 +83,7 @@ extension GuestTests {
         }
         try buildOnce()
         let before: [String: Int], now: [String: Int]
+        willBuild("the starter's kernel, to compare with")
         do {
             try benchmark.prepare()
             before = try benchmark.numbers(measures, of: benchmark.starter.file("build/fast/swiftlet.elf"))

@@ -121,8 +121,10 @@ public final class GradeAll: @unchecked Sendable {
 }
 
 extension Tree {
-    /// Applies what a student handed in, but for the teacher's own files.
+    /// Applies what a student handed in, but for the teacher's own files. Of a student that wrote nothing it is empty,
+    /// which git takes for no difference.
     func applyStudents(_ file: URL, without protected: [String]) throws {
+        guard try String(contentsOf: file, encoding: .utf8).contains(#/\S/#) else { return }
         let left = protected.flatMap { ["--exclude=\($0)", "--exclude=\($0)/*"] }
         var command = Command(["git", "apply"] + left + [file.standardizedFileURL.path], in: root)
         command.environment["GIT_CEILING_DIRECTORIES"] = root.deletingLastPathComponent().path

@@ -16,6 +16,8 @@ public final class GuestTests {
     let kernel: URL
     private let builds: Bool
     private var isBuilt = false
+    /// Is called with the name of what will be built, which takes its time.
+    public var willBuild: (String) -> Void = { _ in }
     private var machine: GuestMachine?
     /// Of the machine.
     private var harts: Int?
@@ -101,6 +103,7 @@ public final class GuestTests {
     /// - Throws: CompileErrors.
     func buildOnce() throws {
         guard builds, !isBuilt else { return }
+        willBuild("your kernel")
         try Self.build(tree)
         isBuilt = true
     }

@@ -68,7 +68,7 @@ SWIFT_OPTIMISED := $(SWIFT_FREESTANDING) --omit-frame-pointers --experimental-lt
 SWIFT_LINKED := $(if $(FAST),$(SWIFT_FREESTANDING) --omit-frame-pointers --scratch-path,$(SWIFT_OPTIMISED))
 SWIFT_DEBUGGED = $(SWIFT_FREESTANDING) -Xswiftc -Xfrontend -Xswiftc -disable-llvm-optzns -Xswiftc -gdwarf-types -Xcc -DLARGE_STACKS \
 	$(SWIFT_SYMBOLS) --scratch-path $(DEBUGGED)/freestanding
-SWIFT_TOOLS := swift build -c release --scratch-path $(TOOLS)
+SWIFT_TOOLS := SWIFTLET_TOOLS=1 swift build -c release --scratch-path $(TOOLS)
 SWIFT_FUZZ := SWIFTLET_FUZZ=1 swift build -c release --product fuzz --scratch-path build/fuzz
 # How long `make fuzz` takes, all targets together.
 SECONDS ?= 60

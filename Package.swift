@@ -5,7 +5,7 @@
 // without it the same sources of NetStack, Drivers and FileSystem are built for the host, with the host tools and the
 // tests. SWIFTLET_FUZZ=1 adds the fuzzer and builds all host code for it (libFuzzer, address sanitizer); for `make
 // fuzz`. The Makefile sets both. SWIFTLET_TESTS="NetStackTests DriversTests" leaves all other tests out; Tools/lab sets
-// it.
+// it. SWIFTLET_TOOLS=1 leaves out what no tool is made of: the Makefile sets it.
 
 import Foundation
 import PackageDescription
@@ -181,6 +181,10 @@ if freestanding {
     ]
     if let wanted = Context.environment["SWIFTLET_TESTS"]?.split(separator: " ") {
         targets.removeAll { $0.type == .test && !wanted.contains(Substring($0.name)) }
+    }
+    if Context.environment["SWIFTLET_TOOLS"] != nil {
+        let modules: Set = ["FileSystem", "SystemInterface", "Storage"]
+        targets.removeAll { $0.path?.hasPrefix("Tools/") != true && !modules.contains($0.name) }
     }
     if fuzzing {
         targets.append(

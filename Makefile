@@ -204,8 +204,9 @@ grade: laboratory ## what of a lab is done, and the first thing that is not (LAB
 	@$(TOOLS)/release/lab grade $(LAB) $(if $(STAGE),--stage $(STAGE)) $(if $(TEST),--test '$(TEST)') $(if $(FORMAT),--format $(FORMAT)) \
 		|| [ $$? = 1 ]  # not full yet: no error of make's
 
-grade-all: laboratory ## for teachers: every NAME.diff of a folder, a table, JSON, CSV and what is alike (LAB=wire DIR=submissions HELDOUT=folder)
-	@$(TOOLS)/release/lab grade-all $(LAB) --submissions $(or $(DIR),submissions) $(if $(HELDOUT),--heldout $(HELDOUT))
+grade-all: laboratory ## for teachers: every NAME.diff of a folder, a table, JSON, CSV and what is alike (LAB=wire DIR=submissions HELDOUT=folder VARIANT=name)
+	@$(TOOLS)/release/lab grade-all $(LAB) --submissions $(or $(DIR),submissions) $(if $(HELDOUT),--heldout $(HELDOUT)) \
+		$(if $(VARIANT),--variant $(VARIANT))
 
 docs: debug ## the documentation as a site, in build/docs/site (BASE=NAME: for https://HOST/NAME/)
 	$(Q)$(QUIETLY) "the library of programs" $(SWIFT_DEBUGGED) --target UserLibrary
@@ -221,7 +222,7 @@ pictures: all ## draws the pictures of Documentation anew
 	$(Q)$(TOOLS)/release/site pictures
 	$(Q)$(TOOLS)/release/site session
 
-labs-check: laboratory ## whether labs keep what they promise: starters, stages, solutions, mistakes (LAB=wire)
+labs-check: laboratory ## whether labs keep what they promise: starters, stages, solutions, mistakes (LAB=wire VARIANT=name)
 	@$(TOOLS)/release/lab check --starters $(if $(VARIANT),--variant $(VARIANT)) $(LAB)
 
 ##@ Measure

@@ -197,7 +197,8 @@ private let testsByTarget: [String: [String]] = {
         for constant in try project.lab(inFolder: folder).constants ?? [] {
             #expect(constant.values.count > 2 && Set(constant.values).count == constant.values.count)
             for place in constant.places {
-                let text = place.find.replacing("{}", with: constant.values[0])
+                #expect(place.values?.count ?? constant.values.count == constant.values.count, "\(place.find)")
+                let text = constant.text(of: place, value: 0)
                 #expect(try project.text(place.file).contains(text), "\(place.file): \(text)")
             }
         }

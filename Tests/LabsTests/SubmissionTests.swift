@@ -21,7 +21,8 @@ private let body = """
 private let lab = """
     {"name": "sum", "title": "sums", "tasks": [], "stages": [], "mistakes": [], "constants": [
       {"name": "port", "values": ["7", "1007", "2049", "4321"],
-       "places": [{"file": "a.json", "find": "udp:{}\\""}, {"file": "b.md", "find": "port {}."}]}]}
+       "places": [{"file": "a.json", "find": "udp:{}\\""}, {"file": "b.md", "find": "port {}."},
+                  {"file": "b.md", "find": "the {} port", "values": ["old", "new", "two-thousand-and-forty-ninth", "long"]}]}]}
     """
 
 @Suite struct SubmissionTests {
@@ -100,10 +101,10 @@ private let lab = """
         let constant = try #require(lab.constants?.first)
         let variant = try #require((0..<50).map { "name\($0)" }.first { constant.value(for: $0) == "2049" })
         try Data("\"udp:7\" and udp:77".utf8).write(to: tree.file("a.json"))
-        try Data("port 7. port 70.".utf8).write(to: tree.file("b.md"))
+        try Data("port 7. port 70. the old port".utf8).write(to: tree.file("b.md"))
         try tree.vary(lab, variant)
         #expect(try tree.text("a.json") == "\"udp:2049\" and udp:77")
-        #expect(try tree.text("b.md") == "port 2049. port 70.")
+        #expect(try tree.text("b.md") == "port 2049. port 70. the two-thousand-and-forty-ninth port")
         #expect(throws: LabError.self, "the constant is not there any more") { try tree.vary(lab, variant) }
         #expect(Set((0..<50).map { constant.value(for: "name\($0)") }) == Set(constant.values.dropFirst()))
     }

@@ -4,7 +4,9 @@ import Foundation
 import Laboratory
 
 /// Returns the exit status.
-@MainActor func gradeAll(_ lab: Lab, _ folder: String, _ submissions: URL, _ heldOut: URL?) throws -> Int32 {
+/// - Parameter tree: with the tests and the solution that submissions are held against.
+func gradeAll(_ name: String, in tree: Tree, _ submissions: URL, _ heldOut: URL?) throws -> Int32 {
+    let (lab, folder) = try tree.lab(named: name)
     let all = try GradeAll(tree, lab, folder: folder, submissions: submissions, heldOut: heldOut) { say($0) }
     let graded = try all.run()
     let alike = graded.similarities(solution: tree.solution(of: lab, folder: folder)).map {

@@ -16,7 +16,7 @@ let usage = """
     In a lab's tree: puts the solved bodies in, of the stages up to N; what was there is kept on a branch.
            lab grade [LAB] [--stage N | --test TEST] [--format json]
     Builds the host tests and grades them. Exit status 0: full; 1: not yet; 2: it could not be graded.
-           lab grade-all LAB --submissions FOLDER [--heldout FOLDER]
+           lab grade-all LAB --submissions FOLDER [--heldout FOLDER] [--variant NAME]
     Grades each NAME.diff of a folder: a table; grades.json, grades.csv and similarity.txt in the folder. Exit status 0 when all
     could be graded, else 2.
            lab check [--kernel] [--starters] [--record] [--variant NAME] [LAB...]
@@ -74,6 +74,12 @@ func number(_ text: String?, ofStageIn lab: Lab) -> Int? {
     return here
 }
 
+/// The tree, or a copy with the constants that a variant gives to labs.
+func varied(_ variant: String?, _ labs: [String]) throws -> Tree {
+    guard let variant else { return tree }
+    return try LabCheck(tree) { say($0) }.varied(labs.map { try tree.lab(named: $0).lab }, variant)
+}
+
 func kept(_ branch: String?) {
     if let branch {
         print("What was here is kept on the branch \(branch): git checkout \(branch) -- . brings it back.")
@@ -115,18 +121,18 @@ do {
         try grading.refuseChangedTests()
         exit(try grading.run(stage: number(stage, ofStageIn: lab), test: test))
     case "grade-all":
-        let submissions = option("submissions"), heldOut = option("heldout")
+        let submissions = option("submissions"), heldOut = option("heldout"), variant = option("variant")
         guard let name = words.first else {
             fail("LAB=name is missing: \(try tree.labNames().joined(separator: ", "))")
         }
         guard let submissions else { fail("DIR=folder is missing: the folder with the submissions, a NAME.diff each") }
-        let (lab, folder) = try tree.lab(named: name)
-        exit(try gradeAll(lab, folder, URL(fileURLWithPath: submissions), heldOut.map { URL(fileURLWithPath: $0) }))
+        let place = URL(fileURLWithPath: submissions), tests = heldOut.map { URL(fileURLWithPath: $0) }
+        exit(try gradeAll(name, in: try varied(variant, [name]), place, tests))
     case "check":
         let kernel = flag("kernel"), starters = flag("starters"), records = flag("record"), variant = option("variant")
-        let all = try tree.labNames()
-        let labs = try (words.isEmpty ? all : words).map { try tree.lab(named: $0) }
-        let check = LabCheck(tree, variant: variant, records: records) { say($0) }
+        let names = words.isEmpty ? try tree.labNames() : words, place = try varied(variant, names)
+        let labs = try names.map { try place.lab(named: $0) }
+        let check = LabCheck(place, home: tree, records: records) { say($0) }
         var problems = try check.run(labs)
         if kernel || starters {
             for (lab, folder) in labs { problems += try check.buildStarter(of: lab, folder: folder, kernel: kernel) }

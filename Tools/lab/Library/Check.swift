@@ -6,17 +6,17 @@ import Foundation
 /// Checks of labs in a scratch copy of the tree.
 public struct LabCheck {
     let tree: Tree
+    /// Where copies are kept, with what was built of them.
+    private let home: Tree
     let say: (String) -> Void
-
-    /// Whose constants the labs get.
-    let variant: String?
 
     /// Whether it writes down what each mistake makes fail.
     let records: Bool
 
-    public init(_ tree: Tree, variant: String? = nil, records: Bool = false, say: @escaping (String) -> Void) {
+    /// - Parameter home: nil: the tree itself.
+    public init(_ tree: Tree, home: Tree? = nil, records: Bool = false, say: @escaping (String) -> Void) {
         self.tree = tree
-        self.variant = variant
+        self.home = home ?? tree
         self.records = records
         self.say = say
     }
@@ -37,7 +37,7 @@ public struct LabCheck {
     /// Copies what git tracks, or would, into a folder that keeps its build; files whose text is the same are left
     /// alone.
     func copy(to folder: String) throws -> Tree {
-        let copy = Tree(tree.file(folder))
+        let copy = Tree(home.file(folder))
         let files = try files()
         let manager = FileManager.default
         var wanted: Set<String> = []
@@ -61,21 +61,19 @@ public struct LabCheck {
         return copy
     }
 
-    /// Runs all checks; returns the problems.
-    public func run(_ labs: [(lab: Lab, folder: String)]) throws -> [String] {
-        guard let variant else { return try runAll(labs) }
-        // With a variant the labs are those of a tree with its constants.
+    /// A copy of the tree with the constants that a variant gives to labs, their data among them.
+    public func varied(_ labs: [Lab], _ variant: String) throws -> Tree {
         let varied = try copy(to: "build/labs/varied")
-        for (lab, _) in labs { try varied.vary(lab, variant) }
-        for (lab, _) in labs {
+        for lab in labs {
+            try varied.vary(lab, variant)
             let chosen = (lab.constants ?? []).map { "\($0.name) \($0.value(for: variant))" }
             say("lab \(lab.name), variant \(variant): \(chosen.joined(separator: ", "))")
         }
-        let all = try labs.map { try varied.lab(named: $0.lab.name) }
-        return try LabCheck(varied, say: say).runAll(all)
+        return varied
     }
 
-    private func runAll(_ labs: [(lab: Lab, folder: String)]) throws -> [String] {
+    /// Runs all checks; returns the problems.
+    public func run(_ labs: [(lab: Lab, folder: String)]) throws -> [String] {
         var problems: [String] = []
         let woven = labs.filter { $0.lab.patches == nil && !$0.lab.hasQuestions }
         if !woven.isEmpty { problems += try runWoven(woven) }

@@ -16,12 +16,21 @@ extension Lab {
             public let file: String
             /// Text of the file with `{}` where the value stands; all of its places are changed.
             public let find: String
+            /// What stands here for each of the constant's values; without it the value itself.
+            public let values: [String]?
+        }
+
+        private func choice(for variant: String) -> Int {
+            let hash = fnv1a("\(name)/\(variant)")
+            return 1 + Int((hash ^ hash >> 32) % UInt64(values.count - 1))
         }
 
         /// The value that a name chooses: never the tree's own.
-        public func value(for variant: String) -> String {
-            let hash = fnv1a("\(name)/\(variant)")
-            return values[1 + Int((hash ^ hash >> 32) % UInt64(values.count - 1))]
+        public func value(for variant: String) -> String { values[choice(for: variant)] }
+
+        /// A place's text with one of the constant's values.
+        public func text(of place: Place, value index: Int) -> String {
+            place.find.replacing("{}", with: (place.values ?? values)[index])
         }
 
         /// A file's text with the value of a variant.
@@ -29,11 +38,11 @@ extension Lab {
         func replace(in text: String, of file: String, for variant: String) throws -> String {
             var text = text
             for place in places where place.file == file {
-                let old = place.find.replacing("{}", with: values[0])
+                let old = self.text(of: place, value: 0)
                 guard text.contains(old) else {
                     throw LabError("\(file) does not hold \"\(old)\", the constant \(name)")
                 }
-                text = text.replacing(old, with: place.find.replacing("{}", with: value(for: variant)))
+                text = text.replacing(old, with: self.text(of: place, value: choice(for: variant)))
             }
             return text
         }

@@ -2,7 +2,7 @@
 // other's to read, so no word has two writers.
 //
 // A half:
-//   0x000  u64  identity: "SWLT", and the generation, a number that changes with each start; 0: nobody is here
+//   0x000  u64  identity: "SWLT", and the generation, a number that changes with each start; 0: no driver
 //   0x040  u64  head: the generation, and the index behind the last frame that was sent
 //   0x080  u64  consumed: the other half's generation, and the index behind the last of its frames that was taken
 //   0x0c0  u32  beat: counts the looks of this half's driver, as a sign of life

@@ -118,7 +118,7 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
         workOnOrders()
     }
 
-    /// A device that was given up is told when it is back.
+    /// A device that was given up gets its orders when it is back.
     private mutating func workOnOrders() {
         guard !isBroken, let control else { return }
         hasOrders = control.value.work(transport)

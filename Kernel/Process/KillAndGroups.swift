@@ -18,7 +18,7 @@ enum Kill {
         Scheduler.wake(process.value.thread)
     }
 
-    /// A ^C for every process of a group: it ends, or is told. From the console's interrupt.
+    /// A ^C for every process of a group: it ends, or notes it. From the console's interrupt.
     static func interruptGroup(_ group: Int32) {
         ProcessTable.interruptGroup(group, sparing: Family.tree.withLock { $0.initProcess })
     }

@@ -12,10 +12,15 @@ extension NetStack where Device: ~Copyable {
     ) {
         if segment.flags.contains(.ack) {
             guard let record = readCookie(listener, segment, local, remote, now: now) else {
+                // It may follow one that had no room: a reset would end what that, sent again, opens.
+                if let refused = tcp.cookieWithoutRoom, now - refused < SYNCookies.lifetime { return }
                 return sendReset(segment.refusal, from: local, to: remote, now: now)
             }
             // The program is behind: the peer's next segment tries again.
-            guard let i = takeRecord(for: listener) else { return }
+            guard let i = takeRecord(for: listener) else {
+                tcp.cookieWithoutRoom = now
+                return
+            }
             tcp.counters.cookiesTaken &+= 1
             return complete(record, at: i, segment, payload, arrival, now: now)
         }
@@ -137,7 +142,13 @@ extension NetStack where Device: ~Copyable {
         if segment.flags.contains(.syn) { return removeHalfOpen(place) }  // back to LISTEN, as the RFC has it
         guard segment.flags.contains(.ack) else { return }
         guard segment.header.acknowledgment == record.initialSend + 1 else {
-            return sendReset(segment.refusal, from: record.local, to: record.remote, now: now)
+            // The peer's SYN may have come before, when no record was free: the peer goes by that answer, a cookie.
+            guard readCookie(record.listener, segment, record.local, record.remote, now: now) != nil else {
+                return sendReset(segment.refusal, from: record.local, to: record.remote, now: now)
+            }
+            removeHalfOpen(place)
+            return arriveAtListener(
+                record.listener, segment, payload, record.local, record.remote, above: nil, arrival, now: now)
         }
         // The peer's next segment, or the SYN-ACK sent again, tries once more.
         guard let i = takeRecord(for: record.listener) else { return }

@@ -5,6 +5,8 @@
 struct SYNCookies {
     /// A cookie is taken so many seconds at least, twice that at most.
     private static var period: UInt64 { 64 }
+    /// How long a cookie may come back, at most.
+    static var lifetime: Duration { .seconds(2 * period) }
     private static func segment(_ index: Int) -> UInt16 {
         switch index {
         case 0: 216

@@ -65,33 +65,90 @@ import Testing
         #expect(bench.deliver(Segment(.syn, 5000)).last?.flags == [.syn, .ack])
     }
 
-    /// A peer that got a cookie takes the connection for established: while others wait to be accepted its segments are
-    /// dropped, not refused, and the next one opens the connection.
-    @Test func aCookieThatComesBackToAFullBacklogIsNotRefused() throws {
-        let bench = TCPBench()
+    /// A listener whose half-open connections are all in use: whoever comes now gets a cookie.
+    private func listenerWithoutRoom(_ bench: TCPBench) throws {
         try bench.listen()  // four may wait
-        let options: [UInt8] = [2, 4, 5, 180]
         for i in 0..<1000 {
             let from = IPv4Address(bits: 0x0a00_0210 + UInt32(i % 200))
             bench.host.stack.learn(IPAddress(from), peerHardware, now: 0)
             _ = bench.host.deliver(
-                Segment(.syn, UInt32(i) &* 7919, options: options).frame(from: from, UInt16(1000 + i), 80), at: 0)
+                Segment(.syn, UInt32(i) &* 7919, options: segmentSize).frame(from: from, UInt16(1000 + i), 80), at: 0)
         }
-        func deliver(_ segment: Segment, _ port: UInt16) -> [Segment] {
-            bench.host.deliver(segment.frame(port, 80), at: 0).compactMap { Segment($0) }
-        }
+    }
+
+    private let segmentSize: [UInt8] = [2, 4, 5, 180]
+
+    private func deliver(_ segment: Segment, _ port: UInt16, _ bench: TCPBench) -> [Segment] {
+        bench.host.deliver(segment.frame(port, 80), at: 0).compactMap { Segment($0) }
+    }
+
+    /// A peer that got a cookie takes the connection for established: while others wait to be accepted its segments are
+    /// dropped, not refused, and the next one opens the connection.
+    @Test func aCookieThatComesBackToAFullBacklogIsNotRefused() throws {
+        let bench = TCPBench()
+        try listenerWithoutRoom(bench)
         var cookies: [UInt32] = []
         for port: UInt16 in 50_001...50_005 {
-            cookies.append(try #require(deliver(Segment(.syn, 777, options: options), port).last).sequence)
+            cookies.append(try #require(deliver(Segment(.syn, 777, options: segmentSize), port, bench).last).sequence)
         }
         for (port, cookie) in zip((50_001 as UInt16)..., cookies) {
-            #expect(deliver(Segment(.ack, 778, cookie &+ 1), port).isEmpty, "port \(port)")
+            #expect(deliver(Segment(.ack, 778, cookie &+ 1), port, bench).isEmpty, "port \(port)")
         }
         #expect(bench.counters.cookiesTaken == 4 && bench.counters.backlogFull == 1)
         // The program is through with one: the data, sent again, opens the connection.
         #expect(try bench.accept() != nil)
-        #expect(!deliver(Segment(.ack, 778, cookies[4] &+ 1, payload: [1, 2, 3]), 50_005).isEmpty)
+        #expect(!deliver(Segment(.ack, 778, cookies[4] &+ 1, payload: [1, 2, 3]), 50_005, bench).isEmpty)
         #expect(bench.counters.cookiesTaken == 5)
+    }
+
+    /// A peer sent its SYN twice before an answer came: the first is answered with a cookie, and for the second there is
+    /// room. The peer goes by the first answer (RFC 9293, 3.10.7.3), so its ACK is the cookie's.
+    @Test func aCookieIsTakenWhenTheSynCameAgainAndWasKept() throws {
+        let bench = TCPBench()
+        try listenerWithoutRoom(bench)
+        let cookie = try #require(deliver(Segment(.syn, 777, options: segmentSize), 50_001, bench).last).sequence
+        let sent = bench.counters.cookiesSent
+        let from = IPv4Address(bits: 0x0a00_0210)
+        _ = bench.host.deliver(Segment(.rst, 1).frame(from: from, 1000, 80), at: 0)
+        let kept = try #require(deliver(Segment(.syn, 777, options: segmentSize), 50_001, bench).last).sequence
+        try #require(kept != cookie && bench.counters.cookiesSent == sent)
+        // What nobody here sent is refused, and the half-open connection stays.
+        #expect(deliver(Segment(.ack, 778, kept &+ 9), 50_001, bench).map(\.flags) == [.rst])
+        #expect(deliver(Segment(.ack, 778, cookie &+ 1), 50_001, bench).isEmpty)
+        #expect(bench.counters.cookiesTaken == 1 && bench.counters.resetsSent == 1)
+        #expect(
+            deliver(Segment(.ack, 778, cookie &+ 1, payload: [1, 2, 3]), 50_001, bench).last?.acknowledgment == 781)
+        bench.socket = try #require(try bench.accept())
+        #expect(try bench.receive() == [1, 2, 3])
+        // The half-open record is free again: one more has room, and the next gets a cookie.
+        _ = deliver(Segment(.syn, 999, options: segmentSize), 50_002, bench)
+        #expect(bench.counters.cookiesSent == sent)
+        _ = deliver(Segment(.syn, 999, options: segmentSize), 50_003, bench)
+        #expect(bench.counters.cookiesSent == sent + 1)
+    }
+
+    /// A cookie is proved by the first segment alone. When that was dropped for want of room, those behind it are
+    /// dropped too, though there is room again: a reset would end what the first, sent again, opens.
+    @Test func whatFollowsACookieWithoutRoomIsNotRefused() throws {
+        let bench = TCPBench()
+        try listenerWithoutRoom(bench)
+        var cookies: [UInt32] = []
+        for port: UInt16 in 50_001...50_005 {
+            cookies.append(try #require(deliver(Segment(.syn, 777, options: segmentSize), port, bench).last).sequence)
+        }
+        // Nothing has been dropped yet: what no cookie proves is refused.
+        #expect(deliver(Segment(.ack, 781, cookies[0] &+ 1, payload: [4]), 50_001, bench).last?.flags == .rst)
+        for (port, cookie) in zip((50_001 as UInt16)..., cookies) {
+            #expect(deliver(Segment(.ack, 778, cookie &+ 1, payload: [1, 2, 3]), port, bench).last?.flags != .rst)
+        }
+        #expect(try bench.accept() != nil)
+        #expect(deliver(Segment(.ack, 781, cookies[4] &+ 1, payload: [4, 5]), 50_005, bench).isEmpty)
+        let answer = deliver(Segment(.ack, 778, cookies[4] &+ 1, payload: [1, 2, 3]), 50_005, bench)
+        #expect(answer.last?.acknowledgment == 781)
+        // Long after, what nobody knows is refused again.
+        let late = bench.host.deliver(
+            Segment(.ack, 781, cookies[4] &+ 1, payload: [4]).frame(50_009, 80), at: 200_000_000_000)
+        #expect(late.compactMap { Segment($0) }.contains { $0.flags == .rst })
     }
 
     /// RFC 9293, 3.6.1: what opens where a connection was in TIME-WAIT begins above all that the old one sent.

@@ -43,9 +43,18 @@ enum Console {
         return group != 0 && group != currentThread.value.group.load(ordering: .relaxed)
     }
 
-    /// Writes `count` bytes from user memory; returns how many before a bad address or a ^C. Sleeps while the ring is
-    /// full.
+    /// Bytes of one write that stay together at most, so that none keeps the others from the screen for long.
+    private static let piece = 4096
+    /// A write has the console, and its bytes stay together.
+    private static let isHeld = Atomic<Bool>(false)
+    private static let turns = WaitQueue()
+
+    /// Writes `count` bytes from user memory; returns how many before a bad address or a ^C. Sleeps while another write
+    /// has the console, and while the ring is full.
     static func write(from source: UserAddress, count: Int) throws(SystemError) -> Int {
+        guard count > 0 else { return 0 }
+        try take()
+        defer { letGo() }
         var done = 0
         var chunk = [64 of UInt8](repeating: 0)
         while done < count {
@@ -62,8 +71,32 @@ enum Console {
             }
             done += copied
             if copied < wanted { break }
+            if done % piece == 0, done < count { letOthersWrite() }
         }
         return done
+    }
+
+    private static func take() throws(SystemError) {
+        do throws(SystemError) {
+            _ = try turns.wait { () throws(SystemError) -> Bool? in
+                isHeld.exchange(true, ordering: .acquiring) ? nil : true
+            }
+        } catch {
+            turns.wakeOne()  // it may have been this one's turn
+            throw error
+        }
+    }
+
+    private static func letGo() {
+        isHeld.store(false, ordering: .releasing)
+        turns.wakeOne()
+    }
+
+    /// The one that is woken comes first, unless it runs late: then this one goes on.
+    private static func letOthersWrite() {
+        letGo()
+        Scheduler.yield()
+        turns.waitUninterrupted { !isHeld.exchange(true, ordering: .acquiring) }
     }
 
     private static func copyIn(_ chunk: inout [64 of UInt8], from source: UserAddress, count: Int) -> Int {
@@ -143,7 +176,7 @@ enum Console {
             ring.pump()
             return ring.roomForPrograms >= 128
         }
-        if hasRoom == true { writers.wakeAll() }
+        if hasRoom == true { writers.wakeOne() }  // only the one that has the console waits here
         if requests.hasLine {
             readers.wakeAll()
             pollers.wake()

@@ -42,6 +42,29 @@ import Testing
         try guest.halt()
     }
 
+    /// What one write has stays together on the screen: two programs that write at once change places between their
+    /// writes.
+    @Test func whatIsWrittenAtOnceIsNotMixed() throws {
+        let guest = try Guest(["HARTS": "3"])
+        try guest.waitForShell()
+        for name in ["a", "b"] {
+            guest.type("cat > \(name)\n")
+            for _ in 0..<4 { guest.type(String(repeating: name, count: 100) + "\n") }
+            guest.type("\u{04}")
+            try guest.wait(for: "$ ")
+        }
+        for round in 0..<15 {
+            let output = try guest.run("cat a a a a a a a a a a & cat b b b b b b b b b b; wait")
+            var runs: [(line: Substring, count: Int)] = []
+            for line in output.split(separator: "\n") where line.count >= 100 {
+                if runs.last?.line == line { runs[runs.count - 1].count += 1 } else { runs.append((line, 1)) }
+            }
+            #expect(runs.allSatisfy { $0.count % 4 == 0 && Set($0.line).count == 1 }, "round \(round): \(output)")
+            #expect(runs.reduce(0) { $0 + $1.count } == 80, "round \(round): \(output)")
+        }
+        try guest.halt()
+    }
+
     @Test func erasingKnowsUTF8TabsAndControlCharacters() throws {
         let guest = try Guest()
         try guest.waitForShell()

@@ -1,7 +1,5 @@
-// A network card that is memory: two machines on one host share a region (SharedMemoryLayout.swift), and a frame crosses from
-// kernel to kernel without a hypervisor between. Nothing interrupts, so the driver looks: at once while frames come and
-// go, milliseconds apart when none do.
-//
+// A network card that is memory: two machines on one host share a region (SharedMemoryLayout.swift). Nothing interrupts,
+// so the driver looks: at once while frames come and go, milliseconds apart when none do.
 // Promise: a machine that comes, goes, starts again or writes anything at all into its half is noticed and survived. A
 // frame that was sent before a machine started is not given to it.
 

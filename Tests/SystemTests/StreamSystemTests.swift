@@ -164,14 +164,21 @@ struct StreamSystemTests {
         try guest.halt()
     }
 
-    /// -r, -d and -R over TCP, and the first two over UDP: Linux asks, and is asked.
-    @Test(needs("iperf")) func iperfSendsBackAndAsksForThat() throws {
-        let (network, guest) = try StreamGuest.start()
+    /// iperf's servers of TCP and UDP in the guest, when both listen.
+    private func startServers(_ guest: Guest) throws {
         guest.type("iperf -s > /null &\n")
         try guest.wait(for: "\n$ ")
         guest.type("iperf -s -u > /null &\n")
         try guest.wait(for: "\n$ ")
         try StreamGuest.waitForListener(guest, 5001)
+        let deadline = Date() + 20
+        while !(try guest.run("netstat")).contains("5001"), Date() < deadline { _ = try guest.run("sleep 0.1") }
+    }
+
+    /// -r, -d and -R over TCP, and the first two over UDP: Linux asks, and is asked.
+    @Test(needs("iperf")) func iperfSendsBackAndAsksForThat() throws {
+        let (network, guest) = try StreamGuest.start()
+        try startServers(guest)
         for words in [["-r"], ["-d"], ["-R"], ["-R", "-P", "2"], ["-u", "-r"], ["-u", "-d"]] {
             let report = try network.run(
                 "sh", "-c", "timeout 20 iperf -c \(address) -t 1 -L 5003 \(words.joined(separator: " "))")
@@ -206,12 +213,7 @@ struct StreamSystemTests {
     /// A client that listens late for what it wanted back: Linux's iperf does on a busy machine.
     @Test(needs("socat")) func iperfSendsBackToAClientThatListensLate() throws {
         let (network, guest) = try StreamGuest.start()
-        guest.type("iperf -s > /null &\n")
-        try guest.wait(for: "\n$ ")
-        guest.type("iperf -s -u > /null &\n")
-        try guest.wait(for: "\n$ ")
-        try StreamGuest.waitForListener(guest, 5001)
-        for _ in 0..<50 where !(try guest.run("netstat")).contains("5001") { _ = try guest.run("sleep 0.1") }
+        try startServers(guest)
         // What iperf 2 begins with: flags, threads, port 5003, length, rate, hundredths of a second, negative.
         let stream = #"\200\0\0\0\0\0\0\1\0\0\023\213\0\0\0\0\0\0\0\0\377\377\377\234"#
         let streamBack = try network.run(

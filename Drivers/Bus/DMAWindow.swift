@@ -2,6 +2,7 @@
 // where a window is made, or by masking an index, so that no access of a driver can leave it.
 
 import Packets
+import Storage
 
 /// A buffer that belongs to driver and device by turns.
 @safe
@@ -132,6 +133,11 @@ struct RingTable<Element: ~Copyable> {
         // In bounds: masked.
         unsafeAddress { unsafe UnsafePointer(elements + (Int(index) & mask)) }
         nonmutating unsafeMutableAddress { unsafe elements + (Int(index) & mask) }
+    }
+
+    /// An element where it lies, to be changed without being moved.
+    func ref(_ index: UInt16) -> Ref<Element> {
+        unsafe Ref(unsafe: elements + (Int(index) & mask))  // in bounds: masked; elements stay for ever
     }
 
     var entries: Int { mask + 1 }

@@ -2,6 +2,7 @@
 // once, at its place in the virtqueue: it makes no way through the pool.
 
 import Packets
+import Storage
 
 extension VirtIONetPair where Queue: ~Copyable {
     // Never inlined, as `takeReceived`.
@@ -15,6 +16,7 @@ extension VirtIONetPair where Queue: ~Copyable {
                     traffic.add(count)
                     continue
                 }
+                sent[used.head] = nil
                 transmitQueue.free(used)
             }
             guard let count = send(from: &rings, pool) else {
@@ -27,21 +29,18 @@ extension VirtIONetPair where Queue: ~Copyable {
         return traffic
     }
 
-    /// Sends the next frame in a packet that the device has sent; nil when there is no frame, or the packet is not this
-    /// driver's alone: then it is gone.
+    /// Sends the next frame in a packet that the device has sent, where it lies; nil when there is no frame, or the packet
+    /// is not this driver's alone.
     @inline(__always)
     private mutating func renew(_ used: UsedChain, from rings: inout PacketRings) -> Int? {
-        guard used.count == 1, let sentFrame = sent[used.head].take(), var packet = sentFrame.emptied(of: .sending),
-            rings.fill(&packet)
+        let place = sent.ref(used.head)
+        guard used.count == 1, place.value != nil,
+            let count = rings.refill(&place.value!, headerLength: layout.headerLength)
         else { return nil }
-        let count = packet.count
-        var frame = LentPacket(packet)
-        putHeader(before: &frame)
-        let buffer = frame.memory(in: memory)
+        let buffer = place.value!.memory(in: memory)
         buffer.giveToDevice(.deviceReads)
         transmitQueue.renew(
             used, buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), .deviceReads)
-        sent[used.head] = consume frame
         hasUnkicked = true
         rings.pass()
         return count
@@ -64,37 +63,39 @@ extension VirtIONetPair where Queue: ~Copyable {
     /// - Parameter traffic: what it is added to, `most` frames with what is there.
     @inline(never)
     mutating func receive(into rings: inout PacketRings, atMost most: Int, _ traffic: inout RingTraffic) {
-        let before = traffic.frames
-        while traffic.frames < most, let used = receiveQueue.takeUsed() {
-            guard let buffer = received[used.head].take() else {
+        // A local, which stays in registers.
+        var taken = RingTraffic()
+        let most = most &- traffic.frames
+        while taken.frames < most, let used = receiveQueue.takeUsed() {
+            let place = received.ref(used.head)
+            guard place.value != nil else {
                 receiveQueue.free(used)
                 continue
             }
-            if let count = renew(used, buffer, into: &rings) { traffic.add(count) }
+            if let count = renew(used, place.value!, into: &rings) ?? take(used, into: &rings) { taken.add(count) }
         }
-        if traffic.frames &- before >= posted { counters.fullRings &+= 1 }
-        if traffic.frames > before { receiveQueue.kick(transport) }
+        traffic.add(taken)
+        if taken.frames >= posted { counters.fullRings &+= 1 }
+        if taken.frames > 0 { receiveQueue.kick(transport) }
         if receiveQueue.isBroken { isSuspicious = true }
     }
 
-    /// Takes the frame in a buffer, which the device then has again; its bytes, nil when it is none.
+    /// Takes the frame in a buffer, which the device then has again; its bytes, nil and nothing done for another way.
     @inline(__always)
-    private mutating func renew(_ used: UsedChain, _ buffer: consuming Packet, into rings: inout PacketRings) -> Int? {
-        var packet = buffer
+    private mutating func renew(_ used: UsedChain, _ buffer: borrowing Packet, into rings: inout PacketRings) -> Int? {
         let headerLength = layout.headerLength
         let count = Int(used.length) &- headerLength
-        guard !used.isLengthFalse, count >= EthernetFrame.headerByteCount, posted <= wanted, packet.resize(to: count)
-        else { return take(used, packet, into: &rings) }
-        packet.memory(before: headerLength, Int(used.length), in: memory).takeFromDevice(.deviceWrites)
-        let header = VirtIONetHeader(parsing: packet.front(headerLength))
+        guard !used.isLengthFalse, count >= EthernetFrame.headerByteCount, posted <= wanted,
+            let frame = buffer.room(count)
+        else { return nil }
+        buffer.memory(before: headerLength, Int(used.length), in: memory).takeFromDevice(.deviceWrites)
+        let header = VirtIONetHeader(parsing: buffer.front(headerLength))
         guard header.segmentType == VirtIONetHeader.SegmentType.none, !mergesBuffers || header.bufferCount <= 1 else {
-            return take(used, packet, into: &rings)
+            return nil
         }
-        rings.put(packet)
-        guard let fresh = packet.emptied() else { return nil }  // one buffer it is
-        let place = fresh.memory(before: headerLength, headerLength &+ Packet.capacity, in: memory)
+        rings.put(frame)
+        let place = buffer.memory(before: headerLength, headerLength &+ Packet.capacity, in: memory)
         place.giveToDevice(.deviceWrites)
-        received[used.head] = consume fresh
         receiveQueue.renew(
             used, place.deviceAddress, byteCount: UInt32(truncatingIfNeeded: place.byteCount), .deviceWrites)
         return count
@@ -102,11 +103,10 @@ extension VirtIONetPair where Queue: ~Copyable {
 
     /// The slow path: what is no frame in one buffer, or not to be given to the device again.
     @inline(never)
-    private mutating func take(_ used: UsedChain, _ buffer: consuming Packet, into rings: inout PacketRings) -> Int? {
+    private mutating func take(_ used: UsedChain, into rings: inout PacketRings) -> Int? {
         receiveQueue.free(used)
         posted -= 1
-        buffer.resize(to: 0)
-        guard let frame = accept(buffer, used) else { return nil }
+        guard let buffer = received[used.head].take(), let frame = accept(buffer, used) else { return nil }
         rings.put(frame)
         return frame.totalCount
     }

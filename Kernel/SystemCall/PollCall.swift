@@ -101,7 +101,8 @@ private struct PollPlaces: ~Copyable {
             pages[index] = page.virtual
             // Aligned, large enough, and this call's alone.
             let first = unsafe page.pointer.bindMemory(to: PollPlace.self, capacity: Self.perPage)
-            for place in 0..<Self.perPage { unsafe (first + place).initialize(to: PollPlace()) }
+            let used = min(Self.perPage, count - index * Self.perPage)
+            for place in 0..<used { unsafe (first + place).initialize(to: PollPlace()) }
         }
     }
 

@@ -74,7 +74,7 @@ extension NetStack where Device: ~Copyable {
     public mutating func synchronise(_ id: InterfaceID, _ sync: PacketRingSync, now: Instant) -> Bool {
         guard isCard(id), let rings = interfaces[id.place].rings else { return false }
         let areRight = rings.value.takeHeads(sync)
-        if sync.contains(.transmit) {
+        if sync.contains(.transmit), rings.value.hasNext || rings.value.hasHostNext {
             sendRing(of: rings, id, now: now)
             takeHostRing(of: rings, id, now: now)
             rings.value.publishRoom()

@@ -66,15 +66,29 @@ public struct LentPacket: ~Copyable {
         return buffer
     }
 
-    /// The packet, without bytes, as a fresh one of a share, when the device is done with it; nil, and this half goes, when
-    /// it has an owner, further buffers, or counts to another share.
+    /// Whether it is one buffer, of a share, without an owner: nothing else refers to its bytes when the device is done with
+    /// it.
     @inline(__always)
-    public consuming func emptied(of share: PacketShare) -> Packet? {
+    func isAlone(of share: PacketShare) -> Bool {
         // Alive until this half is dropped.
-        guard buffer.rest == nil, buffer.share == share,
-            unsafe buffer.word.pointee.load(ordering: .relaxed) == Whereabouts.orphaned
-        else { return nil }
-        return Packet(fresh: release())
+        unsafe buffer.word.pointee.load(ordering: .relaxed) == Whereabouts.orphaned
+            && buffer.rest == nil && buffer.share == share
+    }
+
+    /// Writes a frame over all that the packet holds, as into a fresh one, behind a header of zeros. Only of one that is
+    /// alone, when the device is done with it.
+    /// - Parameters:
+    ///   - frame: of a program's buffer, at most as many bytes as a packet has room for.
+    ///   - headerLength: 16 at most.
+    @inline(__always)
+    mutating func replace(with frame: RawSpan, headerLength: Int) {
+        let start = Packet.frameOffset
+        // In bounds: 16 bytes before and `Packet.capacity` behind a fresh packet's first byte are its buffer's.
+        unsafe (buffer.base + start - 16).storeBytes(of: 0, as: UInt64.self)
+        unsafe (buffer.base + start - 8).storeBytes(of: 0, as: UInt64.self)
+        unsafe PacketRings.copy(frame, to: buffer.base + start, room: Packet.capacity)
+        let bounds = UInt64(UInt32(truncatingIfNeeded: start &- headerLength))
+        buffer.store(bounds | UInt64(UInt32(truncatingIfNeeded: start &+ frame.byteCount)) << 32, PacketField.start)
     }
 
     /// Bytes in the first buffer.

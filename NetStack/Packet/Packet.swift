@@ -24,13 +24,6 @@ public struct Packet: ~Copyable {
         buffer.store(0 as UInt64, PacketField.offload)
     }
 
-    /// The same packet without bytes, as a fresh one; nil, and all buffers go back, when it is a train.
-    @inline(__always)
-    public consuming func emptied() -> Packet? {
-        guard !hasRest else { return nil }
-        return Packet(fresh: release())
-    }
-
     /// Takes back what `release` gave away.
     @inline(__always)
     init(owning buffer: PacketBuffer) { self.buffer = buffer }
@@ -110,6 +103,17 @@ public struct Packet: ~Copyable {
         let count = max(0, min(byteCount, headroom))
         // In bounds and alive, as `bytes`.
         let span = unsafe RawSpan(_unsafeStart: buffer.firstByte - count, byteCount: count)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// Bytes from the first one on, whether the packet counts them or not; nil when the first buffer has no room for so
+    /// many.
+    @inline(__always)
+    @_lifetime(borrow self)
+    public func room(_ byteCount: Int) -> RawSpan? {
+        guard byteCount >= 0, byteCount <= room else { return nil }
+        // In bounds: just checked. Alive, as `bytes`.
+        let span = unsafe RawSpan(_unsafeStart: buffer.firstByte, byteCount: byteCount)
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 

@@ -127,9 +127,9 @@ public struct PacketRing {
     /// The program has no slot to read.
     public var isEmpty: Bool { first == end }
 
-    /// There is a free slot for another frame.
+    /// There is a free slot for another frame. Without slots the one after the end is the first.
     @inline(__always)
-    var hasRoom: Bool { count > 0 && after(end) != first }
+    var hasRoom: Bool { after(end) != first }
 
     /// The buffer that the next frame goes to; nil, and counted, when no slot is free.
     @inline(__always)

@@ -83,7 +83,9 @@ public struct PacketRings {
 
     /// Slots of the transmit ring wait.
     @inline(__always)
-    public var hasNext: Bool { transmit.next != nil }
+    public var hasNext: Bool { transmit.first != transmit.end }
+    /// The same of the host's.
+    public var hasHostNext: Bool { hostTransmit.first != hostTransmit.end }
 
     /// Copies the next frame of the transmit ring into a packet without bytes; false when there is none.
     @inline(__always)
@@ -98,24 +100,43 @@ public struct PacketRings {
                 ring.pass(wasRefused: true)
                 continue
             }
-            // Whole pieces of 64 bytes cost less than the exact count does. What is behind the frame is the program's
-            // own, and no part of the packet.
-            let whole = min((frame.byteCount &+ 63) & ~63, packet.room)
-            // In bounds: a buffer of the region has so many bytes, and so has the packet.
-            unsafe frame.withUnsafeBytes {
-                if let start = $0.baseAddress { unsafe packet.firstByte.copyMemory(from: start, byteCount: whole) }
-            }
+            // The packet's bytes, as many as it has room for.
+            unsafe copy(frame, to: packet.firstByte, room: packet.room)
             return true
         }
         return false
     }
 
+    /// Copies a frame of a region's into a packet's buffer, which has room for it, in whole pieces of 64 bytes: they cost less
+    /// than the exact count does. What is behind the frame is the program's own, and no part of the packet.
+    @inline(__always)
+    static func copy(_ frame: RawSpan, to place: UnsafeMutableRawPointer, room: Int) {
+        // In bounds: a buffer of the region has so many bytes, and so has the packet.
+        unsafe frame.withUnsafeBytes {
+            guard let start = $0.baseAddress else { return }
+            if frame.byteCount <= 64, room >= 64 { return unsafe place.copyMemory(from: start, byteCount: 64) }
+            unsafe place.copyMemory(from: start, byteCount: min((frame.byteCount &+ 63) & ~63, room))
+        }
+    }
+
+    /// Writes the next frame of the transmit ring, behind a header of zeros, over a packet that its device is done with;
+    /// `pass` says that it is gone.
+    /// - Parameter headerLength: 16 at most.
+    /// - Returns: the frame's bytes; nil, and nothing written, when there is none, or when the packet counts to another
+    ///   share than that of sending, has an owner, or further buffers.
+    @inline(__always)
+    public mutating func refill(_ packet: inout LentPacket, headerLength: Int) -> Int? {
+        guard packet.isAlone(of: .sending) else { return nil }
+        return withNext(upTo: Packet.capacity) { packet.replace(with: $0, headerLength: headerLength) }
+    }
+
     /// Shows the next frame of the transmit ring, which the program may change meanwhile. `pass` says that it is gone.
+    /// - Parameter most: bytes of a frame; longer ones are refused.
     /// - Returns: its bytes; nil when there is none.
     @inline(__always)
-    public mutating func withNext(_ body: (RawSpan) -> Void) -> Int? {
+    public mutating func withNext(upTo most: Int = .max, _ body: (RawSpan) -> Void) -> Int? {
         while let slot = transmit.next {
-            if let frame = region.frame(slot, limit: frameLimit) {
+            if let frame = region.frame(slot, limit: min(frameLimit, most)) {
                 body(frame)
                 return frame.byteCount
             }
@@ -141,10 +162,17 @@ public struct PacketRings {
     /// Copies a frame that came into the receive ring. Counted when there is no room for it.
     @inline(__always)
     public mutating func put(_ frame: borrowing Packet) {
+        guard frame.hasRest else { return put(frame.bytes) }
         guard let buffer = receive.nextBuffer() else { return }
-        guard !frame.hasRest else { return putTrain(frame, buffer) }
-        guard region.write(frame.bytes, to: buffer) else { return receive.refuse() }
-        receive.show(buffer, length: frame.count)
+        putTrain(frame, buffer)
+    }
+
+    /// The same for a frame in one piece.
+    @inline(__always)
+    public mutating func put(_ frame: RawSpan) {
+        guard let buffer = receive.nextBuffer() else { return }
+        guard region.write(frame, to: buffer) else { return receive.refuse() }
+        receive.show(buffer, length: frame.byteCount)
     }
 
     /// Lets `body` write a frame of so many bytes into the receive ring; the span has up to seven bytes more, a multiple

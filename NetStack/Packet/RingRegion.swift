@@ -13,24 +13,28 @@ public struct RingRegion {
     private let pages: UnsafePointer<UInt64>
     /// What to add to a page's address to reach it.
     private let offset: UInt
-    public let pageCount: Int
+    private let pageCount: Int
+    /// Buffers that the region has room for.
+    public let bufferCount: Int
 
     /// - Parameter pages: `pageCount` words; they and the pages stay while the region is used.
     public init(unsafe pages: UnsafePointer<UInt64>, pageCount: Int, offset: UInt) {
         unsafe self.pages = pages
         self.offset = offset
         self.pageCount = pageCount
+        bufferCount = 2 * max(0, pageCount - PacketRingLayout.pagesBeforeBuffers)
     }
 
-    /// Buffers that the region has room for.
-    @inline(__always)
-    public var bufferCount: Int { 2 * (pageCount - PacketRingLayout.pagesBeforeBuffers) }
-
     /// Where a page begins.
-    @inline(__always)
     func page(_ number: Int) -> UnsafeMutableRawPointer {
         precondition(UInt(bitPattern: number) < UInt(bitPattern: pageCount), "a page beyond a region of rings")
-        // In bounds: just checked. The words are what `init` was given.
+        return unsafe start(of: number)  // just checked
+    }
+
+    /// The same of a number below `pageCount`.
+    @inline(__always)
+    private func start(of number: Int) -> UnsafeMutableRawPointer {
+        // In bounds, as said. The words are what `init` was given.
         let place = UInt((unsafe pages[number] >> 10) << 12) &+ offset
         return unsafe UnsafeMutableRawPointer(bitPattern: place).unsafelyUnwrapped
     }
@@ -39,7 +43,8 @@ public struct RingRegion {
     @inline(__always)
     private func buffer(_ number: Int) -> UnsafeMutableRawPointer? {
         guard UInt(bitPattern: number) < UInt(bitPattern: bufferCount) else { return nil }
-        return unsafe page(PacketRingLayout.pagesBeforeBuffers &+ number >> 1)
+        // A page has two of them, so the number of the page is below `pageCount`.
+        return unsafe start(of: PacketRingLayout.pagesBeforeBuffers &+ number >> 1)
             + (number & 1) &* PacketRingLayout.bufferSize
     }
 

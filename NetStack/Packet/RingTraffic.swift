@@ -16,6 +16,12 @@ public struct RingTraffic {
         bytes &+= byteCount
     }
 
+    /// Adds what another queue moved.
+    public mutating func add(_ other: RingTraffic) {
+        frames &+= other.frames
+        bytes &+= other.bytes
+    }
+
     /// The next frame has to wait.
     public mutating func block() { isBlocked = true }
 }

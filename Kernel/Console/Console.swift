@@ -43,7 +43,8 @@ enum Console {
         return group != 0 && group != currentThread.value.group.load(ordering: .relaxed)
     }
 
-    /// Bytes of one write that stay together at most, so that none keeps the others from the screen for long.
+    /// Bytes of one write that stay together at most, as on Linux's pipes (PIPE_BUF): none keeps the others from the screen
+    /// for long.
     private static let piece = 4096
     /// A write has the console, and its bytes stay together.
     private static let isHeld = Atomic<Bool>(false)

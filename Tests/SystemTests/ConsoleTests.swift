@@ -45,7 +45,7 @@ import Testing
     /// What one write has stays together on the screen: two programs that write at once change places between their
     /// writes.
     @Test func whatIsWrittenAtOnceIsNotMixed() throws {
-        let guest = try Guest(["HARTS": "3"])
+        let guest = try Guest(["CPUS": "3"])
         try guest.waitForShell()
         for name in ["a", "b"] {
             guest.type("cat > \(name)\n")

@@ -13,12 +13,12 @@ extension NetStack where Device: ~Copyable {
         if segment.flags.contains(.ack) {
             guard let record = readCookie(listener, segment, local, remote, now: now) else {
                 // It may follow one that had no room: a reset would end what that, sent again, opens.
-                if let refused = tcp.cookieWithoutRoom, now - refused < SYNCookies.lifetime { return }
+                if let refused = tcp[listener].value.cookieWithoutRoom, now - refused < SYNCookies.lifetime { return }
                 return sendReset(segment.refusal, from: local, to: remote, now: now)
             }
             // The program is behind: the peer's next segment tries again.
             guard let i = takeRecord(for: listener) else {
-                tcp.cookieWithoutRoom = now
+                tcp[listener].value.cookieWithoutRoom = now
                 return
             }
             tcp.counters.cookiesTaken &+= 1

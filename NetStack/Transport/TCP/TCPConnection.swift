@@ -88,6 +88,8 @@ struct TCPConnection: ~Copyable {
     var lastWaiting: Int16 = -1
     var waitingCount = 0
     var halfOpenCount = 0
+    /// When a cookie last came back to it and as many waited as may.
+    var cookieWithoutRoom: Instant?
 
     /// The clock of this side's timestamps (RFC 7323, 5.4): milliseconds from a secret start.
     func clock(_ now: Instant) -> UInt32 { timestampClock(now, from: timestampOffset) }

@@ -40,8 +40,6 @@ struct TCPTable: ~Copyable {
     /// Chooses the chain of a pair of addresses, initial sequence numbers, clocks and ports.
     let secret: KeyedHash
     let cookies: SYNCookies
-    /// When a cookie last came back to a full queue of connections.
-    var cookieWithoutRoom: Instant?
     var counters = TCPCounters()
     var challengeLimiter = ChallengeLimiter()
     /// Connections that wait for room in a card, the first one.

@@ -76,6 +76,14 @@ import Testing
         }
     }
 
+    /// The cookies that ports 50,001 to 50,005 of a peer's get from such a listener.
+    private func fiveCookies(_ bench: TCPBench) throws -> [UInt32] {
+        try listenerWithoutRoom(bench)
+        return try (50_001...50_005 as ClosedRange<UInt16>).map {
+            try #require(deliver(Segment(.syn, 777, options: segmentSize), $0, bench).last).sequence
+        }
+    }
+
     private let segmentSize: [UInt8] = [2, 4, 5, 180]
 
     private func deliver(_ segment: Segment, _ port: UInt16, _ bench: TCPBench) -> [Segment] {
@@ -86,11 +94,7 @@ import Testing
     /// dropped, not refused, and the next one opens the connection.
     @Test func aCookieThatComesBackToAFullBacklogIsNotRefused() throws {
         let bench = TCPBench()
-        try listenerWithoutRoom(bench)
-        var cookies: [UInt32] = []
-        for port: UInt16 in 50_001...50_005 {
-            cookies.append(try #require(deliver(Segment(.syn, 777, options: segmentSize), port, bench).last).sequence)
-        }
+        let cookies = try fiveCookies(bench)
         for (port, cookie) in zip((50_001 as UInt16)..., cookies) {
             #expect(deliver(Segment(.ack, 778, cookie &+ 1), port, bench).isEmpty, "port \(port)")
         }
@@ -131,11 +135,7 @@ import Testing
     /// dropped too, though there is room again: a reset would end what the first, sent again, opens.
     @Test func whatFollowsACookieWithoutRoomIsNotRefused() throws {
         let bench = TCPBench()
-        try listenerWithoutRoom(bench)
-        var cookies: [UInt32] = []
-        for port: UInt16 in 50_001...50_005 {
-            cookies.append(try #require(deliver(Segment(.syn, 777, options: segmentSize), port, bench).last).sequence)
-        }
+        let cookies = try fiveCookies(bench)
         // Nothing has been dropped yet: what no cookie proves is refused.
         #expect(deliver(Segment(.ack, 781, cookies[0] &+ 1, payload: [4]), 50_001, bench).last?.flags == .rst)
         for (port, cookie) in zip((50_001 as UInt16)..., cookies) {
@@ -145,6 +145,12 @@ import Testing
         #expect(deliver(Segment(.ack, 781, cookies[4] &+ 1, payload: [4, 5]), 50_005, bench).isEmpty)
         let answer = deliver(Segment(.ack, 778, cookies[4] &+ 1, payload: [1, 2, 3]), 50_005, bench)
         #expect(answer.last?.acknowledgment == 781)
+        // Another listener has not been overrun: it refuses what nobody knows.
+        let second = try bench.host.stack.openStream()
+        try bench.host.stack.bindSocket(second, to: Endpoint(.any, 81))
+        try bench.host.stack.listen(second, backlog: 4)
+        let refused = bench.host.deliver(Segment(.ack, 781, 1).frame(50_009, 81), at: 0)
+        #expect(refused.compactMap { Segment($0) }.map(\.flags) == [.rst])
         // Long after, what nobody knows is refused again.
         let late = bench.host.deliver(
             Segment(.ack, 781, cookies[4] &+ 1, payload: [4]).frame(50_009, 80), at: 200_000_000_000)

@@ -141,6 +141,70 @@ import Testing
         #expect(model.sent.last == frame(60, 2))
     }
 
+    /// A packet that its owner keeps, to send it again, is not written over when the card is done with it.
+    @Test func whatTheStackKeepsIsNotWrittenOver() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic)
+        do {
+            var net = try start(model)
+            var head = 0
+            var queue = SegmentQueue()
+            var packet = pool.take(.sending)!
+            packet.resize(to: 80)
+            var span = packet.mutableBytes
+            for i in 0..<80 { span.setByte(0x5a, i) }
+            queue.append(packet)
+            check(net.transmit(queue.first!.lend()!) == nil)
+            net.flush()
+            put(frame(200, 1), at: &head)
+            check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 1)
+            net.flush()
+            if !net.pairs[0].transmitQueue.renewsChains { net.reclaim(now: 0) }  // in order: nothing is used again
+            let kept = queue.first!
+            #expect(kept.isHome && kept.count == 80)
+            for i in 0..<80 where kept.bytes.byte(i) != 0x5a { Issue.record("byte \(i) has changed") }
+            #expect(model.sent.last == frame(200, 1))
+            queue.removeAll()
+        }
+        #expect(model.complaints == [] && pool.freeCount == 512)
+    }
+
+    /// What a packet asked of the card is not asked again of the frame that is written over it.
+    @Test func aRequestForAChecksumIsNotTheNextFrames() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic | 1)
+        do {
+            var net = try start(model)
+            var head = 0
+            for i in 0..<20 {
+                var packet = pool.take(.sending)!
+                packet.resize(to: 80)
+                let asking = LentPacket(packet)
+                asking.offload = OffloadRequest(checksumStart: 34, checksumOffset: 16)
+                check(net.transmit(asking) == nil)
+                net.flush()
+                put(frame(200, i), at: &head)
+                check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 1)
+                net.flush()
+                region.rings.publishRoom()
+                #expect(model.sent.last == frame(200, i))
+            }
+        }
+        #expect(model.complaints == [] && pool.freeCount == 512)
+    }
+
+    /// A place that came back, and that no frame uses again, gives its packet back at once.
+    @Test func aRefusedFrameLeavesNoPacketBehind() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic)
+        var net = try start(model)
+        var head = 0
+        put(frame(60, 1), at: &head)
+        check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 1)
+        net.flush()
+        put([1, 2, 3, 4, 5], at: &head)
+        check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 0)
+        if !net.pairs[0].transmitQueue.renewsChains { net.reclaim(now: 0) }  // as above
+        #expect(region.rings.transmit.refused == 1 && pool.held(.sending) == 0)
+    }
+
     @Test func aTrainArrivesWholeAndFalseLengthsAreCounted() throws {
         let model = NetModel(memory, isLegacy: false, features: Self.basic | 1 << 15)
         do {

@@ -86,7 +86,7 @@ public struct LentPacket: ~Copyable {
         // In bounds: 16 bytes before and `Packet.capacity` behind a fresh packet's first byte are its buffer's.
         unsafe (buffer.base + start - 16).storeBytes(of: 0, as: UInt64.self)
         unsafe (buffer.base + start - 8).storeBytes(of: 0, as: UInt64.self)
-        unsafe PacketRings.copy(frame, to: buffer.base + start, room: Packet.capacity)
+        unsafe copyFrame(frame, to: buffer.base + start)
         let bounds = UInt64(UInt32(truncatingIfNeeded: start &- headerLength))
         buffer.store(bounds | UInt64(UInt32(truncatingIfNeeded: start &+ frame.byteCount)) << 32, PacketField.start)
     }

@@ -100,23 +100,11 @@ public struct PacketRings {
                 ring.pass(wasRefused: true)
                 continue
             }
-            // The packet's bytes, as many as it has room for.
-            unsafe copy(frame, to: packet.firstByte, room: packet.room)
+            // The packet's bytes: it was just given as many.
+            unsafe copyFrame(frame, to: packet.firstByte)
             return true
         }
         return false
-    }
-
-    /// Copies a frame of a region's into a packet's buffer, which has room for it, in whole pieces of 64 bytes: they cost less
-    /// than the exact count does. What is behind the frame is the program's own, and no part of the packet.
-    @inline(__always)
-    static func copy(_ frame: RawSpan, to place: UnsafeMutableRawPointer, room: Int) {
-        // In bounds: a buffer of the region has so many bytes, and so has the packet.
-        unsafe frame.withUnsafeBytes {
-            guard let start = $0.baseAddress else { return }
-            if frame.byteCount <= 64, room >= 64 { return unsafe place.copyMemory(from: start, byteCount: 64) }
-            unsafe place.copyMemory(from: start, byteCount: min((frame.byteCount &+ 63) & ~63, room))
-        }
     }
 
     /// Writes the next frame of the transmit ring, behind a header of zeros, over a packet that its device is done with;

@@ -93,9 +93,16 @@ public struct PacketRing {
     /// The slot that `next` showed is done with.
     @inline(__always)
     mutating func pass(wasRefused: Bool) {
-        first = after(first)
+        skip()
         if wasRefused { refused &+= 1 } else { frames &+= 1 }
     }
+
+    /// The same, counted by `note(frames:)`.
+    @inline(__always)
+    mutating func skip() { first = after(first) }
+
+    @inline(__always)
+    mutating func note(frames count: UInt64) { frames &+= count }
 
     /// Drops all that is to be sent.
     mutating func drop() {
@@ -131,28 +138,38 @@ public struct PacketRing {
     @inline(__always)
     var hasRoom: Bool { after(end) != first }
 
-    /// The buffer that the next frame goes to; nil, and counted, when no slot is free.
+    /// The buffer that the next frame goes to; nil when no slot is free.
+    @inline(__always)
+    var freeBuffer: Int? { hasRoom ? slot(end).buffer : nil }
+
+    /// The same for a frame that is lost, and counted, when no slot is free.
     @inline(__always)
     mutating func nextBuffer() -> Int? {
-        guard hasRoom else {
+        guard let buffer = freeBuffer else {
             dropped &+= 1
             return nil
         }
-        return slot(end).buffer
+        return buffer
     }
 
     /// The buffer that `nextBuffer` named holds a frame: the program may read it.
     @inline(__always)
     mutating func show(_ buffer: Int, length: Int) {
-        set(end, PacketSlot(buffer: buffer, length: length))
-        end = after(end)
+        fill(buffer, length: length)
         frames &+= 1
         publishEnd()
+    }
+
+    /// The same, shown by `publishEnd` and counted by `note(frames:)`.
+    @inline(__always)
+    mutating func fill(_ buffer: Int, length: Int) {
+        set(end, PacketSlot(buffer: buffer, length: length))
+        end = after(end)
     }
 
     /// The slot names no buffer: the frame is lost, and the slot stays free.
     mutating func refuse() { refused &+= 1 }
 
     @inline(__always)
-    private func publishEnd() { store(UInt32(truncatingIfNeeded: end), PacketRingLayout.tail) }
+    func publishEnd() { store(UInt32(truncatingIfNeeded: end), PacketRingLayout.tail) }
 }

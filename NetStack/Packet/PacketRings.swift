@@ -198,21 +198,30 @@ public struct PacketRings {
     /// Moves the frames of this transmit ring into another program's receive ring, as many as that has room for.
     /// - Returns: whether any went.
     public mutating func forward(to other: inout PacketRings) -> Bool {
-        let before = transmit.first
-        while let slot = transmit.next {
-            guard let frame = region.frame(slot, limit: frameLimit) else {
-                transmit.pass(wasRefused: true)
+        // Locals, which stay in registers.
+        var (from, to) = (transmit, other.receive)
+        let (source, target, limit) = (region, other.region, min(frameLimit, PacketRingLayout.bufferSize))
+        var moved: UInt64 = 0
+        while let slot = from.next {
+            guard let frame = source.frame(slot, limit: limit) else {
+                from.pass(wasRefused: true)
                 continue
             }
-            guard other.receive.hasRoom, let buffer = other.receive.nextBuffer() else { break }
-            guard other.region.write(frame, to: buffer) else {
-                other.receive.refuse()
-                transmit.pass(wasRefused: false)
-                continue
+            guard let buffer = to.freeBuffer else { break }
+            if target.write(frame, to: buffer) {
+                to.fill(buffer, length: frame.byteCount)
+                moved &+= 1
+                from.skip()
+            } else {
+                to.refuse()
+                from.pass(wasRefused: false)
             }
-            other.receive.show(buffer, length: frame.byteCount)
-            transmit.pass(wasRefused: false)
         }
-        return transmit.first != before
+        let hasPassed = from.first != transmit.first
+        from.note(frames: moved)
+        to.note(frames: moved)
+        to.publishEnd()
+        (transmit, other.receive) = (from, to)
+        return hasPassed
     }
 }

@@ -15,7 +15,7 @@ public enum Completion: Equatable, Sendable {
     case link(InterfaceID)
     /// The card of an interface has room for another datagram.
     case room(InterfaceID)
-    /// The rings of a program that holds the card of an interface have frames for it.
+    /// The rings of a program that holds the card of an interface have frames for it, or the card has room for theirs.
     case rings(InterfaceID)
     /// A socket has become readable or writable, or an error is to be reported.
     case socket(Int)

@@ -142,7 +142,12 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         noticeLink(id, now: now)
         if awaitsPackets {
             awaitsPackets = false
+            devices[i].collectSent()
             completions.append(.room(id))
+        }
+        if interfaces[id.place].ringsAwaitRoom {
+            interfaces[id.place].ringsAwaitRoom = false
+            completions.append(.rings(id))
         }
         if !backlogs[i].isEmpty { drainBacklog(id, now: now) }
         repeat {

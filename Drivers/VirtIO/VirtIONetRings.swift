@@ -11,19 +11,20 @@ extension VirtIONetPair where Queue: ~Copyable {
         var traffic = RingTraffic()
         let renews = transmitQueue.renewsChains && layout.descriptorsPerPacket == 1
         while traffic.frames < most, rings.hasNext {
-            if renews, let used = transmitQueue.takeUsed() {
-                if let count = renew(used, from: &rings) {
-                    traffic.add(count)
-                    continue
+            if renews {
+                if let used = transmitQueue.takeUsed() {
+                    if let count = renew(used, from: &rings) {
+                        traffic.add(count)
+                        continue
+                    }
+                    sent[used.head] = nil
+                    transmitQueue.free(used)
+                } else if transmitQueue.freeCount == 0 {
+                    traffic.block()
+                    break
                 }
-                sent[used.head] = nil
-                transmitQueue.free(used)
             }
-            guard let count = send(from: &rings, pool) else {
-                traffic.block()
-                break
-            }
-            if count > 0 { traffic.add(count) }
+            guard send(from: &rings, pool, &traffic) else { break }
         }
         if transmitQueue.isBroken { isSuspicious = true }
         return traffic
@@ -46,15 +47,22 @@ extension VirtIONetPair where Queue: ~Copyable {
         return count
     }
 
-    /// Sends the next frame in a packet of the pool's; nil when there is no room, 0 when there is no frame.
+    /// Sends the next frame in a packet of the pool's; false when it has to wait.
     @inline(never)
-    private mutating func send(from rings: inout PacketRings, _ pool: PacketPool) -> Int? {
-        guard var packet = pool.take(.sending) else { return nil }
-        guard rings.fill(&packet) else { return 0 }
+    private mutating func send(from rings: inout PacketRings, _ pool: PacketPool, _ traffic: inout RingTraffic) -> Bool {
+        guard var packet = pool.take(.sending) else {
+            traffic.lackPacket()
+            return false
+        }
+        guard rings.fill(&packet) else { return true }
         let count = packet.count
-        guard submit(LentPacket(packet)) == nil else { return nil }
+        guard submit(LentPacket(packet)) == nil else {
+            traffic.block()
+            return false
+        }
         rings.pass()
-        return count
+        traffic.add(count)
+        return true
     }
 
     /// Whether received frames go the way of `receive(into:)`.

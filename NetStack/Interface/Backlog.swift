@@ -66,7 +66,7 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// Asks the card to interrupt when it has room.
-    private mutating func awaitRoom(_ id: InterfaceID, now: Instant) {
+    mutating func awaitRoom(_ id: InterfaceID, now: Instant) {
         if devices[Int(id.rawValue)].requestRoomInterrupt() { timers.set(.device(id), at: now) }
     }
 

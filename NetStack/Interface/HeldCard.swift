@@ -41,6 +41,7 @@ extension NetStack where Device: ~Copyable {
         guard isCard(id), interfaces[id.place].rings != nil else { return }
         let interface = interfaces.ref(id.place)
         interface.value.rings = nil
+        interface.value.ringsAwaitRoom = false
         if use(interface.value.usedAfter, at: id) != true {
             interface.value.capabilities = interface.value.usedAfter
         }
@@ -93,7 +94,11 @@ extension NetStack where Device: ~Copyable {
             let traffic = devices[Int(id.rawValue)].transmit(from: &rings.value, atMost: isShown ? 1 : .max, pool)
             interface.value.counters.packetsOut &+= UInt64(traffic.frames)
             interface.value.counters.bytesOut &+= UInt64(traffic.bytes)
-            if traffic.isBlocked { awaitPackets(now: now) }
+            if traffic.lacksPackets { awaitPackets(now: now) }
+            if traffic.isBlocked {
+                interface.value.ringsAwaitRoom = true
+                awaitRoom(id, now: now)
+            }
             guard isShown, traffic.frames > 0 else { return }
             if let shown { interface.value.capture.note(shown, isOutgoing: true, pool: pool, now: now) }
         }

@@ -27,6 +27,8 @@ public struct NetworkInterface: ~Copyable {
     /// The rings of a program that holds the card.
     var rings: Ref<PacketRings>? { didSet { noteAside() } }
     public var isHeld: Bool { rings != nil }
+    /// The card had no room for a frame of theirs.
+    var ringsAwaitRoom = false
     /// Frames go another way than usual: the interface is down, or a program holds the card. One look where each frame
     /// passes.
     private(set) var isAside = false

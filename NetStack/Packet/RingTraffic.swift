@@ -5,8 +5,10 @@ public struct RingTraffic {
     public private(set) var frames = 0
     /// With their Ethernet headers.
     public private(set) var bytes = 0
-    /// Further frames wait: the card or the pool had no room.
+    /// Further frames wait: the card has no room.
     public private(set) var isBlocked = false
+    /// Further frames wait: the pool has no packet for them.
+    public private(set) var lacksPackets = false
 
     public init() {}
 
@@ -22,8 +24,11 @@ public struct RingTraffic {
         bytes &+= other.bytes
     }
 
-    /// The next frame has to wait.
+    /// The next frame has to wait for the card.
     public mutating func block() { isBlocked = true }
+
+    /// The next frame has to wait for a packet.
+    public mutating func lackPacket() { lacksPackets = true }
 }
 
 extension NetworkDevice where Self: ~Copyable {
@@ -40,7 +45,7 @@ extension NetworkDevice where Self: ~Copyable {
             switch rings.take(from: pool, for: .sending) {
             case .nothing: return traffic
             case .noPacket:
-                traffic.block()
+                traffic.lackPacket()
                 return traffic
             case .packet(let frame):
                 let count = frame.count

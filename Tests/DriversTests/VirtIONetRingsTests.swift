@@ -117,7 +117,7 @@ import Testing
             }
             #expect(model.sent.count == 900)
             #expect(model.sent.filter { $0.count == 200 } == (0..<300).map { frame(200, $0) })
-            net.reclaim(now: 0)
+            net.collectSent()
             #expect(pool.held(.sending) == 0)
             check(net.pairs[0].transmitQueue.freeCount == 256)  // all places
         }
@@ -158,7 +158,7 @@ import Testing
             put(frame(200, 1), at: &head)
             check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 1)
             net.flush()
-            if !net.pairs[0].transmitQueue.renewsChains { net.reclaim(now: 0) }  // in order: nothing is used again
+            net.collectSent()  // in order, nothing was used again
             let kept = queue.first!
             #expect(kept.isHome && kept.count == 80)
             for i in 0..<80 where kept.bytes.byte(i) != 0x5a { Issue.record("byte \(i) has changed") }
@@ -201,7 +201,7 @@ import Testing
         net.flush()
         put([1, 2, 3, 4, 5], at: &head)
         check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 0)
-        if !net.pairs[0].transmitQueue.renewsChains { net.reclaim(now: 0) }  // as above
+        if !net.pairs[0].transmitQueue.renewsChains { net.collectSent() }  // in order: nothing is used again
         #expect(region.rings.transmit.refused == 1 && pool.held(.sending) == 0)
     }
 
@@ -246,6 +246,27 @@ import Testing
         #expect(model.pending(0) == 4 && pool.held(.receiving) == 4)
     }
 
+    /// A device that has all it can take: no packet is taken for what it cannot.
+    @Test func aFullQueueHasNoRoomForFrames() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic, capacity: 16)
+        var net = try start(model)
+        model.isPaused = true
+        var head = 0
+        for i in 0..<19 {
+            put(frame(60, i), at: &head)
+            let traffic = net.transmit(from: &region.rings, atMost: .max, pool)
+            #expect(traffic.frames == (i < 16 ? 1 : 0) && traffic.isBlocked == (i >= 16) && !traffic.lacksPackets)
+            region.rings.publishRoom()
+        }
+        net.flush()
+        check(!net.requestRoomInterrupt())
+        model.isPaused = false
+        model.run(1)
+        check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 3 && model.interrupts > 0)
+        net.flush()
+        #expect(model.sent == (0..<19).map { frame(60, $0) })
+    }
+
     /// No packet for a frame: it stays in its slot.
     @Test func whatHasNoPacketWaits() throws {
         let model = NetModel(memory, isLegacy: false, features: Self.basic)
@@ -256,7 +277,7 @@ import Testing
         check(one != nil && other != nil)
         put(frame(60, 1), at: &head)
         let traffic = net.transmit(from: &region.rings, atMost: .max, pool)
-        check(traffic.frames == 0 && traffic.isBlocked && region.rings.hasNext)
+        check(traffic.frames == 0 && traffic.lacksPackets && !traffic.isBlocked && region.rings.hasNext)
         _ = consume one
         check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 1)
         net.flush()

@@ -83,6 +83,8 @@ final class TestWire {
     var flushes = 0
     /// How often an interrupt was asked for that says that there is room.
     var roomRequests = 0
+    /// How often what was sent was to be freed.
+    var collections = 0
     /// Frames that arrive only just before the driver's last look.
     var late: [[UInt8]] = []
 
@@ -120,6 +122,7 @@ struct TestCard: NetworkDevice, ~Copyable {
         wire.roomRequests += 1
         return false
     }
+    mutating func collectSent() { wire.collections += 1 }
     mutating func receive() -> Packet? {
         guard !wire.incoming.isEmpty else { return nil }
         wire.frameTaken()

@@ -1,0 +1,139 @@
+// A card in a program's hands: frames go to the program and back, and whatever it does, the card is the stack's again
+// afterwards.
+
+import FuzzTargets
+import Simulator
+import Storage
+import SystemInterface
+import Testing
+
+@testable import NetStack
+
+@Suite struct HeldCardTests {
+    private static func region() -> TestRegion {
+        var request = PacketRingsRequest()
+        (request.transmitSlots, request.receiveSlots, request.hostSlots) = (16, 16, 4)
+        return TestRegion(request)
+    }
+
+    private func holding(_ host: TestHost) -> TestRegion {
+        let region = Self.region()
+        check(host.stack.hold(.card(0), region.ref))
+        return region
+    }
+
+    @Test func aHeldCardsFramesGoToTheProgramAndBackToTheStack() {
+        let host = TestHost()
+        host.learn()
+        let request = echoRequest([])
+        #expect(host.deliver(request).count == 1)
+        let region = holding(host)
+        check(!host.stack.hold(.card(0), region.ref))
+        #expect(host.wire.filters.last?.isPromiscuous == true)
+        _ = host.completions()
+        #expect(host.deliver(request).isEmpty)
+        #expect(host.completions() == [.rings(.card(0))])
+        #expect(region.bytes(region.slot(.receive, 0).buffer, request.count) == request)
+        // The program passes it on: the stack answers, over the host ring.
+        let buffer = region.slot(.hostTransmit, 0).buffer
+        let received = region.slot(.receive, 0)
+        region.set(.hostTransmit, 0, received)
+        region.set(.receive, 0, PacketSlot(buffer: buffer, length: 0))
+        region.setHead(.hostTransmit, 1)
+        region.setHead(.receive, 1)
+        check(host.stack.synchronise(.card(0), [.transmit, .receive], now: 0))
+        #expect(host.wire.takeOutgoing().isEmpty && region.tail(.hostReceive) == 1)
+        // And the program sends that.
+        region.set(.transmit, 0, region.slot(.hostReceive, 0))
+        region.setHead(.transmit, 1)
+        region.setHead(.hostReceive, 1)
+        check(host.stack.synchronise(.card(0), [.transmit, .receive], now: 0))
+        #expect(host.wire.takeOutgoing().count == 1)
+        host.stack.letGo(.card(0))
+        #expect(host.wire.filters.last?.isPromiscuous == false)
+        #expect(host.deliver(request).count == 1)
+        #expect(host.pool.pool.freeCount == host.pool.pool.count)
+    }
+
+    /// What is switched while a program holds the card is what the stack uses afterwards, and nothing before.
+    @Test func offloadsSwitchedMeanwhileWaitForTheEnd() {
+        let host = TestHost()
+        let all: NetworkCapabilities = [.checksumOut, .checksumIn, .segmentation, .largeReceive]
+        let wire = host.wire
+        wire.capabilities = all
+        let id = host.stack.addInterface(TestCard(wire: wire, pool: host.pool, hardwareAddress: guestHardware))!
+        func used() -> NetworkCapabilities { host.stack.withInterface(id) { $0.capabilities }! }
+        let region = Self.region()
+        check(host.stack.hold(id, region.ref))
+        #expect(used() == [] && wire.switched == [[]])
+        #expect(host.stack.use([.checksumOut, .checksumIn], at: id) == true)
+        #expect(used() == [] && wire.switched == [[]])
+        #expect(host.stack.use([.checksumOut, .mergedBuffers], at: id) == true)  // the latter is no switch
+        host.stack.letGo(id)
+        #expect(used() == [.checksumOut] && wire.switched == [[]])
+    }
+
+    @Test func aCardWithoutRoomKeepsFramesInTheRing() {
+        let host = TestHost()
+        let region = holding(host)
+        host.wire.ringSize = 3
+        for index in 0..<10 { region.set(.transmit, index, PacketSlot(buffer: index, length: 60)) }
+        region.setHead(.transmit, 10)
+        var sent = 0
+        for round in 1...4 {
+            check(host.stack.synchronise(.card(0), .transmit, now: 0))
+            #expect(host.wire.roomRequests == min(round, 3) && host.wire.collections == 0)
+            sent += host.wire.takeOutgoing().count
+            _ = host.stack.poll(now: 0, budget: 10)
+            #expect(host.completions() == (round < 4 ? [.rings(.card(0))] : []))
+        }
+        #expect(sent == 10)
+        check(host.stack.withInterface(.card(0)) { $0.counters.packetsOut } == 10)
+        host.stack.letGo(.card(0))
+        #expect(host.pool.pool.freeCount == host.pool.pool.count)
+    }
+
+    /// Without packets it waits as others do: what the cards have sent is freed at once, and again when there is room.
+    @Test func aPoolWithoutPacketsKeepsFramesInTheRing() {
+        let host = TestHost()
+        let region = holding(host)
+        region.set(.transmit, 0, PacketSlot(buffer: 0, length: 60))
+        region.setHead(.transmit, 1)
+        host.pool.pool.divide(receiving: 1, sending: 0, own: 1)
+        check(host.stack.synchronise(.card(0), .transmit, now: 0))
+        #expect(host.wire.takeOutgoing().isEmpty && host.wire.collections == 1)
+        _ = host.stack.poll(now: 0, budget: 10)
+        #expect(host.wire.collections == 2 && host.completions() == [.room(.card(0))])
+        host.pool.pool.divide(receiving: 1, sending: 1, own: 1)
+        check(host.stack.synchronise(.card(0), .transmit, now: 0))
+        #expect(host.wire.takeOutgoing().count == 1)
+    }
+
+    /// Whatever it does meanwhile, the card is the stack's again afterwards.
+    @Test(arguments: UInt64(1)...200) func aHostileHolderGivesTheCardBack(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let host = TestHost()
+        host.learn()
+        let region = holding(host)
+        for _ in 0..<300 {
+            switch random.next() % 4 {
+            case 0: region[Int(random.next() & 0xffff)] = random.next() & random.next()
+            case 1: region.setHead(PacketRingNumber.allCases[Int(random.next() & 3)], Int(random.next() & 15))
+            case 2: _ = host.stack.synchronise(.card(0), [.transmit, .receive], now: 0)
+            default: _ = host.deliver(echoRequest([]))
+            }
+            _ = host.wire.takeOutgoing()
+        }
+        host.stack.letGo(.card(0))
+        #expect(host.deliver(echoRequest([])).count == 1)
+        #expect(host.pool.pool.freeCount == host.pool.pool.count)
+    }
+}
+
+extension TestRegion {
+    /// The test keeps the region as long as the stack uses it.
+    fileprivate var ref: Ref<PacketRings> {
+        // a stored property of an object that stays
+        unsafe withUnsafeMutablePointer(to: &rings) { unsafe Ref(unsafe: $0) }
+    }
+}

@@ -79,7 +79,7 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
         lookAtSuspects(now)
         if isBroken, !bringBack(now) { return }
         if hasOrders { workOnOrders() }
-        for i in 0..<pairs.count { pairs.ref(i).value.reclaim() }
+        for i in 0..<pairs.count { pairs.ref(i).value.reclaim(now: now) }
     }
 
     /// One interrupt for half of what each pair has under way.

@@ -49,6 +49,10 @@ struct VirtIONetPair<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable>: 
     let mostWanted: Int
     /// The device may interrupt for frames that it has sent.
     var awaitsRoom = false
+    /// Frames of a program's rings were sent since the last `reclaim`, and until when (nanoseconds) what was sent stays
+    /// at its place, where the next ones use it again.
+    var hasSentOfRings = false
+    var keepsSentUntil: UInt64 = 0
     /// Frames were submitted since the last notification.
     var hasUnkicked = false
     /// A queue turned out to be broken: the device is to be looked at.

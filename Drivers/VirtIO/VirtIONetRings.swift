@@ -26,6 +26,7 @@ extension VirtIONetPair where Queue: ~Copyable {
             }
             guard send(from: &rings, pool, &traffic) else { break }
         }
+        if renews, traffic.frames > 0 { hasSentOfRings = true }
         if transmitQueue.isBroken { isSuspicious = true }
         return traffic
     }

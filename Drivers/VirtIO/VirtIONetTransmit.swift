@@ -97,14 +97,23 @@ extension VirtIONetPair where Queue: ~Copyable {
         if transmitQueue.isBroken { isSuspicious = true }
     }
 
-    /// Frees what was sent, and gives the device buffers to receive into.
+    /// Frees what was sent, but for what a program's rings are about to use again, and gives the device buffers to receive
+    /// into.
     @inline(__always)
-    mutating func reclaim() {
+    mutating func reclaim(now: UInt64) {
         if awaitsRoom {
             awaitsRoom = false
             transmitQueue.maskInterrupts()
         }
-        collectSent()
+        if hasSentOfRings { keepSent(now) }
+        if now >= keepsSentUntil { collectSent() }
         refill()
+    }
+
+    /// For 10 ms from now: a program that sends is back before.
+    @inline(never)
+    private mutating func keepSent(_ now: UInt64) {
+        hasSentOfRings = false
+        keepsSentUntil = now &+ 10_000_000
     }
 }

@@ -246,6 +246,35 @@ import Testing
         #expect(model.pending(0) == 4 && pool.held(.receiving) == 4)
     }
 
+    /// What was sent stays at its place for the next frames, and goes back when none come for 10 ms, or when packets are
+    /// short.
+    @Test func whatWasSentIsKeptForTheNextFrames() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic)
+        var net = try start(model)
+        let keeps = net.pairs[0].transmitQueue.renewsChains
+        var head = 0, now: UInt64 = 1_000_000_000
+        func send(_ net: inout TestNet) {
+            for i in 0..<3 { put(frame(60, i), at: &head) }
+            check(net.transmit(from: &region.rings, atMost: .max, pool).frames == 3)
+            net.flush()
+            region.rings.publishRoom()
+        }
+        for _ in 0..<100 {
+            send(&net)
+            now += 9_000_000
+            for _ in 0..<3 { net.reclaim(now: now) }
+            #expect(pool.held(.sending) == (keeps ? 3 : 0))
+        }
+        net.reclaim(now: now + 9_999_999)
+        #expect(pool.held(.sending) == (keeps ? 3 : 0))
+        net.reclaim(now: now + 10_000_000)
+        #expect(pool.held(.sending) == 0)
+        send(&net)
+        net.reclaim(now: now)
+        net.collectSent()
+        #expect(pool.held(.sending) == 0 && model.complaints == [])
+    }
+
     /// A device that has all it can take: no packet is taken for what it cannot.
     @Test func aFullQueueHasNoRoomForFrames() throws {
         let model = NetModel(memory, isLegacy: false, features: Self.basic, capacity: 16)

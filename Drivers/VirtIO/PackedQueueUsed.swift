@@ -104,7 +104,7 @@ extension PackedQueue {
     ) {
         precondition(used.count == 1 && renewsChains, "a packed chain of several descriptors was renewed")
         let flags = direction == .deviceWrites ? DescriptorFlags.write.rawValue : 0
-        records[used.head].writable = direction == .deviceWrites ? byteCount : 0
+        if direction == .deviceWrites { records[used.head].writable = byteCount }
         ring.store64(address, Int(availablePosition), PackedDescriptor.address)
         memory.orderStores()  // the address before the flags that give it away
         ring.store64(

@@ -30,12 +30,15 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
     public internal(set) var freeCount: UInt16
     var availableIndex: UInt16 = 0
     var lastUsed: UInt16 = 0
+    /// The index of the used ring when it was last read: the entries before it may be taken.
+    var knownUsed: UInt16 = 0
     /// `availableIndex` when the device was last notified, or found not to want to be.
     var kickedIndex: UInt16 = 0
 
     public internal(set) var badUsedIDs = 0
     public internal(set) var badUsedLengths = 0
-    public internal(set) var isBroken = false
+    /// Nothing is taken from it any more.
+    public internal(set) var isBroken = false { didSet { if isBroken { knownUsed = lastUsed } } }
 
     public init<Transport: VirtIOTransport>(
         _ index: UInt16, of transport: Transport, in memory: Memory, options: VirtqueueOptions = VirtqueueOptions()
@@ -109,7 +112,7 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         }
         linkRecords()
         (freeHead, freeCount) = (0, size)
-        (availableIndex, lastUsed, kickedIndex, nextHead) = (0, 0, 0, 0)
+        (availableIndex, lastUsed, knownUsed, kickedIndex, nextHead) = (0, 0, 0, 0, 0)
         batch = UsedBatch()
         guard transport.queueCapacity(number) >= UInt32(size) else { throw transport.refuse(.queueTooSmall) }
         let layout = SplitLayout(entries: Int(size), isLegacy: transport.isLegacy)

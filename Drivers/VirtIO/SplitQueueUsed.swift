@@ -26,13 +26,17 @@ extension SplitQueue {
     @inline(__always)
     private mutating func nextUsed() -> (head: UInt16, length: UInt32)? {
         while true {
-            let published = usedIndexWord.load()
-            guard published != lastUsed, !isBroken else { return nil }
-            guard published &- lastUsed <= size else {
-                isBroken = true
-                return nil
+            if lastUsed == knownUsed {
+                // Once for all that the device has used meanwhile.
+                let published = usedIndexWord.load()
+                guard published != lastUsed, !isBroken else { return nil }
+                guard published &- lastUsed <= size else {
+                    isBroken = true
+                    return nil
+                }
+                memory.orderLoads()  // the index before the entries it publishes
+                knownUsed = published
             }
-            memory.orderLoads()  // the index before the entry it publishes
             let id = usedRing.load32(Int(lastUsed), UsedEntry.id)
             let length = usedRing.load32(Int(lastUsed), UsedEntry.length)
             if id < UInt32(size), records[UInt16(truncatingIfNeeded: id)].places != 0 {
@@ -61,6 +65,7 @@ extension SplitQueue {
         let head = nextHead
         batch.isOpen = head != batch.last
         lastUsed &+= 1
+        knownUsed = lastUsed
         nextHead = (head &+ records[head].places) & (size &- 1)
         let used = used(head, batch.isOpen ? records[head].writable : batch.length)
         records[head].places = 0
@@ -101,7 +106,7 @@ extension SplitQueue {
         descriptors.store64(
             VirtqueueDescriptor.word(length: byteCount, flags: flags, next: 0), Int(used.head),
             VirtqueueDescriptor.lengthFlagsNext)
-        records[used.head].writable = direction == .deviceWrites ? byteCount : 0
+        if direction == .deviceWrites { records[used.head].writable = byteCount }
         publish(used.head)
     }
 

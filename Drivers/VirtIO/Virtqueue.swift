@@ -126,7 +126,7 @@ public protocol Virtqueue: ~Copyable {
     /// renews chains.
     mutating func takeUsed() -> UsedChain?
     mutating func free(_ used: UsedChain)
-    /// Gives the device a chain of one descriptor again, under the same name.
+    /// Gives the device a chain of one descriptor again, under the same name and in the direction that it had.
     mutating func renew(_ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection)
     /// The descriptor after this one in a chain; good until the next `startChain`.
     func descriptor(after number: UInt16) -> UInt16

@@ -82,7 +82,7 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
         for i in 0..<pairs.count { pairs.ref(i).value.reclaim(now: now) }
     }
 
-    /// One interrupt for half of what each pair has under way.
+    /// One interrupt for three quarters of what each pair has under way.
     @inline(never)
     public mutating func requestRoomInterrupt() -> Bool {
         lookAtSuspects(checkedAt)

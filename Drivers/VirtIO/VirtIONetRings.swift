@@ -50,7 +50,8 @@ extension VirtIONetPair where Queue: ~Copyable {
 
     /// Sends the next frame in a packet of the pool's; false when it has to wait.
     @inline(never)
-    private mutating func send(from rings: inout PacketRings, _ pool: PacketPool, _ traffic: inout RingTraffic) -> Bool {
+    private mutating func send(from rings: inout PacketRings, _ pool: PacketPool, _ traffic: inout RingTraffic) -> Bool
+    {
         guard var packet = pool.take(.sending) else {
             traffic.lackPacket()
             return false

@@ -83,10 +83,10 @@ extension VirtIONetPair where Queue: ~Copyable {
         transmitQueue.kick(transport)
     }
 
-    /// One interrupt for half of what the device has: room for many frames, and the device is not idle meanwhile.
+    /// One interrupt for three quarters of what the device has: room for many frames, and the device is not idle meanwhile.
     mutating func requestRoomInterrupt() -> Bool {
         awaitsRoom = true
-        return transmitQueue.unmaskInterrupts(after: transmitQueue.chainsOut / 2)
+        return transmitQueue.unmaskInterrupts(after: transmitQueue.chainsOut &* 3 / 4)
     }
 
     /// Frees what the device has sent. Lengths of a transmit queue mean nothing (section 2.7.8.2) and are not looked

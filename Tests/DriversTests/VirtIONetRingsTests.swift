@@ -296,6 +296,16 @@ import Testing
         #expect(model.sent == (0..<19).map { frame(60, $0) })
     }
 
+    /// What the device had used before, and the driver had not taken yet, counts no more.
+    @Test func aBrokenQueueGivesNothingBack() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic)
+        var net = try start(model)
+        model.deliver((0..<3).map { frame(60, $0) })
+        check(net.receive(into: &region.rings, atMost: 1).frames == 1)
+        net.pairs.ref(0).value.breakOff()
+        check(net.receive(into: &region.rings, atMost: 64).frames == 0)
+    }
+
     /// No packet for a frame: it stays in its slot.
     @Test func whatHasNoPacketWaits() throws {
         let model = NetModel(memory, isLegacy: false, features: Self.basic)

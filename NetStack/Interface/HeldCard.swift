@@ -42,11 +42,28 @@ extension NetStack where Device: ~Copyable {
         let interface = interfaces.ref(id.place)
         interface.value.rings = nil
         interface.value.ringsAwaitRoom = false
+        devices[Int(id.rawValue)].collectSent()
         if use(interface.value.usedAfter, at: id) != true {
             interface.value.capabilities = interface.value.usedAfter
         }
         updateFilter()
         flush()
+    }
+
+    /// Frees what the cards have sent and keep for the next frames of programs that hold them: something else needs the
+    /// packets.
+    /// - Returns: false when no program holds a card.
+    @inline(never)
+    mutating func collectKept() -> Bool {
+        guard isHeld else { return false }
+        for card in 0..<devices.count { devices[card].collectSent() }
+        return true
+    }
+
+    /// A packet for what a program sends, and for replies.
+    mutating func packetToSend() -> Packet? {
+        if let packet = pool.take(.sending) { return packet }
+        return collectKept() ? pool.take(.sending) : nil
     }
 
     /// A frame to an interface that is down, or whose card a program holds.

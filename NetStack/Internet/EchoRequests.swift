@@ -48,13 +48,13 @@ extension NetStack where Device: ~Copyable {
     }
 
     /// The message, in as many packets as it takes: payload byte i holds i.
-    private func request(_ slot: EchoSlot) throws(EchoError) -> Packet {
+    private mutating func request(_ slot: EchoSlot) throws(EchoError) -> Packet {
         var pieces = PacketQueue()
         var made = 0
         let byteCount = ICMPHeader.byteCount + slot.payloadCount
         repeat {
             let count = min(byteCount - made, FragmentSize.ethernet)
-            guard var packet = pool.take(.sending), packet.resize(to: count) else { throw .noMemory }
+            guard var packet = packetToSend(), packet.resize(to: count) else { throw .noMemory }
             var bytes = packet.mutableBytes
             for i in 0..<count { bytes.setByte(UInt8(truncatingIfNeeded: made + i - ICMPHeader.byteCount), i) }
             if made == 0 {

@@ -109,6 +109,41 @@ import Testing
         #expect(host.wire.takeOutgoing().count == 1)
     }
 
+    /// Packets that a card has sent, and keeps.
+    private final class Kept {
+        var packets = PacketQueue()
+        func fill(from pool: PacketPool) { while let packet = pool.take(.sending) { packets.append(packet) } }
+    }
+
+    /// What the card keeps for the program is given up as soon as a ping, a connection or an ACK needs it, and when the
+    /// program lets go.
+    @Test func whatIsKeptForAProgramGoesWhereItIsNeeded() throws {
+        let bench = TCPBench()
+        try bench.establish()
+        let host = bench.host, pool = bench.host.pool.pool, kept = Kept()
+        host.wire.whenCollected = { kept.packets.removeAll() }
+        func ping() throws {
+            host.stack.cancelEcho(
+                try host.stack.startEcho(to: peerAddress, payloadCount: 9, sequence: 1, timeout: 1_000_000_000, now: 0))
+        }
+        kept.fill(from: pool)
+        #expect(throws: EchoError.noMemory) { try ping() }
+        #expect(try host.stack.streamRoom(bench.socket).bytes == 0 && host.wire.collections == 0)
+        kept.packets.removeAll()
+        let region = holding(host)
+        kept.fill(from: pool)
+        try ping()
+        kept.fill(from: pool)
+        #expect(try host.stack.streamRoom(bench.socket).bytes > 0)
+        kept.fill(from: pool)
+        let own = pool.held(.own)
+        host.stack.sendAcknowledgment(0, now: 0)
+        #expect(pool.held(.own) == own && host.wire.collections == 3)
+        kept.fill(from: pool)
+        host.stack.letGo(.card(0))
+        #expect(pool.held(.sending) == 0 && region.rings.transmit.isEmpty)
+    }
+
     /// Whatever it does meanwhile, the card is the stack's again afterwards.
     @Test(arguments: UInt64(1)...200) func aHostileHolderGivesTheCardBack(seed: UInt64) {
         var random = SeededRandom(seed: seed)

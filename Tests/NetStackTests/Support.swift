@@ -85,6 +85,7 @@ final class TestWire {
     var roomRequests = 0
     /// How often what was sent was to be freed.
     var collections = 0
+    var whenCollected: () -> Void = {}
     /// Frames that arrive only just before the driver's last look.
     var late: [[UInt8]] = []
 
@@ -122,7 +123,10 @@ struct TestCard: NetworkDevice, ~Copyable {
         wire.roomRequests += 1
         return false
     }
-    mutating func collectSent() { wire.collections += 1 }
+    mutating func collectSent() {
+        wire.collections += 1
+        wire.whenCollected()
+    }
     mutating func receive() -> Packet? {
         guard !wire.incoming.isEmpty else { return nil }
         wire.frameTaken()

@@ -23,7 +23,7 @@ extension NetStack where Device: ~Copyable {
         }
         switch connection.value.state {
         case .established, .closeWait:
-            guard hasPackets(for: record) else {
+            guard findsPackets(for: record) else {
                 // The socket becomes writable when others have given some back.
                 connection.value.awaitsPackets = true
                 stall(record)
@@ -40,10 +40,15 @@ extension NetStack where Device: ~Copyable {
     /// Whether the share of sending has a packet for a connection. A quarter of it is for all else (datagrams, ACKs,
     /// copies), whatever peers there are that acknowledge nothing: of the rest a connection has no more than twice what
     /// is left for the others (see ReceiveShare), and its first packet may be of half of that quarter.
-    func hasPackets(for record: Int) -> Bool {
+    private func hasPackets(for record: Int) -> Bool {
         let limit = pool.limit(.sending)
         let free = limit - limit / 4 - pool.held(.sending), count = tcp[record].value.sender.queue.count
         return count == 0 ? free > -limit / 8 : free > 0 && count <= 2 * free
+    }
+
+    /// The same, with what the cards keep for programs that hold them.
+    mutating func findsPackets(for record: Int) -> Bool {
+        hasPackets(for: record) || collectKept() && hasPackets(for: record)
     }
 
     /// Queues payload, packets of one buffer each, and sends what may be sent.

@@ -9,7 +9,7 @@ extension NetStack where Device: ~Copyable {
         _ header: TCPHeader, _ options: TCPOptions, from source: IPAddress, to destination: IPAddress,
         timeToLive: UInt8 = 64, now: Instant
     ) -> Bool {
-        guard let route = route(to: destination), var packet = pool.take(.sending) ?? pool.take(.own),
+        guard let route = route(to: destination), var packet = packetToSend() ?? pool.take(.own),
             packet.resize(to: TCPLimit.segmentHeadroom), packet.trimFront(TCPLimit.segmentHeadroom)
         else { return false }
         tcp.counters.segmentsOut &+= 1

@@ -236,7 +236,7 @@ extension NetStack where Device: ~Copyable {
             let next = Int(connection.value.nextStalled)
             connection.value.isStalled = false
             if connection.value.awaitsPackets {
-                if hasPackets(for: i) {
+                if findsPackets(for: i) {
                     connection.value.awaitsPackets = false
                     connection.value.events.insert(.changed)
                 } else {

@@ -98,8 +98,8 @@ public protocol Virtqueue: ~Copyable {
 
     /// Places in the ring that a chain of so many descriptors takes.
     func placesNeeded(_ count: UInt16) -> UInt16
-    /// Reserves a chain of so many descriptors; nil when fewer are free. All of them must then be appended, and the
-    /// chain submitted.
+    /// Reserves a chain of so many descriptors; nil when fewer are free, and of a queue that is broken. All of them must
+    /// then be appended, and the chain submitted.
     mutating func startChain(count: UInt16) -> VirtqueueChain?
     /// Writes the next descriptor. Those that the device writes come after those that it reads (section 2.7.4.2).
     /// - Returns: its number.

@@ -59,6 +59,23 @@ private let description = """
         #expect(try lab(recorded: recorded).recognised(in: all).first?.isSure == true)
     }
 
+    /// A sign in a stage that was not asked for, or whose bodies are missing, is not wanting.
+    @Test func signsOfOtherStagesNeedNotBeThere() throws {
+        let recorded = #"{"byte order": ["A.S/carry()", "A.S/odd()"]}"#
+        for others: KeyValuePairs<String, TestOutcome> in [["odd": missing], ["odd": .notTried]] {
+            let all = outcomes(["carry": bad]) + outcomes(others)
+            #expect(try lab(recorded: recorded).recognised(in: all).map(\.mistake.name) == ["byte order"])
+        }
+        #expect(try lab(recorded: recorded).recognised(in: outcomes(["carry": bad, "odd": .notRun("")])).isEmpty)
+        #expect(try lab(recorded: recorded).recognised(in: outcomes(["odd": missing])).isEmpty)
+    }
+
+    @Test func aMistakeExplainsWhatItMakesFail() throws {
+        let lab = try lab(recorded: #"{"byte order": ["A.S/long()"]}"#)
+        let explained = ["carry()", "odd()", "long()", "empty()"].filter { lab.explains(lab.mistakes[1], "A.S/\($0)") }
+        #expect(explained == ["carry()", "odd()", "long()"])
+    }
+
     @Test func theOneThatFitsBestComesFirst() throws {
         let recorded = #"{"carry lost": ["A.S/carry()"], "byte order": ["A.S/carry()", "A.S/odd()"]}"#
         let all = outcomes(["carry": bad, "empty": .passed, "odd": bad])

@@ -47,11 +47,16 @@ import Testing
         let host = TestHost()
         var short = Captured.arpRequest
         short.removeLast()
-        _ = host.deliver(short)
-        _ = host.deliver(arpFrame(.request, from: .broadcast, peerAddress, for: guestAddress))
-        _ = host.deliver(arpFrame(.request, from: peerHardware, IPv4Address(192, 168, 1, 1), for: guestAddress))
-        _ = host.deliver(arpFrame(.request, from: peerHardware, IPv4Address(10, 0, 2, 255), for: guestAddress))
+        #expect(host.deliver(short).isEmpty)
+        // Nor is any of them answered.
+        for sender in [IPv4Address(192, 168, 1, 1), IPv4Address(10, 0, 2, 255)] {
+            #expect(host.deliver(arpFrame(.request, from: peerHardware, sender, for: guestAddress)).isEmpty)
+        }
+        #expect(host.deliver(arpFrame(.request, from: .broadcast, peerAddress, for: guestAddress)).isEmpty)
         #expect(host.drops(.arpMalformed) == 4)
+        let bare = TestHost.bare()
+        #expect(bare.deliver(arpFrame(.request, from: peerHardware, peerAddress, for: guestAddress)).isEmpty)
+        #expect(bare.drops(.noInterfaceAddress) == 1)
     }
 
     @Test func packetsWaitForTheAnswerAndLeaveInOrder() throws {
@@ -89,6 +94,17 @@ import Testing
                     host.pool.packet([1])!, from: socket, to: Endpoint(IPv4Address(10, 0, 2, neighbour), 9), now: 0)
             }
         }
+        check(host.pool.pool.freeCount == 400 - NeighbourLimit.waitingInAll)
+        check(host.stack.neighbours.waitingCount == NeighbourLimit.waitingInAll)
+        // A datagram takes as many as it has buffers.
+        let known = (UInt8(100)..<130).compactMap {
+            host.stack.neighbours.find(IPAddress(IPv4Address(10, 0, 2, $0)), on: .card(0))
+        }
+        let full = try #require(known.first { host.stack.neighbours.entries[$0].waiting.count > 4 })
+        var train = host.pool.packet([1])!
+        for _ in 0..<3 { train.append(part: host.pool.packet([1])!) }
+        let dropped = host.stack.neighbours.wait(train, at: full)
+        check(dropped == 4 && host.stack.neighbours.waitingCount == NeighbourLimit.waitingInAll)
         check(host.pool.pool.freeCount == 400 - NeighbourLimit.waitingInAll)
     }
 

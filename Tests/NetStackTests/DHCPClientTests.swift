@@ -66,7 +66,8 @@ import Testing
         host.wire.outgoing = []
         var last = Instant.start
         var transactions: Set<UInt32> = []
-        for wanted: UInt64 in [4, 8, 16, 32, 64, 64, 64] {
+        // More than a word has bits: a silence that lasts.
+        for wanted: UInt64 in [4, 8, 16, 32] + Array(repeating: 64, count: 66) {
             let due = host.stack.nextDeadline
             #expect(due - last >= (wanted - 1) * second && due - last <= (wanted + 1) * second)
             #expect(host.messages(at: due - 1).isEmpty)
@@ -132,6 +133,7 @@ import Testing
             host.learn(now: due)
             if host.messages(at: due).contains(where: { $0.type == .request }) {
                 instants.append(due.nanoseconds / second.nanoseconds)
+                #expect(host.dhcp.problem == (instants.count > 1 ? .silence : .none))
             }
             if instants.count > 50 { break }
         }
@@ -240,6 +242,12 @@ import Testing
         _ = host.deliver(at: 10 * second)  // announces its address for the second time
         #expect(host.dhcp.state == .bound && host.stack.nextDeadline == .never)
         #expect(host.messages(at: Instant(nanoseconds: .max / 2)).isEmpty)
+        // One that ends, though in more than a century.
+        ack.lease = .max - 1
+        let long = TestHost.bare()
+        try long.bind(ack)
+        let eighth = (UInt64(UInt32.max) - 1) * 1_000_000_000 / 8
+        #expect(long.dhcp.expiresAt.nanoseconds - long.dhcp.rebindsAt.nanoseconds == eighth)
     }
 
     @Test func aYearOfRenewals() throws {

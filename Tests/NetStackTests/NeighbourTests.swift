@@ -62,6 +62,12 @@ import Testing
         _ = host.deliver(arpFrame(.reply, from: other, peerAddress, for: guestAddress))
         check(host.stack.state(of: peerAddress) == nil)
         #expect(host.drops(.arpUnsolicited) == 1)
+        // Nor is one that agrees with what is known younger for it.
+        host.learn()
+        _ = host.deliver(Captured.arpReply, at: 20 * second)
+        #expect(host.drops(.arpUnsolicited) == 2)
+        check(host.stack.state(of: peerAddress, now: 29 * second) == .reachable)
+        check(host.stack.state(of: peerAddress, now: 31 * second) == .stale)
     }
 
     @Test(arguments: [ARPMessage.Operation.reply, .request]) func contradictionOnlyStartsAUnicastProbeOfTheOldAddress(

@@ -48,15 +48,34 @@ struct Grading {
         return place
     }
 
+    /// Shows what a build says: on a terminal in one line, elsewhere a line each minute.
+    private func showBuild() -> (String) -> Void {
+        var seconds = 0
+        return { line in
+            seconds += 1
+            if isTerminal {
+                say("\(clear)\(line.prefix(76))", terminator: "")
+            } else if seconds % 60 == 0 {
+                say("  \(seconds / 60) min: \(line.prefix(100))")
+            }
+        }
+    }
+
     private func graded(stage: Int?, test: String?) throws -> Int32 {
         let tests = HostTests(tree, targets: lab.targets)
         let guest = GuestTests(tree, lab, benchmark: lab.isMeasured ? try labTree?.benchmark() : nil)
         defer { guest.end() }
-        guest.willBuild = { say("\(clear)building \($0) (the first time takes some minutes, an edit about one)") }
+        guest.willBuild = {
+            say("\(clear)building \($0), its programs and tools")
+            say("(the first time takes up to ten minutes, an edit two or three)")
+        }
+        guest.isBuilding = showBuild()
         if let name = test, name.hasPrefix("guest/") { return try one(guestCheck: String(name.dropFirst(6)), guest) }
         if !lab.targets.isEmpty {
-            say("building the tests of lab \(lab.name) (the first time takes two to six minutes, an edit seconds)")
-            let errors = try tests.build()
+            let note = tests.isBuilt ? "" : " (the first time takes four to eight minutes, an edit seconds)"
+            say("building the tests of lab \(lab.name)\(note)")
+            let errors = try tests.build(progress: showBuild())
+            say(clear, terminator: "")
             guard errors.isEmpty else { throw CompileErrors(errors: errors) }
         }
         if let test, !test.hasPrefix("answer/") { return try one(test, tests) }

@@ -11,6 +11,8 @@ public struct Command {
     public var limit: Double = 3600
     /// Seconds of a processor's time after which it is ended: what else the machine does is not counted.
     public var processorLimit: Int?
+    /// Called each second with the last line of its output.
+    public var progress: ((String) -> Void)?
 
     public init(_ arguments: [String], in folder: URL? = nil) {
         self.arguments = arguments
@@ -46,10 +48,16 @@ public struct Command {
         process.terminationHandler = { _ in end.signal() }
         try process.run()
         var isOutOfTime = false
-        if end.wait(timeout: .now() + limit) == .timedOut {
+        let deadline = DispatchTime.now() + limit
+        while end.wait(timeout: progress == nil ? deadline : min(deadline, .now() + 1)) == .timedOut {
+            guard DispatchTime.now() >= deadline else {
+                if let line = Self.lastLine(of: files[0]) { progress?(line) }
+                continue
+            }
             isOutOfTime = true
             kill(process.processIdentifier, SIGKILL)
             end.wait()
+            break
         }
         let isSignal = process.terminationReason == .uncaughtSignal
         // What a thread of Dispatch's starts has SIGXCPU blocked: then the kernel kills it.
@@ -60,6 +68,14 @@ public struct Command {
             status: process.terminationStatus, isSignal: isSignal, isOutOfTime: isOutOfTime,
             output: try Data(contentsOf: files[0]),
             errors: String(decoding: try Data(contentsOf: files[1]), as: UTF8.self))
+    }
+
+    /// The last whole line of a file that is being written.
+    private static func lastLine(of file: URL) -> String? {
+        guard let handle = try? FileHandle(forReadingFrom: file), let size = try? handle.seekToEnd() else { return nil }
+        try? handle.seek(toOffset: size - min(size, 1000))
+        guard let tail = try? handle.readToEnd() else { return nil }
+        return String(decoding: tail, as: UTF8.self).split(separator: "\n").last.map(String.init)
     }
 
     /// Runs it; anything but success is an error with what it printed.

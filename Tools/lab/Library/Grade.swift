@@ -97,6 +97,8 @@ extension Lab {
                     outcomes: outcomes, gains: gains))
             report(done[done.count - 1])
         }
-        return Grade(lab: self, folder: folder, stages: done, mistakes: recognised(in: done.flatMap(\.outcomes)))
+        var outcomes = done.flatMap(\.outcomes)
+        if done.count < self.stages.count { outcomes += signs(notIn: outcomes) }
+        return Grade(lab: self, folder: folder, stages: done, mistakes: recognised(in: outcomes))
     }
 }

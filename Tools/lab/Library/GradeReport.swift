@@ -42,7 +42,7 @@ extension TestOutcome {
         case .outOfTime(let seconds):
             (
                 "out of time",
-                "it did not end within \(seconds) seconds of a processor's time: is there a loop that does not end?"
+                "it did not end within \(seconds) seconds of a processor's time: is there a loop that does not end, or something for which it waits for ever?"
             )
         case .notRun(let text): ("could not be graded", text)
         case .notTried: ("not tried", "first the tests above")
@@ -83,10 +83,12 @@ extension Grade {
                 text += i == 0 ? "    at \(place)\n" : "    called from \(place)\n"
             }
         }
-        if let found = mistakes.first {
+        let found = mistakes.first { lab.explains($0.mistake, test) }
+        if let found {
             text += "\(found.isSure ? "This looks like:" : "Perhaps:") \(found.mistake.name). \(found.mistake.says)\n"
         }
-        if stage.couldBeGraded { text += hint(for: outcome, in: stage, of: tree) }
+        // What a mistake says is nearer than what the stage is about.
+        if stage.couldBeGraded, found?.isSure != true { text += hint(for: outcome, in: stage, of: tree) }
         text += stage.others(than: test)
         if case .notTried = outcome { return text }
         return text + "This test alone: make grade LAB=\(lab.name) TEST='\(test)'\n"

@@ -18,6 +18,8 @@ public final class GuestTests {
     private var isBuilt = false
     /// Is called with the name of what will be built, which takes its time.
     public var willBuild: (String) -> Void = { _ in }
+    /// Is called each second of a build with what it says.
+    public var isBuilding: ((String) -> Void)?
     private var machine: GuestMachine?
     /// Of the machine.
     private var harts: Int?
@@ -58,9 +60,10 @@ public final class GuestTests {
 
     /// Builds kernel, programs and disk image of a tree.
     /// - Throws: CompileErrors.
-    public static func build(_ tree: Tree) throws {
+    public static func build(_ tree: Tree, progress: ((String) -> Void)? = nil) throws {
         var command = Command(["make", "--no-print-directory", "FAST=1", "all"], in: tree.root)
         command.environment = ["MAKEFLAGS": "", "MFLAGS": "", "MAKELEVEL": "", "FORMAT": ""]
+        command.progress = progress
         let result = try command.run()
         guard result.status != 0 || result.isSignal else { return }
         throw CompileErrors(errors: result.compileErrors(in: tree))
@@ -104,7 +107,7 @@ public final class GuestTests {
     func buildOnce() throws {
         guard builds, !isBuilt else { return }
         willBuild("your kernel")
-        try Self.build(tree)
+        try Self.build(tree, progress: isBuilding)
         isBuilt = true
     }
 

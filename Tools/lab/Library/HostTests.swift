@@ -57,9 +57,14 @@ public struct HostTests: Sendable {
 
     private var program: String { tree.file("\(scratch)/debug/SwiftletPackageTests.xctest").path }
 
+    /// Whether they were built before: then a build takes seconds.
+    public var isBuilt: Bool { FileManager.default.fileExists(atPath: program) }
+
     /// Builds them; returns the compiler's errors, each once, empty when all is well.
-    public func build() throws -> [String] {
+    /// - Parameter progress: called each second with what the build says.
+    public func build(progress: ((String) -> Void)? = nil) throws -> [String] {
         var command = Command(["swift", "build", "--scratch-path", scratch, "--build-tests"], in: tree.root)
+        command.progress = progress
         command.environment["SWIFTLET_TESTS"] = targets.sorted().joined(separator: " ")
         let result = try command.run()
         guard result.status != 0 || result.isSignal else { return [] }

@@ -54,17 +54,34 @@ extension Lab {
         return failures == nil ? max(part, Self.least) : part
     }
 
+    /// The signs of mistakes that are none of these tests, as not tried: those of stages that were not asked for.
+    func signs(notIn outcomes: [(test: String, outcome: TestOutcome)]) -> [(test: String, outcome: TestOutcome)] {
+        let known = Set(outcomes.map { HostTests.plain($0.test) })
+        return Set(mistakes.flatMap(\.fails)).filter { !known.contains(HostTests.plain($0)) }.map { ($0, .notTried) }
+    }
+
+    /// Whether a test is among those that a mistake makes fail.
+    public func explains(_ mistake: Mistake, _ test: String) -> Bool {
+        (mistake.fails + (failures?[mistake.name] ?? [])).contains { HostTests.plain($0) == HostTests.plain(test) }
+    }
+
     private func hasSigns(_ mistake: Mistake, _ outcomes: [(test: String, outcome: TestOutcome)]) -> Bool {
         func outcome(_ pattern: String) -> TestOutcome? {
             outcomes.first { $0.test == pattern || HostTests.plain($0.test) == pattern }?.outcome
         }
         var said = ""
+        var count = 0
         for result in mistake.fails.map(outcome) {
             switch result {
-            case .failed(let text), .trapped(let text): said += text + "\n"
+            case .failed(let text), .trapped(let text):
+                said += text + "\n"
+                count += 1
+            // Of a stage that was not asked for, or whose bodies are missing: neither a sign nor against it.
+            case .missing, .notTried: break
             default: return false  // a slow machine is no sign
             }
         }
+        guard count > 0 else { return false }
         guard (mistake.passes ?? []).allSatisfy({ outcome($0) == .passed }) else { return false }
         guard let output = mistake.output else { return true }
         return said.range(of: output, options: .regularExpression) != nil

@@ -70,7 +70,7 @@ public struct Command {
             errors: String(decoding: try Data(contentsOf: files[1]), as: UTF8.self))
     }
 
-    /// The last whole line of a file that is being written.
+    /// The last line of a file that is being written; it may still be a part of one.
     private static func lastLine(of file: URL) -> String? {
         guard let handle = try? FileHandle(forReadingFrom: file), let size = try? handle.seekToEnd() else { return nil }
         try? handle.seek(toOffset: size - min(size, 1000))

@@ -11,7 +11,8 @@ struct HalfOpen: ConnectionRecord {
     var initialReceive = SequenceNumber(0)
     /// The peer's options, as they will be used.
     var options = TCPOptions()
-    var window: UInt16 = 0
+    /// The peer's, in bytes.
+    var window = 0
     var usesECN = false
     /// When the SYN-ACK went out first, and how often.
     var began = Instant.start

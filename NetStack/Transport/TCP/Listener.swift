@@ -1,5 +1,4 @@
-// Listeners: the SYN that begins a connection, the ACK that completes it, and the queue of those that wait to be
-// accepted (RFC 9293, 3.10.7.2; RFC 4987).
+// Listeners: the SYN that begins a connection, and the ACK that completes it (RFC 9293, 3.10.7.2; RFC 4987).
 
 import Storage
 
@@ -30,7 +29,7 @@ extension NetStack where Device: ~Copyable {
         record.remote = remote
         record.listener = listener
         record.initialReceive = segment.header.sequence
-        record.window = segment.header.window
+        record.window = Int(segment.header.window)
         record.options = segment.options
         record.usesECN = segment.flags.isSuperset(of: [.ece, .cwr])
         record.began = now
@@ -91,9 +90,7 @@ extension NetStack where Device: ~Copyable {
             options, from: record.local.address, to: record.remote.address, now: now)
     }
 
-    private func initialWindow(_ listener: Int) -> UInt16 {
-        UInt16(truncatingIfNeeded: min(65_535, min(tcp[listener].value.receiver.bufferLimit, receiveLimit(0))))
-    }
+    private func initialWindow(_ listener: Int) -> UInt16 { firstWindow(tcp[listener].value.receiver.bufferLimit) }
 
     /// So far windows are shifted that this side announces: as much as its largest buffer needs.
     var windowShift: UInt8 { 6 }
@@ -203,20 +200,28 @@ extension NetStack where Device: ~Copyable {
         _ listener: Int, _ segment: TCPSegment, _ local: Endpoint, _ remote: Endpoint, now: Instant
     ) -> HalfOpen? {
         guard !segment.flags.contains(.syn), tcp.counters.cookiesSent > 0 else { return nil }
-        let irs = segment.header.sequence + -1, iss = segment.header.acknowledgment + -1
-        guard let size = tcp.cookies.check(iss, local, remote, irs, now: now) else { return nil }
+        let iss = segment.header.acknowledgment + -1
+        var irs = segment.header.sequence + -1
+        var proved = tcp.cookies.check(iss, local, remote, irs, now: now)
+        if proved == nil, segment.length <= 1 {
+            // A peer with nothing to say asks whether this side is there: the number before its next (RFC 9293, 3.8.4).
+            irs = segment.header.sequence
+            proved = tcp.cookies.check(iss, local, remote, irs, now: now)
+        }
+        guard let size = proved else { return nil }
         var record = HalfOpen()
         record.local = local
         record.remote = remote
         record.listener = listener
         record.initialSend = iss
         record.initialReceive = irs
-        record.window = segment.header.window
         record.options.maximumSegmentSize = size
         record.options.timestamp = segment.options.timestamp
         if let timestamp = segment.options.timestamp {
             record.usesECN = SYNCookies.unpack(timestamp.echo, into: &record.options)
         }
+        // That of an ACK: a SYN's is not scaled.
+        record.window = Int(segment.header.window) << Int(record.options.windowScale ?? 0)
         record.began = now
         record.attempts = 2  // no round trip is measured
         return record
@@ -263,36 +268,5 @@ extension NetStack where Device: ~Copyable {
         tcp[i].value.sender.congestion = Congestion(tcp[listener].value.sender.congestion.algorithm)
         tcp[i].value.receiver.bufferLimit = tcp[listener].value.receiver.bufferLimit
         tcp[i].value.receiver.isFixed = tcp[listener].value.receiver.isFixed
-    }
-
-    // MARK: The queue of those that wait
-
-    private mutating func appendToBacklog(_ i: Int, of listener: Int) {
-        let record = tcp[listener]
-        if record.value.lastWaiting >= 0 {
-            tcp[Int(record.value.lastWaiting)].value.nextWaiting = Int16(truncatingIfNeeded: i)
-        } else {
-            record.value.firstWaiting = Int16(truncatingIfNeeded: i)
-        }
-        record.value.lastWaiting = Int16(truncatingIfNeeded: i)
-        record.value.waitingCount += 1
-    }
-
-    /// Takes a connection out of its listener's queue, in which it is.
-    mutating func removeFromBacklog(_ i: Int) {
-        let listener = tcp[tcp[i].value.listener]
-        var before: Int16 = -1
-        var at = listener.value.firstWaiting
-        while at >= 0, Int(at) != i {
-            before = at
-            at = tcp[Int(at)].value.nextWaiting
-        }
-        guard at >= 0 else { return }
-        let next = tcp[i].value.nextWaiting
-        if before >= 0 { tcp[Int(before)].value.nextWaiting = next } else { listener.value.firstWaiting = next }
-        if listener.value.lastWaiting == at { listener.value.lastWaiting = before }
-        listener.value.waitingCount -= 1
-        tcp[i].value.nextWaiting = -1
-        tcp[i].value.listener = -1
     }
 }

@@ -260,7 +260,7 @@ extension TCPConnection {
         guard segment.flags.contains(.syn) else { return .none }
         receiver.start(at: header.sequence)
         receiver.recentSince = context.now
-        agree(segment.options, window: header.window, mtu: context.mtu)
+        agree(segment.options, window: Int(header.window), mtu: context.mtu)
         sender.windowSequence = header.sequence
         sender.windowAcknowledgment = header.acknowledgment
         guard hasAck else {

@@ -136,8 +136,9 @@ struct TCPConnection: ~Copyable {
     /// Takes over what a SYN says of the peer, and what both sides can do.
     /// - Parameters:
     ///   - syn: the peer's options; `.none` of one means that the peer, or this side, does not do it.
+    ///   - window: the peer's, in bytes.
     ///   - mtu: the largest packet that the way takes.
-    mutating func agree(_ syn: TCPOptions, window: UInt16, mtu: Int) {
+    mutating func agree(_ syn: TCPOptions, window: Int, mtu: Int) {
         sender.recovery.usesSACK = syn.allowsSACK
         usesTimestamps = syn.timestamp != nil
         if let scale = syn.windowScale {
@@ -146,8 +147,8 @@ struct TCPConnection: ~Copyable {
             receiver.windowShift = 0
         }
         if let timestamp = syn.timestamp { receiver.recentTimestamp = timestamp.value }
-        sender.window = Int(window)
-        sender.greatestWindow = Int(window)
+        sender.window = window
+        sender.greatestWindow = window
         setSegment(peer: syn.maximumSegmentSize.map { Int($0) } ?? TCPLimit.defaultSegment, mtu: mtu)
     }
 

@@ -73,8 +73,7 @@ extension NetStack where Device: ~Copyable {
         }
         var header = connection.value.header(
             connection.value.sender.initial, flags, limit: receiveLimit(connection.value.receiver.held))
-        header.window = UInt16(
-            truncatingIfNeeded: min(65_535, min(connection.value.receiver.bufferLimit, receiveLimit(0))))
+        header.window = firstWindow(connection.value.receiver.bufferLimit)
         if !isAnswer { header.acknowledgment = SequenceNumber(0) }
         sendBare(
             header, connection.value.synOptions(isAnswer: isAnswer, now: now), from: connection.value.local.address,
@@ -88,6 +87,12 @@ extension NetStack where Device: ~Copyable {
             now + TCPTime.firstTimeout * (1 << UInt64(min(connection.value.attempts - 1, 6)))
         // Of a SYN alone the peer's number is not known yet: `start` moves the window there.
         connection.value.receiver.edge = connection.value.receiver.next + Int(header.window)
+    }
+
+    /// The window of a SYN and of its answer, in bytes: what there is room for, and one segment though there is none. A
+    /// peer that is told of none sends nothing, and where its ACK was dropped no record is left that would tell it later.
+    func firstWindow(_ bufferLimit: Int) -> UInt16 {
+        UInt16(truncatingIfNeeded: min(65_535, bufferLimit, max(receiveLimit(0), TCPLimit.greatestSegment)))
     }
 
     /// Sends a RST in answer to a segment.

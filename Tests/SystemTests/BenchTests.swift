@@ -4,7 +4,7 @@
 import Foundation
 import Testing
 
-@Suite struct BenchTests {
+@Suite(.keepsGuests) struct BenchTests {
     private func bench(_ arguments: String...) throws -> (status: Int32, output: String) {
         try runOnHost(["timeout", "-k", "5", "300", "build/tools/release/bench"] + arguments)
     }

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct BoardTests {
+@Suite(.keepsGuests, .serialized) struct BoardTests {
     /// Two NUMA nodes have a PLIC each; the second, with the disk and the network card, interrupts no hart of the first.
     @Test func devicesOfASecondPLICInterruptItsHarts() throws {
         let guest = try Guest([
@@ -18,7 +18,7 @@ import Testing
         #expect(guest.transcript.contains("irq 1031"))  // 1024 × 1 + 7
         #expect(try guest.run("echo kept > f; cat f") == "kept")
         #expect(
-            try guest.run("ping -c 500 -i 0.001 10.0.2.2 | grep received").hasPrefix(
+            try guest.run("ping -W 30 -c 500 -i 0.001 10.0.2.2 | grep received").hasPrefix(
                 "500 packets transmitted, 500 received"))
         try guest.halt()
     }
@@ -37,7 +37,7 @@ import Testing
         #expect(guest.transcript.contains("irq 1031"))
         #expect(try guest.run("echo kept > f; cat f") == "kept")
         // Looked at once a second, one reply a second would come.
-        let report = try guest.run("ping -c 300 -i 0.001 10.0.2.2 | grep received")
+        let report = try guest.run("ping -W 30 -c 300 -i 0.001 10.0.2.2 | grep received")
         #expect(report.hasPrefix("300 packets transmitted, 300 received"))
         let time = try #require(report.firstMatch(of: /time (\d+)ms/).flatMap { Int($0.1) }, "\(report)")
         #expect(time < 60_000, "\(report)")
@@ -55,7 +55,7 @@ import Testing
         }
         #expect(enabled.allSatisfy { $0.nonzeroBitCount == 1 }, "\(enabled)")
         #expect(enabled.reduce(0, |).nonzeroBitCount == 3, "\(enabled)")
-        #expect(try guest.run("echo kept > f; cat f; ping -c 3 10.0.2.2 | grep received").contains(" 3 received"))
+        #expect(try guest.run("echo kept > f; cat f; ping -W 30 -c 3 10.0.2.2 | grep received").contains(" 3 received"))
         try guest.halt()
     }
 
@@ -65,7 +65,7 @@ import Testing
         let guest = try Guest(["NIC": card, "DISK": "virtio-pci", "QEMUFLAGS": "-machine virt,aia=\(kind)"])
         try guest.waitForShell()
         // Looked at once a second, one reply a second would come.
-        let report = try guest.run("ping -c 300 -i 0.001 10.0.2.2 | grep received")
+        let report = try guest.run("ping -W 30 -c 300 -i 0.001 10.0.2.2 | grep received")
         #expect(report.hasPrefix("300 packets transmitted, 300 received"), "\(report)")
         let time = try #require(report.firstMatch(of: /time (\d+)ms/).flatMap { Int($0.1) }, "\(report)")
         #expect(time < 60_000, "\(report)")
@@ -100,7 +100,7 @@ import Testing
         }
         #expect(isOff)
         #expect(try guest.run("echo kept > f; cat f") == "kept")
-        #expect(try guest.run("ping -c 20 -i 0.01 10.0.2.2 | grep received").contains(" 20 received"))
+        #expect(try guest.run("ping -W 30 -c 20 -i 0.01 10.0.2.2 | grep received").contains(" 20 received"))
         try guest.halt()
     }
 

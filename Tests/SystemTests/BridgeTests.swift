@@ -11,7 +11,7 @@ private let nobodyMakesTaps =
         asNobody + ["unshare", "--net", "--user", "--map-root-user", "ip", "tuntap", "add", "tap0", "mode", "tap"]
     ).status) == 0
 
-@Suite struct BridgeTests {
+@Suite(.keepsGuests) struct BridgeTests {
     /// dnsmasq may neither write its pid file nor change its group there.
     @Test(
         needsNetwork,

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct CaptureFileTests {
+@Suite(.keepsGuests, .serialized) struct CaptureFileTests {
     private let header: [UInt8] = [1, 0x80, 0xc2, 0, 0, 0, 2, 0, 0, 0, 0, 1]
 
     /// pcap, little-endian, microseconds.

@@ -3,11 +3,11 @@
 import Foundation
 import Testing
 
-@Suite struct CaptureTests {
+@Suite(.keepsGuests) struct CaptureTests {
     @Test(needs("tshark")) func arpAndICMPAreWellFormedAsTsharkReadsThem() throws {
         let guest = try Guest()
         try guest.waitForShell()
-        #expect(try guest.run("ping -c 3 -i 0.1 -s 333 10.0.2.2").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 -s 333 10.0.2.2").contains("3 received"))
         try guest.halt()
         func frames(_ filter: String) throws -> [Substring] {
             let result = try runOnHost([
@@ -31,7 +31,7 @@ import Testing
         try network.serveAddresses()
         let guest = try Guest(["PCAP": "1", "NIC": "virtio,ne2k", "NET": "tap", "NET2": "tap"], network: network)
         try guest.waitForShell()
-        #expect(try guest.run("ping -c 1 \(PrivateNetwork.host)").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 \(PrivateNetwork.host)").contains("1 received"))
         try guest.halt()
         for (name, address) in [("packets.pcap", 0x66), ("packets.card2.pcap", 0x66)] {
             let bytes = try [UInt8](Data(contentsOf: guest.folder.appendingPathComponent(name)))

@@ -4,7 +4,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct CardRecoveryTests {
+@Suite(.keepsGuests, .serialized) struct CardRecoveryTests {
     private static let restarted = "it was reset and works again"
 
     /// A word of what the monitor says of a queue, such as the address of its rings.
@@ -21,7 +21,7 @@ import Testing
             ["CPUS": "2", "QEMUFLAGS": "\(memory.flags) \(machine)"].merging(cardOptions(card)) { $1 })
         try guest.waitForShell()
         try memory.connect()
-        #expect(try guest.run("ping -c 3 -i 0.1 10.0.2.2").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 10.0.2.2").contains("3 received"))
         return (guest, memory)
     }
 

@@ -10,7 +10,7 @@ private let kinds = [
 private func rate(_ card: String) -> String { card.hasPrefix("ne2k") ? "10m" : "40m" }
 private func seconds(_ card: String) -> String { card.hasPrefix("ne2k") ? "8" : "2" }
 
-@Suite(.serialized)
+@Suite(.keepsGuests, .serialized)
 struct CardTests {
     /// How many of 10 MB of datagrams a report says were lost. On a busy machine a few are: an old card has room for
     /// eight frames.
@@ -67,7 +67,7 @@ struct CardTests {
             ["NET": "tap", "TAP": "tap0", "CPUS": "2"].merging(cardOptions(card)) { $1 }, network: network)
         try guest.waitForShell()
         #expect(try guest.run("dhcp | grep address") == "  address      192.168.76.11/24")
-        #expect(try guest.run("ping -c 3 -i 0.1 \(PrivateNetwork.host)").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 \(PrivateNetwork.host)").contains("3 received"))
         try expectDelivery {
             guest.type("iperf -u -s -1\n")
             try guest.wait(for: "listening on UDP port 5001\n")
@@ -106,7 +106,7 @@ struct CardTests {
         try guest.wait(for: "%)\n")  // its report, before anything is typed
         let answered = try network.run("ping", "-q", "-c", "200", "-i", "0.005", "-w", "20", "192.168.76.11")
         #expect(answered.contains(" 0% packet loss"), "\(answered)")
-        #expect(try guest.run("ping -c 5 -i 0.1 \(PrivateNetwork.host)").contains("5 received"))
+        #expect(try guest.run("ping -W 30 -c 5 -i 0.1 \(PrivateNetwork.host)").contains("5 received"))
         try guest.halt()
     }
 
@@ -116,7 +116,7 @@ struct CardTests {
             ["NET": "user", "FORWARD": "udp:127.0.0.1:5001-:5001"].merging(cardOptions(card)) { $1 }, network: network)
         try guest.waitForShell()
         #expect(try guest.run("dhcp | grep address") == "  address      10.0.2.15/24")
-        #expect(try guest.run("ping -c 3 -i 0.1 10.0.2.2").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 10.0.2.2").contains("3 received"))
         try expectDelivery {
             guest.type("iperf -u -s -1\n")
             try guest.wait(for: "listening on UDP port 5001\n")
@@ -144,7 +144,7 @@ struct CardTests {
             ["NIC": other, "NET": "socket", "IP": "10.1.0.2/24", "CPUS": "1", "GUEST": "2"], network: network)
         try a.waitForShell()
         try b.waitForShell()
-        #expect(try a.run("ping -c 3 -i 0.1 10.1.0.2").contains("3 received"))
+        #expect(try a.run("ping -W 30 -c 3 -i 0.1 10.1.0.2").contains("3 received"))
         for (server, client, address) in [(a, b, "10.1.0.1"), (b, a, "10.1.0.2")] {
             try expectDelivery {
                 server.type("iperf -u -s -1\n")
@@ -204,8 +204,8 @@ struct CardTests {
         try guest.waitForShell()
         #expect(try guest.run("dhcp -i vt0 | grep address") == "  address      10.0.2.15/24")
         #expect(try guest.run("dhcp -i ne0 | grep address") == "  address      192.168.76.11/24")
-        #expect(try guest.run("ping -c 3 -i 0.1 10.0.2.2").contains("3 received"))
-        #expect(try guest.run("ping -c 3 -i 0.1 \(PrivateNetwork.host)").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 10.0.2.2").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 \(PrivateNetwork.host)").contains("3 received"))
         let routes = try guest.run("route")
         #expect(routes.contains(/10\.0\.2\.0.*vt0/) && routes.contains(/192\.168\.76\.0.*ne0/), "\(routes)")
         let before = try guest.run("ifconfig ne0 | grep packets")
@@ -232,7 +232,7 @@ struct CardTests {
         _ = try guest.monitor("set_link card0 on")
         try guest.wait(for: "vt0: link up")
         try server.wait(for: "DHCPACK")
-        #expect(try guest.run("ping -c 3 -i 0.1 \(PrivateNetwork.host)").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 \(PrivateNetwork.host)").contains("3 received"))
         #expect(server.output.components(separatedBy: "DHCPREQUEST").count > asked)
         #expect(try guest.run("dhcp -s | head -n 1") == "vt0: bound")
         try guest.halt()
@@ -274,7 +274,7 @@ struct CardTests {
         ] {
             #expect(guest.transcript.contains("boot argument \(line)"), "\(line)")
         }
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         try guest.halt()
     }
 
@@ -288,8 +288,8 @@ struct CardTests {
         try guest.waitForShell()
         #expect(try guest.run("dhcp -i ne0 | grep address") == "  address      10.9.0.15/24")
         #expect(try guest.run("dhcp -i vt1 | grep address") == "  address      10.8.0.15/24")
-        #expect(try guest.run("ping -c 3 -i 0.1 10.9.0.2").contains("3 received"))
-        #expect(try guest.run("ping -c 3 -i 0.1 10.8.0.2").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 10.9.0.2").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 10.8.0.2").contains("3 received"))
         #expect(try guest.run("lspci").contains("02:03.0 Ethernet controller: 10ec:8029"))
         try guest.halt()
     }
@@ -298,8 +298,8 @@ struct CardTests {
     @Test func fourCardsLeavePacketsForTheRest() throws {
         let guest = try Guest(["NIC": "virtio,virtio,virtio-pci,virtio-pci"])
         try guest.waitForShell()
-        #expect(try guest.run("ping -c 2 -i 0.1 127.0.0.1").contains("2 received"))
-        #expect(try guest.run("ping -c 3 -i 0.1 10.0.2.2").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 2 -i 0.1 127.0.0.1").contains("2 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 10.0.2.2").contains("3 received"))
         let counters = try guest.run("netstat -s")
         #expect(counters.contains(" 0 times none was free") && counters.contains("224 in use to receive, of 640"))
         try guest.halt()

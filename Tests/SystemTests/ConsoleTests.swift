@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct ConsoleTests {
+@Suite(.keepsGuests, .serialized) struct ConsoleTests {
     /// Lines that come faster than they are run wait, and none is cut, joined or lost.
     @Test(arguments: [60, 400]) func pastedLinesAreRunOneByOne(count: Int) throws {
         let guest = try Guest()

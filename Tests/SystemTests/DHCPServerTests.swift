@@ -41,7 +41,7 @@ enum DHCPServer: String, CaseIterable, CustomTestStringConvertible {
     }
 }
 
-@Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
+@Suite(.keepsGuests, .serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
 struct DHCPServerTests {
     /// Says which servers the other tests leave out.
     @Test(
@@ -60,7 +60,7 @@ struct DHCPServerTests {
         #expect(
             lease.contains("vt0: bound") && lease.contains("lease        3600 s")
                 && lease.contains("router       192.168.76.1"), "\(lease)")
-        #expect(try guest.run("ping -c 2 -i 0.1 \(PrivateNetwork.host)").contains("2 received"))
+        #expect(try guest.run("ping -W 30 -c 2 -i 0.1 \(PrivateNetwork.host)").contains("2 received"))
         #expect(try guest.run("dhcp -r; dhcp -s") == "vt0: no address")
         #expect(try guest.run("dhcp | head -n 1") == "vt0: bound")
         try guest.halt()

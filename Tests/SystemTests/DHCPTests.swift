@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct DHCPTests {
+@Suite(.keepsGuests, .serialized) struct DHCPTests {
     /// Boots without an address in the boot arguments: of several -append options QEMU takes the last.
     func guestThatAsks(_ options: [String: String] = [:]) throws -> Guest {
         let guest = try Guest(["QEMUFLAGS": "-append nothing"].merging(options) { $1 })
@@ -13,7 +13,7 @@ import Testing
 
     @Test(arguments: [1, 3]) func firstCommandAfterBootFindsANetwork(harts: Int) throws {
         let guest = try guestThatAsks(["CPUS": "\(harts)"])
-        let ping = try guest.run("ping -c 3 10.0.2.2; echo status $?")
+        let ping = try guest.run("ping -W 30 -c 3 10.0.2.2; echo status $?")
         #expect(ping.contains("3 packets transmitted, 3 received, 0% packet loss") && ping.hasSuffix("status 0"))
         try guest.halt()
         // What went over the wire, as another program reads it: sound messages, and probes before the address was used.
@@ -45,10 +45,10 @@ import Testing
         #expect(
             try guest.run("ping -c 1 10.0.2.2; echo status $?").hasPrefix(
                 "PING 10.0.2.2 (10.0.2.2): 56 data bytes\nping: 10.0.2.2: network is down\n"))
-        #expect(try guest.run("ping -c 1 127.0.0.1").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 127.0.0.1").contains("1 received"))
         #expect(try guest.run("dhcp -s; echo status $?") == "vt0: no address\nstatus 1")
         #expect(try guest.run("dhcp | grep address") == "  address      10.0.2.15/24")
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         #expect(try guest.run("dhcp -i 3; echo status $?") == "dhcp: 3: no such interface\nstatus 1")
         #expect(try guest.run("dhcp --help").hasPrefix("usage: dhcp"))
         try guest.halt()
@@ -60,7 +60,7 @@ import Testing
         #expect(
             try guest.run("dhcp -s")
                 == "vt0: configured by hand\n  address      10.0.2.15/24\n  mask         255.255.255.0")
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         try guest.halt()
         #expect(
             try runOnHost(["tshark", "-r", guest.capture.path, "-Y", "dhcp", "-T", "fields", "-e", "dhcp.id"]).output
@@ -74,7 +74,7 @@ import Testing
         let both = try guest.run("dhcp -i 0 -W 2; dhcp -i 1 -W 2")
         #expect(both.contains("no lease in time (asking for a server); asking goes on in the background"), "\(both)")
         #expect(both.contains(": bound\n  address      10.0.2.15/24"), "\(both)")
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         try guest.halt()
     }
 }

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite struct DeadDiskTests {
+@Suite(.keepsGuests) struct DeadDiskTests {
     /// Requests fail, and what an operator needs still works; when the disk answers again, so does all else.
     @Test(arguments: ["split", "packed"]) func diskThatAnswersNothingIsGivenUpUntilItAnswers(queue: String) throws {
         let guest = try Guest(["CPUS": "2", "QUEUE": queue])

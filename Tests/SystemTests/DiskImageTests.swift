@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct DiskImageTests {
+@Suite(.keepsGuests, .serialized) struct DiskImageTests {
     /// The image that make builds has large files; the one for xv6 has not. The contract holds on both.
     @Test(arguments: [["--double-indirect", "--size", "80M"], []]) func theContractHoldsOnBothFormats(options: [String])
         throws

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct FirstLightTests {
+@Suite(.keepsGuests, .serialized) struct FirstLightTests {
     @Test(arguments: [1, 4, 8]) func shellRunsCommandsAndHaltEndsTheMachine(harts: Int) throws {
         let guest = try Guest(["CPUS": "\(harts)"])
         try guest.waitForShell()
@@ -13,7 +13,7 @@ import Testing
         let counts = try guest.run("ls | wc").split(separator: " ").compactMap { Int($0) }
         #expect(counts.count == 3 && counts[0] > 10 && counts[1] == 4 * counts[0])
         #expect(
-            try guest.run("ping -c 3 10.0.2.2; echo status $?").contains(
+            try guest.run("ping -W 30 -c 3 10.0.2.2; echo status $?").contains(
                 "3 packets transmitted, 3 received, 0% packet loss"))
         try guest.halt()
     }
@@ -104,7 +104,7 @@ import Testing
         #expect(ping.contains("3 packets transmitted, 3 received, 0% packet loss, time "))
         #expect(ping.contains("ms\nrtt min/avg/max/mdev = "))
         #expect(ping.hasSuffix("status 0"))
-        let flood = try guest.run("ping -c 2000 -i 0.001 10.0.2.2 | grep received")
+        let flood = try guest.run("ping -W 30 -c 2000 -i 0.001 10.0.2.2 | grep received")
         #expect(flood.hasPrefix("2000 packets transmitted, 2000 received, 0% packet loss, time "))
         #expect(try guest.run("ping -c 2 -s 1400 10.0.2.2").contains("1408 bytes from 10.0.2.2: icmp_seq=2"))
         try guest.halt()
@@ -123,7 +123,7 @@ import Testing
         #expect(
             try guest.run("ping -c 1 10.0.2; echo status $?")
                 == "ping: 10.0.2: not an IPv4 address such as 10.0.2.2\nstatus 1")
-        #expect(try guest.run("ping -c 1 127.0.0.1").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 127.0.0.1").contains("1 received"))
         try guest.halt()
     }
 }

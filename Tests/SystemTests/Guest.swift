@@ -1,7 +1,7 @@
 // A machine under test: QEMU started by qemu/start, with a keyboard and a screen.
 //
-// Every wait has a deadline and waits for output, never for time to pass. When something does not come, the error
-// carries the whole console, and the folder with the disk image and the packet capture is kept.
+// Every wait has a deadline and waits for output, never for time to pass. When a test fails the whole console is
+// printed, and the folder with the disk image and the packet capture is kept (KeptGuests).
 
 import Foundation
 import TestSupport
@@ -34,7 +34,7 @@ final class Guest: @unchecked Sendable {
     private var console: [UInt8] = []
     private var read = 0
     private var isClosed = false
-    private var failed = false
+    private let guests: KeptGuests
 
     /// Boots. Options are those of qemu/start: "CPUS": "4" and so on.
     /// - Parameters:
@@ -46,6 +46,10 @@ final class Guest: @unchecked Sendable {
         _ options: [String: String] = [:], image: URL? = nil, script: String = "qemu/start", arguments: [String] = [],
         network: PrivateNetwork? = nil, entry: [String] = []
     ) throws {
+        guard let guests = KeptGuests.current else {
+            throw GuestError(description: "a suite that starts guests has the trait .keepsGuests")
+        }
+        self.guests = guests
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let disk = image ?? folder.appendingPathComponent("fs.img")
@@ -97,7 +101,7 @@ final class Guest: @unchecked Sendable {
 
     deinit {
         machine.kill()
-        if !failed { try? FileManager.default.removeItem(at: folder) }
+        guests.add(folder, console: transcript)
     }
 
     var capture: URL { folder.appendingPathComponent("packets.pcap") }
@@ -124,14 +128,10 @@ final class Guest: @unchecked Sendable {
             }
             if isClosed || !condition.wait(until: deadline) {
                 if find(wanted) != nil { continue }
-                failed = true
                 let reason =
                     isClosed
                     ? "the machine ended before it printed" : "within \(Int(seconds)) s the machine did not print"
-                throw GuestError(
-                    description:
-                        "\(reason) \"\(text)\". Kept: \(folder.path). The console:\n\(String(decoding: console, as: UTF8.self))"
-                )
+                throw GuestError(description: "\(reason) \"\(text)\"; its console is printed at the test's end")
             }
         }
     }
@@ -230,10 +230,10 @@ final class Guest: @unchecked Sendable {
     /// Waits until QEMU ends; returns its exit status.
     func exitStatus(seconds: TimeInterval = patience) throws -> Int32 {
         guard let status = machine.status(within: seconds) else {
-            failed = true
             let state = (try? String(contentsOfFile: "/proc/\(machine.pid)/status", encoding: .utf8)) ?? "gone"
             throw GuestError(
-                description: "the machine did not power off. QEMU's process:\n\(state)\nThe console:\n\(transcript)")
+                description:
+                    "the machine did not power off; its console is printed at the test's end. QEMU:\n\(state)")
         }
         return status
     }

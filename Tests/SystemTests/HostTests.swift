@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
+@Suite(.keepsGuests, .serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
 struct HostTests {
     /// A network with a server, and a guest in it that has its address, 192.168.76.11.
     private func bridgedGuest(_ options: [String: String] = [:]) throws -> (PrivateNetwork, Guest) {
@@ -46,13 +46,13 @@ struct HostTests {
         #expect(try network.run("arping", "-c", "3", "-I", "br0", address).contains("Received 3 response(s)"))
         #expect(try network.run("ping", "-c", "3", "-i", "0.1", "-s", "65507", address).contains("3 received"))
         #expect(try guest.run("traceroute -q 1 \(PrivateNetwork.host)").contains(" 1  \(PrivateNetwork.host)  "))
-        #expect(try guest.run("ping -c 2 -i 0.1 -s 65507 \(PrivateNetwork.host)").contains("2 received"))
+        #expect(try guest.run("ping -W 30 -c 2 -i 0.1 -s 65507 \(PrivateNetwork.host)").contains("2 received"))
         #expect(
             try guest.run("host www")
                 == "www.lab.example is an alias for server.lab.example.\nserver.lab.example has address \(PrivateNetwork.host)"
         )
         #expect(try guest.run("host nobody.lab.example; echo $?") == "host: nobody.lab.example: no such name\n1")
-        #expect(try guest.run("ping -c 1 server").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 server").contains("1 received"))
         try guest.halt()
     }
 
@@ -272,7 +272,7 @@ struct HostTests {
         try guest.waitForShell()
         #expect(try guest.run("dhcp -W 30 | grep address") == "  address      192.168.76.12/24")
         #expect(server.output.contains("DHCPDECLINE(br0) 192.168.76.11"))
-        #expect(try guest.run("ping -c 1 \(PrivateNetwork.host)").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 \(PrivateNetwork.host)").contains("1 received"))
         try guest.halt()
         try squatter.halt()
     }
@@ -319,7 +319,7 @@ struct HostTests {
         #expect(try guest.run("ping -c 1 \(PrivateNetwork.host)").contains("network is down"))
         _ = try serve()
         #expect(try guest.run("dhcp -W 90").hasPrefix("vt0: bound"))
-        #expect(try guest.run("ping -c 1 \(PrivateNetwork.host)").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 \(PrivateNetwork.host)").contains("1 received"))
         try guest.halt()
     }
 }

@@ -4,7 +4,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct HostileInputTests {
+@Suite(.keepsGuests, .serialized) struct HostileInputTests {
     private let escape = "\u{1b}"
 
     @Test func namesAndTextsDoNotSteerTheTerminal() throws {

@@ -6,7 +6,7 @@ import Testing
 private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
     .flatMap { $0.status == 0 ? $0.output.trimmingCharacters(in: .whitespacesAndNewlines) : nil }
 
-@Suite struct KernelImageTests {
+@Suite(.keepsGuests) struct KernelImageTests {
     @Test func noSegmentOfKernelOrProgramIsWritableAndExecutable() throws {
         let programs = try FileManager.default.contentsOfDirectory(
             atPath: projectFolder.appendingPathComponent("build/programs").path)
@@ -142,7 +142,7 @@ private let debugger = (try? runOnHost(["qemu/tools", "debugger"]))
     func otherBuildsWork(kernel: String) throws {
         let guest = try Guest(["KERNEL": kernel])
         try guest.waitForShell()
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         #expect(try guest.run("usertests -q pipe fork exec sharedoffset", seconds: 240).contains("ALL TESTS PASSED"))
         try guest.halt()
     }

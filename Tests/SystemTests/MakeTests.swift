@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite struct MakeTests {
+@Suite(.keepsGuests) struct MakeTests {
     /// A folder with the Makefile and a build folder that came from another place.
     private func movedCheckout() throws -> URL {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")

@@ -4,7 +4,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct MemoryTests {
+@Suite(.keepsGuests, .serialized) struct MemoryTests {
     private func freePages(_ guest: Guest) throws -> Int {
         let last = try guest.run("free -p").split(whereSeparator: { " \n".contains($0) }).last
         return Int(last ?? "") ?? 0
@@ -37,7 +37,7 @@ import Testing
         let after = try freePages(guest)
         // Tables of open files and pipes keep the pages that they grew by.
         #expect(first - after <= 2, "\(first) free pages became \(after)")
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         try guest.halt()
     }
 }

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
+@Suite(.keepsGuests, .serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
 struct MultiqueueTests {
     /// A word of what the monitor says of a queue.
     private func number(_ word: String, _ queue: Int, _ guest: Guest) throws -> Int {
@@ -31,7 +31,7 @@ struct MultiqueueTests {
             try guest.wait(for: "$ ")
         }
         #expect(try network.run("ping", "-c", "200", "-i", "0.01", "-q", StreamGuest.address).contains("200 received"))
-        #expect(try guest.run("ping -c 200 -i 0.01 \(PrivateNetwork.host)").contains("200 received"))
+        #expect(try guest.run("ping -W 30 -c 200 -i 0.01 \(PrivateNetwork.host)").contains("200 received"))
         let deadline = Date(timeIntervalSinceNow: 60)
         while try guest.run("ps").contains("iperf"), Date() < deadline { _ = try guest.run("sleep 0.2") }
         for stream in 0..<3 { #expect(try guest.run("cat out\(stream)").contains("bits/sec")) }
@@ -54,14 +54,14 @@ struct MultiqueueTests {
         let (_, guest) = try StreamGuest.start(["CPUS": harts], queues: 3)
         let shown = try guest.run("ifconfig vt0")
         #expect(pairs == 1 ? !shown.contains("queues:") : shown.contains("queues: \(pairs) pairs"), "\(shown)")
-        #expect(try guest.run("ping -c 20 -i 0.01 \(PrivateNetwork.host)").contains("20 received"))
+        #expect(try guest.run("ping -W 30 -c 20 -i 0.01 \(PrivateNetwork.host)").contains("20 received"))
         try guest.halt()
     }
 
     @Test func aFeatureThatIsLeftAloneLeavesOnePair() throws {
         let (_, guest) = try StreamGuest.start(["CPUS": "2", "ARGS": "vt-without=mq"], queues: 2)
         #expect(try !guest.run("ifconfig vt0").contains("queues:"))
-        #expect(try guest.run("ping -c 20 -i 0.01 \(PrivateNetwork.host)").contains("20 received"))
+        #expect(try guest.run("ping -W 30 -c 20 -i 0.01 \(PrivateNetwork.host)").contains("20 received"))
         try guest.halt()
     }
 }

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct NetworkProgramTests {
+@Suite(.keepsGuests, .serialized) struct NetworkProgramTests {
     private func guest(on station: Station, image: ImageFile? = nil, _ more: [String: String] = [:]) throws -> Guest {
         let guest = try Guest(station.options.merging(more) { $1 }, image: image?.url)
         try guest.waitForShell()

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
+@Suite(.keepsGuests, .serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
 struct NetworkToolTests {
     @Test func namesRoutesAndTimeServersOfALease() throws {
         let network = try PrivateNetwork()
@@ -112,7 +112,7 @@ struct NetworkToolTests {
         let network = try PrivateNetwork()
         let guest = try Guest(["NET": "tap", "TAP": "tap0", "NIC": "ne2k", "IP": "192.168.76.11/24"], network: network)
         try guest.waitForShell()
-        #expect(try guest.run("ping -c 5 -i 0.3 -s \(size) \(PrivateNetwork.host)").contains("5 received"))
+        #expect(try guest.run("ping -W 30 -c 5 -i 0.3 -s \(size) \(PrivateNetwork.host)").contains("5 received"))
         let pings = try network.run("ping", "-c", "5", "-i", "0.3", "-s", "\(size)", "192.168.76.11")
         #expect(pings.contains("5 received"), "\(pings)")
         // But for the bridge's own frames, whose type is IPv6.
@@ -136,7 +136,7 @@ struct NetworkToolTests {
             ], network: network)
         try guest.waitForShell()
         #expect(try guest.run("ifconfig vt0 | head -n 1").hasSuffix("mtu 9000"))
-        #expect(try guest.run("ping -c 3 -i 0.2 -s 8900 \(PrivateNetwork.host)").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.2 -s 8900 \(PrivateNetwork.host)").contains("3 received"))
         // Not to be fragmented.
         let pings = try network.run("ping", "-c", "3", "-i", "0.2", "-M", "do", "-s", "8900", "192.168.76.11")
         #expect(pings.contains("3 received"), "\(pings)")

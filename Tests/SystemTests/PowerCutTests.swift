@@ -5,7 +5,7 @@
 import Foundation
 import Testing
 
-@Suite struct PowerCutTests {
+@Suite(.keepsGuests) struct PowerCutTests {
     static let cuts = 50
 
     @Test func diskIsWholeAfterEveryPowerCut() throws {

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct RingSystemTests {
+@Suite(.keepsGuests, .serialized) struct RingSystemTests {
     /// The lengths of the frames in a capture (classic pcap) to this UDP port.
     private func lengths(in capture: URL, port: UInt16) throws -> [Int] {
         let bytes = try [UInt8](Data(contentsOf: capture))
@@ -26,13 +26,13 @@ import Testing
     func whatIsSentIsOnTheWireAndTheCardComesBack(card: String) throws {
         let guest = try Guest(cardOptions(card).merging(["CPUS": "2"]) { $1 })
         try guest.waitForShell()
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         let name = card == "ne2k" ? "ne0" : "vt0"
         let before = try guest.run("free")
         let output = try guest.run("pkt-gen -i \(name) -n 700 -l 100 -b 50 -d 10.0.2.2:9999 -D 52:55:0a:00:02:02")
         #expect(output.contains("\nSent 700 packets 70000 bytes "), "\(output)")
         #expect(output.contains(" 100 bytes each in ") && output.contains("Average batch: "), "\(output)")
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         let after = try guest.run("free")
         let free = [before, after].map { Int($0.split(separator: " ").last ?? "") ?? 0 }
         #expect(abs(free[0] - free[1]) < 600, "\(before)\n\(after)")
@@ -76,12 +76,12 @@ import Testing
         try guest.waitForShell()
         let name = card == "ne2k" ? "ne0" : "vt0"
         try guest.start("bridge \(name) host", says: "bridge between \(name) and this machine's stack")
-        let output = try guest.run("ping -c 5 -i 0.1 10.0.2.2")
+        let output = try guest.run("ping -W 30 -c 5 -i 0.1 10.0.2.2")
         #expect(output.contains("5 packets transmitted, 5 received"), "\(output)")
         #expect(try guest.run("ifconfig \(name)").contains(",HELD>"))
         let line = try #require(try guest.run("ps").split(separator: "\n").last { $0.hasSuffix(" bridge") })
         _ = try guest.run("kill \(try #require(line.split(separator: " ").first))")
-        #expect(try guest.run("ping -c 2 -i 0.1 10.0.2.2").contains("2 received"))
+        #expect(try guest.run("ping -W 30 -c 2 -i 0.1 10.0.2.2").contains("2 received"))
         #expect(!(try guest.run("ifconfig \(name)").contains("HELD")))
         try guest.halt()
     }
@@ -155,7 +155,7 @@ import Testing
         let guest = try Guest(cardOptions(card).merging(["CPUS": "2", "PCAP": ""]) { $1 })
         try guest.waitForShell()
         let name = card == "ne2k" ? "ne0" : "vt0"
-        #expect(try guest.run("ping -c 1 10.0.2.2").contains("1 received"))
+        #expect(try guest.run("ping -W 30 -c 1 10.0.2.2").contains("1 received"))
         for round in 0..<100 {
             let command = [
                 "pkt-gen -i \(name)", "pkt-gen -i \(name) -f rx", "bridge \(name) host", "pkt-gen -i \(name) -f ping",
@@ -167,7 +167,7 @@ import Testing
             guest.type("\u{3}")
             try guest.wait(for: "$ ")
         }
-        #expect(try guest.run("ping -c 3 -i 0.1 10.0.2.2").contains("3 received"))
+        #expect(try guest.run("ping -W 30 -c 3 -i 0.1 10.0.2.2").contains("3 received"))
         #expect(try guest.run("usertests -q ringsbounds ringspipe").contains("ALL TESTS PASSED"))
         try guest.halt()
     }

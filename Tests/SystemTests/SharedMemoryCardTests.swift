@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct SharedMemoryCardTests {
+@Suite(.keepsGuests, .serialized) struct SharedMemoryCardTests {
     /// The folder that the region's file lies in.
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
         "swiftlet-shm-\(UUID().uuidString)")
@@ -23,8 +23,8 @@ import Testing
         defer { remove() }
         let one = try guest(1), two = try guest(2)
         #expect(try one.run("ifconfig shm0").contains("inet 192.168.76.11 "))
-        #expect(try one.run("ping -c 5 -i 0.1 192.168.76.12").contains(" 0% packet loss"))
-        #expect(try two.run("ping -c 5 -i 0.1 -s 1400 192.168.76.11").contains(" 0% packet loss"))
+        #expect(try one.run("ping -W 30 -c 5 -i 0.1 192.168.76.12").contains(" 0% packet loss"))
+        #expect(try two.run("ping -W 30 -c 5 -i 0.1 -s 1400 192.168.76.11").contains(" 0% packet loss"))
         two.type("nc -l 7000 > got\n")
         try two.wait(for: "got\n")
         // The listener is there when the connection is.
@@ -51,8 +51,8 @@ import Testing
             try one.wait(for: "shm0: link down", seconds: 60)
             two = try guest(2)
             try one.wait(for: "shm0: link up", seconds: 60)
-            #expect(try two.run("ping -c 5 -i 0.1 192.168.76.11").contains(" 0% packet loss"))
-            #expect(try one.run("ping -c 5 -i 0.1 192.168.76.12").contains(" 0% packet loss"))
+            #expect(try two.run("ping -W 30 -c 5 -i 0.1 192.168.76.11").contains(" 0% packet loss"))
+            #expect(try one.run("ping -W 30 -c 5 -i 0.1 192.168.76.12").contains(" 0% packet loss"))
         }
         try one.halt()
         try two.halt()

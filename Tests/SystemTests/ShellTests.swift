@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct ShellTests {
+@Suite(.keepsGuests, .serialized) struct ShellTests {
     @Test func redirectionsAndQuotesAsPOSIXHasThem() throws {
         let guest = try Guest()
         try guest.waitForShell()

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
+@Suite(.keepsGuests, .serialized, .enabled(if: PrivateNetwork.isPossible, "\(PrivateNetwork.obstacle ?? "")"))
 struct StreamServerTests {
     private let address = StreamGuest.address
     private let host = PrivateNetwork.host

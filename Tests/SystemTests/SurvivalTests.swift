@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct SurvivalTests {
+@Suite(.keepsGuests, .serialized) struct SurvivalTests {
     /// Processes hold all memory while another writes to shared pages and ends the shell: only a process that holds
     /// memory pays, init starts another shell, and everything works afterwards.
     @Test(arguments: [1, 3]) func allMemoryTakenEndsNeitherInitNorTheMachine(harts: Int) throws {

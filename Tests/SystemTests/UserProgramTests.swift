@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite(.serialized) struct UserProgramTests {
+@Suite(.keepsGuests, .serialized) struct UserProgramTests {
     @Test(arguments: [1, 4]) func everyRuleOfTheContractHolds(harts: Int) throws {
         let guest = try Guest(["CPUS": "\(harts)"])
         try guest.waitForShell()

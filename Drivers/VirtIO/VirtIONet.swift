@@ -81,6 +81,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     var recovery = VirtIONetRecovery()
     /// When it was last looked at whether the device works.
     var checkedAt: UInt64 = 0
+    /// When devices that gave nothing back were last notified.
+    private var rousedAt: UInt64 = 0
     static var checkInterval: UInt64 { 1_000_000_000 }
 
     /// Brings the device up and fills its receive ring.
@@ -211,6 +213,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     mutating func silence(_ now: UInt64) {
         isArmed = false
         for i in 0..<pairs.count { pairs[i].receiveQueue.maskInterrupts() }
+        let wasUp = isLinkUp
         if transport.acknowledgeInterrupt().contains(.configuration) {
             if features & VirtIONetFeature.status != 0 {
                 isLinkUp = VirtIONetConfiguration.isLinkUp(of: transport)
@@ -219,6 +222,17 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
         } else if now &- checkedAt >= Self.checkInterval {
             checkDevice(now)
         }
+        let isBack = isLinkUp && !wasUp
+        if isBack || now &- rousedAt >= Self.checkInterval { rouse(now, all: isBack) }
+    }
+
+    /// Notifies pairs that may be asleep: all of them, or those that gave nothing back. Of these once a second: that a
+    /// device has frames under way says nothing.
+    @inline(never)
+    private mutating func rouse(_ now: UInt64, all: Bool) {
+        rousedAt = now
+        guard !isBroken, transport.isLive else { return }
+        for i in 0..<pairsInUse where all || pairs[i].isUnanswered { pairs.ref(i).value.rouse() }
     }
 
     /// Used elements of a false id.

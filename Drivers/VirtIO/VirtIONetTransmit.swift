@@ -83,6 +83,18 @@ extension VirtIONetPair where Queue: ~Copyable {
         transmitQueue.kick(transport)
     }
 
+    /// The device has frames, and has sent none of those that it was given first.
+    var isUnanswered: Bool { transmitQueue.chainsOut > 0 && !transmitQueue.hasUsed }
+
+    /// Notifies the device whatever it said about that: QEMU 7.2 asks for silence when it drops what a packed queue has for
+    /// a link that is down, and never takes that back. It would be asleep for ever, and the queue full.
+    mutating func rouse() {
+        hasUnkicked = false
+        counters.kicks &+= 1
+        _ = transmitQueue.needsKick()  // orders what was submitted before the notification
+        transport.notify(transmitQueue.number)
+    }
+
     /// One interrupt for three quarters of what the device has: room for many frames, and the device is not idle meanwhile.
     mutating func requestRoomInterrupt() -> Bool {
         awaitsRoom = true

@@ -153,4 +153,29 @@ import Testing
         #expect(model.orders.map { Array($0.prefix(3)) } == [[0, 0, 1], [0, 1, 0], [1, 0, 0], [5, 0, 0]])
         #expect(model.complaints == [])
     }
+
+    /// QEMU's packed queues ask for silence when the link goes, and never take that back. A second later, or as soon as
+    /// the link is back, the device is notified whatever it asked for.
+    @Test func aDeviceThatForgetsToAskForNotificationsIsNotified() throws {
+        let rig = try Rig(seed: 1)
+        rig.run(for: 2 * second)
+        rig.model.wantsNoNotifications = true
+        rig.model.run(1)
+        let notifications = rig.model.queues[1].notifications
+        for i in 0..<5 { #expect(rig.send(frame(100, i))) }
+        rig.run(for: second / 2, step: 10_000_000)
+        #expect(rig.model.sent == [] && rig.model.queues[1].notifications == notifications)
+        rig.run(for: second, step: 10_000_000)
+        #expect(rig.model.sent == (0..<5).map { frame(100, $0) })
+        // A device that has sent all is left alone.
+        let after = rig.model.queues[1].notifications
+        rig.run(for: 5 * second, step: 10_000_000)
+        #expect(rig.model.queues[1].notifications == after)
+        for isUp: UInt8 in [0, 1] {
+            rig.model.configuration[6] = isUp
+            rig.model.interruptStatus |= 2
+            rig.run(for: 20_000_000, step: 10_000_000)
+            #expect(rig.model.queues[1].notifications == after + Int(isUp))
+        }
+    }
 }

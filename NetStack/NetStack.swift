@@ -150,6 +150,8 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
             completions.append(.rings(id))
         }
         if !backlogs[i].isEmpty { drainBacklog(id, now: now) }
+        let isServed = interfaces[id.place].isServed(at: now)
+        interfaces[id.place].isWatched = !isServed
         repeat {
             if interfaces[id.place].isAside, let count = receiveAside(at: id, atMost: left) { left -= count }
             while left > 0, let frame = devices[i].receive() {
@@ -161,12 +163,23 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
                 break
             }
             devices[i].reclaim(now: now.nanoseconds)
-        } while devices[i].rearm()
-        let wanted = now + Duration(nanoseconds: devices[i].patience)
-        // A timer that is due earlier stays: when it comes it is set anew, which is cheaper than to set it with each
-        // poll.
-        if wanted == .never || wanted < timers.deadline(of: .device(id)) { timers.set(.device(id), at: wanted) }
+        } while !isServed && devices[i].rearm()
+        lookAgain(at: id, nextLook(at: id, now: now))
         return hasMore
+    }
+
+    /// Looks at a card at an instant even without an interrupt. A timer that is due earlier stays: when it comes it is
+    /// set anew, which is cheaper than to set it with each poll.
+    @inline(__always)
+    mutating func lookAgain(at id: InterfaceID, _ wanted: Instant) {
+        if wanted == .never || wanted < timers.deadline(of: .device(id)) { timers.set(.device(id), at: wanted) }
+    }
+
+    /// When a card is to be looked at even without an interrupt.
+    func nextLook(at id: InterfaceID, now: Instant) -> Instant {
+        let interface = interfaces.ref(id.place)
+        if interface.value.isServed(at: now) { return interface.value.servedUntil }
+        return now + Duration(nanoseconds: devices[Int(id.rawValue)].patience)
     }
 
     /// When `poll` has something to do even without an interrupt.
@@ -178,7 +191,7 @@ public struct NetStack<Device: NetworkDevice & ~Copyable>: ~Copyable {
         case .dhcp(let id): runDHCP(id, now: now)
         case .claim(let id): claimTimer(id, now: now)
         case .device(let id):  // the poll itself has looked at the card
-            timers.set(timer, at: now + Duration(nanoseconds: devices[Int(id.rawValue)].patience))
+            timers.set(timer, at: nextLook(at: id, now: now))
         case .pathMTU: pathMTUs.expire(now: now, &timers)
         case .reassembly(let slot): reassemblyTimer(slot, now: now)
         case .echo(let slot): echoes.complete(slot, .failed(.timedOut), &timers, &completions)

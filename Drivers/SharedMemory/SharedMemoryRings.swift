@@ -42,6 +42,7 @@ extension SharedMemoryCard {
         if traffic.frames > 0 {
             hasTraffic = true
             emptyRearms = 0
+            giveBack()
         }
         return traffic
     }

@@ -63,6 +63,8 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     var turn = 0
     /// The device may interrupt.
     var isArmed = true
+    /// When it was last asked for the cause of an interrupt.
+    var askedAt = UInt64.max
     /// The control queue's number, and the queue where there is one.
     let controlIndex: UInt16
     let control: Ref<VirtIONetControl<Queue>>?
@@ -212,6 +214,7 @@ public struct VirtIONet<Transport: VirtIOTransport, Queue: Virtqueue & ~Copyable
     /// Asks the device for silence, and for the cause of its interrupt, if there was one.
     mutating func silence(_ now: UInt64) {
         isArmed = false
+        askedAt = now
         for i in 0..<pairs.count { pairs[i].receiveQueue.maskInterrupts() }
         let wasUp = isLinkUp
         if transport.acknowledgeInterrupt().contains(.configuration) {

@@ -75,7 +75,8 @@ extension VirtIONet: NetworkDevice where Queue: ~Copyable {
     // Never inlined, as `takeReceived`.
     @inline(never)
     public mutating func reclaim(now: UInt64) {
-        if isArmed { silence(now) }
+        // Changes of the configuration cannot be silenced: also a device that was not armed since may interrupt for one.
+        if isArmed || now != askedAt { silence(now) }
         lookAtSuspects(now)
         if isBroken, !bringBack(now) { return }
         if hasOrders { workOnOrders() }

@@ -137,17 +137,27 @@ enum Rings {
         return hasMoved
     }
 
+    /// Bits of PollEntry, after a look at the rings. If something is missing, its card interrupts from then on.
     static func readiness(_ number: Int) -> Int16 {
         var bits: Int16 = 0
         do throws(SystemError) {
             if try !synchronise(number, [.transmit, .receive]) { bits = PollEntry.error }
+            try Network.withStack { (stack) throws(SystemError) in
+                bits |= readyBits(number)
+                let both = PollEntry.readable | PollEntry.writable
+                guard bits & both != both, let id = places[number].interface else { return }
+                stack.watch(id, now: Clock.now)
+                bits |= readyBits(number)
+            }
         } catch { return PollEntry.error }
-        _ = Network.onStack { _ in
-            guard let rings = places[number].rings else { return }
-            if !rings.value.receive.isEmpty || !rings.value.hostReceive.isEmpty { bits |= PollEntry.readable }
-            if !rings.value.transmit.isFull { bits |= PollEntry.writable }
-            if places[number].hungUp { bits |= PollEntry.hangUp }
-        }
+        return bits
+    }
+
+    private static func readyBits(_ number: Int) -> Int16 {
+        guard let rings = places[number].rings else { return 0 }
+        var bits: Int16 = places[number].hungUp ? PollEntry.hangUp : 0
+        if !rings.value.receive.isEmpty || !rings.value.hostReceive.isEmpty { bits |= PollEntry.readable }
+        if !rings.value.transmit.isFull { bits |= PollEntry.writable }
         return bits
     }
 

@@ -8,6 +8,14 @@ import Packets
 import Storage
 import SystemInterface
 
+enum RingLimit {
+    /// Frames that a program takes from its card with one look at most: others wait for the stack meanwhile.
+    static let framesOfLook = 128
+    /// How long after a look a program is thought to look again by itself. One that does not has its frames later by as
+    /// much.
+    static let served = Duration.milliseconds(1)
+}
+
 extension NetStack where Device: ~Copyable {
     /// Some program holds a card.
     var isHeld: Bool {
@@ -42,6 +50,7 @@ extension NetStack where Device: ~Copyable {
         let interface = interfaces.ref(id.place)
         interface.value.rings = nil
         interface.value.ringsAwaitRoom = false
+        interface.value.servedUntil = .start
         devices[Int(id.rawValue)].collectSent()
         if use(interface.value.usedAfter, at: id) != true {
             interface.value.capabilities = interface.value.usedAfter
@@ -87,18 +96,38 @@ extension NetStack where Device: ~Copyable {
         return true
     }
 
-    /// Looks at the rings of the program that holds a card: sends what is in them, and takes in what is for this stack.
+    /// Looks at the rings of the program that holds a card: sends what is in them, takes in what is for this stack, and
+    /// gives them what has come.
     /// - Returns: false when a head is where it may not be.
     public mutating func synchronise(_ id: InterfaceID, _ sync: PacketRingSync, now: Instant) -> Bool {
         guard isCard(id), let rings = interfaces[id.place].rings else { return false }
         let areRight = rings.value.takeHeads(sync)
+        var hasWork = false
         if sync.contains(.transmit), rings.value.hasNext || rings.value.hasHostNext {
             sendRing(of: rings, id, now: now)
             takeHostRing(of: rings, id, now: now)
             rings.value.publishRoom()
-            flush()
+            hasWork = true
         }
+        if sync.contains(.receive) {
+            let room = min(rings.value.receiveRoom, RingLimit.framesOfLook)
+            if room > 0, moveToRings(at: id, atMost: room) ?? 0 > 0 { hasWork = true }
+        }
+        if hasWork { flush() }
+        // Of a card whose frames are captured they come by the network's thread.
+        if !interfaces[id.place].capture.isOn { interfaces[id.place].servedUntil = now + RingLimit.served }
         return areRight
+    }
+
+    /// Lets a card interrupt for a program that has looked at it and will wait.
+    public mutating func watch(_ id: InterfaceID, now: Instant) {
+        guard isCard(id), interfaces[id.place].rings != nil else { return }
+        interfaces[id.place].servedUntil = .start
+        // Once after each poll that did not: what makes a card promise frames without end is a fault of the card's.
+        guard !interfaces[id.place].isWatched else { return }
+        interfaces[id.place].isWatched = true
+        let hasMore = devices[Int(id.rawValue)].rearm()
+        lookAgain(at: id, hasMore ? now : nextLook(at: id, now: now))
     }
 
     private mutating func sendRing(of rings: Ref<PacketRings>, _ id: InterfaceID, now: Instant) {
@@ -121,9 +150,17 @@ extension NetStack where Device: ~Copyable {
         }
     }
 
-    /// Takes frames from a card straight to the program that holds it. How many; nil: they go the way of others.
+    /// Takes frames from a card straight to the program that holds it, and wakes it. How many; nil: they go the way of
+    /// others.
     @inline(never)
     mutating func receiveAside(at id: InterfaceID, atMost most: Int) -> Int? {
+        let count = moveToRings(at: id, atMost: most)
+        if let count, count > 0 { completions.append(.rings(id)) }
+        return count
+    }
+
+    @inline(never)
+    private mutating func moveToRings(at id: InterfaceID, atMost most: Int) -> Int? {
         let interface = interfaces.ref(id.place)
         guard let rings = interface.value.rings, !interface.value.isDown, !interface.value.capture.isOn else {
             return nil
@@ -132,7 +169,6 @@ extension NetStack where Device: ~Copyable {
         guard traffic.frames > 0 else { return 0 }
         interface.value.counters.packetsIn &+= UInt64(traffic.frames)
         interface.value.counters.bytesIn &+= UInt64(traffic.bytes)
-        completions.append(.rings(id))
         return traffic.frames
     }
 

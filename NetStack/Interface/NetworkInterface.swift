@@ -29,6 +29,11 @@ public struct NetworkInterface: ~Copyable {
     public var isHeld: Bool { rings != nil }
     /// The card had no room for a frame of theirs.
     var ringsAwaitRoom = false
+    /// Until then the program that holds the card is thought to look at it by itself: the card need not interrupt.
+    var servedUntil = Instant.start
+    func isServed(at now: Instant) -> Bool { now < servedUntil && isHeld }
+    /// The last poll let the card interrupt.
+    var isWatched = true
     /// Frames go another way than usual: the interface is down, or a program holds the card. One look where each frame
     /// passes.
     private(set) var isAside = false

@@ -134,6 +134,9 @@ public struct PacketRing {
     /// The program has no slot to read.
     public var isEmpty: Bool { first == end }
 
+    /// Free slots.
+    var room: Int { max(0, count &- 1 &- distance(first, end)) }
+
     /// There is a free slot for another frame. Without slots the one after the end is the first.
     @inline(__always)
     var hasRoom: Bool { after(end) != first }

@@ -147,6 +147,9 @@ public struct PacketRings {
         hostTransmit.publishRoom()
     }
 
+    /// Frames that the receive ring has room for.
+    public var receiveRoom: Int { receive.room }
+
     /// Copies a frame that came into the receive ring. Counted when there is no room for it.
     @inline(__always)
     public mutating func put(_ frame: borrowing Packet) {

@@ -104,6 +104,29 @@ import Testing
         check(one.card.transmit(from: &rings.rings, atMost: .max, one.pool).frames == 1)
     }
 
+    /// Slots are given back while others are still full: a sender that waits goes on when a quarter was taken.
+    @Test(arguments: [false, true]) func aQuarterOfTheSlotsIsGivenBackAtOnce(byRings: Bool) throws {
+        let (one, two) = try pair()
+        var sent = 0
+        while two.send(frame(60, sent)) { sent += 1 }
+        two.card.flush()
+        one.card.reclaim(now: 10_000_000)
+        var taken = 0, read = 0
+        while taken < sent / 4 {
+            two.card.reclaim(now: 10_000_000)
+            check(!two.send(frame(60, 0)))
+            if byRings {
+                taken += one.card.receive(into: &rings.rings, atMost: min(32, sent / 4 - taken)).frames
+                _ = takeAll(&read)
+            } else {
+                check(one.card.receive() != nil)
+                taken += 1
+            }
+        }
+        two.card.reclaim(now: 11_000_000)
+        check(two.send(frame(60, 1)))
+    }
+
     /// Lengths that no frame has, without end: one call looks at as many slots as there are.
     @Test func falseLengthsEndNoCall() throws {
         let (one, two) = try pair()

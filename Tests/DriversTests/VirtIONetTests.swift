@@ -77,6 +77,13 @@ private var testPages: TablePages {
         model.interruptStatus = 2
         net.reclaim(now: 0)
         check(!net.isLinkUp)
+        // So does that of a card which was not armed since, for a program looks at it: it asks once in each poll.
+        model.configuration[6] = 1
+        model.interruptStatus = 2
+        net.reclaim(now: 0)
+        check(!net.isLinkUp)
+        net.reclaim(now: 1)
+        check(net.isLinkUp && model.interruptStatus == 0)
     }
 
     @Test func mtuIsTheDevicesAsFarAsOurBuffersReach() throws {

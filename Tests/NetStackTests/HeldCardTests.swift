@@ -93,6 +93,20 @@ import Testing
         #expect(host.pool.pool.freeCount == host.pool.pool.count)
     }
 
+    /// A program that waits for room is woken by what a poll finds, not by its own look.
+    @Test func aProgramThatWaitsForRoomSleeps() {
+        let host = TestHost()
+        let region = holding(host)
+        host.wire.ringSize = 0
+        region.set(.transmit, 0, PacketSlot(buffer: 0, length: 60))
+        region.setHead(.transmit, 1)
+        check(host.stack.synchronise(.card(0), [.transmit, .receive], now: 0))
+        host.stack.watch(.card(0), now: 0)
+        #expect(host.completions().isEmpty)
+        _ = host.stack.poll(now: 0, budget: 10)
+        #expect(host.completions() == [.rings(.card(0))])
+    }
+
     /// Without packets it waits as others do: what the cards have sent is freed at once, and again when there is room.
     @Test func aPoolWithoutPacketsKeepsFramesInTheRing() {
         let host = TestHost()
@@ -107,6 +121,69 @@ import Testing
         host.pool.pool.divide(receiving: 1, sending: 1, own: 1)
         check(host.stack.synchronise(.card(0), .transmit, now: 0))
         #expect(host.wire.takeOutgoing().count == 1)
+    }
+
+    /// A program that looks at its card by itself has what came, and nothing interrupts meanwhile; once it waits, lets go,
+    /// or has not looked for a millisecond, the card interrupts again.
+    @Test func aProgramThatLooksByItselfNeedsNoInterrupt() {
+        let host = TestHost()
+        let region = holding(host)
+        host.wire.incoming = [echoRequest([]), echoRequest([])]
+        check(host.stack.synchronise(.card(0), .receive, now: 0))
+        #expect(region.tail(.receive) == 2 && host.wire.incoming.isEmpty && host.completions().isEmpty)
+        check(host.stack.withInterface(.card(0)) { $0.counters.packetsIn } == 2)
+        host.wire.incoming = [echoRequest([])]
+        let looked = host.stack.poll(now: 999_999, budget: 10)
+        #expect(!host.wire.isArmed && looked.nextDeadline == 1_000_000)
+        #expect(region.tail(.receive) == 3 && host.completions() == [.rings(.card(0))])
+        _ = host.stack.poll(now: 1_000_000, budget: 10)
+        #expect(host.wire.isArmed)
+        for ending in [{ host.stack.watch(.card(0), now: 1_000_001) }, { host.stack.letGo(.card(0)) }] {
+            host.wire.isArmed = false
+            check(host.stack.synchronise(.card(0), .transmit, now: 1_000_000))
+            _ = host.stack.poll(now: 1_000_001, budget: 10)
+            #expect(!host.wire.isArmed)
+            ending()
+            _ = host.stack.poll(now: 1_000_001, budget: 10)
+            #expect(host.wire.isArmed)
+        }
+    }
+
+    /// What comes between the last look and the interrupt is seen by the next poll, which is due at once.
+    @Test func whatComesAsAProgramBeginsToWaitIsThere() {
+        let host = TestHost()
+        let region = holding(host)
+        host.wire.late = [echoRequest([])]
+        check(host.stack.synchronise(.card(0), .receive, now: 0))
+        _ = host.stack.poll(now: 0, budget: 10)
+        #expect(region.tail(.receive) == 0 && !host.wire.isArmed)
+        host.stack.watch(.card(0), now: 7)
+        #expect(host.wire.isArmed && host.stack.nextDeadline == 7)
+        // A second one before the poll asks nothing of the card.
+        host.wire.isArmed = false
+        host.stack.watch(.card(0), now: 8)
+        #expect(!host.wire.isArmed)
+        _ = host.stack.poll(now: 8, budget: 10)
+        #expect(host.wire.isArmed && region.tail(.receive) == 1)
+    }
+
+    /// A look takes no more frames than there are slots free, and none that are shown to a capture: those go one by one.
+    @Test func aLookTakesWhatThereIsRoomFor() throws {
+        let host = TestHost()
+        let region = holding(host)
+        host.wire.incoming = Array(repeating: echoRequest([]), count: 20)
+        check(host.stack.synchronise(.card(0), .receive, now: 0))
+        check(host.stack.synchronise(.card(0), .receive, now: 0))
+        #expect(region.tail(.receive) == 15 && host.wire.incoming.count == 5 && region.rings.receive.dropped == 0)
+        region.setHead(.receive, 15)
+        _ = try host.stack.openCapture()
+        check(host.stack.synchronise(.card(0), .receive, now: 2_000_000))
+        #expect(host.wire.incoming.count == 5)
+        _ = host.stack.poll(now: 2_000_000, budget: 10)
+        #expect(host.wire.incoming.isEmpty && region.tail(.receive) == 4)
+        // A look that takes nothing does not keep the card from interrupting.
+        #expect(host.wire.isArmed)
+        host.stack.letGo(.card(0))
     }
 
     /// Packets that a card has sent, and keeps.

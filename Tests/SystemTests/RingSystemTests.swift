@@ -40,6 +40,33 @@ import Testing
         #expect(try lengths(in: guest.capture, port: 9999) == [Int](repeating: 100, count: 700))
     }
 
+    /// A program that sends without end has the card look at nothing but its frames.
+    @Test(arguments: ["virtio", "virtio packed", "virtio-pci"])
+    func theLinkIsSeenWhileAProgramSends(card: String) throws {
+        let guest = try Guest(cardOptions(card).merging(["CPUS": "2", "PCAP": ""]) { $1 })
+        try guest.waitForShell()
+        guest.type("pkt-gen -i vt0\n")
+        try guest.wait(for: "Sending on vt0")
+        for _ in 0..<3 {
+            _ = try guest.monitor("set_link card0 off")
+            try guest.wait(for: "vt0: link down")
+            _ = try guest.monitor("set_link card0 on")
+            try guest.wait(for: "vt0: link up")
+        }
+        guest.type("\u{3}")
+        try guest.wait(for: "Average batch")
+        try guest.wait(for: "\n$ ")
+        // QEMU 7.2 miscounts a packed queue's frames that it drops for want of a link ("Virtqueue size exceeded"): the card
+        // fails then, and is reset, every ten seconds at most.
+        var answer: String
+        let deadline = Date() + (card.contains("packed") ? Guest.patience : 0)
+        repeat {
+            answer = try guest.run("ping -W 30 -c 1 10.0.2.2 || sleep 0.5")
+        } while !answer.contains("1 received") && Date() < deadline
+        #expect(answer.contains("1 received"), "\(answer)")
+        try guest.halt()
+    }
+
     @Test func whatComesIsCounted() throws {
         let station = try Station()
         let guest = try Guest(station.options)

@@ -30,7 +30,8 @@ import Testing
         for i in 0..<1000 {
             let from = IPv4Address(bits: 0x0a00_0210 + UInt32(i % 200))
             bench.host.stack.learn(IPAddress(from), peerHardware, now: 0)
-            _ = bench.host.deliver(Segment(.syn, 9, options: segmentSize).frame(from: from, UInt16(1000 + i), 80), at: 0)
+            let syn = Segment(.syn, 9, options: segmentSize).frame(from: from, UInt16(1000 + i), 80)
+            _ = bench.host.deliver(syn, at: 0)
         }
         let answer = try #require(deliver(Segment(.syn, 777, options: options), 50_001, bench).last)
         #expect(answer.window >= 1460)

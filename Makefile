@@ -75,7 +75,7 @@ SECONDS ?= 60
 # SwiftPM says nothing of interest when all is well; what it says when it fails is shown whole.
 QUIETLY := qemu/quietly
 
-.PHONY: lab lab-diff lab-reset lab-solution grade grade-all labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host bench-queues readme size loc docs pictures kernel checks debug programs tools image swift toolchain place
+.PHONY: lab lab-diff lab-reset lab-solution grade grade-all labs-check laboratory streams all qemu qemu-gdb qemu-pair net-up net-down test lint fuzz clean distclean help doctor fs-reset bench profile bench-harts bench-host bench-queues bench-pair readme size loc docs pictures kernel checks debug programs tools image swift toolchain place
 
 ##@ Build
 all: kernel image $(if $(CHECKS),checks) $(if $(DEBUG),debug) ## build/swiftlet.elf and build/fs.img (the default)
@@ -242,6 +242,10 @@ bench-host: all ## packets a second to and from this machine, and the card's lim
 bench-queues: all ## split against packed queues and one pair against two, on one hart and on two, by the clock
 	@qemu/tools ensure iproute2
 	@$(TOOLS)/release/bench queues
+
+bench-pair: all ## frames a second from guest to guest, through shared memory and over taps, by the clock
+	@qemu/tools ensure iproute2
+	@$(TOOLS)/release/bench pair
 
 readme: all ## make README's transcript and figures anew (make test compares them with what the system does)
 	@$(TOOLS)/release/bench readme

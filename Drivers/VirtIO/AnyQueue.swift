@@ -74,6 +74,18 @@ public struct AnyQueue<Memory: DMA>: Virtqueue, ~Copyable {
             split.renew(used, address, byteCount: byteCount, direction)
         }
     }
+    @inline(__always)
+    public mutating func repeatChain(
+        _ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection
+    ) {
+        if isPacked {
+            packed.repeatChain(used, address, byteCount: byteCount, direction)
+        } else {
+            split.repeatChain(used, address, byteCount: byteCount, direction)
+        }
+    }
+    @inline(__always)
+    public mutating func publishRenewed() { if isPacked { packed.publishRenewed() } else { split.publishRenewed() } }
     public func descriptor(after number: UInt16) -> UInt16 {
         isPacked ? packed.descriptor(after: number) : split.descriptor(after: number)
     }

@@ -114,6 +114,17 @@ extension PackedQueue {
         chainsOut &+= 1
     }
 
+    @inline(__always)
+    public mutating func repeatChain(
+        _ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection
+    ) {
+        renew(used, address, byteCount: byteCount, direction)
+    }
+
+    /// Each descriptor's flags have done it.
+    @inline(__always)
+    public mutating func publishRenewed() {}
+
     public func descriptor(after number: UInt16) -> UInt16 { records[number].next }
 
     public var isAllBack: Bool { chainsOut == 0 }

@@ -107,7 +107,28 @@ extension SplitQueue {
             VirtqueueDescriptor.word(length: byteCount, flags: flags, next: 0), Int(used.head),
             VirtqueueDescriptor.lengthFlagsNext)
         if direction == .deviceWrites { records[used.head].writable = byteCount }
-        publish(used.head)
+        makeAvailable(used.head)
+    }
+
+    /// The descriptor stands where it stood: only the device's own is written over in a packed ring.
+    @inline(__always)
+    public mutating func repeatChain(
+        _ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection
+    ) {
+        precondition(used.count == 1 && renewsChains, "a chain of several descriptors was repeated")
+        makeAvailable(used.head)
+    }
+
+    @inline(__always)
+    private mutating func makeAvailable(_ head: UInt16) {
+        availableRing.store16(head, Int(availableIndex), AvailableEntry.head)
+        availableIndex &+= 1
+    }
+
+    @inline(__always)
+    public mutating func publishRenewed() {
+        memory.orderStores()  // the entries before the index that publishes them
+        availableIndexWord.store(availableIndex)
     }
 
     public func descriptor(after number: UInt16) -> UInt16 { records[number].next }

@@ -26,7 +26,10 @@ extension VirtIONetPair where Queue: ~Copyable {
             }
             guard send(from: &rings, pool, &traffic) else { break }
         }
-        if renews, traffic.frames > 0 { hasSentOfRings = true }
+        if renews, traffic.frames > 0 {
+            transmitQueue.publishRenewed()
+            hasSentOfRings = true
+        }
         if transmitQueue.isBroken { isSuspicious = true }
         return traffic
     }
@@ -86,7 +89,10 @@ extension VirtIONetPair where Queue: ~Copyable {
         }
         traffic.add(taken)
         if taken.frames >= posted { counters.fullRings &+= 1 }
-        if taken.frames > 0 { receiveQueue.kick(transport) }
+        if taken.frames > 0 {
+            receiveQueue.publishRenewed()
+            receiveQueue.kick(transport)
+        }
         if receiveQueue.isBroken { isSuspicious = true }
     }
 
@@ -106,7 +112,7 @@ extension VirtIONetPair where Queue: ~Copyable {
         rings.put(frame)
         let place = buffer.memory(before: headerLength, headerLength &+ Packet.capacity, in: memory)
         place.giveToDevice(.deviceWrites)
-        receiveQueue.renew(
+        receiveQueue.repeatChain(
             used, place.deviceAddress, byteCount: UInt32(truncatingIfNeeded: place.byteCount), .deviceWrites)
         return count
     }

@@ -126,8 +126,13 @@ public protocol Virtqueue: ~Copyable {
     /// renews chains.
     mutating func takeUsed() -> UsedChain?
     mutating func free(_ used: UsedChain)
-    /// Gives the device a chain of one descriptor again, under the same name and in the direction that it had.
+    /// Gives the device a chain of one descriptor again, under the same name and in the direction that it had. The device
+    /// may not see it before `publishRenewed`.
     mutating func renew(_ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection)
+    /// The same with the memory that it had, which is named only for rings that do not keep it.
+    mutating func repeatChain(_ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection)
+    /// Lets the device see the chains that were renewed.
+    mutating func publishRenewed()
     /// The descriptor after this one in a chain; good until the next `startChain`.
     func descriptor(after number: UInt16) -> UInt16
     /// The device has given back as many chains as it was given, by whatever name.

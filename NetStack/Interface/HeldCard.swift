@@ -83,6 +83,7 @@ extension NetStack where Device: ~Copyable {
             return drop(.frameToDownInterface, at: id)
         }
         rings.value.put(frame)
+        rings.value.publishReceived()
         completions.append(.rings(id))
     }
 
@@ -92,6 +93,7 @@ extension NetStack where Device: ~Copyable {
         let interface = interfaces.ref(id.place)
         guard !interface.value.isDown, let rings = interface.value.rings else { return false }
         rings.value.putHost(frame)
+        rings.value.publishReceived()
         completions.append(.rings(id))
         return true
     }
@@ -166,6 +168,7 @@ extension NetStack where Device: ~Copyable {
             return nil
         }
         let traffic = devices[Int(id.rawValue)].receive(into: &rings.value, atMost: most)
+        rings.value.publishReceived()
         guard traffic.frames > 0 else { return 0 }
         interface.value.counters.packetsIn &+= UInt64(traffic.frames)
         interface.value.counters.bytesIn &+= UInt64(traffic.bytes)

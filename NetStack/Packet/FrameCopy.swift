@@ -9,17 +9,17 @@ func copyFrame(_ frame: RawSpan, to place: UnsafeMutableRawPointer) {
     unsafe frame.withUnsafeBytes { bytes in
         guard let start = bytes.baseAddress else { return }
         // In bounds: the last piece ends where the frame does, and begins not before it.
-        if count >= 32, count <= 64 {
-            unsafe copyPiece(start, place, at: 0)
-            unsafe copyPiece(start, place, at: count &- 32)
-        } else if count > 64, count <= 128 {
-            unsafe copyPiece(start, place, at: 0)
+        // Asked first: what the call needs is then put away for it alone.
+        if count < 32 || count > 128 {
+            unsafe place.copyMemory(from: start, byteCount: count)
+            return
+        }
+        unsafe copyPiece(start, place, at: 0)
+        if count > 64 {
             unsafe copyPiece(start, place, at: 32)
             unsafe copyPiece(start, place, at: count &- 64)
-            unsafe copyPiece(start, place, at: count &- 32)
-        } else {
-            unsafe place.copyMemory(from: start, byteCount: count)
         }
+        unsafe copyPiece(start, place, at: count &- 32)
     }
 }
 

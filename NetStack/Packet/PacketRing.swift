@@ -155,15 +155,14 @@ public struct PacketRing {
         return buffer
     }
 
-    /// The buffer that `nextBuffer` named holds a frame: the program may read it.
+    /// The buffer that `nextBuffer` named holds a frame: the program may read it when `publishEnd` says so.
     @inline(__always)
-    mutating func show(_ buffer: Int, length: Int) {
+    mutating func take(_ buffer: Int, length: Int) {
         fill(buffer, length: length)
         frames &+= 1
-        publishEnd()
     }
 
-    /// The same, shown by `publishEnd` and counted by `note(frames:)`.
+    /// The same, counted by `note(frames:)`.
     @inline(__always)
     mutating func fill(_ buffer: Int, length: Int) {
         set(end, PacketSlot(buffer: buffer, length: length))

@@ -150,7 +150,7 @@ public struct PacketRings {
     /// Frames that the receive ring has room for.
     public var receiveRoom: Int { receive.room }
 
-    /// Copies a frame that came into the receive ring. Counted when there is no room for it.
+    /// Copies a frame that came into the receive ring, where `publishReceived` shows it. Counted when there is no room.
     @inline(__always)
     public mutating func put(_ frame: borrowing Packet) {
         guard frame.hasRest else { return put(frame.bytes) }
@@ -163,7 +163,14 @@ public struct PacketRings {
     public mutating func put(_ frame: RawSpan) {
         guard let buffer = receive.nextBuffer() else { return }
         guard region.write(frame, to: buffer) else { return receive.refuse() }
-        receive.show(buffer, length: frame.byteCount)
+        receive.take(buffer, length: frame.byteCount)
+    }
+
+    /// Lets the program read what was put into the receive rings.
+    @inline(__always)
+    public func publishReceived() {
+        receive.publishEnd()
+        hostReceive.publishEnd()
     }
 
     /// Lets `body` write a frame of so many bytes into the receive ring; the span has up to seven bytes more, a multiple
@@ -172,7 +179,7 @@ public struct PacketRings {
     public mutating func put(_ count: Int, _ body: (inout MutableRawSpan) -> Void) {
         guard let buffer = receive.nextBuffer() else { return }
         guard region.withBuffer(buffer, (count &+ 7) & ~7, body) else { return receive.refuse() }
-        receive.show(buffer, length: count)
+        receive.take(buffer, length: count)
     }
 
     @inline(never)
@@ -183,7 +190,7 @@ public struct PacketRings {
             fits = fits && region.write(part, to: buffer, at: done)
             done += part.byteCount
         }
-        if fits { receive.show(buffer, length: done) } else { receive.refuse() }
+        if fits { receive.take(buffer, length: done) } else { receive.refuse() }
     }
 
     /// The same for a frame that the machine's own stack sends.
@@ -195,7 +202,7 @@ public struct PacketRings {
             fits = fits && region.write(part.bytes, to: buffer, at: done)
             done += part.count
         }
-        if fits { hostReceive.show(buffer, length: done) } else { hostReceive.refuse() }
+        if fits { hostReceive.take(buffer, length: done) } else { hostReceive.refuse() }
     }
 
     /// Moves the frames of this transmit ring into another program's receive ring, as many as that has room for.

@@ -69,6 +69,7 @@ import Testing
             two.card.flush()
             one.card.reclaim(now: UInt64(count) * 1_000_000)
             let came = one.card.receive(into: &rings.rings, atMost: 64)
+            rings.rings.publishReceived()
             check(came.frames == 1 && came.bytes == count)
             #expect(takeAll(&read) == [frame(count, count + 1)])
             check(!one.card.rearm())
@@ -117,6 +118,7 @@ import Testing
             check(!two.send(frame(60, 0)))
             if byRings {
                 taken += one.card.receive(into: &rings.rings, atMost: min(32, sent / 4 - taken)).frames
+                rings.rings.publishReceived()
                 _ = takeAll(&read)
             } else {
                 check(one.card.receive() != nil)
@@ -139,6 +141,7 @@ import Testing
         }
         one.card.reclaim(now: 10_000_000)
         check(one.card.receive(into: &rings.rings, atMost: 1000).frames == 0)
+        rings.rings.publishReceived()
         check(one.card.counters.badLengths == 10)
         check(rings.rings.receive.frames == 0)
     }

@@ -77,6 +77,7 @@ import Testing
                 region.rings.publishRoom()
                 model.deliver([frame(count, i), frame(60, i), frame(61, i)])
                 check(net.receive(into: &region.rings, atMost: 64).frames == 3)
+                region.rings.publishReceived()
                 #expect(takeAll(&read) == [frame(count, i), frame(60, i), frame(61, i)])
                 // What was sent comes back here, or is used again by the next frames.
                 guard i % 4 == 0 else { continue }
@@ -213,11 +214,13 @@ import Testing
             model.fill = 200
             model.deliver([frame(700, 1), frame(60, 2)])
             check(net.receive(into: &region.rings, atMost: 64).frames == 2)
+            region.rings.publishReceived()
             #expect(takeAll(&read) == [frame(700, 1), frame(60, 2)])
             model.fill = .max
             net.reclaim(now: 0)
             model.deliver([frame(10, 3), frame(60, 4)])
             check(net.receive(into: &region.rings, atMost: 64).frames == 1)
+            region.rings.publishReceived()
             #expect(takeAll(&read) == [frame(60, 4)])
             check(net.counters.badLengths == 1)
             net.reclaim(now: 0)
@@ -234,6 +237,7 @@ import Testing
         for round in 0..<20 {
             model.deliver((0..<10).map { frame(100, $0) })
             check(net.receive(into: &region.rings, atMost: 64).frames == 10)
+            region.rings.publishReceived()
             net.reclaim(now: 0)  // a device that keeps the order gets its buffers here
             #expect(model.pending(0) == 16, "round \(round)")
         }
@@ -242,6 +246,7 @@ import Testing
         net.receive(intoAtMost: 4)
         model.deliver((0..<16).map { frame(100, $0) })
         _ = net.receive(into: &region.rings, atMost: 64)
+        region.rings.publishReceived()
         net.reclaim(now: 0)
         #expect(model.pending(0) == 4 && pool.held(.receiving) == 4)
     }
@@ -302,8 +307,10 @@ import Testing
         var net = try start(model)
         model.deliver((0..<3).map { frame(60, $0) })
         check(net.receive(into: &region.rings, atMost: 1).frames == 1)
+        region.rings.publishReceived()
         net.pairs.ref(0).value.breakOff()
         check(net.receive(into: &region.rings, atMost: 64).frames == 0)
+        region.rings.publishReceived()
     }
 
     /// No packet for a frame: it stays in its slot.

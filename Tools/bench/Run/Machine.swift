@@ -12,6 +12,12 @@ enum Machine {
     /// The kernel that qemu/start boots: the Makefile says which.
     static let kernel = ProcessInfo.processInfo.environment["KERNEL"] ?? "build/swiftlet.elf"
 
+    /// What stands before a guest's command: whatever ends this program, or `timeout`, whose child it is, ends the guest.
+    private static func leash(seconds: Int) -> [String] {
+        let tied = ["setpriv", "--pdeathsig", "KILL"]
+        return tied + ["timeout", "\(seconds)"] + tied
+    }
+
     /// Boots, runs `command` (program,argument,...) in the shell's place, and returns what the console showed.
     /// - Parameters:
     ///   - options: those of qemu/start.
@@ -29,8 +35,7 @@ enum Machine {
         try FileManager.default.copyItem(atPath: "build/fs.img", toPath: folder.appendingPathComponent("fs.img").path)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        // Whatever ends this program ends its guest.
-        process.arguments = ["setpriv", "--pdeathsig", "KILL", "timeout", "\(seconds)"] + entry + ["qemu/start"]
+        process.arguments = leash(seconds: seconds) + entry + ["qemu/start"]
         var environment = ProcessInfo.processInfo.environment
         for name in ["MEM", "NET", "NIC", "PCAP", "V", "IP", "GATEWAY", "TAP", "GUEST", "UPLINK", "FSIMG", "PEER"] {
             environment[name] = nil
@@ -72,7 +77,7 @@ enum Machine {
         try FileManager.default.copyItem(atPath: "build/fs.img", toPath: image)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["setpriv", "--pdeathsig", "KILL", "timeout", "120", "qemu/start"]
+        process.arguments = leash(seconds: 120) + ["qemu/start"]
         process.environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "FSIMG": image]
         let console = Pipe(), keyboard = Pipe()
         process.standardInput = keyboard

@@ -15,6 +15,8 @@ let usage = """
     Packets a second to and from the host, and what the card takes at most.
            bench queues
     Split against packed queues and one pair against two, by the clock: four programs that send, or ping, on one hart and on two.
+           bench pair
+    Frames a second from one guest to another, through shared memory and over taps on a bridge.
            bench readme [--check]
     Makes README's transcript and figures anew; or says where they are not as the system is now (exit status 1).
            bench size | lines
@@ -43,6 +45,7 @@ do {
     case "harts": exit(try Harts.run())
     case "host": exit(try HostNetwork.run(card: arguments.first ?? "virtio"))
     case "queues": try Queues.run()
+    case "pair": if arguments.first == "--inside" { try Pair.runInside() } else { exit(try Pair.run()) }
     case "stations":
         try HostStreams.start()
         try HostNetwork.runStations()

@@ -110,7 +110,7 @@ extension SplitQueue {
         makeAvailable(used.head)
     }
 
-    /// The descriptor stands where it stood: only the device's own is written over in a packed ring.
+    /// The descriptor says this already: a device writes to none of a split queue.
     @inline(__always)
     public mutating func repeatChain(
         _ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection

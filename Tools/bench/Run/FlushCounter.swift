@@ -96,6 +96,8 @@ final class FlushCounter {
         flags = "-qmp unix:\(path),server=on,wait=off"
     }
 
+    deinit { try? FileManager.default.removeItem(atPath: path) }  // QEMU leaves it
+
     /// Takes one line of the console; true when the guest waits for a newline.
     func take(_ line: Substring) throws -> Bool {
         // What the operation itself wrote to the console may stand in front.

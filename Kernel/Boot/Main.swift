@@ -41,10 +41,11 @@ private func startUp() -> Never {
     KernelRandom.start(at: BootMemory.make(random.fork()))
     Network.prepare(random)
     startDevices(machine)
-    Network.start(BootArguments.options)
 
     StartHarts.enter()
     StartHarts.startOthers()
+    // Last: a lease is hoped for from now on, and to wait for a hart may take seconds.
+    Network.start(BootArguments.options)
     Fork.startInit()
     start_idle(thisHart.value.idle_stack)
 }

@@ -110,9 +110,9 @@ late_hart:
     ld tp, 0(t0)
     ld t1, 0(t1)
 1:  beqz t1, 2f
-    ld t2, 24(tp)                       # struct hart.id
+    ld t2, HART_ID(tp)
     beq t2, a0, secondary_hart
-    addi tp, tp, 72                     # the size of struct hart
+    addi tp, tp, HART_SIZE
     addi t1, t1, -1
     j 1b
 2:  wfi                                 # nobody asked for it
@@ -129,7 +129,7 @@ secondary_hart:
     sfence.vma
     csrw satp, t0
     sfence.vma
-    ld sp, 16(tp)
+    ld sp, HART_IDLE_STACK(tp)
     call secondary_main
 1:  wfi
     j 1b

@@ -7,12 +7,10 @@
 
 #include "machine.h"
 
-#define FRAME_SIZE 288
-
 .macro SAVE_REGISTERS                   # all but sp
     sd ra, 0(sp)
     sd gp, 16(sp)
-    sd tp, 24(sp)
+    sd tp, FRAME_TP(sp)
     sd t0, 32(sp)
     sd t1, 40(sp)
     sd t2, 48(sp)
@@ -39,7 +37,7 @@
     sd t3, 216(sp)
     sd t4, 224(sp)
     sd t5, 232(sp)
-    sd t6, 240(sp)
+    sd t6, FRAME_T6(sp)
 .endm
 
 .macro SAVE_CAUSE                       # where and why, for the report
@@ -47,10 +45,10 @@
     csrr t2, sstatus
     csrr t3, scause
     csrr t4, stval
-    sd t1, 248(sp)
-    sd t2, 256(sp)
-    sd t3, 272(sp)
-    sd t4, 280(sp)
+    sd t1, FRAME_SEPC(sp)
+    sd t2, FRAME_SSTATUS(sp)
+    sd t3, FRAME_SCAUSE(sp)
+    sd t4, FRAME_STVAL(sp)
 .endm
 
 .macro RESTORE_REGISTERS                # all but sp and tp; sp last, by the user
@@ -82,7 +80,7 @@
     ld t3, 216(sp)
     ld t4, 224(sp)
     ld t5, 232(sp)
-    ld t6, 240(sp)
+    ld t6, FRAME_T6(sp)
 .endm
 
 # For debuggers: the registers of what was interrupted lie in the frame at sp, and it goes on at sepc. Column 64 stands for that; no
@@ -94,7 +92,7 @@
     .irp register, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     .cfi_offset \register, 8 * (\register - 1)
     .endr
-    .cfi_offset 64, 248
+    .cfi_offset 64, FRAME_SEPC
 .endm
 
 .cfi_sections .debug_frame
@@ -109,10 +107,10 @@ trap_entry:
     csrrw t0, sscratch, zero            # the user's sp
     csrr t1, sepc
     csrr t2, sstatus
-    sd t0, 8(sp)
-    sd t1, 248(sp)
-    sd t2, 256(sp)
-    ld tp, 264(sp)
+    sd t0, FRAME_SP(sp)
+    sd t1, FRAME_SEPC(sp)
+    sd t2, FRAME_SSTATUS(sp)
+    ld tp, FRAME_HART(sp)
     TRAPPED
     mv a0, sp
     call user_trap
@@ -123,29 +121,29 @@ trap_entry:
 .globl return_to_user
 return_to_user:                         # a0 = frame, interrupts off
     mv sp, a0
-    sd tp, 264(sp)
-    ld t0, 248(sp)
-    ld t1, 256(sp)
+    sd tp, FRAME_HART(sp)
+    ld t0, FRAME_SEPC(sp)
+    ld t1, FRAME_SSTATUS(sp)
     csrw sscratch, sp
     csrw sepc, t0
     csrw sstatus, t1
-    ld tp, 24(sp)
+    ld tp, FRAME_TP(sp)
     RESTORE_REGISTERS
-    ld sp, 8(sp)
+    ld sp, FRAME_SP(sp)
     sret
 
 from_kernel:
     csrrw sp, sscratch, sp              # sp as it was, sscratch 0 again
-    sd t0, 0(tp)                        # struct hart.scratch: one register to work with
+    sd t0, HART_SCRATCH(tp)             # one register to work with
     addi t0, sp, -FRAME_SIZE
     srli t0, t0, KERNEL_STACK_BIT
     andi t0, t0, 1
     beqz t0, stack_overflow
-    ld t0, 0(tp)
+    ld t0, HART_SCRATCH(tp)
     addi sp, sp, -FRAME_SIZE
     SAVE_REGISTERS
     addi t0, sp, FRAME_SIZE
-    sd t0, 8(sp)
+    sd t0, FRAME_SP(sp)
     SAVE_CAUSE
     TRAPPED
     mv a0, sp
@@ -153,8 +151,8 @@ from_kernel:
 .globl kernel_trap_return
 kernel_trap_return:                     # backtraces go on at the frame here (Kernel/Trap/Backtrace.swift)
     .cfi_endproc
-    ld t1, 248(sp)
-    ld t2, 256(sp)
+    ld t1, FRAME_SEPC(sp)
+    ld t2, FRAME_SSTATUS(sp)
     csrw sepc, t1
     csrw sstatus, t2
     RESTORE_REGISTERS
@@ -162,11 +160,11 @@ kernel_trap_return:                     # backtraces go on at the frame here (Ke
     sret
 
 stack_overflow:                         # never returns: report on a stack of this hart's own
-    ld t0, 8(tp)
+    ld t0, HART_EMERGENCY_STACK(tp)
     addi t0, t0, -FRAME_SIZE
-    sd sp, 8(t0)
+    sd sp, FRAME_SP(t0)
     mv sp, t0
-    ld t0, 0(tp)
+    ld t0, HART_SCRATCH(tp)
     SAVE_REGISTERS
     SAVE_CAUSE
     TRAPPED

@@ -197,8 +197,14 @@ final class Guest: @unchecked Sendable {
         return nil
     }
 
-    /// Waits for the shell's first prompt.
-    func waitForShell() throws { try wait(for: "\n$ ") }
+    /// Waits for the shell's first prompt. A machine goes on without a hart that does not come: a test does not.
+    func waitForShell() throws {
+        try wait(for: "\n$ ")
+        let isShort = ["came up within", "does not start: going on"].contains { transcript.contains($0) }
+        if isShort {
+            throw GuestError(description: "not all harts of the machine came up; its console is printed at the end")
+        }
+    }
 
     /// Types keys as they are.
     func type(_ keys: String) { machine.write(keys.utf8) }

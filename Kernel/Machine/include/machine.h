@@ -10,44 +10,78 @@
 #define KERNEL_STACK_BIT 14
 #endif
 
+// Places and sizes (bytes) of the structures below, by name for the .S files. Assertions behind the structures hold them.
+#define FRAME_SP 8
+#define FRAME_TP 24
+#define FRAME_T6 240
+#define FRAME_SEPC 248
+#define FRAME_SSTATUS 256
+#define FRAME_HART 264
+#define FRAME_SCAUSE 272
+#define FRAME_STVAL 280
+#define FRAME_SIZE 288
+
+#define HART_SCRATCH 0
+#define HART_EMERGENCY_STACK 8
+#define HART_IDLE_STACK 16
+#define HART_ID 24
+#define HART_SIZE 88
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 #include <stddef.h>
 
 #define MACHINE_INLINE __attribute__((always_inline)) static inline
 
-/// The registers of an interrupted program, x1 to x31 in order, then what the trap added. Offsets are used in trap.S.
+#define MACHINE_PLACE(type, field, place) _Static_assert(offsetof(struct type, field) == place, "the .S files say " #place)
+
+/// The registers of an interrupted program, x1 to x31 in order, then what the trap added.
 struct trap_frame {
     uint64_t ra, sp, gp, tp, t0, t1, t2, s0, s1;
     uint64_t a0, a1, a2, a3, a4, a5, a6, a7;
     uint64_t s2, s3, s4, s5, s6, s7, s8, s9, s10, s11;
     uint64_t t3, t4, t5, t6;
-    uint64_t sepc;     // offset 248
-    uint64_t sstatus;  // 256
-    uint64_t hart;     // 264: address of the struct hart, for the way in from user mode
-    uint64_t scause;   // 272: filled in for traps from the kernel, for its report
-    uint64_t stval;    // 280
+    uint64_t sepc;
+    uint64_t sstatus;
+    uint64_t hart;     // address of the struct hart, for the way in from user mode
+    uint64_t scause;   // filled in for traps from the kernel, for its report
+    uint64_t stval;
 };
+MACHINE_PLACE(trap_frame, sp, FRAME_SP);
+MACHINE_PLACE(trap_frame, tp, FRAME_TP);
+MACHINE_PLACE(trap_frame, t6, FRAME_T6);
+MACHINE_PLACE(trap_frame, sepc, FRAME_SEPC);
+MACHINE_PLACE(trap_frame, sstatus, FRAME_SSTATUS);
+MACHINE_PLACE(trap_frame, hart, FRAME_HART);
+MACHINE_PLACE(trap_frame, scause, FRAME_SCAUSE);
+MACHINE_PLACE(trap_frame, stval, FRAME_STVAL);
+_Static_assert(sizeof(struct trap_frame) == FRAME_SIZE, "trap.S makes room for so much");
 
-/// What a thread keeps while it does not run: the registers a called function must preserve. Offsets are used in switch.S.
+/// What a thread keeps while it does not run: the registers a called function must preserve, in the order of switch.S.
 struct thread_context {
     uint64_t ra, sp, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11;
 };
+_Static_assert(sizeof(struct thread_context) == 14 * 8, "switch.S saves so many registers");
 
-/// One per hart; the kernel's tp points at it. Offsets are used in boot.S and trap.S.
+/// One per hart; the kernel's tp points at it.
 struct hart {
-    uint64_t scratch;          // 0: one register, for the first instructions of a trap
-    uint64_t emergency_stack;  // 8: top of the stack that reports a stack overflow
-    uint64_t idle_stack;       // 16: top of the idle thread's stack
-    uint64_t id;               // 24: the hart's number in the device tree
-    uint64_t index;            // 32: 0 … number of harts - 1
-    uint64_t thread;           // 40: address of the running thread's structure; 0 before the first one
-    uint64_t held_locks;       // 48: with run-time checks: bit n is set while a lock of rank n is held (Kernel/Sync/LockOrder.swift)
-    uint64_t scheduling;       // 56: address of what the scheduler keeps for this hart (Kernel/Thread/HartState.swift)
-    uint64_t root;             // 64: physical address of the page table that satp names (Kernel/Memory/LoadedTable.swift)
-    uint64_t shall_leave_root; // 72: not 0 when another hart waits until this one has left a table that it borrows
-    int64_t page_reserve;      // 80: free pages that the running thread leaves to others (Kernel/Memory/Pages.swift)
+    uint64_t scratch;          // one register, for the first instructions of a trap
+    uint64_t emergency_stack;  // top of the stack that reports a stack overflow
+    uint64_t idle_stack;       // top of the idle thread's stack
+    uint64_t id;               // the hart's number in the device tree
+    uint64_t index;            // 0 … number of harts - 1
+    uint64_t thread;           // address of the running thread's structure; 0 before the first one
+    uint64_t held_locks;       // with run-time checks: bit n is set while a lock of rank n is held (Kernel/Sync/LockOrder.swift)
+    uint64_t scheduling;       // address of what the scheduler keeps for this hart (Kernel/Thread/HartState.swift)
+    uint64_t root;             // physical address of the page table that satp names (Kernel/Memory/LoadedTable.swift)
+    uint64_t shall_leave_root; // not 0 when another hart waits until this one has left a table that it borrows
+    int64_t page_reserve;      // free pages that the running thread leaves to others (Kernel/Memory/Pages.swift)
 };
+MACHINE_PLACE(hart, scratch, HART_SCRATCH);
+MACHINE_PLACE(hart, emergency_stack, HART_EMERGENCY_STACK);
+MACHINE_PLACE(hart, idle_stack, HART_IDLE_STACK);
+MACHINE_PLACE(hart, id, HART_ID);
+_Static_assert(sizeof(struct hart) == HART_SIZE, "boot.S steps through the table by this");
 
 /// What firmware answers: an SBI error number (0: success, negative: failed) and a value.
 struct sbi_result { int64_t error; int64_t value; };
@@ -191,7 +225,6 @@ MACHINE_INLINE uint64_t boot_device_tree(void) { return boot_arguments[1]; }
 extern struct hart *_Nullable hart_table;
 extern uint64_t hart_count;
 MACHINE_INLINE void set_hart_table(struct hart *_Nonnull table, uint64_t count) { hart_count = count; hart_table = table; }
-_Static_assert(sizeof(struct hart) == 88, "boot.S steps through the table by this");
 
 /// The kernel's own page table as a satp value; secondary harts load it in boot.S.
 extern uint64_t kernel_satp;

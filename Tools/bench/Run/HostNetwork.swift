@@ -12,7 +12,7 @@ enum HostNetwork {
     ///   - queues: of the tap.
     static func entry(stations: Bool = true, queues: Int = 1) -> [String] {
         let script = """
-            ip link set lo up && STATE=/dev/null QUEUES=\(queues) qemu/network up >/dev/null || { echo no tap can be made here; exit 1; }
+            ip link set lo up && STATE=/dev/null QUEUES=\(queues) qemu/network up >/dev/null || { echo "no tap can be made here (as root: chmod 666 /dev/net/tun; make doctor says what else is missing)" >&2; exit 1; }
             \(stations ? #"setpriv --pdeathsig KILL "$0" stations &"# : "")
             exec "$@"
             """

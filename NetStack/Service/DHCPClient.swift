@@ -214,7 +214,7 @@ public struct DHCPClient {
         seconds == DHCPLease.forEver ? .never : requestedAt + .seconds(UInt64(seconds))
     }
 
-    /// T1, T2, the end, and the requests between them: each after half of the time that is left, and 60 s at least (RFC
+    /// T1, T2, the end, and the requests between them: each after 1/2 of the time that is left, and 60 s at least (RFC
     /// 2131, 4.4.5). T1 begins a new exchange, with a new transaction; each request sets `requestedAt`.
     private mutating func renew(now: Instant) -> DHCPAction? {
         guard now < expiresAt, let lease else {

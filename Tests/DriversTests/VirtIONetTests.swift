@@ -208,16 +208,17 @@ private var testPages: TablePages {
     }
 
     @Test func fullTransmitRingGivesThePacketBackAndRecovers() throws {
-        let model = model(.modern, capacity: 8)
+        let places = 8
+        let model = model(.modern, capacity: UInt32(places))
         do {
             var net = try start(model)
             model.isPaused = true
-            for i in 0..<8 { check(net.transmit(lent(frame(60, i))) == nil) }
+            for i in 0..<places { check(net.transmit(lent(frame(60, i))) == nil) }
             let back = net.transmit(lent(frame(60, 99)))
             check(copied(back) == frame(60, 99))
             net.flush()
             model.run(1)
-            #expect(model.sent == (0..<8).map { frame(60, $0) })
+            #expect(model.sent == (0..<places).map { frame(60, $0) })
             check(net.transmit(lent(frame(60, 100))) == nil)
             net.flush()
             #expect(model.complaints == [])

@@ -55,6 +55,16 @@ import Testing
         check(host.stack.state(of: peerAddress) == nil)
     }
 
+    @Test func furtherProbesGoToTheNeighbourAloneToo() throws {
+        let host = TestHost()
+        host.learn(now: 0)
+        let start = Instant.start + NeighbourLimit.reachableTime
+        _ = try ping(host, at: start)
+        for i: UInt64 in 1...5 { _ = host.deliver(at: start + i * second) }  // the first one is among these
+        let areUnicast = (6...7).flatMap { host.deliver(at: start + $0 * second).map { $0[0] & 1 == 0 } }
+        #expect(areUnicast == [true, true])
+    }
+
     // MARK: What it believes (once: an unsolicited reply re-pointed the router)
 
     @Test func unsolicitedRepliesTeachNothing() {

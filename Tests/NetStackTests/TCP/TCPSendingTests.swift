@@ -115,8 +115,7 @@ import Testing
         let bench = TCPBench()
         try bench.establish(options: Self.onlySegmentSize)
         #expect(try bench.send(bytes(5 * 1460)).count == 5)
-        #expect(bench.deliver(Segment(.ack, bench.r, bench.una)).isEmpty)
-        #expect(bench.deliver(Segment(.ack, bench.r, bench.una)).isEmpty)
+        for _ in 1..<3 { #expect(bench.deliver(Segment(.ack, bench.r, bench.una)).isEmpty) }
         let third = bench.deliver(Segment(.ack, bench.r, bench.una))
         #expect(third.map(\.sequence) == [bench.una])
         // A partial acknowledgment: the next one is lost too (RFC 6582, 3.2, step 5).

@@ -193,14 +193,20 @@ public struct SplitQueue<Memory: DMA>: Virtqueue, ~Copyable {
         precondition(chain.remaining == 0, "fewer descriptors than the chain was started with")
         records[chain.head].places = chain.places
         records[chain.head].writable = chain.writable
-        publish(chain.head)
+        makeAvailable(chain.head)
+        publishRenewed()
+    }
+
+    /// Writes the next entry of the available ring. The device does not look at it before the index says so.
+    @inline(__always)
+    mutating func makeAvailable(_ head: UInt16) {
+        availableRing.store16(head, Int(availableIndex), AvailableEntry.head)
+        availableIndex &+= 1
     }
 
     @inline(__always)
-    mutating func publish(_ head: UInt16) {
-        availableRing.store16(head, Int(availableIndex), AvailableEntry.head)
-        availableIndex &+= 1
-        memory.orderStores()  // the entry before the index that publishes it
+    public mutating func publishRenewed() {
+        memory.orderStores()  // the entries before the index that publishes them
         availableIndexWord.store(availableIndex)
     }
 

@@ -119,18 +119,6 @@ extension SplitQueue {
         makeAvailable(used.head)
     }
 
-    @inline(__always)
-    private mutating func makeAvailable(_ head: UInt16) {
-        availableRing.store16(head, Int(availableIndex), AvailableEntry.head)
-        availableIndex &+= 1
-    }
-
-    @inline(__always)
-    public mutating func publishRenewed() {
-        memory.orderStores()  // the entries before the index that publishes them
-        availableIndexWord.store(availableIndex)
-    }
-
     public func descriptor(after number: UInt16) -> UInt16 { records[number].next }
 
     public var isAllBack: Bool { Int16(bitPattern: lastUsed &- availableIndex) >= 0 }

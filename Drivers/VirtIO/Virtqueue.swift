@@ -131,7 +131,7 @@ public protocol Virtqueue: ~Copyable {
     mutating func renew(_ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection)
     /// The same with the memory that it had, which is named only for rings that do not keep it.
     mutating func repeatChain(_ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection)
-    /// Lets the device see the chains that were renewed.
+    /// Lets the device see all chains that were made available, renewed ones among them.
     mutating func publishRenewed()
     /// The descriptor after this one in a chain; good until the next `startChain`.
     func descriptor(after number: UInt16) -> UInt16

@@ -76,12 +76,13 @@ public struct AnyQueue<Memory: DMA>: Virtqueue, ~Copyable {
     }
     @inline(__always)
     public mutating func repeatChain(
-        _ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection
+        _ used: UsedChain, _ address: @autoclosure () -> UInt64, byteCount: @autoclosure () -> UInt32,
+        _ direction: DMADirection
     ) {
         if isPacked {
-            packed.repeatChain(used, address, byteCount: byteCount, direction)
+            packed.repeatChain(used, address(), byteCount: byteCount(), direction)
         } else {
-            split.repeatChain(used, address, byteCount: byteCount, direction)
+            split.repeatChain(used, address(), byteCount: byteCount(), direction)
         }
     }
     @inline(__always)

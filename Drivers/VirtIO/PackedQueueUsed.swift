@@ -116,9 +116,10 @@ extension PackedQueue {
 
     @inline(__always)
     public mutating func repeatChain(
-        _ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection
+        _ used: UsedChain, _ address: @autoclosure () -> UInt64, byteCount: @autoclosure () -> UInt32,
+        _ direction: DMADirection
     ) {
-        renew(used, address, byteCount: byteCount, direction)
+        renew(used, address(), byteCount: byteCount(), direction)
     }
 
     /// Each descriptor's flags have done it.

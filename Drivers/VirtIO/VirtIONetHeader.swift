@@ -37,7 +37,11 @@ struct VirtIONetHeader: Equatable {
     var bufferCount: UInt16 = 0
 
     /// Bytes of the header: num_buffers is missing on a legacy device without merged buffers.
-    static func byteCount(isLegacy: Bool, mergesBuffers: Bool) -> Int { isLegacy && !mergesBuffers ? 10 : 12 }
+    static func byteCount(isLegacy: Bool, mergesBuffers: Bool) -> Int {
+        isLegacy && !mergesBuffers ? 10 : wholeByteCount
+    }
+    /// With num_buffers.
+    static var wholeByteCount: Int { 12 }
 
     init() {}
 

@@ -9,7 +9,7 @@ extension VirtIONetPair where Queue: ~Copyable {
     @inline(never)
     mutating func transmit(from rings: inout PacketRings, atMost most: Int, _ pool: PacketPool) -> RingTraffic {
         var traffic = RingTraffic()
-        let renews = transmitQueue.renewsChains && layout.descriptorsPerPacket == 1
+        let renews = transmitQueue.renewsChains && hasWholeHeader
         while traffic.frames < most, rings.hasNext {
             if renews {
                 if let used = transmitQueue.takeUsed() {
@@ -40,7 +40,7 @@ extension VirtIONetPair where Queue: ~Copyable {
     private mutating func renew(_ used: UsedChain, from rings: inout PacketRings) -> Int? {
         let place = sent.ref(used.head)
         guard used.count == 1, place.value != nil,
-            let count = rings.refill(&place.value!, headerLength: layout.headerLength)
+            let count = rings.refill(&place.value!, headerLength: VirtIONetHeader.wholeByteCount)
         else { return nil }
         let buffer = place.value!.memory(in: memory)
         buffer.giveToDevice(.deviceReads)
@@ -70,22 +70,32 @@ extension VirtIONetPair where Queue: ~Copyable {
         return true
     }
 
+    /// A packet is one descriptor, its header of the usual size: what is renewed in place. A constant size saves two
+    /// looks at each frame.
+    private var hasWholeHeader: Bool {
+        layout.descriptorsPerPacket == 1 && layout.headerLength == VirtIONetHeader.wholeByteCount
+    }
+
     /// Whether received frames go the way of `receive(into:)`.
-    var renewsReceived: Bool { receiveQueue.renewsChains && layout.descriptorsPerPacket == 1 }
+    var renewsReceived: Bool { receiveQueue.renewsChains && hasWholeHeader }
 
     /// - Parameter traffic: what it is added to, `most` frames with what is there.
     @inline(never)
     mutating func receive(into rings: inout PacketRings, atMost most: Int, _ traffic: inout RingTraffic) {
-        // A local, which stays in registers.
+        // Locals, which stay in registers.
         var taken = RingTraffic()
         let most = most &- traffic.frames
+        // Bytes that a frame has to have to be renewed: none is while the device has more buffers than it shall have.
+        let least = posted <= wanted ? EthernetFrame.headerByteCount : .max
         while taken.frames < most, let used = receiveQueue.takeUsed() {
             let place = received.ref(used.head)
             guard place.value != nil else {
                 receiveQueue.free(used)
                 continue
             }
-            if let count = renew(used, place.value!, into: &rings) ?? take(used, into: &rings) { taken.add(count) }
+            if let count = renew(used, place.value!, atLeast: least, into: &rings) ?? take(used, into: &rings) {
+                taken.add(count)
+            }
         }
         traffic.add(taken)
         if taken.frames >= posted { counters.fullRings &+= 1 }
@@ -98,22 +108,24 @@ extension VirtIONetPair where Queue: ~Copyable {
 
     /// Takes the frame in a buffer, which the device then has again; its bytes, nil and nothing done for another way.
     @inline(__always)
-    private mutating func renew(_ used: UsedChain, _ buffer: borrowing Packet, into rings: inout PacketRings) -> Int? {
-        let headerLength = layout.headerLength
+    private mutating func renew(
+        _ used: UsedChain, _ buffer: borrowing Packet, atLeast least: Int, into rings: inout PacketRings
+    ) -> Int? {
+        let headerLength = VirtIONetHeader.wholeByteCount
         let count = Int(used.length) &- headerLength
-        guard !used.isLengthFalse, count >= EthernetFrame.headerByteCount, posted <= wanted,
-            let frame = buffer.room(count)
+        guard !used.isLengthFalse, count >= least, let frame = buffer.room(count),
+            let front = buffer.wholeFront(headerLength)
         else { return nil }
         buffer.memory(before: headerLength, Int(used.length), in: memory).takeFromDevice(.deviceWrites)
-        let header = VirtIONetHeader(parsing: buffer.front(headerLength))
-        guard header.segmentType == VirtIONetHeader.SegmentType.none, !mergesBuffers || header.bufferCount <= 1 else {
-            return nil
-        }
+        let header = VirtIONetHeader(parsing: front)
+        guard header.segmentType == VirtIONetHeader.SegmentType.none, header.bufferCount <= 1 else { return nil }
         rings.put(frame)
-        let place = buffer.memory(before: headerLength, headerLength &+ Packet.capacity, in: memory)
-        place.giveToDevice(.deviceWrites)
+        let length = headerLength &+ Packet.capacity
+        buffer.memory(before: headerLength, length, in: memory).giveToDevice(.deviceWrites)
         receiveQueue.repeatChain(
-            used, place.deviceAddress, byteCount: UInt32(truncatingIfNeeded: place.byteCount), .deviceWrites)
+            used, buffer.memory(before: headerLength, length, in: memory).deviceAddress,
+            byteCount: UInt32(
+                truncatingIfNeeded: buffer.memory(before: headerLength, length, in: memory).byteCount), .deviceWrites)
         return count
     }
 

@@ -106,6 +106,16 @@ public struct Packet: ~Copyable {
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
+    /// The bytes in front of the first, exactly as many as these; nil when there is no headroom for so many.
+    @inline(__always)
+    @_lifetime(borrow self)
+    public func wholeFront(_ byteCount: Int) -> RawSpan? {
+        guard byteCount >= 0, byteCount <= headroom else { return nil }
+        // In bounds: just checked. Alive, as `bytes`.
+        let span = unsafe RawSpan(_unsafeStart: buffer.firstByte - byteCount, byteCount: byteCount)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
     /// Bytes from the first one on, whether the packet counts them or not; nil when the first buffer has no room for so
     /// many.
     @inline(__always)

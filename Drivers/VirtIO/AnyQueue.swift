@@ -76,13 +76,12 @@ public struct AnyQueue<Memory: DMA>: Virtqueue, ~Copyable {
     }
     @inline(__always)
     public mutating func repeatChain(
-        _ used: UsedChain, _ address: @autoclosure () -> UInt64, byteCount: @autoclosure () -> UInt32,
-        _ direction: DMADirection
+        _ used: UsedChain, _ buffer: @autoclosure () -> DMABuffer<Memory>, _ direction: DMADirection
     ) {
         if isPacked {
-            packed.repeatChain(used, address(), byteCount: byteCount(), direction)
+            packed.repeatChain(used, buffer(), direction)
         } else {
-            split.repeatChain(used, address(), byteCount: byteCount(), direction)
+            split.repeatChain(used, buffer(), direction)
         }
     }
     @inline(__always)

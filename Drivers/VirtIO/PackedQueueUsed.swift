@@ -116,10 +116,11 @@ extension PackedQueue {
 
     @inline(__always)
     public mutating func repeatChain(
-        _ used: UsedChain, _ address: @autoclosure () -> UInt64, byteCount: @autoclosure () -> UInt32,
-        _ direction: DMADirection
+        _ used: UsedChain, _ buffer: @autoclosure () -> DMABuffer<Memory>, _ direction: DMADirection
     ) {
-        renew(used, address(), byteCount: byteCount(), direction)
+        let buffer = buffer()
+        renew(
+            used, buffer.deviceAddress, byteCount: UInt32(truncatingIfNeeded: buffer.byteCount), direction)
     }
 
     /// Each descriptor's flags have done it.

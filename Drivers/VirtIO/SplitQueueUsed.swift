@@ -113,8 +113,7 @@ extension SplitQueue {
     /// The descriptor says this already: a device writes to none of a split queue.
     @inline(__always)
     public mutating func repeatChain(
-        _ used: UsedChain, _ address: @autoclosure () -> UInt64, byteCount: @autoclosure () -> UInt32,
-        _ direction: DMADirection
+        _ used: UsedChain, _ buffer: @autoclosure () -> DMABuffer<Memory>, _ direction: DMADirection
     ) {
         precondition(used.count == 1 && renewsChains, "a chain of several descriptors was repeated")
         makeAvailable(used.head)

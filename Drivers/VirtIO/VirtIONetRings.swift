@@ -82,20 +82,16 @@ extension VirtIONetPair where Queue: ~Copyable {
     /// - Parameter traffic: what it is added to, `most` frames with what is there.
     @inline(never)
     mutating func receive(into rings: inout PacketRings, atMost most: Int, _ traffic: inout RingTraffic) {
-        // Locals, which stay in registers.
+        // A local, which stays in registers.
         var taken = RingTraffic()
         let most = most &- traffic.frames
-        // Bytes that a frame has to have to be renewed: none is while the device has more buffers than it shall have.
-        let least = posted <= wanted ? EthernetFrame.headerByteCount : .max
         while taken.frames < most, let used = receiveQueue.takeUsed() {
             let place = received.ref(used.head)
             guard place.value != nil else {
                 receiveQueue.free(used)
                 continue
             }
-            if let count = renew(used, place.value!, atLeast: least, into: &rings) ?? take(used, into: &rings) {
-                taken.add(count)
-            }
+            if let count = renew(used, place.value!, into: &rings) ?? take(used, into: &rings) { taken.add(count) }
         }
         traffic.add(taken)
         if taken.frames >= posted { counters.fullRings &+= 1 }
@@ -108,25 +104,29 @@ extension VirtIONetPair where Queue: ~Copyable {
 
     /// Takes the frame in a buffer, which the device then has again; its bytes, nil and nothing done for another way.
     @inline(__always)
-    private mutating func renew(
-        _ used: UsedChain, _ buffer: borrowing Packet, atLeast least: Int, into rings: inout PacketRings
-    ) -> Int? {
+    private mutating func renew(_ used: UsedChain, _ buffer: borrowing Packet, into rings: inout PacketRings) -> Int? {
         let headerLength = VirtIONetHeader.wholeByteCount
         let count = Int(used.length) &- headerLength
-        guard !used.isLengthFalse, count >= least, let frame = buffer.room(count),
-            let front = buffer.wholeFront(headerLength)
+        guard !used.isLengthFalse, count >= EthernetFrame.headerByteCount, posted <= wanted,
+            let frame = buffer.room(count), let front = buffer.wholeFront(headerLength)
         else { return nil }
         buffer.memory(before: headerLength, Int(used.length), in: memory).takeFromDevice(.deviceWrites)
         let header = VirtIONetHeader(parsing: front)
-        guard header.segmentType == VirtIONetHeader.SegmentType.none, header.bufferCount <= 1 else { return nil }
+        guard header.segmentType == VirtIONetHeader.SegmentType.none, header.bufferCount <= 1 || !mergesBuffers else {
+            return nil
+        }
         rings.put(frame)
-        let length = headerLength &+ Packet.capacity
-        buffer.memory(before: headerLength, length, in: memory).giveToDevice(.deviceWrites)
-        receiveQueue.repeatChain(
-            used, buffer.memory(before: headerLength, length, in: memory).deviceAddress,
-            byteCount: UInt32(
-                truncatingIfNeeded: buffer.memory(before: headerLength, length, in: memory).byteCount), .deviceWrites)
+        let memory = memory
+        Self.whole(buffer, in: memory).giveToDevice(.deviceWrites)
+        receiveQueue.repeatChain(used, Self.whole(buffer, in: memory), .deviceWrites)
         return count
+    }
+
+    /// The memory of a buffer to receive into: header and frame.
+    @inline(__always)
+    private static func whole(_ buffer: borrowing Packet, in memory: Queue.Memory) -> DMABuffer<Queue.Memory> {
+        let headerLength = VirtIONetHeader.wholeByteCount
+        return buffer.memory(before: headerLength, headerLength &+ Packet.capacity, in: memory)
     }
 
     /// The slow path: what is no frame in one buffer, or not to be given to the device again.

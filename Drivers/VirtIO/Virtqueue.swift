@@ -131,8 +131,7 @@ public protocol Virtqueue: ~Copyable {
     mutating func renew(_ used: UsedChain, _ address: UInt64, byteCount: UInt32, _ direction: DMADirection)
     /// The same with the memory that it had, which is asked for only by rings that do not keep it.
     mutating func repeatChain(
-        _ used: UsedChain, _ address: @autoclosure () -> UInt64, byteCount: @autoclosure () -> UInt32,
-        _ direction: DMADirection)
+        _ used: UsedChain, _ buffer: @autoclosure () -> DMABuffer<Memory>, _ direction: DMADirection)
     /// Lets the device see all chains that were made available, renewed ones among them.
     mutating func publishRenewed()
     /// The descriptor after this one in a chain; good until the next `startChain`.

@@ -160,7 +160,7 @@ boot_root:
 boot_stack_top:
 .globl boot_hart
 boot_hart:
-    .space 88
+    .space HART_SIZE
 .globl hart_table
 hart_table:
     .space 8

@@ -15,8 +15,8 @@ enum BootMemory {
         end.store(piece.upperBound, ordering: .relaxed)
     }
 
-    /// Cleared memory of so many bytes, aligned to 16, or to a page where it takes one or more. Only during start-up:
-    /// there is one hart.
+    /// Cleared memory of so many bytes, aligned to 16, or to a page where it takes one or more. By one thread at a time:
+    /// start-up, then init's before it runs a program.
     static func allocate(bytes: Int) -> UnsafeMutableRawPointer {
         let size = (UInt(bitPattern: max(bytes, 1)) + 15) & ~15
         if size > end.load(ordering: .relaxed) - next.load(ordering: .relaxed) {

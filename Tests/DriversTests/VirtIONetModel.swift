@@ -72,7 +72,7 @@ final class NetModel: VirtIOModel {
             bytes[1] = receiveKind
             (bytes[4], bytes[5]) = (UInt8(receiveSize & 255), UInt8(receiveSize >> 8))
         }
-        if headerLength == 12 { bytes[10] = 1 }
+        if headerLength == 12 { bytes[10] = bufferCount }
         if merges, rest != nil || bytes.count > fill { return fillPart(&bytes, chain) }
         let count = UInt32(bytes.count)
         for segment in chain {
@@ -128,6 +128,8 @@ final class NetModel: VirtIOModel {
 
     /// Flags of the header in front of what is delivered.
     var receiveFlags: UInt8 = 0
+    /// num_buffers of that header where a frame has one buffer.
+    var bufferCount: UInt8 = 1
     /// gso_type and gso_size of that header.
     var receiveKind: UInt8 = 0
     var receiveSize = 0

@@ -247,8 +247,22 @@ import Testing
         model.deliver((0..<16).map { frame(100, $0) })
         _ = net.receive(into: &region.rings, atMost: 64)
         region.rings.publishReceived()
+        #expect(model.pending(0) == (net.pairs[0].renewsReceived ? 4 : 0))
         net.reclaim(now: 0)
         #expect(model.pending(0) == 4 && pool.held(.receiving) == 4)
+    }
+
+    /// num_buffers says something only where VIRTIO_NET_F_MRG_RXBUF was agreed on (VirtIO 1.2, 5.1.6).
+    @Test func aDeviceThatMergesNothingMayWriteAnyCountOfBuffers() throws {
+        let model = NetModel(memory, isLegacy: false, features: Self.basic)
+        model.bufferCount = 7
+        var net = try start(model)
+        model.deliver((0..<5).map { frame(100, $0) })
+        check(net.receive(into: &region.rings, atMost: 64).frames == 5)
+        region.rings.publishReceived()
+        #expect(model.pending(0) == (net.pairs[0].renewsReceived ? 16 : 11))
+        var read = 0
+        #expect(takeAll(&read) == (0..<5).map { frame(100, $0) })
     }
 
     /// What was sent stays at its place for the next frames, and goes back when none come for 10 ms, or when packets are

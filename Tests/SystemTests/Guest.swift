@@ -197,9 +197,14 @@ final class Guest: @unchecked Sendable {
         return nil
     }
 
-    /// Waits for the shell's first prompt. A machine goes on without a hart that does not come: a test does not.
+    /// Waits for the shell's first prompt.
     func waitForShell() throws {
         try wait(for: "\n$ ")
+        try expectAllHarts()
+    }
+
+    /// A machine goes on without a hart that does not come: a test does not.
+    private func expectAllHarts() throws {
         let isShort = ["came up within", "does not start: going on"].contains { transcript.contains($0) }
         if isShort {
             throw GuestError(description: "not all harts of the machine came up; its console is printed at the end")
@@ -241,6 +246,7 @@ final class Guest: @unchecked Sendable {
                 description:
                     "the machine did not power off; its console is printed at the test's end. QEMU:\n\(state)")
         }
+        try expectAllHarts()
         return status
     }
 

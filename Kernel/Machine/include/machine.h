@@ -47,8 +47,15 @@ struct trap_frame {
     uint64_t scause;   // filled in for traps from the kernel, for its report
     uint64_t stval;
 };
+MACHINE_PLACE(trap_frame, ra, 0);
 MACHINE_PLACE(trap_frame, sp, FRAME_SP);
+MACHINE_PLACE(trap_frame, gp, 16);
 MACHINE_PLACE(trap_frame, tp, FRAME_TP);
+MACHINE_PLACE(trap_frame, t0, 32);
+MACHINE_PLACE(trap_frame, s0, 56);
+MACHINE_PLACE(trap_frame, a0, 72);
+MACHINE_PLACE(trap_frame, s2, 136);
+MACHINE_PLACE(trap_frame, t3, 216);
 MACHINE_PLACE(trap_frame, t6, FRAME_T6);
 MACHINE_PLACE(trap_frame, sepc, FRAME_SEPC);
 MACHINE_PLACE(trap_frame, sstatus, FRAME_SSTATUS);
@@ -61,6 +68,10 @@ _Static_assert(sizeof(struct trap_frame) == FRAME_SIZE, "trap.S makes room for s
 struct thread_context {
     uint64_t ra, sp, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11;
 };
+MACHINE_PLACE(thread_context, ra, 0);
+MACHINE_PLACE(thread_context, sp, 8);
+MACHINE_PLACE(thread_context, s0, 16);
+MACHINE_PLACE(thread_context, s11, 104);
 _Static_assert(sizeof(struct thread_context) == 14 * 8, "switch.S saves so many registers");
 
 /// One per hart; the kernel's tp points at it.
